@@ -1,0 +1,1 @@
+"""The hierarchical PyMC models, one file each."""

@@ -1,0 +1,33 @@
+"""Probabilistic inference on soil organic carbon.
+
+The names below are loaded when first used, so that importing socbayes is
+cheap and PyMC is only paid for by those who build a model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "load_dataset": "socbayes.datasets",
+    "list_datasets": "socbayes.datasets",
+    "read_table": "socbayes.table",
+}
+_SUBMODULES = ("models", "scenarios", "plots", "structures", "core")
+
+__all__ = [*_LAZY, *_SUBMODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"socbayes.{name}")
+    raise AttributeError(f"module 'socbayes' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""Published SOC structures, one per file."""

@@ -1,0 +1,849 @@
+"""Every quantity socbayes reads, samples or reports, said once.
+
+A quantity has one name, one canonical unit, one meaning and one plausible
+range, whatever table, model, figure or report it appears in. Tables are sets
+of quantities: a :class:`TableSchema` lists which must be there, which may be
+there and which together name a row.
+
+Two kinds of bounds are kept apart. ``lower`` and ``upper`` are limits beyond
+which a number cannot mean what its column says (a negative carbon content, a
+carbon use efficiency of 45), and a table that crosses them is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+CI_PROB = 0.89
+"""Probability of every interval socbayes prints or draws."""
+
+CI_KIND = "eti"
+"""Kind of every interval: equal-tailed."""
+
+INTERVAL_NAME = "89 % equal-tailed interval"
+"""How the interval is named beside a number or a figure."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One measurable, sampled or reported quantity.
+
+    Parameters
+    ----------
+    name
+        Column, variable and argument name: the field's standard term, spelled
+        out.
+    unit
+        Canonical unit, readable by pint; ``""`` for text and categories.
+    meaning
+        One sentence a soil scientist agrees with.
+    kind
+        ``"number"``, ``"text"`` or ``"category"``.
+    lower, upper
+        Closed physical limits in the canonical unit.
+    categories
+        Allowed values of a category.
+    aliases
+        Names the quantity commonly goes by in other people's tables. They are
+        suggested, never silently accepted.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    kind: str = "number"
+    lower: float | None = None
+    upper: float | None = None
+    categories: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What a value must look like, for an error message."""
+        if self.kind == "category":
+            return "one of " + ", ".join(self.categories)
+        if self.kind == "text":
+            return "text"
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        if self.lower is not None and self.upper is not None:
+            return f"a number from {self.lower:g} to {self.upper:g}{unit}"
+        if self.lower is not None:
+            return f"a number of at least {self.lower:g}{unit}"
+        return f"a number{f' in {self.unit}' if unit else ''}"
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """Which quantities make up one kind of table.
+
+    Parameters
+    ----------
+    name
+        Name given to ``read_table(..., schema=name)``.
+    meaning
+        What one row is.
+    required, optional
+        Names of quantities. A required column has no missing cells.
+    key
+        Columns that together name a row: repeated values are a fault.
+    ordered
+        Pairs ``(smaller, larger)`` of columns that must be ordered row by row.
+    differ
+        Groups of column pairs; a row in which every pair of one group is equal
+        compares a treatment with itself.
+    """
+
+    name: str
+    meaning: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    ordered: tuple[tuple[str, str], ...] = ()
+    differ: tuple[tuple[tuple[str, str], ...], ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Required, then optional columns."""
+        return self.required + self.optional
+
+
+ECOSYSTEMS = (
+    "cropland",
+    "grassland",
+    "forest",
+    "shrubland",
+    "savanna",
+    "desert",
+    "tundra",
+    "wetland",
+)
+MEASUREMENT_METHODS = ("substrate_label", "water_18O", "metabolic_flux", "tracer_growth")
+SUBSTRATE_CLASSES = (
+    "glucose",
+    "amino_acid",
+    "organic_acid",
+    "polymer",
+    "plant_residue",
+    "inorganic_nitrogen",
+    "water",
+)
+PRACTICES = (
+    "no_tillage",
+    "reduced_tillage",
+    "cover_crop",
+    "crop_diversification",
+    "straw_return",
+    "manure",
+    "manure_with_mineral_fertilizer",
+    "biochar",
+    "mineral_fertilizer",
+    "nitrogen_addition",
+    "phosphorus_addition",
+    "organic_farming",
+    "perennial_vegetation",
+    "plant_diversity",
+    "cultivation",
+    "warming",
+    "other_global_change",
+)
+"""Management and land-use classes of the necromass pairs."""
+
+_N = Quantity
+
+_QUANTITIES = (
+    # --- who, where, when -------------------------------------------------
+    _N("observation", "", "Identifier of one row.", "text", aliases=("obs", "obs_id", "id", "row")),
+    _N(
+        "study",
+        "",
+        "Publication or experiment the row comes from.",
+        "text",
+        aliases=("author", "paper", "reference", "source", "study_id"),
+    ),
+    _N("compilation", "", "Literature compilation that printed the row.", "text"),
+    _N("dataset", "", "Data set the row comes from.", "text"),
+    _N("doi", "", "Digital object identifier of the primary publication.", "text"),
+    _N("site", "", "Place of sampling.", "text", aliases=("plot", "location")),
+    _N(
+        "soil",
+        "",
+        "Soil within a study: one sampled soil, stand or horizon.",
+        "text",
+        aliases=("soil_id", "soil_group"),
+    ),
+    _N("country", "", "Country of sampling.", "text"),
+    _N("latitude", "degree", "Latitude, north positive.", lower=-90, upper=90, aliases=("lat",)),
+    _N("longitude", "degree", "Longitude, east positive.", lower=-180, upper=180, aliases=("lon", "long")),
+    _N(
+        "ecosystem",
+        "",
+        "Land cover or land use.",
+        "category",
+        categories=ECOSYSTEMS,
+        aliases=("land_use", "biome", "pft", "eco"),
+    ),
+    _N("land_cover", "", "Land cover as printed by the source.", "text"),
+    _N("climate_class", "", "Main climate class.", "text"),
+    _N(
+        "mean_annual_temperature",
+        "degC",
+        "Mean annual air temperature of the site.",
+        lower=-30,
+        upper=40,
+        aliases=("mat", "mat_c", "tmp"),
+    ),
+    _N(
+        "mean_annual_precipitation",
+        "mm/year",
+        "Mean annual precipitation of the site.",
+        lower=0,
+        upper=12000,
+        aliases=("map", "map_mm", "precipitation"),
+    ),
+    _N(
+        "depth_top",
+        "cm",
+        "Upper limit of the sampled layer.",
+        lower=0,
+        upper=1000,
+        aliases=("top_depth", "depth_upper"),
+    ),
+    _N(
+        "depth_bottom",
+        "cm",
+        "Lower limit of the sampled layer.",
+        lower=0,
+        upper=1000,
+        aliases=("bottom_depth", "depth_lower"),
+    ),
+    _N(
+        "duration",
+        "year",
+        "Time since the management, climate or land use changed.",
+        lower=0,
+        upper=1000,
+        aliases=("duration_yr", "years", "time"),
+    ),
+    # --- soil -------------------------------------------------------------
+    _N(
+        "soil_organic_carbon",
+        "g/kg",
+        "Organic carbon per mass of dry soil.",
+        lower=0,
+        upper=600,
+        aliases=("soc", "soc_g_kg", "oc", "toc", "bulk_c", "organic_carbon"),
+    ),
+    _N(
+        "soil_organic_matter",
+        "percent",
+        "Loss on ignition per mass of dry soil.",
+        lower=0,
+        upper=100,
+        aliases=("som", "loi"),
+    ),
+    _N(
+        "soil_carbon_to_nitrogen",
+        "1",
+        "Mass ratio of organic carbon to total nitrogen.",
+        lower=1,
+        upper=200,
+        aliases=("cn", "c_n", "soil_cn", "soc:n"),
+    ),
+    _N("total_nitrogen", "g/kg", "Total nitrogen per mass of dry soil.", lower=0, upper=60, aliases=("tn", "total_n")),
+    _N("ph", "1", "Soil pH; water where the source gives both.", lower=2, upper=11, aliases=("soil_ph",)),
+    _N("clay", "percent", "Clay content of the mineral soil.", lower=0, upper=100, aliases=("clay_pct",)),
+    _N(
+        "silt_and_clay",
+        "percent",
+        "Silt plus clay content of the mineral soil.",
+        lower=0,
+        upper=100,
+        aliases=("siltclay", "silt_clay"),
+    ),
+    _N(
+        "mineral_type",
+        "",
+        "Activity class of the clay minerals.",
+        "category",
+        categories=("high_activity", "low_activity"),
+    ),
+    _N("soil_order", "", "Soil order as printed.", "text"),
+    _N(
+        "fractionation_method",
+        "",
+        "How organic matter was fractionated.",
+        "category",
+        categories=("particle_size", "density", "density_and_particle_size"),
+    ),
+    _N(
+        "microbial_biomass",
+        "mg/kg",
+        "Microbial biomass carbon per mass of dry soil.",
+        lower=0,
+        upper=50000,
+        aliases=("mbc", "mbc_ug_g", "biomass"),
+    ),
+    _N(
+        "particulate_organic_carbon",
+        "g/kg",
+        "Carbon of the particulate fraction per mass of dry soil.",
+        lower=0,
+        upper=600,
+        aliases=("poc", "pom_c"),
+    ),
+    _N(
+        "mineral_associated_organic_carbon",
+        "g/kg",
+        "Carbon of the mineral-associated fraction per mass of dry soil.",
+        lower=0,
+        upper=600,
+        aliases=("maoc", "maom_c", "siltclayc"),
+    ),
+    # --- carbon use efficiency ---------------------------------------------
+    _N(
+        "carbon_use_efficiency",
+        "1",
+        "Microbial growth per carbon taken up, as the method sees it.",
+        lower=-0.5,
+        upper=1.5,
+        aliases=("cue", "mge", "yield"),
+    ),
+    _N(
+        "carbon_use_efficiency_error",
+        "1",
+        "Stated error of the carbon use efficiency; SD or SE, as printed.",
+        lower=0,
+        upper=1,
+        aliases=("cue_error", "cue_sd", "cue_se"),
+    ),
+    _N(
+        "measurement_method",
+        "",
+        "How growth and uptake were measured.",
+        "category",
+        categories=MEASUREMENT_METHODS,
+        aliases=("method", "cue_method"),
+    ),
+    _N(
+        "substrate_class",
+        "",
+        "Class of the substrate that carries the label.",
+        "category",
+        categories=SUBSTRATE_CLASSES,
+        aliases=("substrate",),
+    ),
+    _N(
+        "incubation_temperature",
+        "degC",
+        "Temperature of the incubation.",
+        lower=-20,
+        upper=70,
+        aliases=("temp", "temperature", "incubation_temp_c", "asstemp"),
+    ),
+    _N(
+        "incubation_time",
+        "hour",
+        "Time from substrate or label addition to measurement.",
+        lower=0,
+        upper=20000,
+        aliases=("hours", "incubation_time_h", "time_h"),
+    ),
+    _N(
+        "substrate_dose",
+        "mg/kg",
+        "Substrate carbon added per mass of dry soil, cumulative.",
+        lower=0,
+        upper=500000,
+        aliases=("dose", "rate", "dose_ug_c_g"),
+    ),
+    _N(
+        "bacterial_growth",
+        "mg/kg/hour",
+        "Bacterial growth as carbon (leucine incorporation).",
+        lower=0,
+        aliases=("b_c",),
+    ),
+    _N("fungal_growth", "mg/kg/hour", "Fungal growth as carbon (acetate in ergosterol).", lower=0, aliases=("f_c",)),
+    _N("respiration", "mg/kg/hour", "Heterotrophic respiration as CO2 carbon.", lower=0, aliases=("r_c", "resp")),
+    # --- priming -------------------------------------------------------------
+    _N("jar", "", "One incubated vessel.", "text", aliases=("unit", "vessel", "flask")),
+    _N(
+        "control",
+        "",
+        "Control a treated row is compared with; rows that share it share its error.",
+        "text",
+        aliases=("control_id",),
+    ),
+    _N("run", "", "Incubation run within a study.", "text"),
+    _N("substrate", "", "Labelled substrate as printed.", "text"),
+    _N(
+        "added_nitrogen",
+        "",
+        "Whether mineral nitrogen came with the substrate.",
+        "category",
+        categories=("yes", "no"),
+        aliases=("added_n", "n_added"),
+    ),
+    _N("incubation_day", "day", "Days since the first addition.", lower=0, upper=5000, aliases=("day", "days")),
+    _N(
+        "native_co2_control",
+        "mg/kg",
+        "Cumulative CO2 carbon from soil organic matter in the matched control.",
+        lower=0,
+        aliases=("cum_native_control",),
+    ),
+    _N(
+        "native_co2_control_sd",
+        "mg/kg",
+        "Standard deviation of native_co2_control between control jars.",
+        lower=0,
+        aliases=("sd_control",),
+    ),
+    _N("control_replicates", "1", "Number of control jars averaged.", lower=1, upper=1000, aliases=("n_control",)),
+    _N(
+        "native_co2_treated",
+        "mg/kg",
+        "Cumulative CO2 carbon from soil organic matter in the treated jar.",
+        lower=0,
+        aliases=("cum_native_treated",),
+    ),
+    _N(
+        "substrate_co2",
+        "mg/kg",
+        "Cumulative CO2 carbon from the added substrate.",
+        lower=-1,
+        aliases=("cum_substrate_co2",),
+    ),
+    _N("substrate_carbon_in_soil", "mg/kg", "Substrate carbon left in the soil at the end.", lower=0),
+    _N(
+        "substrate_carbon_in_mineral_fraction",
+        "mg/kg",
+        "Substrate carbon in the mineral-associated fraction at the end.",
+        lower=0,
+    ),
+    _N(
+        "substrate_carbon_in_particulate_fraction",
+        "mg/kg",
+        "Substrate carbon in the particulate fraction at the end.",
+        lower=0,
+    ),
+    _N("microbial_biomass_final", "mg/kg", "Microbial biomass carbon of the treated jar at the end.", lower=0),
+    _N("mineral_amendment", "", "Mineral added to the soil before incubation, as printed.", "text"),
+    # --- necromass -------------------------------------------------------------
+    _N(
+        "practice",
+        "",
+        "Management, land-use or climate change between control and treatment.",
+        "category",
+        categories=PRACTICES,
+        aliases=("management", "management_class", "treatment"),
+    ),
+    _N("practice_detail", "", "Practice as printed by the source.", "text"),
+    _N(
+        "necromass",
+        "g/kg",
+        "Microbial necromass carbon (fungal plus bacterial) per mass of dry soil.",
+        lower=0,
+        upper=600,
+        aliases=("mnc", "mnc_g_kg"),
+    ),
+    _N(
+        "necromass_control",
+        "g/kg",
+        "Microbial necromass carbon of the control.",
+        lower=0,
+        upper=600,
+        aliases=("mnc_control_g_kg",),
+    ),
+    _N(
+        "necromass_treatment",
+        "g/kg",
+        "Microbial necromass carbon of the treatment.",
+        lower=0,
+        upper=600,
+        aliases=("mnc_treatment_g_kg",),
+    ),
+    _N(
+        "soil_organic_carbon_control",
+        "g/kg",
+        "Organic carbon of the control.",
+        lower=0,
+        upper=600,
+        aliases=("soc_control_g_kg", "soc_control"),
+    ),
+    _N(
+        "soil_organic_carbon_treatment",
+        "g/kg",
+        "Organic carbon of the treatment.",
+        lower=0,
+        upper=600,
+        aliases=("soc_treatment_g_kg", "soc_treatment"),
+    ),
+    _N("fungal_necromass", "g/kg", "Fungal necromass carbon.", lower=0, upper=600, aliases=("fnc",)),
+    _N("bacterial_necromass", "g/kg", "Bacterial necromass carbon.", lower=0, upper=600, aliases=("bnc",)),
+    _N("glucosamine", "mg/kg", "Glucosamine per mass of dry soil.", lower=0, aliases=("glun", "glcn")),
+    _N("muramic_acid", "mg/kg", "Muramic acid per mass of dry soil.", lower=0, aliases=("mura",)),
+    _N(
+        "arm",
+        "",
+        "Whether the row is an untreated, control or treatment soil.",
+        "category",
+        categories=("untreated", "control", "treatment"),
+    ),
+    _N("comparison", "", "Design of a pair.", "category", categories=("treatment", "space_for_time", "before_after")),
+    _N(
+        "organism_group",
+        "",
+        "Organisms in which the amino sugar was measured.",
+        "category",
+        categories=("fungi", "gram_positive_bacteria", "gram_negative_bacteria"),
+    ),
+    _N("taxon", "", "Organism as printed.", "text"),
+    _N(
+        "amino_sugar",
+        "",
+        "Amino sugar measured in the organism.",
+        "category",
+        categories=("glucosamine", "muramic_acid"),
+    ),
+    _N("amino_sugar_content", "mg/g", "Amino sugar per mass of dry biomass.", lower=0, upper=1000),
+    # --- cover crops and inputs ------------------------------------------------
+    _N(
+        "fraction",
+        "",
+        "Organic carbon fraction.",
+        "category",
+        categories=("particulate_organic_carbon", "mineral_associated_organic_carbon", "soil_organic_carbon"),
+    ),
+    _N("carbon_control", "g/kg", "Carbon of the fraction in the control.", lower=0, upper=600),
+    _N("carbon_treatment", "g/kg", "Carbon of the fraction in the treatment.", lower=0, upper=600),
+    _N(
+        "log_response_ratio",
+        "1",
+        "Natural log of treatment over control.",
+        lower=-5,
+        upper=5,
+        aliases=("lnrr", "logrr", "ln_rr"),
+    ),
+    _N("log_response_ratio_variance", "1", "Sampling variance of the log response ratio.", lower=0, aliases=("var",)),
+    _N("variance_imputed", "", "Whether the source imputed the variance.", "category", categories=("yes", "no")),
+    _N("cover_crop", "", "Cover crop as printed.", "text"),
+    _N("crop", "", "Crop.", "text"),
+    _N("yield_dry_matter", "t/ha/year", "Reference yield of the harvested product, dry matter.", lower=0, upper=100),
+    _N("harvest_index", "1", "Harvested share of above-ground dry matter.", lower=0, upper=1),
+    _N("shoot_to_root", "1", "Mass ratio of shoot to root.", lower=0, upper=100),
+    _N("carbon_share_product", "1", "Share of annual plant carbon in the harvested product.", lower=0, upper=1),
+    _N("carbon_share_straw", "1", "Share of annual plant carbon in straw.", lower=0, upper=1),
+    _N("carbon_share_roots", "1", "Share of annual plant carbon in roots.", lower=0, upper=1),
+    _N(
+        "carbon_share_rhizodeposits",
+        "1",
+        "Share of annual plant carbon in exudates and rhizodeposits.",
+        lower=0,
+        upper=1,
+    ),
+    _N("input_share_product", "1", "Share of product carbon that enters the soil.", lower=0, upper=1),
+    _N("input_share_straw", "1", "Share of straw carbon that enters the soil.", lower=0, upper=1),
+    _N("input_share_roots", "1", "Share of root carbon that enters the soil.", lower=0, upper=1),
+    _N("input_share_rhizodeposits", "1", "Share of rhizodeposit carbon that enters the soil.", lower=0, upper=1),
+    _N("root_carbon_input", "kg/ha/year", "Fixed root carbon input.", lower=0, upper=20000),
+)
+
+QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
+"""Every quantity by name."""
+
+_SITE = ("doi", "latitude", "longitude", "mean_annual_temperature", "mean_annual_precipitation")
+
+_SCHEMAS = (
+    TableSchema(
+        "cue",
+        "one measured carbon use efficiency",
+        required=("observation", "study", "carbon_use_efficiency", "measurement_method"),
+        optional=(
+            "carbon_use_efficiency_error",
+            "ecosystem",
+            "land_cover",
+            "substrate_class",
+            "substrate",
+            "incubation_temperature",
+            "incubation_time",
+            "substrate_dose",
+            "soil_carbon_to_nitrogen",
+            "ph",
+            "clay",
+            "microbial_biomass",
+            "added_nitrogen",
+            "compilation",
+            *_SITE,
+        ),
+        key=("observation",),
+    ),
+    TableSchema(
+        "cue_temperature_gradient",
+        "growth, respiration and carbon use efficiency of one soil at one temperature",
+        required=("soil", "incubation_temperature", "carbon_use_efficiency"),
+        optional=(
+            "bacterial_growth",
+            "fungal_growth",
+            "respiration",
+            "ph",
+            "soil_organic_matter",
+            "country",
+            "land_cover",
+            "ecosystem",
+            "latitude",
+            "longitude",
+            "mean_annual_temperature",
+            "mean_annual_precipitation",
+        ),
+        key=("soil", "incubation_temperature"),
+    ),
+    TableSchema(
+        "priming_endpoints",
+        "one treated jar on its last day beside its control",
+        required=(
+            "jar",
+            "study",
+            "soil",
+            "native_co2_control",
+            "native_co2_treated",
+            "incubation_day",
+            "added_nitrogen",
+        ),
+        optional=(
+            "dataset",
+            "control",
+            "run",
+            "ecosystem",
+            "land_cover",
+            "mineral_amendment",
+            "substrate",
+            "substrate_dose",
+            "native_co2_control_sd",
+            "control_replicates",
+            "substrate_co2",
+            "substrate_carbon_in_soil",
+            "substrate_carbon_in_mineral_fraction",
+            "substrate_carbon_in_particulate_fraction",
+            "microbial_biomass",
+            "microbial_biomass_final",
+            "soil_organic_carbon",
+            "soil_carbon_to_nitrogen",
+            "ph",
+            "clay",
+        ),
+        key=("study", "jar"),
+        differ=((("native_co2_control", "native_co2_treated"),),),
+    ),
+    TableSchema(
+        "priming_time_series",
+        "cumulative CO2 of one treated jar and its control up to one day",
+        required=("study", "jar", "incubation_day", "native_co2_control", "native_co2_treated", "substrate_co2"),
+        optional=(
+            "dataset",
+            "soil",
+            "control",
+            "run",
+            "added_nitrogen",
+            "substrate_dose",
+            "native_co2_control_sd",
+            "control_replicates",
+        ),
+        key=("study", "jar", "incubation_day"),
+    ),
+    TableSchema(
+        "necromass_pairs",
+        "necromass and organic carbon of a treatment beside its control",
+        required=(
+            "study",
+            "practice",
+            "necromass_control",
+            "necromass_treatment",
+            "soil_organic_carbon_control",
+            "soil_organic_carbon_treatment",
+        ),
+        optional=(
+            "observation",
+            "control",
+            "practice_detail",
+            "comparison",
+            "ecosystem",
+            "climate_class",
+            "compilation",
+            "depth_top",
+            "depth_bottom",
+            "duration",
+            "clay",
+            "ph",
+            *_SITE,
+        ),
+        ordered=(
+            ("necromass_control", "soil_organic_carbon_control"),
+            ("necromass_treatment", "soil_organic_carbon_treatment"),
+            ("depth_top", "depth_bottom"),
+        ),
+        differ=(
+            (
+                ("necromass_control", "necromass_treatment"),
+                ("soil_organic_carbon_control", "soil_organic_carbon_treatment"),
+            ),
+        ),
+    ),
+    TableSchema(
+        "necromass_levels",
+        "necromass and organic carbon of one soil",
+        required=("observation", "study", "necromass", "soil_organic_carbon"),
+        optional=(
+            "ecosystem",
+            "arm",
+            "climate_class",
+            "compilation",
+            "depth_top",
+            "depth_bottom",
+            "duration",
+            "glucosamine",
+            "muramic_acid",
+            "fungal_necromass",
+            "bacterial_necromass",
+            "microbial_biomass",
+            "total_nitrogen",
+            "clay",
+            "ph",
+            *_SITE,
+        ),
+        key=("observation",),
+        ordered=(("depth_top", "depth_bottom"),),
+    ),
+    TableSchema(
+        "amino_sugar_factors",
+        "amino sugar content of one organism",
+        required=("observation", "organism_group", "amino_sugar", "amino_sugar_content"),
+        optional=("taxon", "study"),
+        key=("observation",),
+    ),
+    TableSchema(
+        "mineral_associated_carbon",
+        "particulate and mineral-associated carbon of one sampled layer",
+        required=("observation", "study", "mineral_associated_organic_carbon"),
+        optional=(
+            "particulate_organic_carbon",
+            "soil_organic_carbon",
+            "silt_and_clay",
+            "clay",
+            "mineral_type",
+            "soil_order",
+            "fractionation_method",
+            "ecosystem",
+            "land_cover",
+            "compilation",
+            "depth_top",
+            "depth_bottom",
+            "latitude",
+            "longitude",
+            "mean_annual_temperature",
+            "mean_annual_precipitation",
+        ),
+        key=("observation",),
+        ordered=(("depth_top", "depth_bottom"),),
+    ),
+    TableSchema(
+        "cover_crop_fractions",
+        "one carbon fraction under a cover crop beside its control",
+        required=("observation", "study", "fraction", "log_response_ratio"),
+        optional=(
+            "log_response_ratio_variance",
+            "variance_imputed",
+            "carbon_control",
+            "carbon_treatment",
+            "cover_crop",
+            "crop",
+            "duration",
+            "depth_top",
+            "depth_bottom",
+            "clay",
+            "silt_and_clay",
+            "ph",
+            *_SITE,
+        ),
+        key=("observation", "fraction"),
+        ordered=(("depth_top", "depth_bottom"),),
+    ),
+    TableSchema(
+        "crop_carbon_allocation",
+        "allocation of annual plant carbon of one crop",
+        required=("crop",),
+        optional=(
+            "yield_dry_matter",
+            "harvest_index",
+            "shoot_to_root",
+            "carbon_share_product",
+            "carbon_share_straw",
+            "carbon_share_roots",
+            "carbon_share_rhizodeposits",
+            "input_share_product",
+            "input_share_straw",
+            "input_share_roots",
+            "input_share_rhizodeposits",
+            "root_carbon_input",
+            "study",
+        ),
+        key=("crop",),
+    ),
+)
+
+SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in _SCHEMAS}
+"""Every kind of table by name."""
+
+
+def nearest(name: str, known: tuple[str, ...] | list[str]) -> str | None:
+    """Known name closest to ``name``, looking at the aliases of quantities too.
+
+    Parameters
+    ----------
+    name
+        What somebody wrote.
+    known
+        Names that would have been understood.
+
+    Returns
+    -------
+    str or None
+        None when nothing is near.
+
+    Examples
+    --------
+    >>> nearest("SOC", ["soil_organic_carbon", "necromass"])
+    'soil_organic_carbon'
+    >>> nearest("gras land", ["grassland", "forest"])
+    'grassland'
+    """
+    wanted = name.strip().lower().replace(" ", "_").replace("-", "_")
+    spellings = {candidate.lower(): candidate for candidate in known}
+    for candidate in known:
+        if candidate in QUANTITIES:
+            for alias in QUANTITIES[candidate].aliases:
+                spellings.setdefault(alias.lower(), candidate)
+    close = difflib.get_close_matches(wanted, spellings, n=1, cutoff=0.6)
+    return spellings[close[0]] if close else None
+
+
+def quantity(name: str) -> Quantity:
+    """Quantity called ``name``.
+
+    Raises
+    ------
+    KeyError
+        With the nearest known name.
+
+    Examples
+    --------
+    >>> quantity("soil_organic_carbon").unit
+    'g/kg'
+    """
+    try:
+        return QUANTITIES[name]
+    except KeyError:
+        hint = nearest(name, list(QUANTITIES))
+        message = f"no quantity named {name!r}" + (f"; did you mean {hint!r}?" if hint else "")
+        raise KeyError(message) from None
