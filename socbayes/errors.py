@@ -36,6 +36,22 @@ class ConvergenceError(SocbayesError):
     """A fit that fails its diagnostics, where the caller asked for a good one."""
 
 
+class UnitError(SocbayesError, ValueError):
+    """A unit that is not known, or that does not measure the quantity it is given for.
+
+    Parameters
+    ----------
+    message
+        What is wrong, naming the unit found and the one expected.
+    suggestion
+        What to write instead.
+    """
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        self.suggestion = suggestion
+        super().__init__(f"{message} ({suggestion})" if suggestion else message)
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong with a table.
@@ -48,11 +64,15 @@ class Fault:
         Row number as a spreadsheet shows it (the header is row 1), or None
         when the fault is one of the whole column.
     column
-        Column name as written in the file.
+        Column name as written in the file; empty when the fault is one of a
+        whole row or table.
     found, expected
         What is there, what should be there.
     suggestion
         What to do about it; empty when nothing sensible can be said.
+    count
+        How many cells the fault stands for: 1, or the rest of a long list of
+        equal faults.
     """
 
     kind: str
@@ -61,6 +81,17 @@ class Fault:
     found: str
     expected: str
     suggestion: str = ""
+    count: int = 1
+
+    def __str__(self) -> str:
+        places = [f"row {self.row}"] if self.row is not None else []
+        places += [f"column {self.column!r}"] if self.column else []
+        where = f"{', '.join(places)}: " if places else ""
+        line = f"{where}{self.kind}: found {self.found}, expected {self.expected}"
+        return line + (f" ({self.suggestion})" if self.suggestion else "")
+
+
+_SHOWN_ALIKE = 5
 
 
 class TableFaultsError(SocbayesError):
@@ -72,11 +103,14 @@ class TableFaultsError(SocbayesError):
         super().__init__(faults, source)
 
     def __str__(self) -> str:
-        lines = [f"{self.source}: {len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"]
-        for fault in self.faults[:20]:
-            where = f"row {fault.row}, " if fault.row is not None else ""
-            line = f"  {where}column {fault.column!r}: {fault.kind}: found {fault.found}, expected {fault.expected}"
-            lines.append(line + (f" ({fault.suggestion})" if fault.suggestion else ""))
-        if len(self.faults) > 20:
-            lines.append(f"  ... and {len(self.faults) - 20} more")
+        total = sum(fault.count for fault in self.faults)
+        lines = [f"{self.source}: {total:,} fault{'s' if total != 1 else ''}"]
+        alike: dict[tuple[str, str], list[Fault]] = {}
+        for fault in self.faults:
+            alike.setdefault((fault.kind, fault.column), []).append(fault)
+        for group in alike.values():  # a column in the wrong unit must not hide the other faults
+            lines += [f"  {fault}" for fault in group[:_SHOWN_ALIKE]]
+            hidden = sum(fault.count for fault in group[_SHOWN_ALIKE:])
+            if hidden:
+                lines.append(f"  ... and {hidden:,} more cells of column {group[0].column!r}: {group[0].kind}")
         return "\n".join(lines)

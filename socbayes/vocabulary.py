@@ -428,6 +428,12 @@ _QUANTITIES = (
         "Substrate carbon in the particulate fraction at the end.",
         lower=0,
     ),
+    _N(
+        "substrate_carbon_in_microbial_biomass",
+        "mg/kg",
+        "Substrate carbon in the microbial biomass at the end.",
+        lower=0,
+    ),
     _N("microbial_biomass_final", "mg/kg", "Microbial biomass carbon of the treated jar at the end.", lower=0),
     _N("mineral_amendment", "", "Mineral added to the soil before incubation, as printed.", "text"),
     # --- necromass -------------------------------------------------------------
@@ -626,6 +632,7 @@ _SCHEMAS = (
             "substrate_carbon_in_soil",
             "substrate_carbon_in_mineral_fraction",
             "substrate_carbon_in_particulate_fraction",
+            "substrate_carbon_in_microbial_biomass",
             "microbial_biomass",
             "microbial_biomass_final",
             "soil_organic_carbon",

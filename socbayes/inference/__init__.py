@@ -1,0 +1,1 @@
+"""Fitting, checking and comparing models."""

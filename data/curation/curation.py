@@ -1,0 +1,419 @@
+"""What every curation script shares: sources, writing a table, its metadata.
+
+A script of this folder turns raw literature files into one tidy table. It has
+one function, ``curate(literature)``, which returns a :class:`Curated` table;
+:func:`main` gives each script its command line, and ``build_all.py`` runs them
+all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from socbayes.vocabulary import QUANTITIES, SCHEMAS
+
+DATA = Path(__file__).resolve().parents[1]
+"""Folder of the bundled tables."""
+
+# Licence as found at the place of publication; commercial_use is what that
+# licence says about it, "unstated" where no licence was found.
+CC0 = {"name": "CC0-1.0", "title": "CC0 1.0 Universal", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}
+CC_BY = {"name": "CC-BY-4.0", "title": "Attribution 4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}
+CC_BY_NC = {
+    "name": "CC-BY-NC-4.0",
+    "title": "Attribution-NonCommercial 4.0",
+    "path": "https://creativecommons.org/licenses/by-nc/4.0/",
+}
+BSD = {"name": "BSD-3-Clause", "title": "BSD 3-Clause", "path": "https://opensource.org/license/bsd-3-clause"}
+MIT = {"name": "MIT", "title": "MIT", "path": "https://opensource.org/license/mit"}
+UNSTATED = {"name": "unstated", "title": "No licence stated by the source"}
+COMMERCIAL_USE = {
+    "CC0-1.0": "allowed",
+    "CC-BY-4.0": "allowed",
+    "BSD-3-Clause": "allowed",
+    "MIT": "allowed",
+    "CC-BY-NC-4.0": "not allowed",
+    "unstated": "unstated",
+}
+
+SOURCES = {
+    "qiao2019_cue": {
+        "title": "Qiao et al. 2019",
+        "citation": "Qiao Y. et al. (2019) Global variation of soil microbial carbon-use efficiency in relation to "
+        "growth temperature and substrate supply. Scientific Reports 9:5621.",
+        "doi": "10.1038/s41598-019-42145-6",
+        "path": "https://github.com/ImperialCollegeLondon/ve_data_science",
+        "licence": BSD,
+        "licence_note": "licence of the repository the table was read from; the article supplement states none",
+    },
+    "yu2025_cue_thermal": {
+        "title": "Yu et al. 2025",
+        "citation": "Yu K. et al. (2025) Nonlinear microbial thermal response and its implications for abrupt soil "
+        "organic carbon responses to warming. Nature Communications 16:2763.",
+        "doi": "10.1038/s41467-025-57900-9",
+        "path": "https://github.com/KailiangYu/Microbial-carbon-use-efficiency",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none; the article is CC BY-NC-ND 4.0",
+    },
+    "hu2024_cue_cae_13c_glucose": {
+        "title": "Hu et al. 2024",
+        "citation": "Hu W.J., Cai Y., Li X.Q., Jia J., Feng X.J. (2024) Microbial carbon accumulation efficiency: "
+        "assessing microbial carbon pump efficiency based on 13C-glucose amendment experiment.",
+        "doi": "",
+        "path": "https://github.com/Holinwj/Metadata",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "stone2021_liu_arizona_cue_priming": {
+        "title": "Stone et al. 2021 and the Arizona priming archive",
+        "citation": "Stone B.W. et al. (2021) Nutrients cause consolidation of soil carbon flux to small proportion "
+        "of bacterial community. Nature Communications 12:3381; with the priming archive of X.J.A. Liu, B. Hungate, "
+        "R. Mau and P. Dijkstra (Northern Arizona University).",
+        "doi": "",
+        "path": "https://github.com/bramstone/bacterial-carbon-flux-qSIP",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none; the archive names a data use policy, access code 1",
+    },
+    "elias2024_litter_mineral_priming": {
+        "title": "Elias et al. 2024",
+        "citation": "Elias D.M.O. et al. (2024) Microbial and mineral interactions decouple litter quality from soil "
+        "organic matter formation. Nature Communications 15.",
+        "doi": "",
+        "path": "https://github.com/eliasd198/Locked-Up-Litter-Quality-",
+        "licence": CC0,
+        "licence_note": "",
+    },
+    "wooliver2025_drought_residue_glucose": {
+        "title": "Drought and residue legacies 2025",
+        "citation": "Combined legacy effects of drought and diverse plant residues: fate and priming effects of "
+        "glucose (2025) Soil Biology and Biochemistry.",
+        "doi": "",
+        "path": "https://github.com/rwoolive/drought-diversity-carbon",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "wooliver_microplastic_priming": {
+        "title": "Microplastic incubation",
+        "citation": "Wooliver R., data and code repository microplastic-incubation (2025).",
+        "doi": "",
+        "path": "https://github.com/rwoolive/microplastic-incubation",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "lamps_glucose_priming": {
+        "title": "LAMPS incubation",
+        "citation": "Villanueva P. et al., LAMPS incubation, data and code repository (2023).",
+        "doi": "",
+        "path": "https://github.com/pommevilla/lamps_incubation",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "fontaine2007_cellulose_priming": {
+        "title": "Fontaine et al. 2007",
+        "citation": "Fontaine S. et al. (2007) Stability of organic carbon in deep soil layers controlled by fresh "
+        "carbon supply. Nature; digitised in the Soil Incubation Database (SIDb).",
+        "doi": "10.1038/nature06275",
+        "path": "https://github.com/SoilBGC-Datashare/sidb",
+        "licence": MIT,
+        "licence_note": "licence of the database that digitised the figure",
+    },
+    "sndb_necromass": {
+        "title": "Soil necromass database (SNDB)",
+        "citation": "Patel K., soil necromass database (2024), with the compilations it draws on: Ni et al. 2020, "
+        "Wang B. et al. 2021, Zhou R. et al. 2023, Zhang et al. 2023, Hu J. et al. 2023, Liang et al. 2019, "
+        "Chen G. et al. 2020.",
+        "doi": "",
+        "path": "https://github.com/kaizadp/necromass",
+        "licence": CC_BY_NC,
+        "licence_note": "",
+    },
+    "cruzparedes2023_europe_gradient": {
+        "title": "Cruz-Paredes et al. 2023",
+        "citation": "Cruz-Paredes C., Tajmel D., Rousk J. (2023) Variation in temperature dependences across Europe "
+        "reveals the climate sensitivity of soil microbial decomposers. Applied and Environmental Microbiology 89(5).",
+        "doi": "10.1128/aem.02090-22",
+        "path": "https://github.com/IvoHarmens/Master-Thesis",
+        "licence": CC0,
+        "licence_note": "",
+    },
+    "fine_2025_amino_sugar_soils": {
+        "title": "Fine et al. 2025",
+        "citation": "Fine A.K., Santos F., Sloan B.P., York L.M., Mayes M.A. (2025) Trait variation and structural "
+        "bias in conversion-factor models of soil microbial necromass carbon. Zenodo.",
+        "doi": "10.5281/zenodo.16905679",
+        "path": "https://github.com/aubreyfine/necromass-CF-models",
+        "licence": CC_BY,
+        "licence_note": "",
+    },
+    "georgiou_2022_moc": {
+        "title": "Georgiou et al. 2022",
+        "citation": "Georgiou K. et al. (2022) Global stocks and capacity of mineral-associated soil organic carbon. "
+        "Nature Communications; data doi 10.5281/zenodo.5987415.",
+        "doi": "10.1038/s41467-022-31540-9",
+        "path": "https://github.com/katerina-georgiou/soilC-saturation",
+        "licence": UNSTATED,
+        "licence_note": "the repository asks to be cited and states no licence; the rows marked LUCAS come from the "
+        "European Soil Data Centre, which has terms of its own",
+    },
+    "wooliver_2023_covercrop_fractions": {
+        "title": "Wooliver 2023",
+        "citation": "Wooliver R. (2023) Data and scripts of a meta-analysis of soil organic carbon fractions under "
+        "cover cropping. Agriculture, Ecosystems and Environment (S0167880923001561).",
+        "doi": "",
+        "path": "https://github.com/rwoolive/carbonfraction-covercrop",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "soilmanager_crop_c_allocation": {
+        "title": "SoilManageR 1.1.0",
+        "citation": "Heller O., Wittwer R., SoilManageR 1.1.0, table C_input_crops_LUT, compiled from Bolinder et al. "
+        "2007, Bolinder 2015, Fan 2017, Hirte 2018, Keel 2017, Seitz 2023, Taghizadeh-Toosi 2020, Wuest-Galey 2020.",
+        "doi": "10.34776/as105e",
+        "path": "https://github.com/cran/SoilManageR",
+        "licence": MIT,
+        "licence_note": "",
+    },
+}
+"""What the tables are made from, by folder of the literature collection."""
+
+
+@dataclass
+class Curated:
+    """A finished table and what must be said about it.
+
+    Parameters
+    ----------
+    name
+        Name of the table and of its schema.
+    title, description
+        For the metadata.
+    frame
+        The rows kept, in canonical names and units.
+    raw_rows
+        Rows read from the sources, before any exclusion.
+    exclusions
+        ``{"reason", "rows"}`` per rule; with the rows kept they add up to
+        ``raw_rows``.
+    sources
+        Keys of :data:`SOURCES`.
+    choices
+        Judgements a reader should know about, one sentence each.
+    """
+
+    name: str
+    title: str
+    description: str
+    frame: pd.DataFrame
+    raw_rows: int
+    exclusions: list[dict]
+    sources: list[str]
+    choices: list[str] = field(default_factory=list)
+
+
+class Exclusions(list):
+    """List of ``{"reason", "rows"}`` that drops the rows it records."""
+
+    def drop(self, frame: pd.DataFrame, mask: pd.Series, reason: str) -> pd.DataFrame:
+        """Rows of ``frame`` where ``mask`` is false; the rest is recorded under ``reason``."""
+        mask = mask.fillna(False).astype(bool)
+        self.append({"reason": reason, "rows": int(mask.sum())})
+        return frame.loc[~mask]
+
+
+def tidy_text(values: pd.Series) -> pd.Series:
+    """Text on one line without stray blanks; empty cells missing."""
+    text = values.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
+    return text.where(values.notna() & (text != ""))
+
+
+def arrange(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """Columns in the order of the schema; unknown ones refused, empty optional ones dropped."""
+    columns = SCHEMAS[schema].columns
+    unknown = [name for name in frame.columns if name not in columns]
+    if unknown:
+        raise ValueError(f"{schema}: columns not in the schema: {unknown}")
+    kept = [
+        name for name in columns if name in frame and (name in SCHEMAS[schema].required or frame[name].notna().any())
+    ]
+    return frame[kept].reset_index(drop=True)
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Write the table as UTF-8 CSV, numbers with six significant digits."""
+    out = frame.copy()
+    for name in out.columns:
+        if QUANTITIES[name].kind == "number":
+            out[name] = out[name].astype("float64").map(lambda x: "" if pd.isna(x) else f"{x:.6g}").astype("str")
+    return out.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def field_entry(name: str, required: bool) -> dict:
+    """Frictionless field of one quantity."""
+    quantity = QUANTITIES[name]
+    constraints: dict = {"required": True} if required else {}
+    if quantity.lower is not None:
+        constraints["minimum"] = quantity.lower
+    if quantity.upper is not None:
+        constraints["maximum"] = quantity.upper
+    if quantity.categories:
+        constraints["enum"] = list(quantity.categories)
+    entry = {
+        "name": name,
+        "type": "number" if quantity.kind == "number" else "string",
+        "unit": quantity.unit,
+        "description": quantity.meaning,
+    }
+    if constraints:
+        entry["constraints"] = constraints
+    return entry
+
+
+def resource_entry(table: Curated, content: bytes) -> dict:
+    """Frictionless resource of one table."""
+    schema = SCHEMAS[table.name]
+    sources = [SOURCES[key] for key in table.sources]
+    licences = []
+    for source in sources:
+        if source["licence"] not in licences:
+            licences.append(source["licence"])
+    uses = {COMMERCIAL_USE[licence["name"]] for licence in licences}
+    # The strictest source decides for the table as a whole.
+    commercial_use = next(use for use in ("not allowed", "unstated", "allowed") if use in uses)
+    table_schema: dict = {
+        "fields": [field_entry(name, name in schema.required) for name in table.frame.columns],
+        "missingValues": [""],
+    }
+    if schema.key:
+        table_schema["primaryKey"] = list(schema.key)
+    return {
+        "name": table.name,
+        "title": table.title,
+        "description": table.description,
+        "path": f"{table.name}.csv",
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": len(content),
+        "hash": "sha256:" + hashlib.sha256(content).hexdigest(),
+        "dialect": {"lineTerminator": "\n"},
+        "schema": table_schema,
+        "licenses": licences,
+        "sources": [
+            {
+                "title": source["title"],
+                "path": source["path"],
+                "citation": source["citation"],
+                "doi": source["doi"],
+                "licence": source["licence"]["name"],
+                "licence_note": source["licence_note"],
+            }
+            for source in sources
+        ],
+        "rows": len(table.frame),
+        "raw_rows": table.raw_rows,
+        "exclusions": table.exclusions,
+        "choices": table.choices,
+        "commercial_use": commercial_use,
+        "citation": " ".join(
+            source["citation"] + (f" doi:{source['doi']}" if source["doi"] else "") for source in sources
+        ),
+    }
+
+
+def package_entry(resources: list[dict]) -> dict:
+    """Assemble the data package, resources in the order of the schemas."""
+    order = list(SCHEMAS)
+    return {
+        "profile": "tabular-data-package",
+        "name": "socbayes-literature",
+        "title": "Literature tables bundled with socbayes",
+        "description": "Carbon use efficiency, priming, microbial necromass and soil carbon fractions, harmonised to "
+        "one set of names and units. Licences differ from table to table.",
+        "resources": sorted(resources, key=lambda entry: order.index(entry["name"])),
+    }
+
+
+def write(tables: list[Curated], output: Path) -> None:
+    """Write each table and its entry in the metadata; other entries stay."""
+    output.mkdir(parents=True, exist_ok=True)
+    package = output / "datapackage.json"
+    known = json.loads(package.read_text("utf-8"))["resources"] if package.exists() else []
+    entries = {entry["name"]: entry for entry in known if entry["name"] in SCHEMAS}
+    for table in tables:
+        excluded = sum(item["rows"] for item in table.exclusions)
+        if len(table.frame) + excluded != table.raw_rows:
+            raise ValueError(f"{table.name}: {len(table.frame)} kept + {excluded} excluded != {table.raw_rows} read")
+        table.frame = arrange(table.frame, table.name)
+        content = csv_bytes(table.frame)
+        (output / f"{table.name}.csv").write_bytes(content)
+        entries[table.name] = resource_entry(table, content)
+        print(f"{table.name}: {table.raw_rows} rows read, {len(table.frame)} kept")
+        for item in table.exclusions:
+            print(f"  - {item['rows']:5d}  {item['reason']}")
+    described = package_entry(list(entries.values()))
+    package.write_bytes((json.dumps(described, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+    (output / "LICENSES.md").write_bytes(licences_text(described["resources"]).encode("utf-8"))
+
+
+LICENCE_HEADER = """# Licences of the bundled tables
+
+The licence of socbayes covers its code. Each table below is a compilation of
+facts from the sources named under it and keeps their terms; cite the sources
+when you use it. This file is written by `data/curation/build_all.py`, and the
+same information is in `datapackage.json` and in `load_dataset(name).attrs`.
+
+"Commercial use" is what the strictest source of a table says: **allowed**,
+**not allowed**, or **unstated** where a source publishes data without a
+licence. Unstated is not permission: ask the authors before a use that needs
+one.
+
+**The two necromass tables come from a database under CC BY-NC 4.0: they may not
+be used commercially.**
+"""
+
+
+def licences_text(resources: list[dict]) -> str:
+    """Write the licence of every table and source as Markdown."""
+    lines = [LICENCE_HEADER, "| table | licences of its sources | commercial use |", "| --- | --- | --- |"]
+    for entry in resources:
+        names = ", ".join(licence["name"] for licence in entry["licenses"])
+        lines.append(f"| `{entry['name']}` | {names} | {entry['commercial_use']} |")
+    for entry in resources:
+        lines += ["", f"## {entry['name']}", ""]
+        for source in entry["sources"]:
+            note = f" ({source['licence_note']})" if source["licence_note"] else ""
+            doi = f" doi:{source['doi']}." if source["doi"] else ""
+            lines.append(f"- {source['citation']}{doi} <{source['path']}>. Licence: {source['licence']}{note}.")
+    return "\n".join(lines) + "\n"
+
+
+def arguments() -> argparse.Namespace:
+    """Command line of every script."""
+    parser = argparse.ArgumentParser(description="Write bundled literature tables from the raw files.")
+    parser.add_argument(
+        "--literature",
+        type=Path,
+        default=os.environ.get("SOCBAYES_LITERATURE"),
+        help="folder of the raw files, one subfolder per source (default: the variable SOCBAYES_LITERATURE)",
+    )
+    parser.add_argument("--output", type=Path, default=DATA, help="where the tables go (default: this repository)")
+    given = parser.parse_args()
+    if given.literature is None:
+        parser.error("say where the raw files are: --literature FOLDER or the variable SOCBAYES_LITERATURE")
+    given.literature = Path(given.literature)
+    return given
+
+
+def main(curate: Callable[[Path], Curated]) -> None:
+    """Run one script: curate its table and write it."""
+    given = arguments()
+    write([curate(given.literature)], given.output)

@@ -1,0 +1,305 @@
+"""Fit a model with NUTS, stream its draws to disk and keep what is needed to judge it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from socbayes.errors import SocbayesError
+from socbayes.inference.diagnostics import gate
+from socbayes.spec import ModelSpec, spec_of
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+log = logging.getLogger("socbayes")
+
+DRAWS = "draws.zarr"
+SPEC = "spec.json"
+FIT = "fit.nc"
+STATISTICS = ("diverging", "energy", "n_steps", "step_size", "depth", "logp", "maxdepth_reached")
+PLAIN = {"mode": "FAST_COMPILE"}
+"""How functions called a few thousand times only are compiled: quick to make, not quick to run."""
+PREDICTIVE_DRAWS = 200
+"""Draws per chain kept of prior and posterior predictions: enough for every check drawn from them."""
+
+
+def fit(
+    model: pm.Model,
+    *,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int | None = None,
+    cores: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Sample the posterior of a model; draws reach the disk while they are made.
+
+    The sampler is nutpie's NUTS, compiled once. The folder ``store`` holds
+    ``spec.json`` from the start, ``draws.zarr`` growing with every draw
+    (readable with :func:`open_run` even after the process is killed) and
+    ``fit.nc`` once all is done.
+
+    Parameters
+    ----------
+    model
+        Any PyMC model; those of ``socbayes.models`` carry their own
+        description into the result.
+    draws, tune, chains
+        Kept draws and warm-up steps of each chain, and number of chains.
+    seed
+        Seed of everything random in the fit; the same seed gives the same draws.
+    cores
+        Chains run at a time; as many as there are cores by default.
+    store
+        New folder for the run; by default ``runs/<model>-<date>-<time>`` in
+        the working directory.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups posterior (dims chain, draw, ...), sample_stats,
+        observed_data, constant_data, log_likelihood, log_prior,
+        posterior_predictive and prior_predictive. ``attrs`` holds the
+        specification, dataset hashes, versions, seed, seconds, and
+        ``converged`` (1 or 0) with ``failures`` in words.
+
+    Raises
+    ------
+    SocbayesError
+        If ``store`` holds a run already.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> model = sb.models.cue.build(sb.load_dataset("cue"))
+    >>> fitted = sb.fit(model, draws=500, seed=1)  # doctest: +SKIP
+    """
+    import nutpie
+    import xarray as xr
+
+    spec = spec_of(model)
+    folder = _new_run_folder(spec, store)
+    write_text(folder / SPEC, spec.to_json())
+
+    started = time.perf_counter()
+    compiled = nutpie.compile_pymc_model(model)
+    compile_seconds = time.perf_counter() - started
+
+    zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)
+    started = time.perf_counter()
+    nutpie.sample(
+        compiled,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores or min(chains, os.cpu_count() or 1),
+        seed=seed,
+        zarr_store=zarr_store,
+        progress_bar=progress,
+    )
+    sampling_seconds = time.perf_counter() - started
+
+    result = _read_draws(folder / DRAWS)
+    started = time.perf_counter()
+    _add_model_groups(result, model, seed)
+    result.attrs.update(
+        {
+            "spec": spec.to_json(),
+            "model": spec.model,
+            "complete": 1,
+            "seed": -1 if seed is None else seed,
+            "draws": draws,
+            "tune": tune,
+            "chains": chains,
+            "parameters": int(sum(rv.size.eval() for rv in model.free_RVs)),
+            "compile_seconds": compile_seconds,
+            "sampling_seconds": sampling_seconds,
+            "after_seconds": time.perf_counter() - started,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": json.dumps(versions()),
+        }
+    )
+    gate(result)
+    save(result, folder / FIT)
+    shutil.rmtree(folder / DRAWS)
+    result.attrs["store"] = str(folder)
+    return result
+
+
+def save(fitted: xr.DataTree, path: str | os.PathLike[str]) -> None:
+    """Write a fit to netCDF: to a temporary name first, then renamed."""
+    with replacing(path) as temporary:
+        fitted.to_netcdf(temporary)
+
+
+def load(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Read a fit: a ``fit.nc`` file or the folder of a run.
+
+    Raises
+    ------
+    SocbayesError
+        If there is no finished fit at ``path``.
+    """
+    import arviz as az
+
+    file = Path(path) / FIT if Path(path).is_dir() else Path(path)
+    if not file.exists():
+        raise SocbayesError(f"no finished fit at {path}; an interrupted run is opened with open_run({str(path)!r})")
+    with az.from_netcdf(file) as tree:
+        return tree.load()
+
+
+def open_run(folder: str | os.PathLike[str]) -> xr.DataTree:
+    """Open a run in whatever state it is: finished, running or killed.
+
+    Parameters
+    ----------
+    folder
+        Folder given to, or made by, :func:`fit`.
+
+    Returns
+    -------
+    xarray.DataTree
+        The finished fit, or posterior and sample_stats of the draws that all
+        chains have on disk, with ``attrs["complete"] == 0``.
+
+    Raises
+    ------
+    SocbayesError
+        If the folder holds no draws.
+    """
+    folder = Path(folder)
+    if (folder / FIT).exists():
+        return load(folder)
+    if not (folder / DRAWS).exists():
+        raise SocbayesError(f"{folder} holds no draws")
+    result = _read_draws(folder / DRAWS)
+    result.attrs["complete"] = 0
+    if (folder / SPEC).exists():
+        text = (folder / SPEC).read_text(encoding="utf-8")
+        result.attrs.update({"spec": text, "model": ModelSpec.from_json(text).model})
+    gate(result)
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries a result depends on."""
+    names = ("socbayes", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "xarray", "pandas")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text to a temporary name, then rename."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside ``path`` that takes its place on success and is removed on failure."""
+    path = Path(path)
+    temporary = path.with_name(path.name + ".part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _new_run_folder(spec: ModelSpec, store: str | os.PathLike[str] | None) -> Path:
+    if store is None:
+        store = Path("runs") / f"{spec.model}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = Path(store)
+    if (folder / SPEC).exists():
+        raise SocbayesError(f"{folder} holds a run already; name another folder or remove it")
+    if (folder / DRAWS).exists():
+        shutil.rmtree(folder / DRAWS)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _read_draws(path: Path) -> xr.DataTree:
+    """Posterior and statistics from a streamed store.
+
+    Draws not written yet are NaN. Chains that have less than half the draws
+    of the longest one are left out, the others cut to their common length.
+    """
+    import numpy as np
+    import xarray as xr
+
+    tree = xr.open_datatree(path, engine="zarr", consolidated=False)
+    written = np.isfinite(tree["sample_stats/energy"].to_numpy()).cumprod(axis=1).sum(axis=1)
+    if written.max(initial=0) == 0:
+        raise SocbayesError(f"{path.parent} holds no draws after warm-up yet")
+    chains = np.flatnonzero(2 * written >= written.max())
+    length = int(written[chains].min())
+    groups = {}
+    for name, kept in (("posterior", None), ("sample_stats", STATISTICS)):
+        group = tree[name].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
+        hidden = [str(v) for v in group.data_vars if str(v).endswith("__") or (kept is not None and v not in kept)]
+        group = group.drop_vars(hidden).isel(chain=chains, draw=slice(0, length)).load()
+        # netCDF knows no variable-width strings of numpy's own.
+        coords = {
+            str(key): (value.dims, np.array([str(label) for label in value.to_numpy()], dtype="U"))
+            for key, value in group.coords.items()
+            if value.dtype.kind == "T"
+        }
+        groups[name] = group.assign_coords(coords | {"chain": np.arange(chains.size), "draw": np.arange(length)})
+    return xr.DataTree.from_dict(groups)
+
+
+def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) -> None:
+    """Add what the checks need and only the model can give."""
+    import pymc as pm
+    import xarray as xr
+    from pymc.stats import compute_log_prior
+
+    with warnings.catch_warnings(), quiet_sampling_log():
+        pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=PLAIN)
+        compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
+        observed = [variable.name for variable in model.observed_RVs]
+        step = max(1, result.posterior.sizes["draw"] // PREDICTIVE_DRAWS)
+        thinned = xr.DataTree.from_dict({"posterior": result["posterior"].to_dataset().isel(draw=slice(None, None, step))})
+        predicted = pm.sample_posterior_predictive(
+            thinned, model=model, var_names=observed, random_seed=seed, progressbar=False, compile_kwargs=PLAIN
+        )
+        prior = pm.sample_prior_predictive(
+            draws=2 * PREDICTIVE_DRAWS, model=model, var_names=observed, random_seed=seed, compile_kwargs=PLAIN
+        )
+    for name, tree in (
+        ("posterior_predictive", predicted),
+        ("prior_predictive", prior),
+        ("observed_data", predicted),
+        ("constant_data", predicted),
+    ):
+        if name in tree.children:
+            result[name] = tree[name].to_dataset()
+
+
+@contextmanager
+def quiet_sampling_log() -> Iterator[None]:
+    """Silence PyMC's own announcements, which progress bars and checks make redundant."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
