@@ -1,1 +1,9 @@
-"""The hierarchical PyMC models, one file each."""
+"""The hierarchical PyMC models, one file each.
+
+Every model has ``build(table, ...)``, which returns a plain ``pymc.Model`` and
+samples nothing, and ``prior_table()``, which shows its priors.
+"""
+
+from socbayes.models import cue, mcp, priming
+
+__all__ = ["cue", "mcp", "priming"]

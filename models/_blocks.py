@@ -12,6 +12,8 @@ from socbayes.errors import EmptyTableError, TooFewGroupsError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from socbayes.priors import Priors
+
 
 def groups(column: pd.Series) -> tuple[list[str], np.ndarray]:
     """Sorted labels of a column and the position of each row's label among them.
@@ -67,15 +69,52 @@ def require_studies(table: pd.DataFrame, minimum: int = 2) -> None:
         )
 
 
-def few_levels(name: str, scale: Any, dims: str) -> Any:
-    """Effects of a handful of levels that sum to zero, non-centred.
+def averaging(index: np.ndarray, count: int) -> np.ndarray:
+    """Matrix that takes the mean over the rows of each group; shape (group, row)."""
+    matrix = (index[None, :] == np.arange(count)[:, None]).astype("float64")
+    return matrix / matrix.sum(axis=1, keepdims=True)
 
-    The zero sum leaves the level of the model to its intercept. Registers
-    ``<name>_standardised`` and the deterministic ``name``.
+
+def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
+    """Mean of the finite values of each group; NaN where there are none; shape (group,)."""
+    finite = np.isfinite(values)
+    totals = np.bincount(index[finite], weights=values[finite], minlength=count)
+    numbers = np.bincount(index[finite], minlength=count)
+    return np.divide(totals, numbers, out=np.full(count, np.nan), where=numbers > 0)
+
+
+def looked_up(effect: Any, levels: Sequence[str], column: pd.Series) -> Any:
+    """Effect of each row's level, zero for a row whose level has none; shape (row,)."""
+    known = column.isin(levels).to_numpy()
+    position = np.array([levels.index(label) if label in levels else 0 for label in column], dtype="int64")
+    return known * effect[position]
+
+
+def at_members(effect: Any, members: np.ndarray, index: np.ndarray) -> Any:
+    """Effect of each row's group for groups among ``members``, zero for the rest; shape (row,)."""
+    place = np.zeros(int(index.max()) + 1, dtype="int64")
+    place[members] = np.arange(members.size)
+    return np.isin(index, members) * effect[place[index]]
+
+
+def population(prior: Priors, name: str, known: np.ndarray) -> tuple[Any, Any]:
+    """Mean and spread of a covariate over studies, learned from the studies that state it.
+
+    What a study leaves out is a draw from this population. Its effect is
+    linear, so the draw is integrated out exactly: the population mean enters
+    the study's level and the spread widens the study's own deviation.
     """
     import pymc as pm
 
-    return pm.Deterministic(name, scale * pm.ZeroSumNormal(f"{name}_standardised", dims=dims), dims=dims)
+    mean, spread = prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd")
+    if known.size:
+        pm.Normal(f"{name}_study_means", mean, spread, observed=known)
+    return mean, spread
+
+
+def integrated(what: str, unknown: np.ndarray) -> str:
+    """Sentence on a covariate that some studies leave out."""
+    return f"{int(unknown.sum())} of {unknown.size} studies state no {what}; it is integrated out for them."
 
 
 def weak_groups(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
@@ -86,6 +125,28 @@ def weak_groups(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
     import pymc as pm
 
     return pm.Deterministic(name, scale * pm.Normal(f"{name}_standardised", dims=dims), dims=dims)
+
+
+ROWS_FOR_SCATTER = 5
+
+
+def scatter_by_study(prior: Priors, study: np.ndarray, studies: list[str]) -> Any:
+    """Standard deviation within each study, shape (study,), as deterministic ``scatter``.
+
+    Log scatter is normal over the studies. A study with few rows cannot show
+    a scatter of its own, and trying opens a funnel: it takes the median.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    median = prior.sample("scatter_log_mean")
+    log_scatter = pt.zeros(len(studies)) + median
+    measured = np.flatnonzero(np.bincount(study) >= ROWS_FOR_SCATTER)
+    if measured.size:
+        pm.modelcontext(None).add_coord("study_with_scatter", [studies[index] for index in measured])
+        own = pm.Normal("log_scatter_study", median, prior.sample("scatter_log_sd"), dims="study_with_scatter")
+        log_scatter = pt.set_subtensor(log_scatter[measured], own)
+    return pm.Deterministic("scatter", pt.exp(log_scatter), dims="study")
 
 
 def numeric(table: pd.DataFrame, column: str) -> np.ndarray:
@@ -102,8 +163,3 @@ def filled(table: pd.DataFrame, column: str, missing: str) -> pd.Series:
     if column not in table:
         return pd.Series([missing] * len(table), index=table.index, name=column, dtype="str")
     return table[column].astype("str").where(table[column].notna(), missing)
-
-
-def indicator(labels: Sequence[str], chosen: Sequence[str]) -> np.ndarray:
-    """1.0 where a label is among ``chosen``, else 0.0; shape (label,)."""
-    return np.isin(np.asarray(labels, dtype=str), np.asarray(chosen, dtype=str)).astype("float64")

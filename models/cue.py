@@ -32,7 +32,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.models._blocks import filled, few_levels, groups, numeric, require_studies, weak_groups
+from socbayes.models._blocks import (
+    at_members,
+    averaging,
+    filled,
+    group_means,
+    groups,
+    integrated,
+    looked_up,
+    numeric,
+    population,
+    require_studies,
+    scatter_by_study,
+    weak_groups,
+)
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -49,23 +62,26 @@ GRADIENT_MAXIMUM_TEMPERATURE = 30.0  # degC
 
 _WEAK = "weakly informative: two standard deviations span the published range"
 
+_FEW = "groups do differ, and so few of them cannot show by how much: zero is not favoured"
+_SLOPES = "median 0.018, 0.005 CUE per degC at 0.5; " + _FEW
+
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 1.5}, "logit", "CUE of 0.05 to 0.95 within two standard deviations"),
     Prior("slope_mean", "Normal", {"mu": 0.0, "sigma": 0.05}, "logit/degC",
           "two standard deviations: 0.025 CUE per degC, twice the steepest published mean slope (Qiao 2019: -0.016)"),
-    Prior("slope_sd_methods", "HalfNormal", {"sigma": 0.03}, "logit/degC", _WEAK),
-    Prior("slope_sd_studies", "HalfNormal", {"sigma": 0.05}, "logit/degC", _WEAK),
-    Prior("slope_sd_soils", "HalfNormal", {"sigma": 0.05}, "logit/degC", _WEAK),
+    Prior("slope_sd_methods", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
+    Prior("slope_sd_studies", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
+    Prior("slope_sd_soils", "LogNormal", {"mu": -4.0, "sigma": 0.8}, "logit/degC", _SLOPES),
     Prior("slope_between", "Normal", {"mu": 0.0, "sigma": 0.1}, "logit/degC", _WEAK),
     Prior("time_method", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit per decade of hours",
           "two standard deviations: 0.25 CUE per tenfold time at 0.5"),
-    Prior("ecosystem_sd", "HalfNormal", {"sigma": 0.5}, "logit", _WEAK),
-    Prior("substrate_sd", "HalfNormal", {"sigma": 0.7}, "logit", _WEAK),
+    Prior("ecosystem_sd", "LogNormal", {"mu": -1.4, "sigma": 0.7}, "logit", "median 0.25, 0.06 CUE at 0.5; " + _FEW),
+    Prior("substrate_sd", "LogNormal", {"mu": -0.7, "sigma": 0.7}, "logit", "median 0.5, 0.12 CUE at 0.5; " + _FEW),
     Prior("study_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior("soil_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior("scatter_log_mean", "Normal", {"mu": -0.7, "sigma": 0.7}, "log logit",
           "median scatter within a study of 0.5 logit, 0.12 CUE at 0.5"),
-    Prior("scatter_log_sd", "HalfNormal", {"sigma": 0.7}, "log logit", _WEAK),
+    Prior("scatter_log_sd", "LogNormal", {"mu": -0.4, "sigma": 0.5}, "log logit", "studies differ in precision about twofold"),
     Prior("scatter_gradient", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior("log_hours_mean", "Normal", {"mu": 1.4, "sigma": 0.7}, "log10 hour", "incubations of 1 h to 26 days"),
     Prior("log_hours_sd", "HalfNormal", {"sigma": 0.7}, "log10 hour", _WEAK),
@@ -147,6 +163,8 @@ def build(
     substrate_column = filled(table, "substrate_class", NOT_STATED)
     ecosystem_column = filled(table, "ecosystem", NOT_STATED)
     ecosystems = sorted(set(ecosystem_column) - {NOT_STATED})
+    first_row = np.unique(study, return_index=True)[1]
+    first_method = method[first_row]
     ecosystem_stated = (ecosystem_column != NOT_STATED).to_numpy()
     temperature = numeric(table, "incubation_temperature")
     log_hours = np.log10(np.maximum(numeric(table, "incubation_time"), 0.1))
@@ -156,6 +174,7 @@ def build(
         gradient = gradient[gradient["incubation_temperature"] <= GRADIENT_MAXIMUM_TEMPERATURE]
         methods = sorted({*methods, GRADIENT_METHOD})
         method = np.array([methods.index(name) for name in table["measurement_method"].astype(str)])
+        first_method = method[first_row]
 
     coords: dict[str, list[str]] = {
         "study": studies,
@@ -166,11 +185,7 @@ def build(
         level = prior.sample("level", dims="method")
 
         slope_mean = prior.sample("slope_mean")
-        slope_method = pm.Deterministic(
-            "slope_method",
-            slope_mean + weak_groups("slope_method_deviation", prior.sample("slope_sd_methods"), "method"),
-            dims="method",
-        )
+        slope_method = pm.Normal("slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="method")
         eta = level[method]
         parts = {"method": eta}
 
@@ -178,16 +193,16 @@ def build(
         substrates = sorted(set(substrate_column) - {"water"})
         if len(substrates) > 1:
             model.add_coord("substrate", substrates)
-            substrate_effect = few_levels("substrate_effect", prior.sample("substrate_sd"), "substrate")
-            parts["substrate"] = _looked_up(substrate_effect, substrates, substrate_column)
+            substrate_effect = pm.ZeroSumNormal("substrate_effect", prior.sample("substrate_sd"), dims="substrate")
+            parts["substrate"] = looked_up(substrate_effect, substrates, substrate_column)
             eta = eta + parts["substrate"]
 
         study_scale = prior.sample("study_sd")
         if len(ecosystems) > 1:
             model.add_coord("ecosystem", ecosystems)
             ecosystem_sd = prior.sample("ecosystem_sd")
-            ecosystem_effect = few_levels("ecosystem_effect", ecosystem_sd, "ecosystem")
-            parts["ecosystem"] = _looked_up(ecosystem_effect, ecosystems, ecosystem_column)
+            ecosystem_effect = pm.ZeroSumNormal("ecosystem_effect", ecosystem_sd, dims="ecosystem")
+            parts["ecosystem"] = looked_up(ecosystem_effect, ecosystems, ecosystem_column)
             eta = eta + parts["ecosystem"]
             # A study that does not state its ecosystem has an ecosystem all the same: its effect is
             # integrated out, which widens the study's own deviation.
@@ -195,66 +210,68 @@ def build(
             np.logical_or.at(stated, study, ecosystem_stated)
             study_scale = pt.sqrt(study_scale**2 + (~stated) * ecosystem_sd**2)
             if not stated.all():
-                notes.append(_integrated("ecosystem", ~stated, studies))
+                notes.append(integrated("ecosystem", ~stated))
         else:
             notes.append("Fewer than two ecosystems are stated, so the model has no ecosystem effect.")
 
         extra_variance = 0.0
         if np.isfinite(temperature).any():
-            mean_temperature = _study_means(temperature, study, len(studies))
+            mean_temperature = group_means(temperature, study, len(studies))
             within = np.where(np.isfinite(temperature), temperature - mean_temperature[study], 0.0)
-            slope = slope_method[method]
             varied = np.unique(study[within != 0])
             if varied.size:
                 model.add_coord("study_with_temperatures", [studies[index] for index in varied])
-                deviation = weak_groups("slope_study_deviation", prior.sample("slope_sd_studies"), "study_with_temperatures")
-                slope = slope + _at(deviation, varied, study)
+                usual = slope_method[first_method[varied]]
+                study_slope = pm.Normal(
+                    "study_slope", usual, prior.sample("slope_sd_studies"), dims="study_with_temperatures"
+                )
+                slope = slope_method[method] + at_members(study_slope - usual, varied, study)
+                parts["temperature within studies"] = slope * within
+                eta = eta + parts["temperature within studies"]
             between = prior.sample("slope_between")
             unknown = ~np.isfinite(mean_temperature)
             warmth = np.where(unknown, 0.0, mean_temperature - REFERENCE_TEMPERATURE)
             if unknown.any():
-                mean, spread = _population(prior, "temperature", mean_temperature[~unknown])
+                mean, spread = population(prior, "temperature", mean_temperature[~unknown])
                 warmth = pt.where(unknown, mean - REFERENCE_TEMPERATURE, warmth)
                 extra_variance = extra_variance + unknown * (between * spread) ** 2
-                notes.append(_integrated("incubation temperature", unknown, studies))
-            parts["temperature within studies"] = slope * within
+                notes.append(integrated("incubation temperature", unknown))
             parts["temperature between studies"] = pt.as_tensor(between * warmth)[study]
-            eta = eta + parts["temperature within studies"] + parts["temperature between studies"]
+            eta = eta + parts["temperature between studies"]
             pm.Deterministic("temperature_slope_between_studies", between * 0.25)
         else:
             notes.append("No row states an incubation temperature, so slopes rest on the prior (and the gradient).")
 
         if np.isfinite(log_hours).any():
-            time_method = prior.sample("time_method", dims="method")
-            mean_log_hours = _study_means(log_hours, study, len(studies))
+            timed = sorted({methods[index] for index in method[np.isfinite(log_hours)]})
+            model.add_coord("timed_method", timed)
+            time_method = prior.sample("time_method", dims="timed_method")
+            time_row = looked_up(time_method, timed, table["measurement_method"].astype(str))
+            mean_log_hours = group_means(log_hours, study, len(studies))
             unknown = ~np.isfinite(mean_log_hours)
             decades = np.where(np.isfinite(log_hours), log_hours, mean_log_hours[study]) - np.log10(REFERENCE_TIME)
             if unknown.any():
-                mean, spread = _population(prior, "log_hours", mean_log_hours[~unknown])
+                mean, spread = population(prior, "log_hours", mean_log_hours[~unknown])
                 decades = pt.where(unknown[study], mean - np.log10(REFERENCE_TIME), np.where(unknown[study], 0.0, decades))
-                first_method = method[np.unique(study, return_index=True)[1]]
-                extra_variance = extra_variance + unknown * (time_method[first_method] * spread) ** 2
-                notes.append(_integrated("incubation time", unknown, studies))
-            parts["incubation time"] = time_method[method] * decades
+                extra_variance = extra_variance + unknown * (time_row[first_row] * spread) ** 2
+                notes.append(integrated("incubation time", unknown))
+            parts["incubation time"] = time_row * decades
             eta = eta + parts["incubation time"]
-            pm.Deterministic("time_effect", time_method * pm.math.sigmoid(level) * pm.math.sigmoid(-level), dims="method")
+            timed_level = pm.math.sigmoid(level[np.array([methods.index(name) for name in timed])])
+            pm.Deterministic("time_effect", time_method * timed_level * (1 - timed_level), dims="timed_method")
         else:
             notes.append("No row states an incubation time, so the model has no time effect.")
 
         study_scale = pt.sqrt(study_scale**2 + extra_variance)
         # Studies are centred on what the other terms say of them (hierarchical centring): a study's level
         # is well measured, so it must not trade off against the level of its method draw by draw.
-        expected = pt.dot(_averaging(study, len(studies)), eta)
+        expected = pt.dot(averaging(study, len(studies)), eta)
         study_level = pm.Normal("study_level", expected, study_scale, dims="study")
         study_effect = pm.Deterministic("study_effect", study_level - expected, dims="study")
         parts["study"] = study_effect[study]
         eta = eta + study_effect[study]
 
-        scatter = pm.Deterministic(
-            "scatter",
-            pt.exp(prior.sample("scatter_log_mean") + weak_groups("scatter_study", prior.sample("scatter_log_sd"), "study")),
-            dims="study",
-        )
+        scatter = scatter_by_study(prior, study, studies)
         lower, upper = np.log(RECORDED_LIMITS) - np.log1p(-np.array(RECORDED_LIMITS))
         clipped = np.clip(cue, *RECORDED_LIMITS)
         observed = pm.Data("logit_cue_recorded", np.log(clipped) - np.log1p(-clipped), dims="obs")
@@ -318,52 +335,6 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     'Normal(mu=0, sigma=0.05)'
     """
     return Priors(PRIORS, priors).table()
-
-
-def _population(prior, name, known):
-    """Mean and spread of a covariate over studies, learned from the studies that state it.
-
-    What a study leaves out is a draw from this population. Its effect is
-    linear, so the draw is integrated out exactly: the population mean enters
-    the study's level and the spread widens the study's own deviation.
-    """
-    import pymc as pm
-
-    mean, spread = prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd")
-    pm.Normal(f"{name}_study_means", mean, spread, observed=known)
-    return mean, spread
-
-
-def _integrated(what: str, unknown: np.ndarray, studies: list[str]) -> str:
-    return f"{int(unknown.sum())} of {len(studies)} studies state no {what}; it is integrated out for them."
-
-
-def _at(effect, members: np.ndarray, index: np.ndarray):
-    """Effect of each row's group for groups among ``members``, zero for the rest; shape (row,)."""
-    place = np.zeros(int(index.max()) + 1, dtype="int64")
-    place[members] = np.arange(members.size)
-    return np.isin(index, members) * effect[place[index]]
-
-
-def _looked_up(effect, levels: list[str], column: pd.Series):
-    """Effect of each row's level, zero for a row whose level has none; shape (row,)."""
-    known = column.isin(levels).to_numpy()
-    position = np.array([levels.index(label) if label in levels else 0 for label in column], dtype="int64")
-    return known * effect[position]
-
-
-def _averaging(index: np.ndarray, count: int) -> np.ndarray:
-    """Matrix that takes the mean over the rows of each group; shape (group, row)."""
-    matrix = (index[None, :] == np.arange(count)[:, None]).astype("float64")
-    return matrix / matrix.sum(axis=1, keepdims=True)
-
-
-def _study_means(values: np.ndarray, study: np.ndarray, count: int) -> np.ndarray:
-    """Mean of the finite values of each study; NaN where there are none; shape (study,)."""
-    finite = np.isfinite(values)
-    totals = np.bincount(study[finite], weights=values[finite], minlength=count)
-    numbers = np.bincount(study[finite], minlength=count)
-    return np.divide(totals, numbers, out=np.full(count, np.nan), where=numbers > 0)
 
 
 def _add_gradient(prior, gradient, level, slope):

@@ -15,10 +15,31 @@ _LAZY = {
     "load_dataset": "socbayes.datasets",
     "list_datasets": "socbayes.datasets",
     "read_table": "socbayes.table",
+    "validate_table": "socbayes.table",
+    "fit": "socbayes.inference.fit",
+    "load": "socbayes.inference.fit",
+    "open_run": "socbayes.inference.fit",
+    "check": "socbayes.inference.checks",
+    "compare": "socbayes.inference.compare",
+    "report": "socbayes.report",
 }
-_SUBMODULES = ("models", "scenarios", "plots", "structures", "core")
+_SUBMODULES = ("models", "scenarios", "plots")
 
-__all__ = [*_LAZY, *_SUBMODULES]  # noqa: PLE0604
+__all__ = [
+    "check",
+    "compare",
+    "fit",
+    "list_datasets",
+    "load",
+    "load_dataset",
+    "models",
+    "open_run",
+    "plots",
+    "read_table",
+    "report",
+    "scenarios",
+    "validate_table",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -85,14 +85,18 @@ class Priors:
         import pymc as pm
 
         prior = self._priors[name]
-        self._used.append(name)
+        self.use(name)
         return getattr(pm, prior.distribution)(name, **prior.parameters, dims=dims)
+
+    def use(self, name: str) -> None:
+        """Note that the model uses the prior called ``name``."""
+        self._used.append(name)
 
     def table(self) -> pd.DataFrame:
         """Parameter by distribution, unit and source; after building, only what the model uses."""
         import pandas as pd
 
-        chosen = [self._priors[name] for name in (self._used or self._priors)]
+        chosen = [self._priors[name] for name in dict.fromkeys(self._used or self._priors)]
         return pd.DataFrame(
             {
                 "distribution": [describe(prior) for prior in chosen],

@@ -42,12 +42,15 @@ def convergence_table(fitted: xr.DataTree) -> pd.DataFrame:
     import pandas as pd
 
     posterior = fitted["posterior"].to_dataset()
-    varying = posterior.map(lambda values: values.where(values.std(["chain", "draw"]) > 0))
+    # A number that is not finite somewhere is no constant: it stays, and fails.
+    broken = ~posterior.map(np.isfinite).all(["chain", "draw"])
+    moves = broken | (posterior.std(["chain", "draw"], skipna=False) > 0)
+    varying = posterior.where(moves)
     r_hat = az.rhat(varying)
     bulk, tail = az.ess(varying, method="bulk"), az.ess(varying, method="tail")
     rows = []
     for name in posterior.data_vars:
-        moving = np.isfinite(varying[name].isel(chain=0, draw=0).to_numpy())
+        moving = moves[name].to_numpy()
         if not moving.any():
             continue
         rows.append(
@@ -60,7 +63,7 @@ def convergence_table(fitted: xr.DataTree) -> pd.DataFrame:
                 "ess_tail": _worst(tail[name].to_numpy()[moving], np.min, 0.0),
             }
         )
-    return pd.DataFrame(rows).set_index("variable")
+    return pd.DataFrame(rows, columns=["variable", "size", "r_hat", "ess_bulk", "ess_tail"]).set_index("variable")
 
 
 def energy_fraction(fitted: xr.DataTree) -> np.ndarray:
@@ -70,12 +73,45 @@ def energy_fraction(fitted: xr.DataTree) -> np.ndarray:
     ----------
     Betancourt (2016), arXiv:1604.00695.
     """
-    energy = fitted["sample_stats/energy"].to_numpy()
-    return np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)
+    import arviz as az
+
+    if fitted["sample_stats"].sizes["draw"] < 2:
+        return np.full(fitted["sample_stats"].sizes["chain"], np.nan)
+    return az.bfmi(fitted)["energy"].to_numpy()
+
+
+def mixing_failures(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
+    """Say what keeps the draws from standing for the posterior, in sentences; empty when nothing does.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    table
+        Its :func:`convergence_table`.
+    """
+    failures = []
+    if not fitted.attrs.get("complete", 1):
+        failures.append("the run was interrupted: what is here is the part that reached the disk")
+    if fitted["posterior"].sizes["chain"] < 2:
+        failures.append("one chain only: convergence cannot be judged")
+    if table.empty:
+        failures.append("no variable of the posterior varies")
+    limits = (("r_hat", MAX_R_HAT, True), ("ess_bulk", MIN_ESS, False), ("ess_tail", MIN_ESS, False))
+    for column, limit, above in limits:
+        bad = table[table[column] > limit] if above else table[table[column] < limit]
+        if len(bad):
+            worst = bad[column].idxmax() if above else bad[column].idxmin()
+            word = "above" if above else "below"
+            failures.append(
+                f"{column} {word} {limit:g} in {len(bad)} of {len(table)} variables, "
+                f"worst {bad[column][worst]:.3g} in {worst}"
+            )
+    return failures
 
 
 def convergence_failures(fitted: xr.DataTree, table: pd.DataFrame | None = None) -> list[str]:
-    """What keeps a fit from being trusted, in sentences; empty when nothing does.
+    """Say what keeps a fit from being trusted, in sentences; empty when nothing does.
 
     Parameters
     ----------
@@ -85,24 +121,13 @@ def convergence_failures(fitted: xr.DataTree, table: pd.DataFrame | None = None)
         Its :func:`convergence_table`, if at hand.
     """
     table = convergence_table(fitted) if table is None else table
-    failures = []
-    if not fitted.attrs.get("complete", 1):
-        failures.append("the run was interrupted: what is here is the part that reached the disk")
-    if fitted.posterior.sizes["chain"] < 2:
-        failures.append("one chain only: convergence cannot be judged")
-    for column, limit, above in (("r_hat", MAX_R_HAT, True), ("ess_bulk", MIN_ESS, False), ("ess_tail", MIN_ESS, False)):
-        bad = table[table[column] > limit] if above else table[table[column] < limit]
-        if len(bad):
-            worst = bad[column].idxmax() if above else bad[column].idxmin()
-            word = "above" if above else "below"
-            failures.append(
-                f"{column} {word} {limit:g} in {len(bad)} of {len(table)} variables, worst {bad[column][worst]:.3g} in {worst}"
-            )
+    failures = mixing_failures(fitted, table)
     divergences = int(fitted["sample_stats/diverging"].sum())
     if divergences:
         failures.append(f"{divergences} divergent transitions of {fitted['sample_stats/diverging'].size}")
     fraction = energy_fraction(fitted)
-    if fraction.min() < MIN_BFMI:
+    # Written this way round, an undefined fraction fails.
+    if not (fraction >= MIN_BFMI).all():
         failures.append(f"energy fraction {fraction.min():.2f} below {MIN_BFMI} in chain {int(fraction.argmin())}")
     return failures
 

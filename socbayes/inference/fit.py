@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.diagnostics import gate
@@ -92,7 +92,6 @@ def fit(
     >>> fitted = sb.fit(model, draws=500, seed=1)  # doctest: +SKIP
     """
     import nutpie
-    import xarray as xr
 
     spec = spec_of(model)
     folder = _new_run_folder(spec, store)
@@ -123,7 +122,10 @@ def fit(
         {
             "spec": spec.to_json(),
             "model": spec.model,
-            "complete": 1,
+            # Ctrl-C ends the sampling early without an error.
+            "complete": int(
+                result["posterior"].sizes["chain"] == chains and result["posterior"].sizes["draw"] == draws
+            ),
             "seed": -1 if seed is None else seed,
             "draws": draws,
             "tune": tune,
@@ -276,7 +278,8 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
         compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
         observed = [variable.name for variable in model.observed_RVs]
         step = max(1, result.posterior.sizes["draw"] // PREDICTIVE_DRAWS)
-        thinned = xr.DataTree.from_dict({"posterior": result["posterior"].to_dataset().isel(draw=slice(None, None, step))})
+        kept = result["posterior"].to_dataset().isel(draw=slice(None, None, step))
+        thinned = xr.DataTree.from_dict({"posterior": kept})
         predicted = pm.sample_posterior_predictive(
             thinned, model=model, var_names=observed, random_seed=seed, progressbar=False, compile_kwargs=PLAIN
         )

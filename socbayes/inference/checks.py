@@ -1,0 +1,871 @@
+"""Checks of a fit, each a verdict, one or two plain sentences, a table and a figure.
+
+Convergence, divergences and energy are gates: a fit that fails one must not be
+used. Prior predictions are a gate against absurdity only. The other checks
+inform: they say where a converged model and its data disagree, which is a
+finding about the model and not a fault of the computation.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.inference import diagnostics
+from socbayes.spec import joined
+from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+log = logging.getLogger("socbayes")
+
+GATES = ("convergence", "divergences", "energy")
+"""Checks without which a fit is not trusted, even when they merely could not be run."""
+
+EXTREME_P = 0.01
+"""Predictive tail probability beyond which a property of the data counts as missed."""
+
+MIN_DATA_WITHIN_PRIOR = 0.9
+"""Share of the data that the central 99 % of prior predictions must hold."""
+
+MIN_PRIOR_WITHIN_DATA = 0.01
+"""Share of prior predictions that must fall between the smallest and largest observation."""
+
+SENSITIVITY = 0.05
+"""Power-scaling sensitivity above which a result counts as moved (Kallioinen et al. 2024)."""
+
+NAMED = 5
+"""How many culprits a sentence names."""
+
+_BOUNDS = [f"eti{100 * CI_PROB:.0f}_lb", f"eti{100 * CI_PROB:.0f}_ub"]
+_STATISTICS: dict[str, Callable[[xr.DataArray, Sequence[Any]], xr.DataArray]] = {
+    "mean": lambda values, dims: values.mean(dims),
+    "sd": lambda values, dims: values.std(dims),
+    "5 % quantile": lambda values, dims: values.quantile(0.05, dims).drop_vars("quantile"),
+    "95 % quantile": lambda values, dims: values.quantile(0.95, dims).drop_vars("quantile"),
+    "minimum": lambda values, dims: values.min(dims),
+    "maximum": lambda values, dims: values.max(dims),
+}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found.
+
+    Parameters
+    ----------
+    name
+        Name of the check.
+    passed
+        Verdict of a gate; None for a check that only informs, or could not run.
+    text
+        The finding in one or two sentences.
+    table
+        The numbers behind it; empty when the check could not run.
+    figure
+        Draws the finding and returns the figure; None when there is nothing to draw.
+    """
+
+    name: str
+    passed: bool | None
+    text: str
+    table: pd.DataFrame
+    figure: Callable[[], Figure] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words: passed, FAILED, for information or not run."""
+        if self.passed is None:
+            return "not run" if self.table.empty else "for information"
+        return "passed" if self.passed else "FAILED"
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.verdict}. {self.text}"
+
+
+@dataclass(frozen=True, repr=False)
+class Checks(Mapping[str, CheckResult]):
+    """The checks of one fit, by name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> numbers = pd.DataFrame({"divergences": [3]})
+    >>> checks = Checks({"divergences": CheckResult("divergences", False, "3 divergent transitions.", numbers)})
+    >>> checks.passed
+    False
+    >>> checks["divergences"].verdict
+    'FAILED'
+    """
+
+    results: Mapping[str, CheckResult] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> CheckResult:
+        return self.results[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def failures(self) -> list[str]:
+        """Names of the gates that failed, or that could not be judged though a fit needs them."""
+        failed = [name for name, result in self.results.items() if result.passed is False]
+        return failed + [name for name in GATES if name not in self.results or self.results[name].passed is None]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was judged and passed."""
+        return not self.failures
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per check: verdict and text."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "verdict": [result.verdict for result in self.results.values()],
+                "text": [result.text for result in self.results.values()],
+            },
+            index=pd.Index(list(self.results), name="check"),
+        )
+
+    @property
+    def headline(self) -> str:
+        """Overall verdict in one line."""
+        if self.passed:
+            return "This fit passed its checks."
+        return f"THIS FIT DID NOT PASS: {joined(self.failures)}. Do not use its numbers."
+
+    def __repr__(self) -> str:
+        return "\n".join([self.headline, *(f"  {result!r}" for result in self.results.values())])
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        with pd.option_context("display.max_colwidth", None):
+            return f"<p><strong>{self.headline}</strong></p>{self.table.to_html()}"
+
+
+class _CannotRunError(Exception):
+    """A check lacks what it needs; the message says what and why."""
+
+
+def check(fitted: xr.DataTree) -> Checks:
+    """Run every check on a fit.
+
+    Nothing is drawn until the ``figure()`` of a result is called, and a check
+    that cannot run says why instead of failing the others.
+
+    Parameters
+    ----------
+    fitted
+        Result of :func:`socbayes.inference.fit.fit`, or of ``open_run`` for
+        an interrupted run.
+
+    Returns
+    -------
+    Checks
+        Results by name: convergence, divergences, energy, prior_predictive,
+        posterior_predictive, study_means, loo, loo_pit, prior_sensitivity.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> checks = sb.check(fitted)  # doctest: +SKIP
+    >>> checks.passed  # doctest: +SKIP
+    True
+    >>> checks["posterior_predictive"].figure()  # doctest: +SKIP
+    """
+    return Checks({name: _run(name, function, fitted) for name, function in CHECKS.items()})
+
+
+def check_convergence(fitted: xr.DataTree) -> CheckResult:
+    """Whether the chains agree and hold enough independent draws, in every variable.
+
+    References
+    ----------
+    Vehtari et al. (2021), Bayesian Analysis 16:667.
+    """
+    table = diagnostics.convergence_table(fitted)
+    if table.empty:
+        raise _CannotRunError("no variable of the posterior varies")
+    problems = diagnostics.mixing_failures(fitted, table)
+    numbers = (
+        f"largest R-hat {table['r_hat'].max():.3f} (limit {diagnostics.MAX_R_HAT:g}), smallest effective sample size "
+        f"{table['ess_bulk'].min():.0f} in the bulk and {table['ess_tail'].min():.0f} in the tails "
+        f"(limit {diagnostics.MIN_ESS})"
+    )
+    if problems:
+        text = f"The draws cannot be trusted yet: {'; '.join(problems)}."
+    else:
+        text = f"The chains agree in all {len(table)} variables: {numbers}."
+    return CheckResult(
+        "convergence",
+        not problems,
+        text,
+        table.sort_values(["r_hat", "ess_bulk"], ascending=[False, True]),
+        lambda: _rank_figure(fitted),
+    )
+
+
+def check_divergences(fitted: xr.DataTree) -> CheckResult:
+    """Whether the sampler left a region of the posterior unexplored.
+
+    References
+    ----------
+    Betancourt (2017), arXiv:1701.02434.
+    """
+    import pandas as pd
+
+    _need(fitted, "sample_stats")
+    diverging = fitted["sample_stats/diverging"]
+    counts = diverging.sum("draw").to_numpy().astype(int)
+    table = pd.DataFrame(
+        {"divergences": counts, "draws": diverging.sizes["draw"]},
+        index=pd.Index(diverging["chain"].to_numpy(), name="chain"),
+    )
+    total = int(counts.sum())
+    if total:
+        text = (
+            f"{total} of {diverging.size:,} transitions diverged: the sampler could not follow a sharply bent part of "
+            "the posterior, so intervals may be too narrow."
+        )
+    else:
+        text = f"None of {diverging.size:,} transitions diverged."
+    return CheckResult("divergences", total == 0, text, table)
+
+
+def check_energy(fitted: xr.DataTree) -> CheckResult:
+    """Whether each chain moves through the tails of the posterior fast enough.
+
+    References
+    ----------
+    Betancourt (2016), arXiv:1604.00695.
+    """
+    import pandas as pd
+
+    _need(fitted, "sample_stats")
+    fraction = diagnostics.energy_fraction(fitted)
+    table = pd.DataFrame(
+        {"energy_fraction": fraction}, index=pd.Index(fitted["sample_stats/energy"]["chain"].to_numpy(), name="chain")
+    )
+    # Written this way round, an undefined fraction fails.
+    passed = bool((fraction >= diagnostics.MIN_BFMI).all())
+    outcome = "every chain moves freely through" if passed else "at least one chain is slow to reach"
+    text = (
+        f"The smallest energy fraction (BFMI) of the chains is {fraction.min():.2f} (limit {diagnostics.MIN_BFMI:g}): "
+        f"{outcome} the tails of the posterior."
+    )
+    return CheckResult("energy", passed, text, table, lambda: _energy_figure(fitted))
+
+
+def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
+    """Whether the priors alone predict data of the kind that was observed.
+
+    Fails only on absurdity: priors that rule out much of the data, or that
+    put next to nothing where the data are.
+    """
+    import pandas as pd
+
+    rows, absurd = [], []
+    names = _observed(fitted, "prior_predictive", "observed_data")
+    for name in names:
+        predicted = fitted["prior_predictive"][name].to_numpy().ravel()
+        data = fitted["observed_data"][name].to_numpy().ravel()
+        data, finite = data[np.isfinite(data)], predicted[np.isfinite(predicted)]
+        if not data.size or not finite.size:
+            raise _CannotRunError(f"{label(name)} has no finite {'prior predictions' if data.size else 'observations'}")
+        low, high = np.quantile(finite, [0.005, 0.995])
+        row = {
+            "variable": name,
+            "prior_within_data": float(((finite >= data.min()) & (finite <= data.max())).sum() / predicted.size),
+            "data_within_prior": float(((data >= low) & (data <= high)).mean()),
+            "data_minimum": data.min(),
+            "data_maximum": data.max(),
+            "prior_99_lb": low,
+            "prior_99_ub": high,
+            "not_finite": float(1 - finite.size / predicted.size),
+        }
+        rows.append(row)
+        if row["data_within_prior"] < MIN_DATA_WITHIN_PRIOR:
+            absurd.append(f"the priors rule out {1 - row['data_within_prior']:.0%} of {label(name)}")
+        if row["prior_within_data"] < MIN_PRIOR_WITHIN_DATA:
+            absurd.append(f"next to no prior prediction of {label(name)} falls where the data are")
+    table = pd.DataFrame(rows).set_index("variable")
+    text = "Before seeing the data, " + "; ".join(
+        f"the model puts {row['prior_within_data']:.0%} of its predictions of {label(str(name))} inside the observed "
+        f"range, and {row['data_within_prior']:.0%} of the data lie within the central 99 % of predictions"
+        for name, row in table.iterrows()
+    )
+    text += f". Absurd: {'; '.join(absurd)}." if absurd else "."
+    return CheckResult(
+        "prior_predictive", not absurd, text, table, lambda: _predictive_figure(fitted, "prior_predictive", names)
+    )
+
+
+def check_posterior_predictive(fitted: xr.DataTree) -> CheckResult:
+    """Whether data replicated by the fitted model look like the observed ones.
+
+    Compares mean, spread, tails and extremes; ``p`` is the share of replicated
+    data sets whose statistic lies below the observed one (half for a tie).
+
+    References
+    ----------
+    Gelman, Meng and Stern (1996), Statistica Sinica 6:733.
+    """
+    import arviz as az
+    import pandas as pd
+
+    names = _observed(fitted, "posterior_predictive", "observed_data")
+    rows = []
+    for name in names:
+        data = fitted["observed_data"].to_dataset()[name]
+        replicated = fitted["posterior_predictive"].to_dataset()[name]
+        for statistic, function in _STATISTICS.items():
+            seen = function(data, list(data.dims)).item()
+            draws = function(replicated, list(data.dims))
+            p = float((draws < seen).mean() + 0.5 * (draws == seen).mean())
+            rows.append(
+                {"variable": name, "statistic": statistic, "observed": seen}
+                | dict(zip(_BOUNDS, az.eti(draws, prob=CI_PROB).to_numpy().tolist(), strict=True))
+                | {"p": p, "missed": not EXTREME_P <= p <= 1 - EXTREME_P}
+            )
+    table = pd.DataFrame(rows).set_index(["variable", "statistic"])
+    sentences = []
+    for name in names:
+        missed = table.loc[name][table.loc[name, "missed"]]
+        if len(missed):
+            details = [
+                f"the {statistic} ({_number(row['observed'])} observed, {_number(row[_BOUNDS[0]])} to "
+                f"{_number(row[_BOUNDS[1]])} replicated)"
+                for statistic, row in missed.iterrows()
+            ]
+            sentences.append(f"THE MODEL MISSES {joined(details)} of {label(name)}.")
+        else:
+            sentences.append(f"The model reproduces mean, spread, tails and extremes of {label(name)}.")
+    if table["missed"].any():
+        sentences.append(f"Ranges are {INTERVAL_NAME}s.")
+    return CheckResult(
+        "posterior_predictive",
+        None,
+        " ".join(sentences),
+        table,
+        lambda: _statistics_figure(table),
+    )
+
+
+def check_study_means(fitted: xr.DataTree) -> CheckResult:
+    """Whether the fitted model reproduces the mean of each group of rows, such as a study.
+
+    A model names the groups of an observed dimension by a data variable
+    called ``<group>_of_<dimension>``, such as ``study_of_obs``, that holds
+    positions along the coordinate ``<group>``.
+    """
+    import arviz as az
+    import pandas as pd
+
+    tables, sentences = [], []
+    for name in _observed(fitted, "posterior_predictive", "observed_data"):
+        members = _groups(fitted, name)
+        if members is None:
+            continue
+        group = str(members.name)
+        dim = str(members.dims[0])
+        seen = fitted["observed_data"][name].assign_coords({group: members}).groupby(group).mean()
+        means = fitted["posterior_predictive"][name].assign_coords({group: members}).groupby(group).mean(dim)
+        bounds = az.eti(means, prob=CI_PROB, dim=["chain", "draw"]).to_numpy()
+        table = pd.DataFrame(
+            {
+                "variable": name,
+                "group": [f"{group} {value}" for value in seen[group].to_numpy()],
+                "observed": seen.to_numpy(),
+                _BOUNDS[0]: bounds[..., 0],
+                _BOUNDS[1]: bounds[..., 1],
+            }
+        )
+        table["inside"] = table["observed"].between(table[_BOUNDS[0]], table[_BOUNDS[1]])
+        tables.append(table)
+        outside = table.loc[~table["inside"], "group"].tolist()
+        sentence = (
+            f"The mean {label(name)} of {table['inside'].mean():.0%} of {len(table)} groups ({group}) lies in its "
+            f"predictive {INTERVAL_NAME}, each with its own fitted level"
+        )
+        sentences.append(sentence + (f"; outside: {_some(outside)}." if outside else "."))
+    if not tables:
+        raise _CannotRunError("the fit does not say which study its observations belong to")
+    return CheckResult("study_means", None, " ".join(sentences), pd.concat(tables).set_index(["variable", "group"]))
+
+
+def check_loo(fitted: xr.DataTree) -> CheckResult:
+    """How well the model predicts an observation left out, and which ones it leans on.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry (2017), Statistics and Computing 27:1413.
+    """
+    import arviz as az
+    import pandas as pd
+
+    _need(fitted, "posterior")
+    scores, rows, sentences = {}, [], []
+    for name in _observed(fitted, "log_likelihood"):
+        with _silent():
+            score = az.loo(fitted, var_name=name, pointwise=True)
+        scores[name] = score
+        k = score.pareto_k
+        flat = k.to_numpy().ravel()
+        # An undefined k is as bad as a large one.
+        bad = ~(flat <= score.good_k)
+        order = [place for place in np.argsort(-np.nan_to_num(flat, nan=np.inf)) if bad[place]][:NAMED]
+        worst = [f"{_coordinate(k, place)} ({flat[place]:.2f})" for place in order]
+        rows.append(
+            {
+                "variable": name,
+                "observations": flat.size,
+                "elpd": float(score.elpd),
+                "se": float(score.se),
+                "p": float(score.p),
+                "good_k": float(score.good_k),
+                "above_good_k": int(bad.sum()),
+                "share_above": float(bad.mean()),
+                "worst": ", ".join(worst),
+            }
+        )
+        sentence = (
+            f"Predicting each of {flat.size:,} observations of {label(name)} from the others scores "
+            f"{score.elpd:,.0f} ± {score.se:,.0f} (elpd ± standard error) with {score.p:,.0f} effective parameters"
+        )
+        if bad.any():
+            more = "" if bad.sum() <= NAMED else f" and {bad.sum() - NAMED} more"
+            sentence += (
+                f"; {bad.sum()} observations ({bad.mean():.1%}) pull so hard on the fit that their score is unsure "
+                f"(Pareto k above {score.good_k:.2f}): {', '.join(worst)}{more}"
+            )
+        sentences.append(sentence + ".")
+    return CheckResult(
+        "loo", None, " ".join(sentences), pd.DataFrame(rows).set_index("variable"), lambda: _khat_figure(scores)
+    )
+
+
+def check_loo_pit(fitted: xr.DataTree) -> CheckResult:
+    """Whether intervals for observations left out hold the share they promise.
+
+    References
+    ----------
+    Gabry et al. (2019), Journal of the Royal Statistical Society A 182:389.
+    """
+    import arviz as az
+    import pandas as pd
+    import xarray as xr
+
+    names = _observed(fitted, "log_likelihood", "posterior_predictive", "observed_data")
+    # Predictions are kept of fewer draws than the posterior has: weights must be those of the same draws.
+    kept = {dim: fitted["posterior_predictive"][dim] for dim in ("chain", "draw")}
+    tree = xr.DataTree.from_dict(
+        {name: fitted[name].to_dataset().sel(kept) for name in ("posterior", "log_likelihood")}
+        | {name: fitted[name].to_dataset() for name in ("posterior_predictive", "observed_data")}
+    )
+    with _silent():
+        values = az.loo_pit(tree, var_names=names, random_state=0, pareto_pit=True)
+    rows, sentences = [], []
+    for name in names:
+        pit = values[name]
+        # Dependent, because left-out predictions share the data: the test is one for dependent values.
+        p = float(pit.azstats.uniformity_test(dim=list(pit.dims))[0])
+        row: dict[str, Any] = {"variable": name, "observations": int(pit.size)}
+        row |= {f"within_{100 * prob:.0f}": float((abs(pit - 0.5) <= prob / 2).mean()) for prob in (0.5, CI_PROB)}
+        rows.append(row | {"p_uniform": p})
+        wide = row[f"within_{100 * CI_PROB:.0f}"]
+        sentence = (
+            f"Of {pit.size:,} observations of {label(name)}, each predicted from the others, {wide:.0%} lie in their "
+            f"{100 * CI_PROB:.0f} % and {row['within_50']:.0%} in their 50 % equal-tailed intervals: "
+        )
+        sentences.append(sentence + _calibration(p, row["within_50"] - 0.5, wide - CI_PROB, pit.size) + ".")
+    return CheckResult(
+        "loo_pit",
+        None,
+        " ".join(sentences),
+        pd.DataFrame(rows).set_index("variable"),
+        lambda: _pit_figure(values[names]),
+    )
+
+
+def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
+    """Which reported quantities would move had the priors been a little stronger or weaker.
+
+    Only the priors a user sets are scaled: the spread of studies around their
+    mean is part of the model, learned from data, and not a prior in this sense.
+
+    References
+    ----------
+    Kallioinen et al. (2024), Statistics and Computing 34:57.
+    """
+    import arviz as az
+
+    _need(fitted, "posterior", "log_prior", "log_likelihood")
+    spec = _spec(fitted)
+    posterior, log_prior = fitted["posterior"], fitted["log_prior"]
+    stated = [record["parameter"] for record in spec.get("priors", ())]
+    scaled = [name for name in stated if name in log_prior] or list(log_prior.data_vars)
+    wanted = dict.fromkeys([*spec.get("quantities", ()), *stated])
+    # What never varies cannot move.
+    names = [name for name in wanted if name in posterior] or list(posterior.data_vars)
+    names = [str(name) for name in names if float(posterior[name].std(["chain", "draw"]).max()) > 0]
+    if not names:
+        raise _CannotRunError("no reported quantity varies")
+    with _silent():
+        table = az.psense_summary(fitted, var_names=names, prior_var_names=scaled, threshold=SENSITIVITY, round_to=6)
+    table.index.name = "number"
+    meaning = {
+        "potential prior-data conflict": "prior and data both matter",
+        "potential strong prior / weak likelihood": "rests on the prior",
+    }
+    table["diagnosis"] = [meaning.get(text, "rests on the data") for text in table["diagnosis"]]
+    sentences = []
+    for diagnosis, meant in (
+        ("rests on the prior", "rest on their prior more than on the data"),
+        ("prior and data both matter", "would move with a stronger or weaker prior as well as with the data"),
+    ):
+        found = table[table["diagnosis"] == diagnosis].sort_values("prior", ascending=False)
+        if len(found):
+            sentences.append(f"{len(found)} of {len(table)} numbers {meant}: {_some(list(found.index))}.")
+    text = " ".join(sentences) or f"None of {len(table)} numbers would move noticeably with a stronger or weaker prior."
+    return CheckResult(
+        "prior_sensitivity",
+        None,
+        text,
+        table.sort_values("prior", ascending=False),
+        lambda: _sensitivity_figure(table),
+    )
+
+
+CHECKS: dict[str, Callable[[xr.DataTree], CheckResult]] = {
+    "convergence": check_convergence,
+    "divergences": check_divergences,
+    "energy": check_energy,
+    "prior_predictive": check_prior_predictive,
+    "posterior_predictive": check_posterior_predictive,
+    "study_means": check_study_means,
+    "loo": check_loo,
+    "loo_pit": check_loo_pit,
+    "prior_sensitivity": check_prior_sensitivity,
+}
+"""Every check by name, in the order they are read."""
+
+
+def label(name: str) -> str:
+    """Name of an observed variable for a reader, with the scale it is on.
+
+    Examples
+    --------
+    >>> label("logit_cue")
+    'cue (logit scale)'
+    >>> label("log_response_ratio")
+    'response ratio (log scale)'
+    >>> label("soil_organic_carbon")
+    'soil organic carbon'
+    """
+    for prefix, scale in (("logit_", "logit"), ("log_", "log"), ("log10_", "log10")):
+        if name.startswith(prefix):
+            return f"{name.removeprefix(prefix).replace('_', ' ')} ({scale} scale)"
+    return name.replace("_", " ")
+
+
+def main_observed(fitted: xr.DataTree, group: str) -> list[str]:
+    """Observed variables of interest that a group holds, the main one first."""
+    held = [str(name) for name in fitted[group].data_vars]
+    return [name for name in _spec(fitted).get("observed", ()) if name in held] or held
+
+
+def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.DataTree) -> CheckResult:
+    import pandas as pd
+
+    try:
+        return function(fitted)
+    except _CannotRunError as reason:
+        text = f"Not run: {reason}."
+    except Exception as error:  # one broken check must not hide what the others found
+        log.warning("check %s failed", name, exc_info=True)
+        text = f"Not run, because it broke: {type(error).__name__}: {error}"
+    return CheckResult(name, None, text, pd.DataFrame())
+
+
+def _need(fitted: xr.DataTree, *groups: str) -> None:
+    missing = [group for group in groups if group not in fitted.children or not fitted[group].data_vars]
+    if missing:
+        why = "" if fitted.attrs.get("complete", 1) else "; an interrupted run keeps only posterior and sample_stats"
+        raise _CannotRunError(f"the fit has no {joined(missing)}{why}")
+
+
+def _observed(fitted: xr.DataTree, *groups: str) -> list[str]:
+    """Observed variables of interest that all ``groups`` hold."""
+    _need(fitted, *groups)
+    names = [name for name in main_observed(fitted, groups[0]) if all(name in fitted[group] for group in groups)]
+    if not names:
+        raise _CannotRunError(f"no observed variable is in {joined(groups)}")
+    return names
+
+
+def _spec(fitted: xr.DataTree) -> dict[str, Any]:
+    return json.loads(fitted.attrs.get("spec", "{}"))
+
+
+def _groups(fitted: xr.DataTree, name: str) -> xr.DataArray | None:
+    """Group of each observation, or None where the fit does not say."""
+    data = fitted["observed_data"][name]
+    if data.ndim != 1 or "constant_data" not in fitted.children:
+        return None
+    suffix = f"_of_{data.dims[0]}"
+    for variable, members in fitted["constant_data"].data_vars.items():
+        group = str(variable).removesuffix(suffix)
+        if str(variable).endswith(suffix) and group in fitted["posterior"].coords:
+            labels = fitted["posterior"][group].to_numpy()[members.to_numpy()]
+            return members.copy(data=labels.astype("U")).rename(group).reset_coords(drop=True)
+    return None
+
+
+def _coordinate(values: xr.DataArray, place: int) -> str:
+    """Label of the number at a flat position."""
+    where = np.unravel_index(place, values.shape)
+    parts = [
+        str(values[dim].to_numpy()[index]) if dim in values.coords else f"{dim} {index}"
+        for dim, index in zip(values.dims, where, strict=True)
+    ]
+    return ", ".join(parts)
+
+
+def _calibration(p: float, narrow: float, wide: float, size: int) -> str:
+    """Say what coverage too high or too low means, where chance does not explain it."""
+    if p >= EXTREME_P:
+        return "as promised"
+    tolerance = 2 * np.sqrt(CI_PROB * (1 - CI_PROB) / size)
+    if wide < -tolerance:
+        return "PREDICTIONS ARE TOO SURE OF THEMSELVES"
+    if wide > tolerance:
+        return "predictions are wider than they need be"
+    if abs(narrow) > 2 * np.sqrt(0.25 / size):
+        return f"the {'peak is too flat' if narrow > 0 else 'peak is too sharp'} for the data"
+    return "widths are right, but predictions lean to one side"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """List the first few names, and how many more there are."""
+    if len(names) <= NAMED:
+        return joined(list(names))
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Silence what a check says in its own words."""
+    logger = logging.getLogger("arviz_stats")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+# ---------------------------------------------------------------------------
+# Figures
+# ---------------------------------------------------------------------------
+
+
+def _own(collection: Any) -> Figure:
+    """Figure of a plot collection, taken from pyplot so that a notebook shows it once."""
+    import matplotlib.pyplot as plt
+
+    figure = collection.viz["figure"].item()
+    plt.close(figure)
+    return figure
+
+
+def _worst_numbers(fitted: xr.DataTree, count: int = 3) -> xr.Dataset:
+    """Pick the single numbers with the largest R-hat, of different variables."""
+    import arviz as az
+    import xarray as xr
+
+    posterior = fitted["posterior"].to_dataset()
+    r_hat = az.rhat(posterior)
+    found = []
+    for name in posterior.data_vars:
+        flat = r_hat[name].to_numpy().ravel()
+        spread = posterior[name].std(["chain", "draw"]).to_numpy().ravel()
+        ranked = np.where(spread > 0, np.nan_to_num(flat, nan=np.inf), -np.inf)
+        place = int(np.argmax(ranked))
+        found.append((ranked[place], str(name), place))
+    chosen = {}
+    for _, name, place in sorted(found, reverse=True)[:count]:
+        values = posterior[name]
+        where = dict(zip(r_hat[name].dims, np.unravel_index(place, r_hat[name].shape), strict=True))
+        title = f"{name}[{_coordinate(r_hat[name], place)}]" if where else name
+        chosen[title] = values.isel({dim: int(index) for dim, index in where.items()}).reset_coords(drop=True)
+    return xr.Dataset(chosen)
+
+
+def _rank_figure(fitted: xr.DataTree) -> Figure:
+    import arviz as az
+    import xarray as xr
+
+    worst = _worst_numbers(fitted)
+    tree = xr.DataTree.from_dict({"posterior": worst})
+    with _silent():
+        collection = az.plot_rank(
+            tree,
+            backend="matplotlib",
+            figure_kwargs={"figsize": (4 * len(worst.data_vars), 3.4), "sharey": True},
+            visuals={"xlabel": {"text": "fractional rank"}, "title": {"size": 9}},
+        )
+    figure = _own(collection)
+    figure.suptitle(
+        "Ranks of the draws of each chain: worst three variables. Chains that agree stay near zero.", fontsize=10
+    )
+    return figure
+
+
+def _energy_figure(fitted: xr.DataTree) -> Figure:
+    import arviz as az
+
+    with _silent():
+        figure = _own(az.plot_energy(fitted, backend="matplotlib", figure_kwargs={"figsize": (7, 3.4)}))
+    figure.suptitle("Energy of the draws and of the steps between them: similar widths are good", fontsize=10)
+    return figure
+
+
+def _predictive_figure(fitted: xr.DataTree, group: str, names: list[str]) -> Figure:
+    """Observed values among data sets drawn from the model, as cumulative shares."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * len(names), 3.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        drawn = fitted[group][name].transpose("chain", "draw", ...).to_numpy()
+        predicted = drawn.reshape(drawn.shape[0] * drawn.shape[1], -1)
+        data = np.sort(fitted["observed_data"][name].to_numpy().ravel())
+        data = data[np.isfinite(data)]
+        shares = np.linspace(0, 1, data.size)
+        for row in predicted[:: max(1, len(predicted) // 40)]:
+            finite = np.sort(row[np.isfinite(row)])
+            axes.plot(finite, np.linspace(0, 1, finite.size), color="C0", alpha=0.25, lw=0.7)
+        axes.plot([], [], color="C0", label=group.replace("_", " ") + " draw")
+        axes.plot(data, shares, color="black", label="observed")
+        finite = predicted[np.isfinite(predicted)]
+        low, high = np.quantile(finite, [0.005, 0.995])
+        axes.set(
+            xlabel=label(name),
+            ylabel="cumulative share",
+            xlim=(min(low, data.min()), max(high, data.max())),
+        )
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _statistics_figure(table: pd.DataFrame) -> Figure:
+    """Observed statistics against their predictive intervals."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(table.index.get_level_values("variable")))
+    statistics = list(_STATISTICS)
+    figure = Figure(figsize=(2 * len(statistics), 1.9 * len(names)), layout="constrained")
+    figure.suptitle(f"Observed (point; red when missed) and replicated ({INTERVAL_NAME}) statistics", fontsize=10)
+    grid = figure.subplots(len(names), len(statistics), squeeze=False)
+    for row_axes, name in zip(grid, names, strict=True):
+        for axes, statistic in zip(row_axes, statistics, strict=True):
+            row = table.loc[(name, statistic)]
+            axes.plot(row[_BOUNDS], [0, 0], color="C0", lw=5, solid_capstyle="butt")
+            axes.plot(row["observed"], 0, "o", color="C3" if row["missed"] else "black")
+            axes.set_yticks([])
+            axes.margins(x=0.4, y=1)
+            axes.locator_params(axis="x", nbins=3)
+            axes.set_title(statistic, fontsize=9)
+        row_axes[0].set_ylabel(label(name).replace(" (", "\n("), fontsize=9)
+    return figure
+
+
+def _khat_figure(scores: Mapping[str, Any]) -> Figure:
+    """Pareto k of every observation."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * len(scores), 3.4), layout="constrained")
+    for axes, (name, score) in zip(figure.subplots(1, len(scores), squeeze=False)[0], scores.items(), strict=True):
+        k = score.pareto_k.to_numpy().ravel()
+        bad = ~(k <= score.good_k)
+        axes.plot(np.flatnonzero(~bad), k[~bad], ".", ms=3, color="C0")
+        axes.plot(np.flatnonzero(bad), k[bad], "o", ms=4, color="C3")
+        axes.axhline(score.good_k, color="grey", lw=0.8)
+        for place in [p for p in np.argsort(-np.nan_to_num(k)) if bad[p]][:NAMED]:
+            axes.annotate(_coordinate(score.pareto_k, place), (place, k[place]), fontsize=7, ha="center", va="bottom")
+        axes.set(
+            xlabel=f"observation of {label(name)}",
+            ylabel="Pareto k",
+            title=f"pull of each observation; line: {score.good_k:.2f}",
+        )
+        axes.title.set_fontsize(9)
+    return figure
+
+
+def _pit_figure(values: xr.Dataset) -> Figure:
+    import arviz as az
+    import xarray as xr
+
+    names = [str(name) for name in values.data_vars]
+    flat = xr.Dataset({label(name): (f"pit_{i}", values[name].to_numpy().ravel()) for i, name in enumerate(names)})
+    with _silent():
+        collection = az.plot_ecdf_pit(
+            xr.DataTree.from_dict({"loo_pit": flat}),
+            group="loo_pit",
+            sample_dims=list(flat.dims),
+            coverage=True,
+            backend="matplotlib",
+            figure_kwargs={"figsize": (4.5 * len(names), 3.6)},
+            visuals={"xlabel": {"text": "equal-tailed interval of an observation left out (%)"}, "remove_axis": False},
+        )
+    figure = _own(collection)
+    figure.suptitle(
+        "Excess share of observations inside their interval: above zero, too wide; below, too narrow", fontsize=10
+    )
+    return figure
+
+
+def _sensitivity_figure(table: pd.DataFrame) -> Figure:
+    """Sensitivity to the prior against sensitivity to the data."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    floor = 1e-3
+    x, y = table["likelihood"].clip(lower=floor), table["prior"].clip(lower=floor)
+    moved = table["prior"] > SENSITIVITY
+    axes.loglog(x[~moved], y[~moved], "o", color="C0", ms=4)
+    axes.loglog(x[moved], y[moved], "o", color="C3", ms=4)
+    axes.axhline(SENSITIVITY, color="grey", lw=0.8)
+    axes.axvline(SENSITIVITY, color="grey", lw=0.8)
+    for name in table.index[moved][np.argsort(-table["prior"][moved].to_numpy())][:NAMED]:
+        axes.annotate(str(name), (x[name], y[name]), fontsize=7, xytext=(4, 3), textcoords="offset points")
+    axes.set(
+        xlabel="sensitivity to the data (power-scaling, unitless)",
+        ylabel="sensitivity to the prior (power-scaling, unitless)",
+        title=f"reported numbers; lines: {SENSITIVITY:g}",
+    )
+    axes.title.set_fontsize(10)
+    return figure

@@ -1,0 +1,159 @@
+"""Compare scenarios by paired differences over common posterior draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.scenarios.predict import predict_known, predict_new
+from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class ScenarioComparison:
+    """Predictions of several scenarios from the same draws.
+
+    Parameters
+    ----------
+    model
+        Name of the fitted model.
+    quantity, unit
+        What is predicted.
+    draws
+        Predictions, dims (scenario, sample).
+    reference
+        Scenario the others are compared with.
+    group
+        ``"a new study"`` or the name of the known study.
+    converged
+        Whether the fit behind the draws converged.
+    """
+
+    model: str
+    quantity: str
+    unit: str
+    draws: xr.DataArray
+    reference: str
+    group: str
+    converged: bool
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Median and interval of each scenario, and of its difference to the reference with P(difference > 0)."""
+        import pandas as pd
+
+        lower, upper = (1 - CI_PROB) / 2, (1 + CI_PROB) / 2
+        base = self.draws.sel(scenario=self.reference).to_numpy()
+        rows = []
+        for name in self.draws["scenario"].to_numpy():
+            values = self.draws.sel(scenario=name).to_numpy()
+            row = {
+                "scenario": str(name),
+                "median": float(np.median(values)),
+                "lower": float(np.quantile(values, lower)),
+                "upper": float(np.quantile(values, upper)),
+            }
+            if name != self.reference:
+                difference = values - base
+                row |= {
+                    "difference": float(np.median(difference)),
+                    "difference_lower": float(np.quantile(difference, lower)),
+                    "difference_upper": float(np.quantile(difference, upper)),
+                    "probability_of_increase": float((difference > 0).mean()),
+                }
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("scenario")
+
+    @property
+    def text(self) -> list[str]:
+        """One sentence for each scenario but the reference."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        sentences = []
+        for name, row in self.table.iterrows():
+            if name == self.reference:
+                continue
+            sentences.append(
+                f"{name} against {self.reference}, in {self.group}: {self.quantity} changes by {row['difference']:+.2g}{unit} "
+                f"({INTERVAL_NAME} {row['difference_lower']:+.2g} to {row['difference_upper']:+.2g}); "
+                f"it rises with probability {row['probability_of_increase']:.2f}."
+            )
+        if not self.converged:
+            sentences.insert(0, "The fit behind these numbers did not converge: do not use them.")
+        return sentences
+
+
+def compare(
+    fitted: xr.DataTree,
+    scenarios: Mapping[str, Mapping[str, Any]],
+    *,
+    study: str | None = None,
+    reference: str | None = None,
+    seed: int | None = None,
+) -> ScenarioComparison:
+    """Predict several scenarios from the same posterior draws.
+
+    Differences are paired: parameters, and for a new study its redrawn
+    effects, are the same in every scenario of a draw.
+
+    Parameters
+    ----------
+    fitted
+        A fit of one of the models in ``socbayes.models``.
+    scenarios
+        Settings by scenario name; see
+        :func:`socbayes.scenarios.predict.predict_new` for what each model
+        takes.
+    study
+        A study of the data; by default a new one.
+    reference
+        Scenario the others are compared with; the first by default.
+    seed
+        Seed of the redrawn group effects.
+
+    Returns
+    -------
+    ScenarioComparison
+        With ``table`` and ``text``.
+
+    Raises
+    ------
+    SocbayesError
+        For fewer than two scenarios.
+    UnknownNameError
+        For an unknown study, level or setting.
+
+    Examples
+    --------
+    >>> gain = compare(fitted, {"15 degC": {"temperature": 15}, "20 degC": {"temperature": 20}})  # doctest: +SKIP
+    >>> gain.table  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    if len(scenarios) < 2:
+        raise SocbayesError("a comparison needs at least two scenarios")
+    seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    names = list(scenarios)
+    predictions = [
+        predict_new(fitted, seed=seed, **scenarios[name])
+        if study is None
+        else predict_known(fitted, study=study, **scenarios[name])
+        for name in names
+    ]
+    draws = xr.concat(predictions, dim=xr.IndexVariable("scenario", names), coords="minimal", compat="override")
+    return ScenarioComparison(
+        model=str(fitted.attrs.get("model", "user")),
+        quantity=predictions[0].attrs["quantity"],
+        unit=predictions[0].attrs["unit"],
+        draws=draws,
+        reference=reference or names[0],
+        group="a new study" if study is None else study,
+        converged=bool(fitted.attrs.get("converged", 0)),
+    )
