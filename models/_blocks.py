@@ -59,8 +59,8 @@ def require_studies(table: pd.DataFrame, minimum: int = 2) -> None:
     counts = table["study"].value_counts()
     if len(counts) < minimum:
         raise TooFewGroupsError(
-            f"the table holds {len(counts)} study ({counts.index[0]!r}); a hierarchical model needs at least {minimum}. "
-            "Add your rows to a bundled table: pandas.concat([load_dataset(...), yours])"
+            f"the table holds {len(counts)} study ({counts.index[0]!r}); a hierarchical model needs at least "
+            f"{minimum}. Add your rows to a bundled table: pandas.concat([load_dataset(...), yours])"
         )
     if counts.max() == 1:
         raise TooFewGroupsError(
@@ -69,10 +69,22 @@ def require_studies(table: pd.DataFrame, minimum: int = 2) -> None:
         )
 
 
-def averaging(index: np.ndarray, count: int) -> np.ndarray:
-    """Matrix that takes the mean over the rows of each group; shape (group, row)."""
-    matrix = (index[None, :] == np.arange(count)[:, None]).astype("float64")
-    return matrix / matrix.sum(axis=1, keepdims=True)
+def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims: str) -> Any:
+    """Zero-centred normal effects of groups whose levels are well measured; shape (group,).
+
+    What is sampled is the mean level of each group's rows, centred on what the
+    other terms ``eta``, shape (row,), say of it. So a group's level does not
+    trade off against the intercept draw by draw. Registers ``<name>_level``
+    and the deterministic ``<name>_effect``.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    counts = np.bincount(index).astype("float64")
+    # A sum by scatter: a matrix product would take seconds more to compile.
+    expected = pt.inc_subtensor(pt.zeros(counts.size)[index], eta) / counts
+    level = pm.Normal(f"{name}_level", expected, scale, dims=dims)
+    return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
 def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Baseline model of microbial carbon use efficiency (CUE).
+r"""Baseline model of microbial carbon use efficiency (CUE).
 
 One published CUE is a level of its measurement method, moved by ecosystem,
 substrate, incubation time and temperature, by what its study does that no
@@ -6,10 +6,10 @@ column says, and by scatter. On the logit scale these add up:
 
 .. math::
 
-    \\operatorname{logit} y_i \\sim N(\\eta_i, \\sigma_{study})
+    \operatorname{logit} y_i \sim N(\eta_i, \sigma_{study})
 
-    \\eta = level_{method} + ecosystem + substrate + time_{method} \\log_{10}(hours / 24)
-           + slope\\,(T - \\bar T_{study}) + between\\,(\\bar T_{study} - 15) + study
+    \eta = level_{method} + ecosystem + substrate + time_{method} \log_{10}(hours / 24)
+           + slope\,(T - \bar T_{study}) + between\,(\bar T_{study} - 15) + study
 
 with ``slope = slope_method + slope_study``. Warm and cold *studies* differ in
 more than temperature, so that difference has a coefficient of its own,
@@ -31,10 +31,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from socbayes.models._blocks import (
     at_members,
-    averaging,
+    centred_on_expected,
     filled,
     group_means,
     groups,
@@ -46,6 +45,7 @@ from socbayes.models._blocks import (
     scatter_by_study,
     weak_groups,
 )
+
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -67,21 +67,42 @@ _SLOPES = "median 0.018, 0.005 CUE per degC at 0.5; " + _FEW
 
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 1.5}, "logit", "CUE of 0.05 to 0.95 within two standard deviations"),
-    Prior("slope_mean", "Normal", {"mu": 0.0, "sigma": 0.05}, "logit/degC",
-          "two standard deviations: 0.025 CUE per degC, twice the steepest published mean slope (Qiao 2019: -0.016)"),
+    Prior(
+        "slope_mean",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.05},
+        "logit/degC",
+        "two standard deviations: 0.025 CUE per degC, twice the steepest published mean slope (Qiao 2019: -0.016)",
+    ),
     Prior("slope_sd_methods", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
     Prior("slope_sd_studies", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
     Prior("slope_sd_soils", "LogNormal", {"mu": -4.0, "sigma": 0.8}, "logit/degC", _SLOPES),
     Prior("slope_between", "Normal", {"mu": 0.0, "sigma": 0.1}, "logit/degC", _WEAK),
-    Prior("time_method", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit per decade of hours",
-          "two standard deviations: 0.25 CUE per tenfold time at 0.5"),
+    Prior(
+        "time_method",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.5},
+        "logit per decade of hours",
+        "two standard deviations: 0.25 CUE per tenfold time at 0.5",
+    ),
     Prior("ecosystem_sd", "LogNormal", {"mu": -1.4, "sigma": 0.7}, "logit", "median 0.25, 0.06 CUE at 0.5; " + _FEW),
     Prior("substrate_sd", "LogNormal", {"mu": -0.7, "sigma": 0.7}, "logit", "median 0.5, 0.12 CUE at 0.5; " + _FEW),
     Prior("study_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior("soil_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
-    Prior("scatter_log_mean", "Normal", {"mu": -0.7, "sigma": 0.7}, "log logit",
-          "median scatter within a study of 0.5 logit, 0.12 CUE at 0.5"),
-    Prior("scatter_log_sd", "LogNormal", {"mu": -0.4, "sigma": 0.5}, "log logit", "studies differ in precision about twofold"),
+    Prior(
+        "scatter_log_mean",
+        "Normal",
+        {"mu": -0.7, "sigma": 0.7},
+        "log logit",
+        "median scatter within a study of 0.5 logit, 0.12 CUE at 0.5",
+    ),
+    Prior(
+        "scatter_log_sd",
+        "LogNormal",
+        {"mu": -0.4, "sigma": 0.5},
+        "log logit",
+        "studies differ in precision about twofold",
+    ),
     Prior("scatter_gradient", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior("log_hours_mean", "Normal", {"mu": 1.4, "sigma": 0.7}, "log10 hour", "incubations of 1 h to 26 days"),
     Prior("log_hours_sd", "HalfNormal", {"sigma": 0.7}, "log10 hour", _WEAK),
@@ -163,7 +184,8 @@ def build(
     substrate_column = filled(table, "substrate_class", NOT_STATED)
     ecosystem_column = filled(table, "ecosystem", NOT_STATED)
     ecosystems = sorted(set(ecosystem_column) - {NOT_STATED})
-    first_row = np.unique(study, return_index=True)[1]
+    by_method = np.lexsort((method, study))  # a study of two methods stands under the first by name
+    first_row = by_method[np.unique(study[by_method], return_index=True)[1]]
     first_method = method[first_row]
     ecosystem_stated = (ecosystem_column != NOT_STATED).to_numpy()
     temperature = numeric(table, "incubation_temperature")
@@ -239,6 +261,11 @@ def build(
             parts["temperature between studies"] = pt.as_tensor(between * warmth)[study]
             eta = eta + parts["temperature between studies"]
             pm.Deterministic("temperature_slope_between_studies", between * 0.25)
+            slopes = slope_method[first_method]
+            if varied.size:
+                slopes = pt.set_subtensor(slopes[varied], study_slope)
+            # What a study's level at 15 degC has on its level at its own mean temperature, for predictions.
+            pm.Deterministic("study_warmth_effect", (between - slopes) * warmth, dims="study")
         else:
             notes.append("No row states an incubation temperature, so slopes rest on the prior (and the gradient).")
 
@@ -252,7 +279,9 @@ def build(
             decades = np.where(np.isfinite(log_hours), log_hours, mean_log_hours[study]) - np.log10(REFERENCE_TIME)
             if unknown.any():
                 mean, spread = population(prior, "log_hours", mean_log_hours[~unknown])
-                decades = pt.where(unknown[study], mean - np.log10(REFERENCE_TIME), np.where(unknown[study], 0.0, decades))
+                decades = pt.where(
+                    unknown[study], mean - np.log10(REFERENCE_TIME), np.where(unknown[study], 0.0, decades)
+                )
                 extra_variance = extra_variance + unknown * (time_row[first_row] * spread) ** 2
                 notes.append(integrated("incubation time", unknown))
             parts["incubation time"] = time_row * decades
@@ -263,11 +292,7 @@ def build(
             notes.append("No row states an incubation time, so the model has no time effect.")
 
         study_scale = pt.sqrt(study_scale**2 + extra_variance)
-        # Studies are centred on what the other terms say of them (hierarchical centring): a study's level
-        # is well measured, so it must not trade off against the level of its method draw by draw.
-        expected = pt.dot(averaging(study, len(studies)), eta)
-        study_level = pm.Normal("study_level", expected, study_scale, dims="study")
-        study_effect = pm.Deterministic("study_effect", study_level - expected, dims="study")
+        study_effect = centred_on_expected("study", eta, study_scale, study, "study")
         parts["study"] = study_effect[study]
         eta = eta + study_effect[study]
 
@@ -288,7 +313,9 @@ def build(
             notes.append(f"{beyond} values at or beyond {RECORDED_LIMITS} enter as censored.")
 
         if gradient is not None:
-            _add_gradient(prior, gradient, level[methods.index(GRADIENT_METHOD)], slope_method[methods.index(GRADIENT_METHOD)])
+            _add_gradient(
+                prior, gradient, level[methods.index(GRADIENT_METHOD)], slope_method[methods.index(GRADIENT_METHOD)]
+            )
 
         probability = pm.math.sigmoid(level)
         pm.Deterministic("cue_by_method", probability, dims="method")
@@ -305,7 +332,7 @@ def build(
         pm.Deterministic("spread_share", pt.stack(variances) / pt.sum(pt.stack(variances)), dims="cause")
 
     tables = {"table": describe_table(table)}
-    observed_names = ("logit_cue",)
+    observed_names: tuple[str, ...] = ("logit_cue",)
     if gradient is not None:
         tables["gradient"] = describe_table(gradient)
         observed_names += ("logit_cue_gradient",)
@@ -345,7 +372,8 @@ def _add_gradient(prior, gradient, level, slope):
     soils, soil = groups(gradient["soil"])
     model.add_coord("soil", soils)
     model.add_coord(
-        "cell", [f"{s} at {t:g} degC" for s, t in zip(gradient["soil"], gradient["incubation_temperature"], strict=True)]
+        "cell",
+        [f"{s} at {t:g} degC" for s, t in zip(gradient["soil"], gradient["incubation_temperature"], strict=True)],
     )
     warmth = gradient["incubation_temperature"].to_numpy(dtype="float64") - REFERENCE_TEMPERATURE
     soil_level = pm.Normal("soil_level", level, prior.sample("soil_sd"), dims="soil")

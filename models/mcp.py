@@ -1,4 +1,4 @@
-"""Baseline model of the efficacy of the microbial carbon pump.
+r"""Baseline model of the efficacy of the microbial carbon pump.
 
 A pair of soils, treatment beside control, gives two log ratios: ``n`` of
 necromass and ``s`` of soil organic carbon. They are modelled jointly, since
@@ -6,7 +6,7 @@ both come from the same samples and move together:
 
 .. math::
 
-    (n, s)_i \\sim t_\\nu(practice + study + control, \\Sigma)
+    (n, s)_i \sim t_\nu(practice + study + control, \Sigma)
 
 with correlated normal effects of practice, study and shared control. Any
 common multiplier of the necromass conversion cancels in ``n - s``.
@@ -15,12 +15,12 @@ The share of necromass in organic carbon, E, has a level model of its own:
 
 .. math::
 
-    \\ln E_j \\sim N(ecosystem + depth \\ln(z / 10) + clay\\,(c - 20) + study, \\sigma_{study})
+    \ln E_j \sim N(ecosystem + depth \ln(z / 10) + clay\,(c - 20) + study, \sigma_{study})
 
 On the log scale a share above one is a conversion factor that is too large
 for that study, which the study effect takes up, rather than an impossible row.
 
-The change of the share is :math:`\\Delta E = E (e^{n - s} - 1)` (Zhu, Schimel
+The change of the share is :math:`\Delta E = E (e^{n - s} - 1)` (Zhu, Schimel
 & Liang 2025, doi:10.1016/j.soilbio.2025.109950, define efficacy as this
 change). Its sign is that of n - s, so a rise of E alone is no gain of carbon:
 the sectors of the (n, s) plane say which it is. The sectors, their names and
@@ -33,8 +33,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from socbayes.models._blocks import (
+    centred_on_expected,
     filled,
     group_means,
     groups,
@@ -45,6 +45,7 @@ from socbayes.models._blocks import (
     require_studies,
     scatter_by_study,
 )
+
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -74,10 +75,17 @@ _WEAK = "weakly informative: published log ratios lie within 1"
 PRIORS = (
     Prior("practice_mean", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", _WEAK),
     Prior("practice_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14 between practices"),
-    Prior("study_effect_sd", "LogNormal", {"mu": -1.8, "sigma": 0.7}, "log", "median 0.17 between studies of a practice"),
+    Prior(
+        "study_effect_sd", "LogNormal", {"mu": -1.8, "sigma": 0.7}, "log", "median 0.17 between studies of a practice"
+    ),
     Prior("residual_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14 between samples"),
-    Prior("correlation", "Beta", {"alpha": 3.0, "beta": 1.5}, "(1 + r) / 2",
-          "necromass is part of organic carbon, so positive correlations are likelier"),
+    Prior(
+        "correlation",
+        "Beta",
+        {"alpha": 3.0, "beta": 1.5},
+        "(1 + r) / 2",
+        "necromass is part of organic carbon, so positive correlations are likelier",
+    ),
     Prior("degrees_of_freedom", "Gamma", {"alpha": 4.0, "beta": 0.4}, "1", "tails from near Cauchy to near normal"),
     Prior("share_level", "Normal", {"mu": -0.9, "sigma": 0.5}, "log", "necromass of 15 to 100 % of organic carbon"),
     Prior("share_ecosystem_sd", "LogNormal", {"mu": -1.6, "sigma": 0.6}, "log", "median 0.2 between ecosystems"),
@@ -91,7 +99,10 @@ PRIORS = (
 )
 
 QUANTITIES: dict[str, dict[str, str]] = {
-    "log_ratio": {"unit": "1", "meaning": "log ratio of necromass and of organic carbon, treatment over control, by practice"},
+    "log_ratio": {
+        "unit": "1",
+        "meaning": "log ratio of necromass and of organic carbon, treatment over control, by practice",
+    },
     "log_ratio_new_study": {"unit": "1", "meaning": "the same in a new study of the practice"},
     "log_ratio_share": {
         "unit": "1",
@@ -134,9 +145,9 @@ def build(
     Returns
     -------
     pymc.Model
-        With coords practice, response, study, control, pair, ecosystem,
-        level_study, level, and the quantities of interest in ``QUANTITIES``
-        as deterministics.
+        With coords practice, response, pair_study, shared_control, pair,
+        ecosystem, study, obs, and the quantities of interest in
+        ``QUANTITIES`` as deterministics.
 
     Raises
     ------
@@ -163,7 +174,9 @@ def build(
     studies, study = groups(table["study"])
     ratios = np.column_stack(
         [
-            np.log(table[f"{response}_treatment"].to_numpy("float64") / table[f"{response}_control"].to_numpy("float64"))
+            np.log(
+                table[f"{response}_treatment"].to_numpy("float64") / table[f"{response}_control"].to_numpy("float64")
+            )
             for response in RESPONSES
         ]
     )
@@ -180,8 +193,9 @@ def build(
             name: pm.Deterministic(f"{name}_correlation", 2 * _named(prior, "correlation", name) - 1)
             for name in ("practice", "study", "residual")
         }
-        practice_effect = _bivariate("practice_effect", prior.sample("practice_sd", dims="response"),
-                                     correlation["practice"], "practice")
+        practice_effect = _bivariate(
+            "practice_effect", prior.sample("practice_sd", dims="response"), correlation["practice"], "practice"
+        )
         log_ratio = pm.Deterministic("log_ratio", mean + practice_effect, dims=("practice", "response"))
         study_sd = prior.sample("study_effect_sd", dims="response")
         study_effect = _bivariate_centred("study_effect", study_sd, correlation["study"], "pair_study")
@@ -211,11 +225,11 @@ def build(
 
         ecosystems, share = _level_model(prior, levels, notes)
         pm.Deterministic("log_ratio_share", log_ratio[:, 0] - log_ratio[:, 1], dims="practice")
-        mostly = filled(table, "ecosystem", "").groupby(table["practice"].astype(str)).agg(lambda names: names.mode()[0])
-        place = np.array([ecosystems.index(mostly[name]) if mostly[name] in ecosystems else 0 for name in practices])
-        pm.Deterministic(
-            "efficacy_change", share[place] * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice"
+        mostly = (
+            filled(table, "ecosystem", "").groupby(table["practice"].astype(str)).agg(lambda names: names.mode()[0])
         )
+        place = np.array([ecosystems.index(mostly[name]) if mostly[name] in ecosystems else 0 for name in practices])
+        pm.Deterministic("efficacy_change", share[place] * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice")
         new_study = _bivariate("new_study_effect", study_sd, correlation["study"], "practice")
         pm.Deterministic("log_ratio_new_study", log_ratio + new_study, dims=("practice", "response"))
 
@@ -297,35 +311,32 @@ def _named(prior: Priors, name: str, prefix: str) -> Any:
     return getattr(pm, chosen.distribution)(f"{prefix}_{name}_raw", **chosen.parameters)
 
 
-def _cholesky(scale: Any, correlation: Any) -> Any:
-    """Lower Cholesky factor of a two by two covariance."""
+def _correlated(scale: Any, correlation: Any, first: Any, second: Any) -> Any:
+    """Correlated effects on both responses from standard normal ones; shape (dim, response).
+
+    Written out, because compiling a matrix product takes seconds and this one is two by two.
+    """
     import pytensor.tensor as pt
 
-    return pt.stacklists(
-        [[scale[0], 0.0], [scale[1] * correlation, scale[1] * pt.sqrt(1 - correlation**2)]]
-    )
+    return pt.stack([scale[0] * first, scale[1] * (correlation * first + pt.sqrt(1 - correlation**2) * second)], axis=1)
 
 
 def _bivariate(name: str, scale: Any, correlation: Any, dim: str) -> Any:
     """Correlated zero-centred effects on both responses, non-centred; shape (dim, response)."""
     import pymc as pm
-    import pytensor.tensor as pt
 
-    dims = (dim, "response")
-    return pm.Deterministic(
-        name, pt.dot(pm.Normal(f"{name}_standardised", dims=dims), _cholesky(scale, correlation).T), dims=dims
-    )
+    first, second = (pm.Normal(f"{name}_{response}_standardised", dims=dim) for response in RESPONSES)
+    return pm.Deterministic(name, _correlated(scale, correlation, first, second), dims=(dim, "response"))
 
 
 def _bivariate_centred(name: str, scale: Any, correlation: Any, dim: str) -> Any:
     """Correlated zero-centred effects, centred in necromass, which these groups show well; shape (dim, response)."""
     import pymc as pm
-    import pytensor.tensor as pt
 
     first = pm.Normal(f"{name}_{RESPONSES[0]}", 0.0, scale[0], dims=dim)
-    rest = pm.Normal(f"{name}_{RESPONSES[1]}_standardised", dims=dim)
-    second = scale[1] * (correlation / scale[0] * first + pt.sqrt(1 - correlation**2) * rest)
-    return pm.Deterministic(name, pt.stack([first, second], axis=1), dims=(dim, "response"))
+    second = pm.Normal(f"{name}_{RESPONSES[1]}_standardised", dims=dim)
+    effect = _correlated(scale, correlation, first / scale[0], second)
+    return pm.Deterministic(name, effect, dims=(dim, "response"))
 
 
 def _bivariate_t_logp(value: Any, centre: Any, scale: Any, correlation: Any, degrees_of_freedom: Any) -> Any:
@@ -367,7 +378,9 @@ def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple
     rows = levels[(arm != "treatment") & levels["ecosystem"].notna()] if "ecosystem" in levels else levels
     left_out = len(levels) - len(rows)
     if left_out:
-        notes.append(f"{left_out} of {len(levels)} soils are treated or state no ecosystem and are left out of the shares.")
+        notes.append(
+            f"{left_out} of {len(levels)} soils are treated or state no ecosystem and are left out of the shares."
+        )
     ecosystems = sorted(set(filled(rows, "ecosystem", "not stated")))
     studies, study = groups(rows["study"])
     model = pm.modelcontext(None)
@@ -399,10 +412,7 @@ def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple
         eta = eta + coefficient * excess
     scale_squared = prior.sample("share_study_sd") ** 2
     scale = pt.sqrt(scale_squared + extra_variance)
-    # Studies are centred on what their rows lead to expect: their levels are well measured.
-    first = np.unique(study, return_index=True)[1]
-    study_share = pm.Normal("study_share", eta[first], scale, dims="study")
-    eta = eta + (study_share - eta[first])[study]
+    eta = eta + centred_on_expected("share_study", eta, scale, study, "study")[study]
     recorded = np.log(rows["necromass"].to_numpy("float64") / rows["soil_organic_carbon"].to_numpy("float64"))
     scatter = scatter_by_study(prior, study, studies)
     pm.Normal(

@@ -1,4 +1,4 @@
-"""Baseline model of the soil priming effect.
+r"""Baseline model of the soil priming effect.
 
 The log response ratio of native soil CO2, treated over control, at the end of
 an incubation is a level shared by all soils, moved by the substrate dose
@@ -7,9 +7,9 @@ duration, and by the study, the run within the study and the soil:
 
 .. math::
 
-    y_j = \\ln(native_{treated} / native_{control}) \\sim N(\\eta_j, \\sigma_{study})
+    y_j = \ln(native_{treated} / native_{control}) \sim N(\eta_j, \sigma_{study})
 
-    \\eta_j = level + dose \\log_{10}(dose / MBC) + nitrogen_{soil} + \\beta x
+    \eta_j = level + dose \log_{10}(dose / MBC) + nitrogen_{soil} + \beta x
              + study + run + soil - control
 
 Jars that share a control share its error, ``control``. Where the control was
@@ -29,10 +29,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from socbayes.models._blocks import (
     at_members,
-    averaging,
+    centred_on_expected,
     group_means,
     groups,
     integrated,
@@ -42,6 +41,7 @@ from socbayes.models._blocks import (
     scatter_by_study,
     weak_groups,
 )
+
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -64,11 +64,18 @@ _WEAK = "weakly informative: two standard deviations cover a tenfold change of n
 
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "priming from a fourth to four times the control"),
-    Prior("study_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log",
-          "median 0.41: rhizosphere priming of -50 to +380 % (Cheng et al. 2014, in Huo et al. 2017) is four "
-          "standard deviations wide with the spread within studies"),
+    Prior(
+        "study_sd",
+        "LogNormal",
+        {"mu": -0.9, "sigma": 0.4},
+        "log",
+        "median 0.41: rhizosphere priming of -50 to +380 % (Cheng et al. 2014, in Huo et al. 2017) is four "
+        "standard deviations wide with the spread within studies",
+    ),
     Prior("run_sd", "LogNormal", {"mu": -1.6, "sigma": 0.6}, "log", "median 0.2: a repeated run is half a new study"),
-    Prior("soil_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14, ten percent to a third of the control"),
+    Prior(
+        "soil_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14, ten percent to a third of the control"
+    ),
     Prior("dose", "Normal", {"mu": 0.0, "sigma": 0.4}, "log per tenfold dose/MBC", _WEAK),
     Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", _WEAK),
     Prior("nitrogen_sd", "LogNormal", {"mu": -1.6, "sigma": 0.6}, "log", "median 0.2 between soils"),
@@ -76,7 +83,9 @@ PRIORS = (
     Prior("organic_carbon", "Normal", {"mu": 0.0, "sigma": 0.5}, "log per tenfold SOC", _WEAK),
     Prior("duration", "Normal", {"mu": 0.0, "sigma": 0.3}, "log per tenfold days", _WEAK),
     Prior("scatter_log_mean", "Normal", {"mu": -1.9, "sigma": 0.8}, "log log", "median scatter between jars of 15 %"),
-    Prior("scatter_log_sd", "LogNormal", {"mu": -0.4, "sigma": 0.5}, "log log", "studies differ in precision several-fold"),
+    Prior(
+        "scatter_log_sd", "LogNormal", {"mu": -0.4, "sigma": 0.5}, "log log", "studies differ in precision several-fold"
+    ),
     Prior("dose_over_biomass_mean", "Normal", {"mu": 0.5, "sigma": 1.0}, "log10", "doses of 0.03 to 300 times biomass"),
     Prior("dose_over_biomass_sd", "LogNormal", {"mu": 0.0, "sigma": 0.4}, "log10", "median one decade between studies"),
     Prior("carbon_to_nitrogen_mean", "Normal", {"mu": 1.1, "sigma": 0.15}, "log10", "soil C:N of 6 to 25"),
@@ -147,9 +156,10 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     study_of_run = study[np.unique(run, return_index=True)[1]]
     repeated = np.flatnonzero(np.bincount(study_of_run)[study_of_run] > 1)
     nitrogen = (table["added_nitrogen"] == "yes").to_numpy(dtype="float64")
-    ratio = np.log(table["native_co2_treated"].to_numpy(dtype="float64") / table["native_co2_control"].to_numpy(dtype="float64"))
-    if not np.isfinite(ratio).all():
+    treated, untreated = numeric(table, "native_co2_treated"), numeric(table, "native_co2_control")
+    if not ((treated > 0) & (untreated > 0)).all():
         raise ValueError("native_co2_treated and native_co2_control must be above zero in every row")
+    ratio = np.log(treated / untreated)
 
     with pm.Model(coords={"study": studies, "soil": soils, "jar": table["jar"].astype(str).tolist()}) as model:
         level = prior.sample("level")
@@ -193,10 +203,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
             eta = eta + at_members(run_effect, repeated, run)
 
         study_sd, soil_sd = prior.sample("study_sd"), prior.sample("soil_sd")
-        # Studies are centred on what the other terms say of them: their levels are well measured.
-        expected = pt.dot(averaging(study, len(studies)), eta)
-        study_level = pm.Normal("study_level", expected, pt.sqrt(study_sd**2 + extra_variance), dims="study")
-        study_effect = pm.Deterministic("study_effect", study_level - expected, dims="study")
+        study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), study, "study")
         soil_effect = weak_groups("soil_effect", soil_sd, "soil")
         eta = eta + study_effect[study] + soil_effect[soil]
 
@@ -208,10 +215,10 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
 
         pm.Deterministic("priming_log_ratio", level)
         pm.Deterministic("dose_effect", dose)
-        pm.Deterministic(
-            "priming_log_ratio_by_soil", level + study_effect[study_of_soil] + soil_effect, dims="soil"
+        pm.Deterministic("priming_log_ratio_by_soil", level + study_effect[study_of_soil] + soil_effect, dims="soil")
+        new_study = (
+            level + study_sd * pm.Normal("new_study_standardised") + soil_sd * pm.Normal("new_soil_standardised")
         )
-        new_study = level + study_sd * pm.Normal("new_study_standardised") + soil_sd * pm.Normal("new_soil_standardised")
         pm.Deterministic("priming_log_ratio_new_study", new_study)
         pm.Deterministic("priming_percent_new_study", 100 * pt.expm1(new_study))
 
@@ -219,8 +226,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         model,
         ModelSpec(
             model="priming",
-            question="How much more native carbon is respired when fresh carbon is added, and what do dose and nitrogen "
-            "change?",
+            question="How much more native carbon is respired when fresh carbon is added, and what do dose and "
+            "nitrogen change?",
             tables={"table": describe_table(table)},
             quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
             observed=("log_ratio",),
@@ -299,8 +306,10 @@ def _control_error(table, study, scatter, notes):
         return pt.zeros(len(table))
     first = np.unique(control, return_index=True)[1][shared]
     replicates = numeric(table, "control_replicates")[first]
-    error = numeric(table, "native_co2_control_sd") / numeric(table, "native_co2_control") / np.sqrt(
-        numeric(table, "control_replicates")
+    error = (
+        numeric(table, "native_co2_control_sd")
+        / numeric(table, "native_co2_control")
+        / np.sqrt(numeric(table, "control_replicates"))
     )
     known = np.isfinite(error[first]) & (replicates > 1)
     # Rows of one soil share the control of that soil on its last day; its stated error is the same in all.

@@ -71,7 +71,8 @@ class Priors:
             if name not in self._priors:
                 hint = nearest(name, list(self._priors))
                 raise UnknownNameError(
-                    f"no prior named {name!r}" + (f"; did you mean {hint!r}?" if hint else f"; known: {list(self._priors)}")
+                    f"no prior named {name!r}"
+                    + (f"; did you mean {hint!r}?" if hint else f"; known: {list(self._priors)}")
                 )
             self._priors[name] = replace(
                 self._priors[name], distribution=distribution, parameters=dict(parameters), source="given by the caller"

@@ -1,0 +1,27 @@
+"""Figures of fits and scenario comparisons.
+
+Every function takes a fit, returns the figure it drew on and touches neither
+pyplot nor the settings of matplotlib; ``ax=`` draws a single panel into a
+figure of yours.
+"""
+
+from socbayes.plots.cue import cue_by_method_and_ecosystem, spread_shares, temperature_slopes
+from socbayes.plots.mcp import efficacy_change, necromass_share, pump_plane, pump_practices, pump_sectors
+from socbayes.plots.priming import nitrogen_effect_by_soil, priming_by_dose, priming_by_soil, priming_new_study
+from socbayes.plots.scenarios import scenario_differences
+
+__all__ = [
+    "cue_by_method_and_ecosystem",
+    "efficacy_change",
+    "necromass_share",
+    "nitrogen_effect_by_soil",
+    "priming_by_dose",
+    "priming_by_soil",
+    "priming_new_study",
+    "pump_plane",
+    "pump_practices",
+    "pump_sectors",
+    "scenario_differences",
+    "spread_shares",
+    "temperature_slopes",
+]

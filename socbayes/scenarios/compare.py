@@ -81,7 +81,8 @@ class ScenarioComparison:
             if name == self.reference:
                 continue
             sentences.append(
-                f"{name} against {self.reference}, in {self.group}: {self.quantity} changes by {row['difference']:+.2g}{unit} "
+                f"{name} against {self.reference}, in {self.group}: {self.quantity} changes by "
+                f"{row['difference']:+.2g}{unit} "
                 f"({INTERVAL_NAME} {row['difference_lower']:+.2g} to {row['difference_upper']:+.2g}); "
                 f"it rises with probability {row['probability_of_increase']:.2f}."
             )

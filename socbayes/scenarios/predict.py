@@ -119,7 +119,9 @@ def sector_probabilities(fitted: xr.DataTree, *, band: float = mcp_model.EQUIVAL
     ratio = fitted.posterior["log_ratio_new_study"].stack(sample=("chain", "draw"))
     index = mcp_model.sector(ratio.sel(response="necromass"), ratio.sel(response="soil_organic_carbon"), band)
     shares = np.stack([(index == position).mean(axis=1) for position in range(len(mcp_model.SECTORS))], axis=1)
-    return pd.DataFrame(shares, index=pd.Index(ratio["practice"].to_numpy(), name="practice"), columns=mcp_model.SECTORS)
+    return pd.DataFrame(
+        shares, index=pd.Index(ratio["practice"].to_numpy(), name="practice"), columns=mcp_model.SECTORS
+    )
 
 
 class _Draws:
@@ -202,6 +204,8 @@ def _cue(
         logit = logit + draws("study_effect", study=study)
         if draws.has("study_slope", "study_with_temperatures", study):
             slope = draws("study_slope", study_with_temperatures=study)
+        if "study_warmth_effect" in draws:
+            logit = logit + draws("study_warmth_effect", study=study)
     logit = logit + slope * (temperature - cue_model.REFERENCE_TEMPERATURE)
     return 1 / (1 + np.exp(-logit)), "carbon use efficiency", "1"
 

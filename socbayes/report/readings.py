@@ -1,0 +1,380 @@
+"""What each figure says, in a sentence made from the draws it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from socbayes import plots
+from socbayes.plots._data import table_of
+from socbayes.plots._style import flat, readable
+from socbayes.plots.cue import least_squares
+from socbayes.report.published import PUBLISHED
+from socbayes.report.wording import SURE, direction, few, limits, number, probability, said
+from socbayes.vocabulary import CI_PROB
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One figure of a report.
+
+    Parameters
+    ----------
+    title
+        What the figure shows.
+    draw
+        Draws it from a fit.
+    say
+        Says in a sentence or two what is to be seen.
+    """
+
+    title: str
+    draw: Callable[[xr.DataTree], Figure]
+    say: Callable[[xr.DataTree], str]
+
+
+# --- carbon use efficiency ---------------------------------------------------------
+
+
+def cue_levels(fitted: xr.DataTree) -> str:
+    """Say how methods and ecosystems differ."""
+    posterior = fitted["posterior"].to_dataset()
+    methods = [str(name) for name in posterior["method"].to_numpy()]
+    draws = flat(posterior["cue_by_method"])
+    median = np.median(draws, axis=0)
+    top, bottom = int(median.argmax()), int(median.argmin())
+    sentence = (
+        f"In the typical study at 15 °C and 24 h, carbon use efficiency is highest by {readable(methods[top])}, "
+        f"{said(draws[:, top])}, and lowest by {readable(methods[bottom])}, {said(draws[:, bottom])}."
+    )
+    if "cue_by_method_and_ecosystem" not in posterior:
+        return sentence
+    crossed = flat(posterior["cue_by_method_and_ecosystem"])
+    between_methods, between_ecosystems = np.ptp(draws, axis=1), np.ptp(crossed, axis=2).mean(axis=1)
+    p = float((between_methods > between_ecosystems).mean())
+    word = "more" if p >= 0.5 else "less"
+    return sentence + (
+        f" Methods differ {word} than ecosystems (probability {probability(max(p, 1 - p))}): by "
+        f"{said(between_methods)} "
+        f"against {said(between_ecosystems)} within one method."
+    )
+
+
+def cue_slopes(fitted: xr.DataTree) -> str:
+    """Say what partial pooling does to the temperature slope."""
+    posterior = fitted["posterior"].to_dataset()
+    mean = flat(posterior["slope_mean"]) / 4
+    sentence = (
+        "Within studies, averaged over methods, efficiency "
+        f"{direction(mean, 'rises with temperature', 'falls with temperature')}: "
+        f"{said(mean, 'per °C', signed=True)} at an efficiency of 0.5."
+    )
+    table = table_of(fitted)
+    if table is None:
+        return sentence
+    pooled, _ = least_squares(table)
+    median, lower, upper = limits(mean)
+    steeper = abs(pooled) > abs(median)
+    sentence += (
+        f" Least squares over all rows gives {pooled:+.4f} per °C, {'steeper' if steeper else 'shallower'} than that"
+    )
+    if not lower <= pooled <= upper:
+        sentence += " and outside the interval, because it also counts how warm and cold studies differ in other ways"
+    sentence += "."
+    if "study_slope" not in posterior:
+        return sentence
+    names = [str(name) for name in posterior["study_with_temperatures"].to_numpy()]
+    alone = np.array([least_squares(table[table["study"] == name])[0] for name in names])
+    alone = alone[np.isfinite(alone)]
+    together = np.median(flat(posterior["study_slope"]), axis=0) / 4
+    word = "narrows" if np.ptp(together) < np.ptp(alone) else "widens"
+    return sentence + (
+        f" Partial pooling {word} the slopes of {len(names)} single studies from {alone.min():+.3f} … "
+        f"{alone.max():+.3f} to "
+        f"{together.min():+.3f} … {together.max():+.3f}: the less a study says, the more it borrows from the others."
+    )
+
+
+def cue_spread(fitted: xr.DataTree) -> str:
+    """Say how much of the spread is method and how much environment."""
+    share = fitted["posterior"].to_dataset()["spread_share"]
+    causes = [str(name) for name in share["cause"].to_numpy()]
+
+    def of(names: set[str]) -> np.ndarray:
+        return 100 * flat(share.isel(cause=[i for i, name in enumerate(causes) if name in names])).sum(axis=1)
+
+    measured = of({"method", "substrate", "incubation time"})
+    environment = of({"ecosystem", "temperature within studies", "temperature between studies"})
+    study = of({"study"})
+    word = "more" if np.median(measured) > np.median(environment) else "less"
+    return (
+        f"How efficiency was measured (method, substrate, time) goes with {said(measured, '%')} of its published "
+        "variance, "
+        f"{word} than ecosystem and temperature with {said(environment, '%')}; {said(study, '%')} goes with the study "
+        "and "
+        "with no column of the table."
+    )
+
+
+# --- priming ---------------------------------------------------------------------------
+
+
+def priming_dose(fitted: xr.DataTree) -> str:
+    """Say what dose and nitrogen do."""
+    posterior = fitted["posterior"].to_dataset()
+    dose = flat(posterior["dose_effect"])
+    sentence = (
+        "With a tenfold dose over biomass the log ratio of native CO₂ "
+        f"{direction(dose, 'rises', 'falls')}: {said(dose, signed=True)}."
+    )
+    if "nitrogen_effect" in posterior:
+        nitrogen = flat(posterior["nitrogen_effect"])
+        sentence += f" With added nitrogen it {direction(nitrogen, 'rises', 'falls')}: {said(nitrogen, signed=True)}."
+    return sentence
+
+
+def priming_soils(fitted: xr.DataTree) -> str:
+    """Say in how many soils priming is sure."""
+    posterior = fitted["posterior"].to_dataset()
+    above = (flat(posterior["priming_log_ratio_by_soil"]) > 0).mean(axis=0)
+    average = 100 * np.expm1(flat(posterior["priming_log_ratio"]))
+    return (
+        f"At a dose equal to biomass and without nitrogen, priming is positive in {int((above >= SURE).sum())} and "
+        "negative "
+        f"in {int((above <= 1 - SURE).sum())} of {above.size} soils with an interval that excludes zero; in the "
+        "average study "
+        f"native CO₂ {direction(average, 'rises', 'falls')}: {said(average, '%', signed=True)}."
+    )
+
+
+def priming_nitrogen(fitted: xr.DataTree) -> str:
+    """Say whether nitrogen changes priming, and how alike soils are."""
+    posterior = fitted["posterior"].to_dataset()
+    mean = flat(posterior["nitrogen_effect"])
+    sentence = (
+        f"Added nitrogen changes the log ratio of native CO₂ by {said(mean, signed=True)} in the average soil: priming "
+        f"{direction(mean, 'rises', 'falls')}."
+    )
+    if "nitrogen_effect_by_soil" not in posterior:
+        return sentence
+    above = (flat(posterior["nitrogen_effect_by_soil"]) > 0).mean(axis=0)
+    return sentence + (
+        f" Of {above.size} soils measured with and without nitrogen, {int((above >= SURE).sum())} show a rise and "
+        f"{int((above <= 1 - SURE).sum())} a fall that excludes zero."
+    )
+
+
+def priming_new(fitted: xr.DataTree) -> str:
+    """Say what to expect in a new study, and where published means lie."""
+    draws = flat(fitted["posterior"].to_dataset()["priming_percent_new_study"])
+    _, lower, upper = limits(draws)
+    values = [
+        number.value if number.unit == "percent" else 100 * float(np.expm1(number.value))
+        for number in PUBLISHED
+        if number.model == "priming"
+    ]
+    inside = sum(lower <= value <= upper for value in values)
+    return (
+        f"In one soil of a new study native CO₂ {direction(draws, 'rises', 'falls')}: {said(draws, '%', signed=True)}. "
+        f"{inside} of {len(values)} published means lie inside this range."
+    )
+
+
+# --- microbial carbon pump -------------------------------------------------------------------
+
+
+def _gains(fitted: xr.DataTree) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Practices, and draws of s and n in the average study."""
+    ratio = fitted["posterior"].to_dataset()["log_ratio"]
+    names = [readable(name) for name in ratio["practice"].to_numpy()]
+    return names, flat(ratio.sel(response="soil_organic_carbon")), flat(ratio.sel(response="necromass"))
+
+
+def pump_pairs(fitted: xr.DataTree) -> str:
+    """Say where the observed pairs and the practices lie."""
+    from socbayes.models.mcp import SECTORS, sector
+
+    names, s, n = _gains(fitted)
+    both = ((s > 0) & (n > 0)).mean(axis=0)
+    sentence = ""
+    if "observed_data" in fitted.children:
+        pairs = fitted["observed_data"].to_dataset()["pair_log_ratio"]
+        place = sector(pairs.sel(response="necromass").to_numpy(), pairs.sel(response="soil_organic_carbon").to_numpy())
+        counts = np.bincount(place, minlength=len(SECTORS))
+        top = int(counts.argmax())
+        sentence = f"Of {place.size} pairs, {100 * counts[top] / place.size:.0f} % lie in the sector “{SECTORS[top]}”. "
+    return sentence + (
+        f"In the average study, {int((both >= SURE).sum())} of {len(names)} practices raise necromass and organic "
+        "carbon "
+        f"together with a probability of at least {SURE:.3f}."
+    )
+
+
+def pump_each(fitted: xr.DataTree) -> str:
+    """Name the practices that raise both."""
+    names, s, n = _gains(fitted)
+    both, neither = ((s > 0) & (n > 0)).mean(axis=0), ((s < 0) & (n < 0)).mean(axis=0)
+    best = int(both.argmax())
+    worst = int(neither.argmax())
+    return (
+        f"Surest to raise both in the average study is {names[best]} (probability {probability(float(both[best]))}: "
+        "necromass "
+        f"{said(100 * np.expm1(n[:, best]), '%', signed=True)}, organic carbon "
+        f"{said(100 * np.expm1(s[:, best]), '%', signed=True)}); surest to lower both is {names[worst]} "
+        f"({probability(float(neither[worst]))}). Of new studies {100 * CI_PROB:.0f} % are to be expected inside the "
+        "dashed outline."
+    )
+
+
+def pump_sector_shares(fitted: xr.DataTree) -> str:
+    """Say where the necromass share is most and least likely to rise in a new study."""
+    from socbayes.scenarios.predict import sector_probabilities
+
+    table = sector_probabilities(fitted)
+    rises = table.iloc[:, [0, 2, 4]].sum(axis=1)
+    carbon = table.iloc[:, [2, 4]].sum(axis=1)
+    top, bottom = str(rises.idxmax()), str(rises.idxmin())
+    sentence = (
+        f"In a new study the necromass share is likeliest to rise with {readable(top)} (probability "
+        f"{probability(float(rises[top]))}) and least likely with {readable(bottom)} "
+        f"({probability(float(rises[bottom]))})."
+    )
+    if carbon[top] > 0.5 * rises[top]:
+        sentence += f" With {readable(top)} that is mostly a rise while organic carbon falls: no gain of carbon."
+    return sentence
+
+
+def pump_efficacy(fitted: xr.DataTree) -> str:
+    """Say which practices change the necromass share."""
+    change = fitted["posterior"].to_dataset()["efficacy_change"]
+    names = [readable(name) for name in change["practice"].to_numpy()]
+    draws = 100 * flat(change)
+    above = (draws > 0).mean(axis=0)
+    up = [names[i] for i in np.argsort(-above) if above[i] >= SURE]
+    down = [names[i] for i in np.argsort(above) if above[i] <= 1 - SURE]
+    top = int(np.median(draws, axis=0).argmax())
+    return (
+        f"With an interval that excludes zero, the share rises with {few(up)} and falls with {few(down)}, of "
+        f"{len(names)} "
+        f"practices; the largest median change is {said(draws[:, top], 'percentage points', signed=True)} with "
+        f"{names[top]}."
+    )
+
+
+def necromass_levels(fitted: xr.DataTree) -> str:
+    """Say where necromass makes up most of the organic carbon."""
+    share = fitted["posterior"].to_dataset()["necromass_share_mean"]
+    names = [readable(name) for name in share["ecosystem"].to_numpy()]
+    draws = 100 * flat(share)
+    median = np.median(draws, axis=0)
+    top, bottom = int(median.argmax()), int(median.argmin())
+    typical = 100 * flat(fitted["posterior"].to_dataset()["necromass_share"])
+    return (
+        f"Averaged over studies, necromass makes up most of organic carbon in {names[top]}, "
+        f"{said(draws[:, top], '%')}, and "
+        f"least in {names[bottom]}, {said(draws[:, bottom], '%')}; in the typical study it is "
+        f"{said(typical[:, top], '%')} and {said(typical[:, bottom], '%')}."
+    )
+
+
+READINGS: dict[str, tuple[Reading, ...]] = {
+    "cue": (
+        Reading("Carbon use efficiency by method and ecosystem", plots.cue_by_method_and_ecosystem, cue_levels),
+        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes),
+        Reading("What the published spread goes with", plots.spread_shares, cue_spread),
+    ),
+    "priming": (
+        Reading("Priming by dose", plots.priming_by_dose, priming_dose),
+        Reading("Priming by soil", plots.priming_by_soil, priming_soils),
+        Reading("Effect of added nitrogen", plots.nitrogen_effect_by_soil, priming_nitrogen),
+        Reading("What to expect in a new study", plots.priming_new_study, priming_new),
+    ),
+    "mcp": (
+        Reading("The plane of necromass and organic carbon", plots.pump_plane, pump_pairs),
+        Reading("Each practice in the plane", plots.pump_practices, pump_each),
+        Reading("Sectors to expect in a new study", plots.pump_sectors, pump_sector_shares),
+        Reading("Change of the necromass share", plots.efficacy_change, pump_efficacy),
+        Reading("Necromass share by ecosystem", plots.necromass_share, necromass_levels),
+    ),
+}
+"""Figures of each model, in the order they are read."""
+
+HEADLINES: dict[str, tuple[Callable[[xr.DataTree], str], ...]] = {
+    "cue": (cue_spread, cue_slopes),
+    "priming": (priming_new, priming_nitrogen),
+    "mcp": (pump_each, pump_efficacy),
+}
+"""Readings that open a report."""
+
+
+def first_sentences(text: str, count: int = 1) -> str:
+    """Keep the opening of a reading.
+
+    Examples
+    --------
+    >>> first_sentences("It rises by 0.5 %. So what.")
+    'It rises by 0.5 %.'
+    """
+    parts = text.split(". ")
+    kept = ". ".join(parts[:count])
+    return kept if kept.endswith(".") else kept + "."
+
+
+def findings(fitted: xr.DataTree) -> list[str]:
+    """Sentences on a fit for the head of a report; none for a model without figures of its own."""
+    model = str(fitted.attrs.get("model", "user"))
+    return [first_sentences(say(fitted)) for say in HEADLINES.get(model, ())]
+
+
+def verdict(value: float, role: str, draws: np.ndarray) -> str:
+    """Whether a published number and ours agree.
+
+    Examples
+    --------
+    >>> verdict(0.4, "estimate", np.linspace(0.3, 0.5, 101))
+    'inside our interval'
+    >>> verdict(0.9, "estimate", np.linspace(0.3, 0.5, 101))
+    'differs: ours is lower'
+    """
+    median, lower, upper = limits(draws)
+    if role == "maximum":
+        return f"ours is below it with probability {probability(float((draws < value).mean()))}"
+    if lower <= value <= upper:
+        return "inside our interval"
+    return f"differs: ours is {'lower' if median < value else 'higher'}"
+
+
+def published_rows(fitted: xr.DataTree) -> list[dict[str, str]]:
+    """Set published numbers beside ours, where the fit can answer."""
+    posterior = fitted["posterior"].to_dataset()
+    rows = []
+    for one in PUBLISHED:
+        if one.model != fitted.attrs.get("model"):
+            continue
+        try:
+            draws = flat(one.ours(posterior))
+        except KeyError:  # a level or a quantity that these data do not have
+            continue
+        text = f"{one.value:g}" + (f" ({one.lower:g} to {one.upper:g}, 95 %)" if one.lower is not None else "")
+        rows.append(
+            {
+                "what": one.what,
+                "unit": one.unit,
+                "published": text,
+                "ours": said(draws),
+                "verdict": verdict(one.value, one.role, draws),
+                "caveat": one.caveat,
+                "citation": one.citation,
+            }
+        )
+    return rows
+
+
+__all__ = ["HEADLINES", "READINGS", "Reading", "findings", "number", "published_rows", "verdict"]

@@ -1,0 +1,190 @@
+"""The house is built as ARCHITECTURE.md says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: Layers from the ground up: a module imports from its own layer and those below.
+LAYERS = (
+    ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
+     "socbayes.priors", "socbayes.spec", "socbayes.data"),
+    ("socbayes.core",),
+    ("socbayes.structures",),
+    ("socbayes.models",),
+    ("socbayes.inference",),
+    ("socbayes.scenarios",),
+    ("socbayes.plots", "socbayes.report"),
+    ("socbayes.cli",),
+)  # fmt: skip
+SAMPLERS = ("pymc", "nutpie", "arviz")
+
+
+def module_files() -> dict[str, Path]:
+    """Every module of the package by its import name."""
+    files = {}
+    for top, package in (("socbayes", "socbayes"), ("models", "socbayes.models")):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT / top).with_suffix("").parts
+            if parts[-1] == "__init__":
+                parts = parts[:-1]
+            files[".".join((package, *parts))] = path
+    return files
+
+
+MODULES = module_files()
+
+
+def layer(module: str) -> int | None:
+    """Height of a module, None for the package itself."""
+    for height, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return height
+    return None
+
+
+def imported(path: Path) -> set[str]:
+    """Names of the modules a file imports, at any depth of its code, except for type checking."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    names = set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return names
+
+
+def test_imports_are_read():
+    """The reader of imports sees those at the top, inside functions, and not those for type checking."""
+    assert "socbayes.models._blocks.groups" in imported(MODULES["socbayes.models.cue"])
+    assert "pymc" in imported(MODULES["socbayes.models.cue"])
+    assert "pandas" not in imported(MODULES["socbayes.scenarios.predict"]) - {"pandas"}
+    assert layer("socbayes.models.cue") == 3
+    assert layer("socbayes.modelsx") is None
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "socbayes"])
+def test_imports_run_one_way(module):
+    height = layer(module)
+    assert height is not None, f"{module} belongs to no layer"
+    above = sorted(name for name in imported(MODULES[module]) if (layer(name) or 0) > height)
+    assert not above, f"{module} imports from above: {above}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if re.match(r"socbayes\.(core|structures)\b", name)])
+def test_core_knows_no_sampler(module):
+    found = {name.split(".")[0] for name in imported(MODULES[module])} & set(SAMPLERS)
+    assert not found, f"{module} imports {found}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("socbayes.models")])
+def test_models_do_not_sample(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    called = {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not called & {"draw", "sample_prior_predictive", "sample_posterior_predictive", "compile_pymc_model"}
+    assert "nutpie" not in {name.split(".")[0] for name in imported(MODULES[module])}
+
+
+def public_functions() -> list[tuple[str, ast.FunctionDef, str]]:
+    """Module, function and qualified name of every public function and method."""
+    found = []
+    for module, path in MODULES.items():
+        if any(part.startswith("_") for part in module.split(".")):
+            continue
+
+        def visit(body, prefix, module=module):
+            for node in body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    visit(node.body, f"{prefix}{node.name}.")
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    found.append((module, node, prefix + node.name))
+
+        visit(ast.parse(path.read_text(encoding="utf-8")).body, "")
+    return found
+
+
+PUBLIC = public_functions()
+
+
+@pytest.mark.parametrize(("module", "node", "name"), PUBLIC, ids=[f"{module}:{name}" for module, _, name in PUBLIC])
+def test_public_function_has_a_docstring_that_names_its_parameters(module, node, name):
+    """Where a docstring lists parameters it lists all of them, each by its own name."""
+    text = inspect.cleandoc(ast.get_docstring(node) or "")
+    assert text, f"{module}.{name} has no docstring"
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    if section is None:
+        return
+    documented = set()
+    for line in re.findall(r"^(\S.*)$", section[1], re.MULTILINE):
+        documented |= {part.strip().lstrip("*") for part in line.split(":")[0].split(",")}
+    arguments = node.args
+    actual = {argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+    actual |= {argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument}
+    assert documented == actual - {"self", "cls"}, f"{module}.{name}"
+
+
+#: The public face: these are looked up, so they say everything.
+FACE = (
+    "socbayes.datasets:load_dataset",
+    "socbayes.table:read_table",
+    "socbayes.table:validate_table",
+    "socbayes.models.cue:build",
+    "socbayes.models.priming:build",
+    "socbayes.models.mcp:build",
+    "socbayes.models.mcp:sector",
+    "socbayes.inference.fit:fit",
+    "socbayes.inference.checks:check",
+    "socbayes.inference.compare:compare",
+    "socbayes.scenarios.compare:compare",
+    "socbayes.scenarios.predict:predict_new",
+    "socbayes.scenarios.predict:predict_known",
+)
+
+
+@pytest.mark.parametrize("function", FACE)
+def test_the_public_face_documents_parameters_and_returns(function):
+    nodes = {f"{module}:{name}": node for module, node, name in PUBLIC}
+    text = inspect.cleandoc(ast.get_docstring(nodes[function]) or "")
+    assert "\nParameters\n---" in text
+    assert "\nReturns\n---" in text
+    assert "\nExamples\n---" in text
+
+
+def architecture() -> str:
+    return (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def test_module_map_names_every_module():
+    text = architecture()
+    missing = [
+        str(path.relative_to(ROOT))
+        for path in MODULES.values()
+        if path.name != "__init__.py" and str(path.relative_to(ROOT)) not in text
+    ]
+    assert not missing, f"ARCHITECTURE.md does not name {missing}"
+
+
+def test_every_path_the_module_map_names_exists():
+    named = set(re.findall(r"\b(?:socbayes|models|data|tests|notebooks|benchmarks)/[\w./-]*\w", architecture()))
+    assert len(named) > 20
+    missing = sorted(path for path in named if not (ROOT / path).exists())
+    assert not missing, f"ARCHITECTURE.md names {missing}, which are not there"

@@ -1,0 +1,235 @@
+"""The report: loud where it must be, self-contained, and true to its draws."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from test_plots import FITS, comparison, cue_fit, mcp_fit, priming_fit
+
+import socbayes.report
+from socbayes.errors import SocbayesError
+from socbayes.inference.checks import CheckResult, Checks
+from socbayes.report import page, readings, report
+from socbayes.report.graph import edges_of_dot
+from socbayes.report.published import PUBLISHED
+from socbayes.report.wording import direction, number, said
+
+
+def good_checks(**changes: CheckResult) -> Checks:
+    numbers = pd.DataFrame({"r_hat": [1.001], "worst": ["level"]}, index=pd.Index(["level"], name="variable"))
+    names = ("convergence", "divergences", "energy", "prior_predictive")
+    return Checks({name: CheckResult(name, True, "All is well.", numbers) for name in names} | changes)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    fits = [make() for make in FITS.values()]
+    report(*fits, [comparison()], path=path, checks=[good_checks()] * 3)
+    return path.read_text(encoding="utf-8")
+
+
+def failing(make=cue_fit):
+    return make(converged=0, failures=json.dumps(["7 divergent transitions of 1000"]), divergences=7)
+
+
+def test_report_is_self_contained(written):
+    loads = re.findall(r"""(?:src|href|data|poster|action)\s*=\s*["']([^"']*)""", written)
+    assert loads
+    assert all(target.startswith(("data:", "#")) for target in loads)
+    style = written[written.index("<style>") : written.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "<script" not in written
+    assert "<link" not in written
+
+
+def test_report_holds_every_figure_with_its_reading(written):
+    for model, ones in readings.READINGS.items():
+        for one in ones:
+            assert f"<strong>{one.title}.</strong>" in written, model
+    assert "Not drawn" not in written
+    assert written.count("<img ") == written.count("alt=")
+
+
+def test_report_names_data_interval_and_how_to_reproduce(written):
+    assert "89 % equal-tailed interval" in written
+    assert "socbayes fit cue --draws 250 --tune 100 --chains 4 --seed 1" in written
+    assert "not allowed" in written  # commercial use of the necromass tables
+    for citation in {one.citation.split(",")[0] for one in PUBLISHED}:
+        assert citation in written
+    assert "3 of 9 studies state no clay" in written
+
+
+def test_report_of_good_fits_has_no_alarm(written):
+    assert 'class="alarm"' not in written
+    assert "do not use" not in written.lower()
+
+
+def test_report_is_the_same_twice(tmp_path):
+    for name in ("a.html", "b.html"):
+        report(cue_fit(), path=tmp_path / name, checks=[good_checks()])
+    first, second = ((tmp_path / name).read_text(encoding="utf-8") for name in ("a.html", "b.html"))
+    clock = re.compile(r"Written [\d: -]+UTC")
+    assert clock.sub("", first) == clock.sub("", second)
+
+
+def test_fit_that_did_not_converge_is_said_first(tmp_path):
+    path = report(failing(), path=tmp_path / "r.html", checks=[good_checks()])
+    body = path.read_text(encoding="utf-8").split("<body>")[1]
+    assert body.index("DO NOT USE THESE NUMBERS") < body.index("What was asked")
+    assert "7 divergent transitions of 1000" in body
+    assert "✓ converged" not in body
+
+
+def test_failed_check_is_said_first(tmp_path):
+    bad = CheckResult("prior_predictive", False, "Absurd priors.", pd.DataFrame())
+    path = report(cue_fit(), path=tmp_path / "r.html", checks=[good_checks(prior_predictive=bad)])
+    body = path.read_text(encoding="utf-8").split("<body>")[1]
+    assert body.index("DO NOT USE THESE NUMBERS") < body.index("What was asked")
+    assert "Absurd priors." in body
+
+
+def test_interrupted_run_is_said_first(tmp_path):
+    full = cue_fit()
+    fitted = xr.DataTree.from_dict({name: full[name].to_dataset() for name in ("posterior", "sample_stats")})
+    fitted.attrs = {"complete": 0, "model": "cue", "spec": full.attrs["spec"]}
+    body = report(fitted, path=tmp_path / "r.html").read_text(encoding="utf-8").split("<body>")[1]
+    assert "the run was interrupted" in body[: body.index("What was asked")]
+
+
+def test_scenarios_of_a_bad_fit_are_said_first(tmp_path):
+    path = report(comparison(converged=False), path=tmp_path / "r.html")
+    body = path.read_text(encoding="utf-8").split("<body>")[1]
+    assert body.index("did not converge") < body.index("What was asked")
+
+
+def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
+    target = tmp_path / "r.html"
+    monkeypatch.setattr(page, "published_rows", lambda fitted: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report(cue_fit(), path=target, checks=[good_checks()])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_report_leaves_the_old_one(tmp_path, monkeypatch):
+    target = tmp_path / "r.html"
+    target.write_text("old")
+    monkeypatch.setattr(page, "html_table", lambda table: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report(cue_fit(), path=target, checks=[good_checks()])
+    assert target.read_text() == "old"
+
+
+def test_broken_figure_does_not_cost_the_others(tmp_path, caplog):
+    fitted = cue_fit()
+    fitted["posterior"] = fitted["posterior"].to_dataset().drop_vars("spread_share")
+    text = report(fitted, path=tmp_path / "r.html", checks=[good_checks()]).read_text(encoding="utf-8")
+    assert "Not drawn" in text
+    assert text.count("data:image/") == len(readings.READINGS["cue"]) - 1
+
+
+@pytest.mark.parametrize("items", [(), ("fit.nc",), (xr.DataTree(),)], ids=["nothing", "text", "empty tree"])
+def test_wrong_items_are_refused(items, tmp_path):
+    with pytest.raises(SocbayesError):
+        report(*items, path=tmp_path / "r.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_package_can_be_called(tmp_path):
+    assert socbayes.report(cue_fit(), path=tmp_path / "r.html", checks=[good_checks()]).exists()
+
+
+def test_text_from_a_table_is_escaped(tmp_path):
+    fitted = cue_fit()
+    spec = json.loads(fitted.attrs["spec"])
+    spec["question"] = "<script>alert(1)</script>"
+    fitted.attrs["spec"] = json.dumps(spec)
+    text = report(fitted, path=tmp_path / "r.html", checks=[good_checks()]).read_text(encoding="utf-8")
+    assert "<script>" not in text
+
+
+SIGNED = {
+    readings.cue_slopes: cue_fit,
+    readings.priming_dose: priming_fit,
+    readings.priming_nitrogen: priming_fit,
+    readings.priming_new: priming_fit,
+    readings.priming_soils: priming_fit,
+}
+
+
+@pytest.mark.parametrize("say", SIGNED, ids=lambda say: say.__name__)
+def test_sentence_turns_with_its_draws(say):
+    text, opposite = (say(SIGNED[say](sign)) for sign in (1.0, -1.0))
+    up, down = ("falls", "rises") if say is readings.cue_slopes else ("rises", "falls")
+    assert f"{up}" in text.split(".")[0] + text
+    assert f"{down} (probability" in opposite or f"{down} with temperature" in opposite
+    assert f"{down} (probability" not in text
+    assert f"{down} with temperature" not in text
+
+
+def test_pump_sentences_turn_with_their_draws():
+    good, bad = readings.pump_efficacy(mcp_fit(1.0)), readings.pump_efficacy(mcp_fit(-1.0))
+    assert "falls with none" in good
+    assert "rises with none" in bad
+    all_, none = (readings.pump_pairs(mcp_fit(sign)) for sign in (1.0, -1.0))
+    count = mcp_fit().posterior.sizes["practice"]
+    assert f", {count} of {count} practices raise" in all_
+    assert f", 0 of {count} practices raise" in none
+
+
+def test_scenario_sentence_turns_with_its_draws():
+    rows, (sentence,) = page.scenario_rows(comparison(1.0))
+    _, (opposite,) = page.scenario_rows(comparison(-1.0))
+    assert "differs by +5" in sentence
+    assert "probability above 0.99" in sentence
+    assert "differs by -5" in opposite
+    assert "probability below 0.01" in opposite
+    assert "percentage points" in sentence
+    assert rows[0]["difference"] == "reference"
+
+
+def test_published_numbers_are_compared_where_the_fit_can_answer():
+    rows = {row["what"]: row for row in readings.published_rows(mcp_fit())}
+    assert rows["necromass share of cropland, 0-20 cm"]["verdict"] == "inside our interval"
+    assert len(rows) == sum(one.model == "mcp" for one in PUBLISHED)
+    without = mcp_fit().copy()
+    without["posterior"] = without["posterior"].to_dataset().sel(practice=["biochar"])
+    assert not any("tillage" in row["what"] for row in readings.published_rows(without))
+
+
+def test_published_numbers_are_cited_and_named_once():
+    assert len({one.key for one in PUBLISHED}) == len(PUBLISHED)
+    assert all(re.search(r"\b(19|20)\d\d\b", one.citation) for one in PUBLISHED)
+
+
+def test_verdicts_follow_the_draws():
+    draws = np.random.default_rng(0).normal(1.0, 0.1, 2000)
+    assert readings.verdict(1.0, "estimate", draws) == "inside our interval"
+    assert readings.verdict(2.0, "estimate", draws) == "differs: ours is lower"
+    assert readings.verdict(0.0, "estimate", draws) == "differs: ours is higher"
+    assert "above 0.99" in readings.verdict(2.0, "maximum", draws)
+
+
+def test_numbers_are_rounded_by_their_uncertainty():
+    assert number(0.123456, 0.2) == "0.12"
+    assert number(1234.5678, 150.0) == "1,235"
+    assert number(float("nan"), 1.0) == "not finite"
+    assert number(-0.0001, 1.0) == "0"
+    assert said(np.linspace(10, 20, 1001), "%") == "15.0 % (10.6 to 19.5)"
+
+
+def test_direction_admits_what_it_does_not_know():
+    draws = np.linspace(-1, 1, 1001)
+    assert direction(draws, "rises", "falls").startswith("may go either way")
+    assert direction(draws + 0.7, "rises", "falls").startswith("probably rises")
+    assert direction(draws - 2, "rises", "falls").startswith("falls")
+
+
+def test_edges_of_dot():
+    assert edges_of_dot("digraph {a -> b; b -> c}") == [("a", "b"), ("b", "c")]
