@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import EmptyTableError, TooFewGroupsError
+from socbayes.errors import EmptyTableError, SocbayesError, TooFewGroupsError
+from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,33 @@ def groups(column: pd.Series) -> tuple[list[str], np.ndarray]:
     labels = sorted(text.unique())
     index = text.map({label: position for position, label in enumerate(labels)}).to_numpy(dtype="int64")
     return labels, index
+
+
+def require_values(table: pd.DataFrame, columns: Sequence[str], *, positive: bool = False) -> None:
+    """Refuse measured values that are missing or cannot mean what their column says.
+
+    ``read_table`` finds such faults cell by cell; this is the last door for a
+    frame that did not come through it.
+
+    Raises
+    ------
+    SocbayesError
+        Naming the column, the number of such rows and the first value.
+    """
+    for column in columns:
+        if column not in table:
+            raise SocbayesError(f"the table has no column {column!r}")
+        values, quantity = numeric(table, column), QUANTITIES[column]
+        lower = -np.inf if quantity.lower is None else quantity.lower
+        upper = np.inf if quantity.upper is None else quantity.upper
+        bad = ~((values >= lower) & (values <= upper)) | (positive & (values <= 0))
+        if bad.any():
+            first = int(np.flatnonzero(bad)[0])
+            raise SocbayesError(
+                f"column {column!r}: {int(bad.sum())} of {len(table)} values cannot be used, first {values[first]:g} in "
+                f"row {table.index[first]}; expected {quantity.expected}{' and above zero' if positive else ''}. "
+                "read_table(...) lists every such cell"
+            )
 
 
 def require_studies(table: pd.DataFrame, minimum: int = 2) -> None:
@@ -139,7 +167,7 @@ def weak_groups(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
     return pm.Deterministic(name, scale * pm.Normal(f"{name}_standardised", dims=dims), dims=dims)
 
 
-ROWS_FOR_SCATTER = 5
+ROWS_FOR_SCATTER = 8
 
 
 def scatter_by_study(prior: Priors, study: np.ndarray, studies: list[str]) -> Any:

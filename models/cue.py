@@ -42,6 +42,7 @@ from socbayes.models._blocks import (
     numeric,
     population,
     require_studies,
+    require_values,
     scatter_by_study,
     weak_groups,
 )
@@ -176,6 +177,7 @@ def build(
     import pytensor.tensor as pt
 
     require_studies(table)
+    require_values(table, ["carbon_use_efficiency"])
     prior = Priors(PRIORS, priors)
     notes: list[str] = []
 
@@ -200,14 +202,16 @@ def build(
 
     coords: dict[str, list[str]] = {
         "study": studies,
-        "method": methods,
+        "measurement_method": methods,
         "obs": table["observation"].astype(str).tolist(),
     }
     with pm.Model(coords=coords) as model:
-        level = prior.sample("level", dims="method")
+        level = prior.sample("level", dims="measurement_method")
 
         slope_mean = prior.sample("slope_mean")
-        slope_method = pm.Normal("slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="method")
+        slope_method = pm.Normal(
+            "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
+        )
         eta = level[method]
         parts = {"method": eta}
 
@@ -299,6 +303,7 @@ def build(
         scatter = scatter_by_study(prior, study, studies)
         lower, upper = np.log(RECORDED_LIMITS) - np.log1p(-np.array(RECORDED_LIMITS))
         clipped = np.clip(cue, *RECORDED_LIMITS)
+        pm.Data("study_of_obs", study, dims="obs")
         observed = pm.Data("logit_cue_recorded", np.log(clipped) - np.log1p(-clipped), dims="obs")
         pm.Censored(
             "logit_cue",
@@ -318,14 +323,14 @@ def build(
             )
 
         probability = pm.math.sigmoid(level)
-        pm.Deterministic("cue_by_method", probability, dims="method")
+        pm.Deterministic("cue_by_method", probability, dims="measurement_method")
         if len(ecosystems) > 1:
             pm.Deterministic(
                 "cue_by_method_and_ecosystem",
                 pm.math.sigmoid(level[:, None] + ecosystem_effect[None, :]),
-                dims=("method", "ecosystem"),
+                dims=("measurement_method", "ecosystem"),
             )
-        pm.Deterministic("temperature_slope", slope_method * probability * (1 - probability), dims="method")
+        pm.Deterministic("temperature_slope", slope_method * probability * (1 - probability), dims="measurement_method")
         pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
         model.add_coord("cause", [*parts, "scatter"])
         variances = [pt.var(part) for part in parts.values()] + [pt.mean(scatter[study] ** 2)]
@@ -377,12 +382,13 @@ def _add_gradient(prior, gradient, level, slope):
     )
     warmth = gradient["incubation_temperature"].to_numpy(dtype="float64") - REFERENCE_TEMPERATURE
     soil_level = pm.Normal("soil_level", level, prior.sample("soil_sd"), dims="soil")
-    soil_slope = weak_groups("soil_slope_deviation", prior.sample("slope_sd_soils"), "soil")
+    soil_slope = slope + weak_groups("soil_slope_deviation", prior.sample("slope_sd_soils"), "soil")
     clipped = np.clip(gradient["carbon_use_efficiency"].to_numpy(dtype="float64"), *RECORDED_LIMITS)
+    pm.Data("soil_of_cell", soil, dims="cell")
     observed = pm.Data("logit_cue_gradient_recorded", np.log(clipped) - np.log1p(-clipped), dims="cell")
     pm.Normal(
         "logit_cue_gradient",
-        mu=soil_level[soil] + (slope + soil_slope[soil]) * warmth,
+        mu=soil_level[soil] + soil_slope[soil] * warmth,
         sigma=prior.sample("scatter_gradient"),
         observed=observed,
         dims="cell",

@@ -43,6 +43,7 @@ from socbayes.models._blocks import (
     numeric,
     population,
     require_studies,
+    require_values,
     scatter_by_study,
 )
 
@@ -166,7 +167,8 @@ def build(
     import pytensor.tensor as pt
 
     require_studies(table)
-    require_studies(levels)
+    require_values(table, [f"{name}_{arm}" for name in RESPONSES for arm in ("control", "treatment")], positive=True)
+    require_values(levels, RESPONSES, positive=True)
     prior = Priors(PRIORS, priors)
     notes: list[str] = []
 
@@ -209,6 +211,7 @@ def build(
             error = _bivariate("control_error", residual_sd, correlation["residual"], "shared_control")
             eta = eta - (control >= 0)[:, None] * error[np.maximum(control, 0)]
             notes.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
+        pm.Data("pair_study_of_pair", study, dims="pair")
         observed = pm.Data("log_ratio_recorded", ratios, dims=("pair", "response"))
         pm.CustomDist(
             "pair_log_ratio",
@@ -228,8 +231,12 @@ def build(
         mostly = (
             filled(table, "ecosystem", "").groupby(table["practice"].astype(str)).agg(lambda names: names.mode()[0])
         )
-        place = np.array([ecosystems.index(mostly[name]) if mostly[name] in ecosystems else 0 for name in practices])
-        pm.Deterministic("efficacy_change", share[place] * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice")
+        # A practice in an ecosystem without a level of its own starts from the mean share.
+        mean_share = pt.exp(pt.mean(pt.log(share)))
+        start = pt.stack(
+            [share[ecosystems.index(mostly[n])] if mostly[n] in ecosystems else mean_share for n in practices]
+        )
+        pm.Deterministic("efficacy_change", start * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice")
         new_study = _bivariate("new_study_effect", study_sd, correlation["study"], "practice")
         pm.Deterministic("log_ratio_new_study", log_ratio + new_study, dims=("practice", "response"))
 
@@ -248,7 +255,10 @@ def build(
             priors=prior_records(prior),
             choices={
                 "equivalence_band": EQUIVALENCE_BAND,
-                "share_from": {name: str(mostly[name]) for name in practices},
+                "share_from": {
+                    name: str(mostly[name]) if mostly[name] in ecosystems else "mean of the ecosystems"
+                    for name in practices
+                },
                 "priors": sorted(priors or {}),
             },
             notes=tuple(notes),
@@ -381,6 +391,7 @@ def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple
         notes.append(
             f"{left_out} of {len(levels)} soils are treated or state no ecosystem and are left out of the shares."
         )
+    require_studies(rows)
     ecosystems = sorted(set(filled(rows, "ecosystem", "not stated")))
     studies, study = groups(rows["study"])
     model = pm.modelcontext(None)
@@ -415,6 +426,7 @@ def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple
     eta = eta + centred_on_expected("share_study", eta, scale, study, "study")[study]
     recorded = np.log(rows["necromass"].to_numpy("float64") / rows["soil_organic_carbon"].to_numpy("float64"))
     scatter = scatter_by_study(prior, study, studies)
+    pm.Data("study_of_obs", study, dims="obs")
     pm.Normal(
         "log_share",
         eta,

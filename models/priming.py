@@ -38,6 +38,7 @@ from socbayes.models._blocks import (
     numeric,
     population,
     require_studies,
+    require_values,
     scatter_by_study,
     weak_groups,
 )
@@ -143,6 +144,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     import pytensor.tensor as pt
 
     require_studies(table)
+    require_values(table, ["native_co2_treated", "native_co2_control"], positive=True)
     prior = Priors(PRIORS, priors)
     notes: list[str] = []
 
@@ -156,10 +158,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     study_of_run = study[np.unique(run, return_index=True)[1]]
     repeated = np.flatnonzero(np.bincount(study_of_run)[study_of_run] > 1)
     nitrogen = (table["added_nitrogen"] == "yes").to_numpy(dtype="float64")
-    treated, untreated = numeric(table, "native_co2_treated"), numeric(table, "native_co2_control")
-    if not ((treated > 0) & (untreated > 0)).all():
-        raise ValueError("native_co2_treated and native_co2_control must be above zero in every row")
-    ratio = np.log(treated / untreated)
+    ratio = np.log(numeric(table, "native_co2_treated") / numeric(table, "native_co2_control"))
 
     with pm.Model(coords={"study": studies, "soil": soils, "jar": table["jar"].astype(str).tolist()}) as model:
         level = prior.sample("level")
@@ -210,6 +209,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         scatter = scatter_by_study(prior, study, studies)
         eta = eta - _control_error(table, study, scatter, notes)
 
+        pm.Data("study_of_jar", study, dims="jar")
         observed = pm.Data("log_ratio_recorded", ratio, dims="jar")
         pm.Normal("log_ratio", eta, scatter[study], observed=observed, dims="jar")
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from socbayes.scenarios import ScenarioComparison
 
 MODELS = ("cue", "priming", "mcp")
-DRAWS_FACTOR = {"mcp": 2}
-"""Practices of the pump model share little data, so its draws carry less each."""
 
 PAGE, SUMMARY = "index.html", "summary.json"
 
@@ -74,7 +72,7 @@ SCENARIOS: tuple[tuple[str, Scenarios], ...] = (
 def run(
     output: str | os.PathLike[str] = "report",
     *,
-    draws: int = 1000,
+    draws: int = 1500,
     tune: int = 1000,
     chains: int = 4,
     seed: int = 20261121,
@@ -89,7 +87,7 @@ def run(
         Folder of the report. ``index.html`` and ``summary.json`` in it are
         replaced.
     draws, tune, chains
-        Of each fit; the pump model takes twice the draws.
+        Of each fit.
     seed
         Seed of everything random.
     store
@@ -125,7 +123,7 @@ def run(
         model = build(name)
         fits[name] = fit(
             model,
-            draws=draws * DRAWS_FACTOR.get(name, 1),
+            draws=draws,
             tune=tune,
             chains=chains,
             seed=seed,

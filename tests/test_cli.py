@@ -208,7 +208,9 @@ def test_scenario_texts_are_read():
 
 def test_runs_are_not_given_twice(good_run, tmp_path):
     result = run("report", good_run, good_run, "--output", tmp_path / "r.html")
-    assert result.exit_code == 0 or "twice" in result.output
+    assert result.exit_code == 2
+    assert "twice" in result.output
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_demo_exit_code_follows_its_summary(tmp_path, monkeypatch):

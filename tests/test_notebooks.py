@@ -56,7 +56,7 @@ def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
     report = tmp_path / "report.html"
     assert report.stat().st_size > 50_000
     page = report.read_text(encoding="utf-8")
-    assert "DID NOT CONVERGE" in page.upper(), "few draws must not pass for a result"
+    assert "do not use" in page.lower(), "few draws must not pass for a result"
     assert "Hillside 2024" in page
 
 

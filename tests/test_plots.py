@@ -99,7 +99,7 @@ def cue_fit(sign: float = 1.0, **attrs) -> xr.DataTree:
     studies = ["Devevre & Horwath 2000", "Frey et al. 2013", "Steinweg et al. 2008"]
     causes = ["method", "substrate", "ecosystem", "temperature within studies", "incubation time", "study", "scatter"]
     coords = {
-        "method": methods,
+        "measurement_method": methods,
         "ecosystem": ecosystems,
         "study_with_temperatures": studies,
         "cause": causes,
@@ -110,14 +110,14 @@ def cue_fit(sign: float = 1.0, **attrs) -> xr.DataTree:
     return tree(
         "cue",
         {
-            "level": (("method",), [0.9, 0.0, -1.4, -0.9], 0.1),
+            "level": (("measurement_method",), [0.9, 0.0, -1.4, -0.9], 0.1),
             "slope_mean": ((), -0.02 * sign, 0.005),
-            "slope_method": (("method",), -0.02 * sign, 0.01),
+            "slope_method": (("measurement_method",), -0.02 * sign, 0.01),
             "study_slope": (("study_with_temperatures",), -0.03 * sign, 0.01),
             "slope_between": ((), -0.02 * sign, 0.02),
-            "temperature_slope": (("method",), -0.005 * sign, 0.002),
-            "cue_by_method": (("method",), [0.7, 0.5, 0.2, 0.3], 0.03),
-            "cue_by_method_and_ecosystem": (("method", "ecosystem"), 0.4, 0.03),
+            "temperature_slope": (("measurement_method",), -0.005 * sign, 0.002),
+            "cue_by_method": (("measurement_method",), [0.7, 0.5, 0.2, 0.3], 0.03),
+            "cue_by_method_and_ecosystem": (("measurement_method", "ecosystem"), 0.4, 0.03),
             "spread_share": (("cause",), [0.2, 0.15, 0.02, 0.02, 0.1, 0.4, 0.11], 0.005),
             "time_effect": (("timed_method",), -0.05, 0.02),
         },
@@ -216,7 +216,6 @@ def words(figure: Figure) -> str:
 def test_figure_names_what_its_marks_mean(model, reading):
     before = dict(matplotlib.rcParams)
     figure = reading.draw(FITS[model]())
-    figure.canvas.draw()
     assert isinstance(figure, Figure)
     text = words(figure)
     # Sectors are probabilities and ellipses regions; everything else draws intervals.
@@ -230,11 +229,10 @@ def test_figure_names_what_its_marks_mean(model, reading):
     assert any(unit in text for unit in ("(1)", "(1/°C)", "(%)", "(fraction)", "percentage points"))
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in figure.canvas.__class__.__module__
+    text_stays_inside(figure)
 
 
-@pytest.mark.parametrize(("model", "reading"), DRAWINGS, ids=[f"{model}:{one.title}" for model, one in DRAWINGS])
-def test_text_stays_inside_the_picture(model, reading):
-    figure = reading.draw(FITS[model]())
+def text_stays_inside(figure: Figure) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     frame = figure.bbox.padded(2)
@@ -272,6 +270,10 @@ def test_figures_do_without_the_table_and_the_data():
         bare.attrs = {"model": full.attrs["model"]}
         for draw in draws:
             assert isinstance(draw(bare), Figure)
+
+
+def test_notebook_shows_a_figure():
+    assert plots.spread_shares(cue_fit())._repr_png_().startswith(b"\x89PNG")
 
 
 def test_scenario_figure_shows_differences_in_units():

@@ -14,10 +14,19 @@ from test_plots import FITS, comparison, cue_fit, mcp_fit, priming_fit
 import socbayes.report
 from socbayes.errors import SocbayesError
 from socbayes.inference.checks import CheckResult, Checks
+from socbayes.plots._data import spec_of_fit
 from socbayes.report import page, readings, report
-from socbayes.report.graph import edges_of_dot
+from socbayes.report.graph import graph_svg
 from socbayes.report.published import PUBLISHED
 from socbayes.report.wording import direction, number, said
+
+EVERY = dict(readings.READINGS)
+
+
+@pytest.fixture(autouse=True)
+def one_figure(monkeypatch):
+    """Most tests look at the words around the figures: one figure is enough, and quick."""
+    monkeypatch.setitem(readings.READINGS, "cue", EVERY["cue"][-1:])
 
 
 def good_checks(**changes: CheckResult) -> Checks:
@@ -50,7 +59,7 @@ def test_report_is_self_contained(written):
 
 
 def test_report_holds_every_figure_with_its_reading(written):
-    for model, ones in readings.READINGS.items():
+    for model, ones in EVERY.items():
         for one in ones:
             assert f"<strong>{one.title}.</strong>" in written, model
     assert "Not drawn" not in written
@@ -126,12 +135,13 @@ def test_failed_report_leaves_the_old_one(tmp_path, monkeypatch):
     assert target.read_text() == "old"
 
 
-def test_broken_figure_does_not_cost_the_others(tmp_path, caplog):
+def test_broken_figure_does_not_cost_the_others(tmp_path, monkeypatch):
+    monkeypatch.setitem(readings.READINGS, "cue", EVERY["cue"])
     fitted = cue_fit()
     fitted["posterior"] = fitted["posterior"].to_dataset().drop_vars("spread_share")
     text = report(fitted, path=tmp_path / "r.html", checks=[good_checks()]).read_text(encoding="utf-8")
     assert "Not drawn" in text
-    assert text.count("data:image/") == len(readings.READINGS["cue"]) - 1
+    assert text.count("data:image/") == len(EVERY["cue"]) - 1
 
 
 @pytest.mark.parametrize("items", [(), ("fit.nc",), (xr.DataTree(),)], ids=["nothing", "text", "empty tree"])
@@ -194,6 +204,13 @@ def test_scenario_sentence_turns_with_its_draws():
     assert rows[0]["difference"] == "reference"
 
 
+def test_scenario_that_changes_nothing_is_said_plainly():
+    same = comparison()
+    same.draws[1] = same.draws[0]
+    _, (sentence,) = page.scenario_rows(same)
+    assert "differs by 0 percentage points; it is higher with probability below 0.01" in sentence
+
+
 def test_published_numbers_are_compared_where_the_fit_can_answer():
     rows = {row["what"]: row for row in readings.published_rows(mcp_fit())}
     assert rows["necromass share of cropland, 0-20 cm"]["verdict"] == "inside our interval"
@@ -231,5 +248,9 @@ def test_direction_admits_what_it_does_not_know():
     assert direction(draws - 2, "rises", "falls").startswith("falls")
 
 
-def test_edges_of_dot():
-    assert edges_of_dot("digraph {a -> b; b -> c}") == [("a", "b"), ("b", "c")]
+def test_graph_is_drawn_from_what_the_fit_holds():
+    fitted = cue_fit()
+    drawn = graph_svg(fitted, spec_of_fit(fitted))
+    assert drawn.startswith("<svg")
+    assert "cue: 1,210 rows" in drawn
+    assert "spread_share" in drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -79,13 +80,22 @@ def styled[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
+class Picture(Figure):
+    """A figure that a notebook shows although pyplot knows nothing of it."""
+
+    def _repr_png_(self) -> bytes:
+        image = io.BytesIO()
+        self.savefig(image, format="png", dpi=110)
+        return image.getvalue()
+
+
 def panel(ax: Axes | None, height: float, width: float = 7.2) -> tuple[Figure, Axes]:
     """Axes to draw on: the caller's, or those of a new figure that pyplot knows nothing of."""
     if ax is not None:
         figure = ax.get_figure(root=True)
         assert figure is not None
         return figure, ax
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Picture(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 

@@ -64,7 +64,7 @@ def cue_by_method_and_ecosystem(
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()
-    methods = [str(name) for name in posterior["method"].to_numpy()]
+    methods = [str(name) for name in posterior["measurement_method"].to_numpy()]
     crossed = "cue_by_method_and_ecosystem" in posterior
     ecosystems = [str(name) for name in posterior["ecosystem"].to_numpy()] if crossed else []
     figure, ax = panel(ax, 1.4 + 0.62 * (1 + len(ecosystems)))
@@ -72,12 +72,16 @@ def cue_by_method_and_ecosystem(
     offsets = np.linspace(0.28, -0.28, len(methods)) if len(methods) > 1 else np.zeros(1)
     for method, offset in zip(methods, offsets, strict=True):
         gradient_only = method == GRADIENT_METHOD
-        draws = [flat(posterior["cue_by_method"].sel({"method": method}))]
+        draws = [flat(posterior["cue_by_method"].sel({"measurement_method": method}))]
         measured = [True]
         if crossed and not gradient_only:
             for ecosystem in ecosystems:
                 draws.append(
-                    flat(posterior["cue_by_method_and_ecosystem"].sel({"method": method, "ecosystem": ecosystem}))
+                    flat(
+                        posterior["cue_by_method_and_ecosystem"].sel(
+                            {"measurement_method": method, "ecosystem": ecosystem}
+                        )
+                    )
                 )
                 measured.append(_measured(table, method, ecosystem))
         label = readable(method) + (" (temperature gradient only)" if gradient_only else "")
@@ -133,7 +137,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     )
     alone = {name: least_squares(table[table["study"] == name]) for name in studies} if table is not None else {}
     studies.sort(key=lambda name: alone[name][1] if name in alone else 0.0)
-    methods = [str(name) for name in posterior["method"].to_numpy()]
+    methods = [str(name) for name in posterior["measurement_method"].to_numpy()]
     rows = [*studies, "all rows, least squares", *(f"method: {readable(name)}" for name in methods)]
     rows += ["mean over methods", *(["between studies"] if "slope_between" in posterior else [])]
     figure, ax = panel(ax, 1.6 + 0.29 * len(rows))
@@ -148,7 +152,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     if table is not None:
         _least_squares_mark(ax, least_squares(table), places["all rows, least squares"])
     for name in methods:
-        draws = flat(posterior["slope_method"].sel({"method": name})) / 4
+        draws = flat(posterior["slope_method"].sel({"measurement_method": name})) / 4
         intervals(ax, draws[:, None], [places[f"method: {readable(name)}"]], SKY)
     intervals(ax, flat(posterior["slope_mean"])[:, None] / 4, [places["mean over methods"]], BLUE, size=7)
     if "slope_between" in posterior:

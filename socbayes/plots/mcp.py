@@ -15,6 +15,7 @@ from socbayes.plots._style import (
     INK,
     ORANGE,
     SKY,
+    Picture,
     flat,
     intervals,
     panel,
@@ -96,8 +97,6 @@ def pump_practices(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) ->
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     table = table_of(fitted) if table is None else table
     ratio = fitted["posterior"].to_dataset()["log_ratio"]
     practices = [str(name) for name in ratio["practice"].to_numpy()]
@@ -106,7 +105,7 @@ def pump_practices(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) ->
     order = np.argsort(-np.median(n, axis=0))
     columns = min(5, len(practices))
     rows = -(-len(practices) // columns)
-    figure = Figure(figsize=(7.8, 1.7 * rows + 0.9), layout="constrained")
+    figure = Picture(figsize=(7.8, 1.7 * rows + 0.9), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     outlines = np.concatenate([_ellipse(new_s[:, i], new_n[:, i]) for i in order])
     reach = float(np.quantile(np.abs(outlines), 0.97) * 1.05)

@@ -18,6 +18,7 @@ from socbayes.plots._style import (
     RED,
     SKY,
     YELLOW,
+    Picture,
     flat,
     intervals,
     panel,
@@ -66,13 +67,11 @@ def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     from socbayes.models.priming import REFERENCE
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Picture(figsize=(7.2, 4.6), layout="constrained")
     ax, rest = figure.subplots(1, 2, sharey=True, width_ratios=[5, 1.3])
     dose, ratio, nitrogen, study = _jars(table)
     known = np.isfinite(dose)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.plots._style import BLUE, INK, SKY, in_unit, intervals, rows_of, styled, summary, zero_line
+from socbayes.plots._style import BLUE, INK, SKY, Picture, in_unit, intervals, rows_of, styled, summary, zero_line
 from socbayes.report.wording import unit_of_difference
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
@@ -30,12 +30,10 @@ def scenario_differences(comparison: ScenarioComparison) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     names = [str(name) for name in comparison.draws["scenario"].to_numpy()]
     draws = comparison.draws.transpose("sample", "scenario").to_numpy()
     base = draws[:, names.index(comparison.reference)]
-    figure = Figure(figsize=(7.6, 1.6 + 0.5 * len(names)), layout="constrained")
+    figure = Picture(figsize=(7.6, 1.6 + 0.5 * len(names)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.25])
     places = rows_of(left, names)
     intervals(left, draws, places, SKY)

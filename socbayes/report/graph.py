@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -99,15 +98,3 @@ def _two_columns(names: list[str]) -> list[str]:
     if len(names) < 12:
         return names
     return [", ".join(names[place : place + 2]) for place in range(0, len(names), 2)]
-
-
-def edges_of_dot(text: str) -> list[tuple[str, str]]:
-    """Edges of a graph in the dot language.
-
-    Examples
-    --------
-    >>> edges_of_dot('digraph { slope -> cue; "study sd" -> study }')
-    [('slope', 'cue'), ('study sd', 'study')]
-    """
-    pattern = r'("[^"]+"|[\w.]+)\s*->\s*("[^"]+"|[\w.]+)'
-    return [(start.strip('"'), end.strip('"')) for start, end in re.findall(pattern, text)]

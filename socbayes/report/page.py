@@ -372,11 +372,12 @@ def scenario_rows(comparison: ScenarioComparison) -> tuple[list[dict[str, str]],
         values = (row["difference"], row["difference_lower"], row["difference_upper"])
         p = float(row["probability_of_increase"])
         rows.append(cells | {"difference": _range(*values, signed=True), "probability": probability(p)})
-        median, interval = rows[-1]["difference"].split(" ", 1)
+        median, _, interval = rows[-1]["difference"].partition(" ")
+        shown = median if unit == "fraction" else f"{median} {unit}"
+        shown += f" {interval}" if interval else ""
         sentences.append(
-            f"{name} against {comparison.reference}: {comparison.quantity} differs by "
-            f"{median}{'' if unit == 'fraction' else ' ' + unit} {interval}; it is higher with probability "
-            f"{probability(p)}."
+            f"{name} against {comparison.reference}: {comparison.quantity} differs by {shown}; it is higher with "
+            f"probability {probability(p)}."
         )
     return rows, sentences
 

@@ -99,7 +99,10 @@ def _cue_at(temperature: float, method: str) -> Draws:
 
     def ours(posterior: xr.Dataset) -> xr.DataArray:
         warmth = temperature - REFERENCE_TEMPERATURE
-        logit = posterior["level"].sel({"method": method}) + posterior["slope_method"].sel({"method": method}) * warmth
+        logit = (
+            posterior["level"].sel({"measurement_method": method})
+            + posterior["slope_method"].sel({"measurement_method": method}) * warmth
+        )
         probability: Any = 1 / (1 + np.exp(-logit))
         return probability
 
@@ -125,7 +128,7 @@ PUBLISHED = (
         0.50,
         "1",
         QIAO,
-        _take("cue_by_method", method="substrate_label"),
+        _take("cue_by_method", measurement_method="substrate_label"),
         _TYPICAL,
     ),
     Published(
@@ -145,7 +148,7 @@ PUBLISHED = (
         -0.016,
         "1/degC",
         QIAO,
-        _take("temperature_slope", method="substrate_label"),
+        _take("temperature_slope", measurement_method="substrate_label"),
         "least squares over all rows mixes differences within and between studies; ours is learned within studies",
     ),
     Published(
@@ -155,7 +158,7 @@ PUBLISHED = (
         0.60,
         "1",
         SINSABAUGH,
-        _take("cue_by_method", method="substrate_label"),
+        _take("cue_by_method", measurement_method="substrate_label"),
         "a limit from theory; labelled substrate that is taken up and not yet respired counts as growth",
         role="maximum",
     ),
@@ -166,7 +169,7 @@ PUBLISHED = (
         0.30,
         "1",
         SINSABAUGH,
-        _take("cue_by_method", method="water_18O"),
+        _take("cue_by_method", measurement_method="water_18O"),
         "theirs comes from theory; 18O in water sees growth without added substrate",
     ),
     Published(
@@ -176,7 +179,7 @@ PUBLISHED = (
         0.39,
         "1",
         HE,
-        _take(_BY_ECOSYSTEM, method="water_18O", ecosystem="cropland"),
+        _take(_BY_ECOSYSTEM, measurement_method="water_18O", ecosystem="cropland"),
         _STOICHIOMETRIC,
     ),
     Published(
@@ -186,7 +189,7 @@ PUBLISHED = (
         0.33,
         "1",
         HE,
-        _take(_BY_ECOSYSTEM, method="water_18O", ecosystem="forest"),
+        _take(_BY_ECOSYSTEM, measurement_method="water_18O", ecosystem="forest"),
         _STOICHIOMETRIC,
     ),
     Published(
@@ -196,7 +199,7 @@ PUBLISHED = (
         0.42,
         "1",
         HE,
-        _take(_BY_ECOSYSTEM, method="water_18O", ecosystem="grassland"),
+        _take(_BY_ECOSYSTEM, measurement_method="water_18O", ecosystem="grassland"),
         _STOICHIOMETRIC,
     ),
     Published(

@@ -46,7 +46,7 @@ class Reading:
 def cue_levels(fitted: xr.DataTree) -> str:
     """Say how methods and ecosystems differ."""
     posterior = fitted["posterior"].to_dataset()
-    methods = [str(name) for name in posterior["method"].to_numpy()]
+    methods = [str(name) for name in posterior["measurement_method"].to_numpy()]
     draws = flat(posterior["cue_by_method"])
     median = np.median(draws, axis=0)
     top, bottom = int(median.argmax()), int(median.argmin())

@@ -183,8 +183,8 @@ def _cue(
     substrate: str | None = None,
     hours: float = cue_model.REFERENCE_TIME,
 ) -> tuple[np.ndarray, str, str]:
-    logit = draws("level", method=method)
-    slope = draws("slope_method", method=method)
+    logit = draws("level", measurement_method=method)
+    slope = draws("slope_method", measurement_method=method)
     if ecosystem is not None:
         logit = logit + draws("ecosystem_effect", ecosystem=ecosystem)
     if substrate is not None:

@@ -283,12 +283,10 @@ def simulate_mcp(seed: int = 3, truth: dict = MCP_TRUTH) -> SimpleNamespace:
     return SimpleNamespace(table=shuffled(pairs, rng), levels=shuffled(levels, rng), effects=effects, truth=truth)
 
 
-SETTINGS = {"draws": 500, "tune": 500, "chains": 2, "progress": False}
-
-
-def fitted(simulated: SimpleNamespace, model, folder, seed: int) -> SimpleNamespace:
-    """The simulated data with ``model`` and ``fit``."""
-    return SimpleNamespace(**vars(simulated), model=model, fit=fit(model, seed=seed, store=folder, **SETTINGS))
+def fitted(simulated: SimpleNamespace, model, folder, seed: int, steps: int = 500) -> SimpleNamespace:
+    """The simulated data with ``model`` and ``fit``: two chains of ``steps`` draws after as many of warm-up."""
+    tree = fit(model, seed=seed, store=folder, draws=steps, tune=steps, chains=2, progress=False)
+    return SimpleNamespace(**vars(simulated), model=model, fit=tree)
 
 
 @pytest.fixture(scope="session")
@@ -310,7 +308,7 @@ def priming_fit(tmp_path_factory):
 def mcp_fit(tmp_path_factory):
     """Small fit of the pump-efficacy model to simulated data, with the data and the truth behind them."""
     data = simulate_mcp()
-    return fitted(data, mcp.build(data.table, levels=data.levels), tmp_path_factory.mktemp("mcp"), seed=13)
+    return fitted(data, mcp.build(data.table, levels=data.levels), tmp_path_factory.mktemp("mcp"), seed=13, steps=1000)
 
 
 @pytest.fixture(scope="session")
