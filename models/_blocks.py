@@ -66,9 +66,9 @@ def require_values(table: pd.DataFrame, columns: Sequence[str], *, positive: boo
         if bad.any():
             first = int(np.flatnonzero(bad)[0])
             raise SocbayesError(
-                f"column {column!r}: {int(bad.sum())} of {len(table)} values cannot be used, first {values[first]:g} in "
-                f"row {table.index[first]}; expected {quantity.expected}{' and above zero' if positive else ''}. "
-                "read_table(...) lists every such cell"
+                f"column {column!r}: {int(bad.sum())} of {len(table)} values cannot be used, "
+                f"first {values[first]:g} in row {table.index[first]}; expected {quantity.expected}"
+                f"{' and above zero' if positive else ''}. read_table(...) lists every such cell"
             )
 
 

@@ -473,6 +473,11 @@ def check_loo_pit(fitted: xr.DataTree) -> CheckResult:
     import xarray as xr
 
     names = _observed(fitted, "log_likelihood", "posterior_predictive", "observed_data")
+    # Responses scored together have one density but no one rank: there is no PIT of them.
+    joint = [name for name in names if fitted["observed_data"][name].ndim > fitted["log_likelihood"][name].ndim - 2]
+    names = [name for name in names if name not in joint]
+    if not names:
+        raise _CannotRunError("every observation has several responses, which have no common rank")
     # Predictions are kept of fewer draws than the posterior has: weights must be those of the same draws.
     kept = {dim: fitted["posterior_predictive"][dim] for dim in ("chain", "draw")}
     tree = xr.DataTree.from_dict(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+_DIFFERENCE = ("difference", "difference_lower", "difference_upper")
+
+
 @dataclass(frozen=True)
 class ScenarioComparison:
     """Predictions of several scenarios from the same draws.
@@ -75,16 +78,18 @@ class ScenarioComparison:
     @property
     def text(self) -> list[str]:
         """One sentence for each scenario but the reference."""
-        unit = "" if self.unit == "1" else f" {self.unit}"
+        unit = {"1": "", "percent": " percentage points"}.get(self.unit, f" {self.unit}")
         sentences = []
         for name, row in self.table.iterrows():
             if name == self.reference:
                 continue
+            # Two significant digits of the width of the interval: more would claim what is not known.
+            digits = max(0, 1 - int(np.floor(np.log10(row["difference_upper"] - row["difference_lower"]))))
+            median, lower, upper = (f"{row[key]:+.{digits}f}" for key in _DIFFERENCE)
             sentences.append(
-                f"{name} against {self.reference}, in {self.group}: {self.quantity} changes by "
-                f"{row['difference']:+.2g}{unit} "
-                f"({INTERVAL_NAME} {row['difference_lower']:+.2g} to {row['difference_upper']:+.2g}); "
-                f"it rises with probability {row['probability_of_increase']:.2f}."
+                f"{name} against {self.reference}, in {self.group}: {self.quantity} differs by {median}{unit} "
+                f"({INTERVAL_NAME} {lower} to {upper}); it is higher with probability "
+                f"{row['probability_of_increase']:.2f}."
             )
         if not self.converged:
             sentences.insert(0, "The fit behind these numbers did not converge: do not use them.")
