@@ -64,7 +64,7 @@ GRADIENT_MAXIMUM_TEMPERATURE = 30.0  # degC
 _WEAK = "weakly informative: two standard deviations span the published range"
 
 _FEW = "groups do differ, and so few of them cannot show by how much: zero is not favoured"
-_SLOPES = "median 0.018, 0.005 CUE per degC at 0.5; " + _FEW
+_SLOPES = "median 0.018, 0.005 CUE per degC at 0.5, mostly within a factor of two; " + _FEW
 
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 1.5}, "logit", "CUE of 0.05 to 0.95 within two standard deviations"),
@@ -75,9 +75,15 @@ PRIORS = (
         "logit/degC",
         "two standard deviations: 0.025 CUE per degC, twice the steepest published mean slope (Qiao 2019: -0.016)",
     ),
-    Prior("slope_sd_methods", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
-    Prior("slope_sd_studies", "LogNormal", {"mu": -4.0, "sigma": 0.6}, "logit/degC", _SLOPES),
-    Prior("slope_sd_soils", "LogNormal", {"mu": -4.0, "sigma": 0.8}, "logit/degC", _SLOPES),
+    Prior("slope_sd_methods", "LogNormal", {"mu": -4.0, "sigma": 0.4}, "logit/degC", _SLOPES),
+    Prior("slope_sd_studies", "LogNormal", {"mu": -4.0, "sigma": 0.4}, "logit/degC", _SLOPES),
+    Prior(
+        "slope_sd_soils",
+        "LogNormal",
+        {"mu": -4.0, "sigma": 0.8},
+        "logit/degC",
+        "median 0.018, 0.005 CUE per degC at 0.5",
+    ),
     Prior("slope_between", "Normal", {"mu": 0.0, "sigma": 0.1}, "logit/degC", _WEAK),
     Prior(
         "time_method",

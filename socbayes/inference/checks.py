@@ -218,7 +218,7 @@ def check_convergence(fitted: xr.DataTree) -> CheckResult:
         not problems,
         text,
         table.sort_values(["r_hat", "ess_bulk"], ascending=[False, True]),
-        lambda: _rank_figure(fitted),
+        lambda: _rank_figure(fitted, table),
     )
 
 
@@ -706,34 +706,27 @@ def _own(collection: Any) -> Figure:
     return figure
 
 
-def _worst_numbers(fitted: xr.DataTree, count: int = 3) -> xr.Dataset:
-    """Pick the single numbers with the largest R-hat, of different variables."""
+def _worst_numbers(fitted: xr.DataTree, table: pd.DataFrame, count: int = 3) -> xr.Dataset:
+    """Pick the single number with the largest R-hat of each of the worst variables of a convergence table."""
     import arviz as az
     import xarray as xr
 
-    posterior = fitted["posterior"].to_dataset()
-    r_hat = az.rhat(posterior)
-    found = []
-    for name in posterior.data_vars:
-        flat = r_hat[name].to_numpy().ravel()
-        spread = posterior[name].std(["chain", "draw"]).to_numpy().ravel()
-        ranked = np.where(spread > 0, np.nan_to_num(flat, nan=np.inf), -np.inf)
-        place = int(np.argmax(ranked))
-        found.append((ranked[place], str(name), place))
     chosen = {}
-    for _, name, place in sorted(found, reverse=True)[:count]:
-        values = posterior[name]
-        where = dict(zip(r_hat[name].dims, np.unravel_index(place, r_hat[name].shape), strict=True))
-        title = f"{name}[{_coordinate(r_hat[name], place)}]" if where else name
+    for name in table.sort_values("r_hat", ascending=False).index[:count]:
+        values = fitted["posterior"][name]
+        r_hat = az.rhat(values)
+        place = int(np.argmax(np.nan_to_num(r_hat.to_numpy().ravel(), nan=np.inf)))
+        where = dict(zip(r_hat.dims, np.unravel_index(place, r_hat.shape), strict=True))
+        title = f"{name}[{_coordinate(r_hat, place)}]" if where else str(name)
         chosen[title] = values.isel({dim: int(index) for dim, index in where.items()}).reset_coords(drop=True)
     return xr.Dataset(chosen)
 
 
-def _rank_figure(fitted: xr.DataTree) -> Figure:
+def _rank_figure(fitted: xr.DataTree, table: pd.DataFrame) -> Figure:
     import arviz as az
     import xarray as xr
 
-    worst = _worst_numbers(fitted)
+    worst = _worst_numbers(fitted, table)
     tree = xr.DataTree.from_dict({"posterior": worst})
     with _silent():
         collection = az.plot_rank(

@@ -1,0 +1,135 @@
+"""What a fit holds, what reaches the disk, and what is left after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TRUE_MEAN, TRUE_SCATTER, toy_model
+
+from socbayes.errors import SocbayesError
+from socbayes.inference import fit as fitting
+from socbayes.spec import ModelSpec
+
+GROUPS = {
+    "posterior",
+    "sample_stats",
+    "log_likelihood",
+    "log_prior",
+    "posterior_predictive",
+    "prior_predictive",
+    "observed_data",
+    "constant_data",
+}
+
+
+def test_a_fit_holds_what_the_checks_need(toy_fit):
+    fitted, _ = toy_fit
+    assert set(fitted.children) == GROUPS
+    assert fitted.posterior["effect"].dims == ("chain", "draw", "group")
+    assert fitted.posterior["group"].to_numpy().tolist() == [f"group {k}" for k in range(8)]
+    assert not [name for name in fitted.posterior.data_vars if str(name).endswith("__")]
+    assert fitted["log_likelihood/value"].shape == (4, 1000, 48)
+    assert fitted.attrs["converged"] == 1, fitted.attrs["failures"]
+    assert fitted.attrs["parameters"] == 11
+    assert json.loads(fitted.attrs["versions"])["pymc"]
+    assert ModelSpec.from_json(fitted.attrs["spec"]).observed == ("value",)
+
+
+def test_a_fit_recovers_what_made_the_data(toy_fit):
+    posterior = toy_fit[0].posterior
+    for name, truth in (("mean", TRUE_MEAN), ("scatter", TRUE_SCATTER)):
+        low, high = np.quantile(posterior[name], [0.001, 0.999])
+        assert low < truth < high
+    assert float(posterior["scatter"].std()) < 0.1
+
+
+def test_the_log_likelihood_is_the_normal_density(toy_fit):
+    fitted, _ = toy_fit
+    draw = fitted.posterior.isel(chain=1, draw=17)
+    group = fitted["constant_data/group_of_obs"].to_numpy()
+    centre = float(draw["mean"]) + draw["effect"].to_numpy()[group]
+    z = (fitted["observed_data/value"].to_numpy() - centre) / float(draw["scatter"])
+    expected = -0.5 * z**2 - np.log(float(draw["scatter"])) - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(fitted["log_likelihood/value"].isel(chain=1, draw=17), expected, rtol=1e-12)
+
+
+def test_the_run_on_disk_is_the_fit(toy_fit):
+    fitted, folder = toy_fit
+    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    for again in (fitting.load(folder), fitting.load(folder / "fit.nc"), fitting.open_run(folder)):
+        np.testing.assert_array_equal(again.posterior["mean"], fitted.posterior["mean"])
+        assert again.attrs["failures"] == fitted.attrs["failures"]
+
+
+def test_the_seed_decides_the_draws(toy_fit, tmp_path):
+    same = fitting.fit(toy_model(), draws=1000, tune=500, chains=4, seed=5, store=tmp_path / "a", progress=False)
+    other = fitting.fit(toy_model(), draws=200, tune=200, chains=2, seed=6, store=tmp_path / "b", progress=False)
+    np.testing.assert_array_equal(same.posterior["mean"], toy_fit[0].posterior["mean"])
+    assert not np.array_equal(other.posterior["mean"], toy_fit[0].posterior["mean"][:2, :200])
+
+
+def test_a_run_is_not_overwritten(toy_fit):
+    with pytest.raises(SocbayesError, match="holds a run already"):
+        fitting.fit(toy_model(), draws=10, tune=10, store=toy_fit[1], progress=False)
+
+
+def test_nothing_is_left_half_written(tmp_path):
+    target = tmp_path / "page.html"
+    target.write_text("old", encoding="utf-8")
+
+    def fail():
+        with fitting.replacing(target) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert target.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(SocbayesError, match="no finished fit"):
+        fitting.load(tmp_path)
+    with pytest.raises(SocbayesError, match="holds no draws"):
+        fitting.open_run(tmp_path)
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from conftest import toy_model
+from socbayes.inference.fit import fit
+fit(toy_model(), draws=2_000_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
+"""
+
+
+def test_a_killed_run_stays_readable(tmp_path):
+    folder = tmp_path / "run"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent)])
+    try:
+        deadline = time.monotonic() + 180
+        while not list(folder.glob("draws.zarr/posterior/mean/c/1/[0-9]*")):
+            assert process.poll() is None, "sampling ended before it could be killed"
+            assert time.monotonic() < deadline, "no draws reached the disk"
+            time.sleep(0.2)
+        time.sleep(1.0)
+        os.kill(process.pid, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    partial = fitting.open_run(folder)
+    assert partial.attrs["complete"] == 0
+    assert partial.attrs["converged"] == 0
+    assert "interrupted" in partial.attrs["failures"]
+    assert partial.posterior.sizes["draw"] >= 16
+    assert np.isfinite(partial.posterior["mean"]).all()
+    assert ModelSpec.from_json(partial.attrs["spec"]).observed == ("value",)
