@@ -1,1 +1,19 @@
-"""The compiled SOC core."""
+"""The compiled, differentiable carbon core: knows no PyMC and no data.
+
+Declare a :class:`Structure`, then :func:`integrate` it inside a PyTensor graph
+or :func:`simulate` it on arrays.
+"""
+
+from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
+from socbayes.core.integrate import integrate
+from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
+
+__all__ = [
+    "INPUT",
+    "Driver",
+    "Flow",
+    "Parameter",
+    "Structure",
+    "StructureError",
+    "integrate",
+]

@@ -1,0 +1,79 @@
+"""Compiled implementations of the operations, and their cache keys.
+
+PyTensor caches compiled functions on disk under a key that it cannot derive
+from a kernel's source. The key given here is a hash of all a kernel depends
+on: the generated stages, the text of the schemes, and the properties of the
+operation. A changed flow therefore never meets the code of the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+from pytensor.link.numba.cache import compile_numba_function_src
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
+
+from socbayes.core import schemes
+from socbayes.core.integrate import Integrate, IntegrateBack
+from socbayes.core.kernels import Program
+
+
+@lru_cache(maxsize=1)
+def _schemes_text() -> str:
+    return inspect.getsource(schemes)
+
+
+def cache_key(*parts: Any) -> str:
+    """Key of a kernel: a hash of its parts, of the schemes and of numba's version."""
+    text = repr((numba.__version__, _schemes_text(), *((part.key if isinstance(part, Program) else part) for part in parts)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@register_funcify_and_cache_key(Integrate)
+def _funcify_integrate(op: Integrate, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
+    run, _ = schemes.build(op.program, op.scheme, op.linear, op.driver_gradients, False)
+    interval, steps = op.interval, op.steps
+
+    @numba_njit
+    def integrate(x0, p, u, when):  # type: ignore[no-untyped-def]
+        return run(x0, p, u, interval, steps, when)
+
+    return integrate, cache_key("integrate", *op._props())
+
+
+@register_funcify_and_cache_key(IntegrateBack)
+def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
+    _, sweep = schemes.build(op.program, op.scheme, op.linear, op.driver_gradients, False)
+    interval, steps = op.interval, op.steps
+
+    @numba_njit
+    def integrate_back(x0, p, u, when, g):  # type: ignore[no-untyped-def]
+        return sweep(x0, p, u, interval, steps, when, g)
+
+    return integrate_back, cache_key("integrate back", *op._props())
+
+
+@lru_cache(maxsize=64)
+def forward_function(program: Program, scheme: str, linear: bool, parallel: bool) -> Callable[..., Any]:
+    """Forward run as a plain function of arrays, cached on disk like the operations.
+
+    Returns ``run(x0, p, u, interval, steps, when) -> out``; with ``parallel``
+    the sites are shared among numba's threads.
+    """
+    run, _ = schemes.build(program, scheme, linear, False, parallel)
+    if parallel:
+        # A parallel region must be compiled where it is written, not behind a wrapper.
+        return run  # type: ignore[no-any-return]
+    wrapper = compile_numba_function_src(
+        src="def forward(x0, p, u, interval, steps, when):\n    return run(x0, p, u, interval, steps, when)",
+        function_name="forward",
+        global_env={"run": run, "np": np},
+        cache_key=cache_key("forward", program, scheme, linear),
+    )
+    return numba_njit(wrapper, final_function=True, cache=True, nogil=True)  # type: ignore[no-any-return]

@@ -1,0 +1,651 @@
+"""Integration schemes and their discrete adjoints, compiled by numba.
+
+A scheme is a pair of functions on the flat memory ``m`` of one site (see
+:mod:`socbayes.core.kernels`). ``step`` advances the state (pools, then sinks)
+that begins at ``z``; ``step_back`` turns the cotangent of the state after the
+step, at ``lam``, into that of the state before it and adds to the cotangents
+of ``q`` and ``w``. Capital letters are offsets into ``m``.
+
+The text of this module is part of every kernel's cache key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+
+from socbayes.core.kernels import Program
+
+# Division by zero must give inf or NaN, as in NumPy: a failed step is a value,
+# not an exception. Contraction to fused multiply-add is the only liberty.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+_jit = numba.njit(**OPTIONS)
+_inline = numba.njit(forceinline=True, **OPTIONS)
+
+
+@_jit
+def _where(condition, x, y):  # type: ignore[no-untyped-def]
+    return x if condition else y
+
+
+@_jit
+def _minimum(x, y):  # type: ignore[no-untyped-def]
+    # NaN must survive, as in np.minimum.
+    return x if (x < y or x != x) else y
+
+
+@_jit
+def _maximum(x, y):  # type: ignore[no-untyped-def]
+    return x if (x > y or x != x) else y
+
+
+@_jit
+def _sigmoid(x):  # type: ignore[no-untyped-def]
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@_jit
+def _sign(x):  # type: ignore[no-untyped-def]
+    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
+
+
+@_jit
+def _both(x, y):  # type: ignore[no-untyped-def]
+    return bool(x) and bool(y)
+
+
+@_jit
+def _either(x, y):  # type: ignore[no-untyped-def]
+    return bool(x) or bool(y)
+
+
+@_jit
+def _negate(x):  # type: ignore[no-untyped-def]
+    return not x
+
+
+NAMESPACE: dict[str, Any] = {
+    "exp": math.exp,
+    "log": math.log,
+    "log1p": math.log1p,
+    "log10": math.log10,
+    "expm1": math.expm1,
+    "sqrt": math.sqrt,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tanh": math.tanh,
+    "arctan": math.atan,
+    "fabs": math.fabs,
+    "where": _where,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "sigmoid": _sigmoid,
+    "sign": _sign,
+    "both": _both,
+    "either": _either,
+    "negate": _negate,
+    "nan": math.nan,
+    "inf": math.inf,
+}
+
+
+def compile_source(source: str, inline: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Functions defined by generated source, each wrapped by numba."""
+    scope = dict(NAMESPACE)
+    exec(compile(source, "<socbayes kernel>", "exec"), scope)
+    return {
+        name: numba.njit(value, forceinline=name in inline, **OPTIONS)
+        for name, value in scope.items()
+        if name not in NAMESPACE and name != "__builtins__"
+    }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each group begins in the flat memory of a site."""
+
+    z: int
+    q: int
+    w: tuple[int, int, int]
+    p: int
+    u: int
+    work: tuple[int, ...]
+    matrices: tuple[int, int]
+    lam: int
+    qb: int
+    wb: tuple[int, int, int]
+    pb: int
+    ub: int
+    size: int
+
+
+def layout(program: Program, scheme: str) -> Layout:
+    """Memory plan of one site under a scheme."""
+    position = 0
+
+    def place(length: int) -> int:
+        nonlocal position
+        position += length
+        return position - length
+
+    width = max(program.n_states, program.n_outputs)
+    square = program.n_pools**2 if scheme == "mprk22" else 0
+    return Layout(
+        z=place(program.n_states),
+        q=place(program.n_setup),
+        w=(place(program.n_drive), place(program.n_drive), place(program.n_drive)),
+        p=place(program.n_parameters),
+        u=place(program.n_drivers),
+        work=tuple(place(width) for _ in range(N_WORK[scheme])),
+        matrices=(place(square), place(square)),
+        lam=place(program.n_states),
+        qb=place(program.n_setup),
+        wb=(place(program.n_drive), place(program.n_drive), place(program.n_drive)),
+        pb=place(program.n_parameters),
+        ub=place(program.n_drivers),
+        size=position,
+    )
+
+
+# --- schemes -----------------------------------------------------------------------
+
+
+def _euler(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
+    rates, rates_pullback, n_states = functions["rates"], functions["rates_pullback"], program.n_states
+    (WORK,), Z, Q, LAM, QB = place.work, place.z, place.q, place.lam, place.qb
+
+    @_inline
+    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+        rates(m, Z, Q, wa, WORK)
+        for i in range(n_states):
+            m[Z + i] += h * m[WORK + i]
+
+    @_inline
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+        for i in range(n_states):
+            m[WORK + i] = h * m[LAM + i]
+        rates_pullback(m, Z, Q, wa, WORK, LAM, QB, wab)
+
+    return step, step_back
+
+
+def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
+    rates, rates_pullback = functions["rates"], functions["rates_pullback"]
+    n_states, n_pools = program.n_states, program.n_pools
+    Z, Q, LAM, QB = place.z, place.q, place.lam, place.qb
+    K1, K2, K3, K4, Z2, Z3, Z4, G, A, TOTAL = place.work
+
+    @_jit
+    def stages(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+        rates(m, Z, Q, wa, K1)
+        for i in range(n_pools):
+            m[Z2 + i] = m[Z + i] + 0.5 * h * m[K1 + i]
+        rates(m, Z2, Q, wm, K2)
+        for i in range(n_pools):
+            m[Z3 + i] = m[Z + i] + 0.5 * h * m[K2 + i]
+        rates(m, Z3, Q, wm, K3)
+        for i in range(n_pools):
+            m[Z4 + i] = m[Z + i] + h * m[K3 + i]
+        rates(m, Z4, Q, wb, K4)
+
+    @_jit
+    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+        stages(m, wa, wm, wb, h)
+        for i in range(n_states):
+            m[Z + i] += h / 6.0 * (m[K1 + i] + 2.0 * m[K2 + i] + 2.0 * m[K3 + i] + m[K4 + i])
+
+    @_jit
+    def stage_back(m, z, w, h, weight, carried, wbar):  # type: ignore[no-untyped-def]
+        """Pull one stage back; ``carried`` is the step from it to the next stage."""
+        for i in range(n_states):
+            m[G + i] = weight * h * m[LAM + i]
+        for i in range(n_pools):
+            m[G + i] += carried * h * m[A + i]
+            m[A + i] = 0.0
+        rates_pullback(m, z, Q, w, G, A, QB, wbar)
+        for i in range(n_pools):
+            m[TOTAL + i] += m[A + i]
+
+    @_jit
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+        stages(m, wa, wm, wb, h)
+        for i in range(n_pools):
+            m[A + i] = 0.0
+            m[TOTAL + i] = 0.0
+        stage_back(m, Z4, wb, h, 1.0 / 6.0, 0.0, wbb)
+        stage_back(m, Z3, wm, h, 1.0 / 3.0, 1.0, wmb)
+        stage_back(m, Z2, wm, h, 1.0 / 3.0, 0.5, wmb)
+        stage_back(m, Z, wa, h, 1.0 / 6.0, 0.5, wab)
+        for i in range(n_pools):
+            m[LAM + i] += m[TOTAL + i]
+
+    return step, step_back
+
+
+@_jit
+def _factorise(m, a, n):  # type: ignore[no-untyped-def]
+    """LU without pivoting: a Patankar matrix is diagonally dominant by columns."""
+    for j in range(n):
+        inverse = 1.0 / m[a + j * n + j]
+        for i in range(j + 1, n):
+            if m[a + i * n + j] != 0.0:
+                factor = m[a + i * n + j] * inverse
+                m[a + i * n + j] = factor
+                for k in range(j + 1, n):
+                    m[a + i * n + k] -= factor * m[a + j * n + k]
+
+
+@_jit
+def _solve(m, a, y, n):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        for k in range(i):
+            m[y + i] -= m[a + i * n + k] * m[y + k]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            m[y + i] -= m[a + i * n + k] * m[y + k]
+        m[y + i] /= m[a + i * n + i]
+
+
+@_jit
+def _solve_transposed(m, a, y, n):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        for k in range(i):
+            m[y + i] -= m[a + k * n + i] * m[y + k]
+        m[y + i] /= m[a + i * n + i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            m[y + i] -= m[a + k * n + i] * m[y + k]
+
+
+@_jit
+def _over(n, d):  # type: ignore[no-untyped-def]
+    # An empty pool weighs its own destruction by one: the limit of n / d.
+    return n / d if d > 0.0 else 1.0
+
+
+def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
+    """Modified Patankar-Runge-Kutta of order two, alpha = 1.
+
+    Burchard, Deleersnijder and Meister 2003, Applied Numerical Mathematics
+    47:1-30, equation 30. Flows are given over their source pool, so a linear
+    flow needs no division. A flow with a negative rate is the flow in the
+    other direction. Carbon from outside enters explicitly.
+    """
+    rates, rates_pullback = functions["rates"], functions["rates_pullback"]
+    n_pools, n_states, n_flows = program.n_pools, program.n_states, len(program.sources)
+    sources = np.array(program.sources)
+    targets = np.array(program.targets)
+    Z, Q, LAM, QB = place.z, place.q, place.lam, place.qb
+    K0, K1, Y1, Y2, V, Y1B, ZB, K0B, K1B, NOTHING = place.work
+    FIRST, SECOND = place.matrices
+
+    @_jit
+    def add_flows(m, a, y, k, n, d, h):  # type: ignore[no-untyped-def]
+        """Add flows ``k`` (over the pools ``n``), weighted by ``d``, to the system a y_new = y."""
+        for f in range(n_flows):
+            r, j, i = m[k + f], sources[f], targets[f]
+            if j < 0:
+                if i < n_pools:
+                    if r >= 0.0:
+                        m[y + i] += h * r
+                    elif m[d + i] > 0.0:
+                        m[a + i * n_pools + i] -= h * r / m[d + i]
+            elif r >= 0.0:
+                s = h * r if n == d else h * r * _over(m[n + j], m[d + j])
+                m[a + j * n_pools + j] += s
+                if i < n_pools:
+                    m[a + i * n_pools + j] -= s
+            elif i >= n_pools:
+                m[y + j] -= h * r * m[n + j]
+            elif m[d + i] > 0.0:
+                s = -h * r * m[n + j] / m[d + i]
+                m[a + i * n_pools + i] += s
+                m[a + j * n_pools + i] -= s
+            if r != r:
+                m[y] = r  # a failed rate fails the step
+
+    @_jit
+    def fill_sinks(m, y, k, n, d, h):  # type: ignore[no-untyped-def]
+        for f in range(n_flows):
+            r, j, i = m[k + f], sources[f], targets[f]
+            if i >= n_pools:
+                if j < 0:
+                    m[Z + i] += h * r
+                elif r >= 0.0:
+                    m[Z + i] += h * r * _over(m[n + j], m[d + j]) * m[y + j]
+                else:
+                    m[Z + i] += h * r * m[n + j]
+
+    @_jit
+    def fill_sinks_back(m, yb, k, n, d, h):  # type: ignore[no-untyped-def]
+        """Part of the cotangent of the new pools that comes through the sinks."""
+        for f in range(n_flows):
+            r, j, i = m[k + f], sources[f], targets[f]
+            if i >= n_pools and j >= 0 and r >= 0.0:
+                m[yb + j] += h * r * _over(m[n + j], m[d + j]) * m[LAM + i]
+
+    @_jit
+    def add_flows_back(m, k, n, d, h, y, v, lam, kb, nb, db):  # type: ignore[no-untyped-def]
+        """Cotangents of ``add_flows`` and ``fill_sinks``; ``v`` solves the transposed system."""
+        for f in range(n_flows):
+            r, j, i = m[k + f], sources[f], targets[f]
+            arrival = m[v + i] if i < n_pools else m[lam + i]
+            if j < 0:
+                if r >= 0.0 or i >= n_pools:
+                    m[kb + f] += h * arrival
+                elif m[d + i] > 0.0:
+                    sb = -h * m[y + i] * m[v + i]
+                    m[kb + f] -= sb / m[d + i]
+                    m[db + i] += sb * r / m[d + i] ** 2
+            elif r >= 0.0:
+                sb = h * m[y + j] * (arrival - m[v + j])
+                if n == d:
+                    m[kb + f] += sb
+                else:
+                    m[kb + f] += sb * _over(m[n + j], m[d + j])
+                    if m[d + j] > 0.0:
+                        m[nb + j] += sb * r / m[d + j]
+                        m[db + j] -= sb * r * m[n + j] / m[d + j] ** 2
+            elif i >= n_pools:
+                back = h * (arrival - m[v + j])
+                m[kb + f] += back * m[n + j]
+                m[nb + j] += back * r
+            elif m[d + i] > 0.0:
+                sb = h * m[y + i] * (m[v + j] - m[v + i])
+                m[kb + f] -= sb * m[n + j] / m[d + i]
+                m[nb + j] -= sb * r / m[d + i]
+                m[db + i] += sb * r * m[n + j] / m[d + i] ** 2
+
+    @_jit
+    def solve_step(m, wa, wb, h):  # type: ignore[no-untyped-def]
+        for i in range(n_pools * n_pools):
+            m[FIRST + i] = 0.0
+            m[SECOND + i] = 0.0
+        for i in range(n_pools):
+            m[FIRST + i * n_pools + i] = 1.0
+            m[SECOND + i * n_pools + i] = 1.0
+            m[Y1 + i] = m[Z + i]
+            m[Y2 + i] = m[Z + i]
+        rates(m, Z, Q, wa, K0)
+        add_flows(m, FIRST, Y1, K0, Z, Z, h)
+        _factorise(m, FIRST, n_pools)
+        _solve(m, FIRST, Y1, n_pools)
+        rates(m, Y1, Q, wb, K1)
+        add_flows(m, SECOND, Y2, K0, Z, Y1, 0.5 * h)
+        add_flows(m, SECOND, Y2, K1, Y1, Y1, 0.5 * h)
+        _factorise(m, SECOND, n_pools)
+        _solve(m, SECOND, Y2, n_pools)
+
+    @_jit
+    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+        solve_step(m, wa, wb, h)
+        fill_sinks(m, Y2, K0, Z, Y1, 0.5 * h)
+        fill_sinks(m, Y2, K1, Y1, Y1, 0.5 * h)
+        for i in range(n_pools):
+            m[Z + i] = m[Y2 + i]
+
+    @_jit
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+        solve_step(m, wa, wb, h)
+        for f in range(n_flows):
+            m[K0B + f] = 0.0
+            m[K1B + f] = 0.0
+        for i in range(n_states):
+            m[NOTHING + i] = 0.0
+        for i in range(n_pools):
+            m[Y1B + i] = 0.0
+            m[V + i] = m[LAM + i]
+        fill_sinks_back(m, V, K0, Z, Y1, 0.5 * h)
+        fill_sinks_back(m, V, K1, Y1, Y1, 0.5 * h)
+        _solve_transposed(m, SECOND, V, n_pools)
+        for i in range(n_pools):
+            m[ZB + i] = m[V + i]
+        add_flows_back(m, K0, Z, Y1, 0.5 * h, Y2, V, LAM, K0B, ZB, Y1B)
+        add_flows_back(m, K1, Y1, Y1, 0.5 * h, Y2, V, LAM, K1B, Y1B, Y1B)
+        rates_pullback(m, Y1, Q, wb, K1B, Y1B, QB, wbb)
+        _solve_transposed(m, FIRST, Y1B, n_pools)
+        for i in range(n_pools):
+            m[ZB + i] += m[Y1B + i]
+        add_flows_back(m, K0, Z, Z, h, Y1, Y1B, NOTHING, K0B, ZB, ZB)
+        rates_pullback(m, Z, Q, wa, K0B, ZB, QB, wab)
+        for i in range(n_pools):
+            m[LAM + i] = m[ZB + i]
+
+    return step, step_back
+
+
+BUILDERS: dict[str, Callable[[Program, dict[str, Any], Layout], tuple[Any, Any]]] = {
+    "euler": _euler,
+    "rk4": _rk4,
+    "mprk22": _mprk22,
+}
+FORM = {"euler": "tendency", "rk4": "tendency", "mprk22": "flows"}
+"""What ``rates`` must return for each scheme."""
+N_WORK = {"euler": 1, "rk4": 10, "mprk22": 10}
+# Where within a step a scheme reads the drivers: start, middle, end.
+_USES = {"euler": (True, False, False), "rk4": (True, True, True), "mprk22": (True, False, True)}
+
+
+# --- loops over time and sites -----------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, parallel: bool) -> tuple[Any, Any]:
+    """Forward run and reverse sweep of a program under a scheme.
+
+    Parameters
+    ----------
+    program, scheme
+        What to run and how.
+    linear
+        Whether drivers are interpolated between rows instead of held.
+    driver_gradients
+        Whether the reverse sweep returns cotangents of the drivers.
+    parallel
+        Whether sites are shared among threads. Inside a sampler chains
+        already run in threads, so only forward runs ask for it.
+
+    Returns
+    -------
+    forward, reverse
+        ``forward(x0, p, u, interval, steps, when) -> out`` and
+        ``reverse(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``.
+    """
+    functions = compile_source(program.source, ("rates", "rates_pullback", "drive") if scheme == "euler" else ())
+    place = layout(program, scheme)
+    step, step_back = BUILDERS[scheme](program, functions, place)
+    setup, setup_pullback = functions["setup"], functions["setup_pullback"]
+    drive, drive_pullback = functions["drive"], functions["drive_pullback"]
+    n_pools, n_states = program.n_pools, program.n_states
+    n_parameters, n_drivers = program.n_parameters, program.n_drivers
+    n_setup, n_drive = program.n_setup, program.n_drive
+    START, MIDDLE, END = _USES[scheme]
+    Z, Q, P, U, LAM, QB, PB, UB = place.z, place.q, place.p, place.u, place.lam, place.qb, place.pb, place.ub
+    W0, W1, W2 = place.w
+    WB0, WB1, WB2 = place.wb
+    size, forward_size = place.size, place.lam
+
+    @_jit
+    def drive_at(m, u, t, k, fraction, w):  # type: ignore[no-untyped-def]
+        for d in range(n_drivers):
+            m[U + d] = u[t, k, d]
+            if linear:
+                m[U + d] += fraction * (u[t + 1, k, d] - u[t, k, d])
+        drive(m, Q, U, w)
+
+    @_jit
+    def drive_step(m, u, t, k, s, steps):  # type: ignore[no-untyped-def]
+        if START:
+            drive_at(m, u, t, k, s / steps, W0)
+        if MIDDLE:
+            drive_at(m, u, t, k, (s + 0.5) / steps, W1)
+        if END:
+            drive_at(m, u, t, k, (s + 1.0) / steps, W2)
+
+    @_jit
+    def drive_back(m, u, ub, t, k, fraction, wb):  # type: ignore[no-untyped-def]
+        for d in range(n_drivers):
+            m[U + d] = u[t, k, d]
+            if linear:
+                m[U + d] += fraction * (u[t + 1, k, d] - u[t, k, d])
+            m[UB + d] = 0.0
+        if driver_gradients:
+            drive_pullback(m, Q, U, wb, QB, UB)
+            for d in range(n_drivers):
+                ub[t, k, d] += (1.0 - fraction) * m[UB + d]
+                if linear:
+                    ub[t + 1, k, d] += fraction * m[UB + d]
+        else:
+            drive_pullback(m, Q, U, wb, QB)
+
+    @_jit
+    def start(m, x0, p, u, i):  # type: ignore[no-untyped-def]
+        ip = i if p.shape[0] > 1 else 0
+        for a in range(n_parameters):
+            m[P + a] = p[ip, a]
+        setup(m, P, Q)
+        for state in range(n_states):
+            m[Z + state] = x0[i, state] if state < n_pools else 0.0
+        return i if u.shape[1] > 1 else 0
+
+    @_jit
+    def check(x0, p, u):  # type: ignore[no-untyped-def]
+        if x0.shape[1] != n_pools or p.shape[1] != n_parameters or u.shape[2] != n_drivers:
+            raise ValueError("socbayes: wrong number of pools, parameters or drivers")
+        if (p.shape[0] != 1 and p.shape[0] != x0.shape[0]) or (u.shape[1] != 1 and u.shape[1] != x0.shape[0]):
+            raise ValueError("socbayes: parameters or drivers have another number of sites than the initial state")
+
+    @_jit
+    def usable(u, when):  # type: ignore[no-untyped-def]
+        """How many of the requested times lie within the drivers, in order."""
+        last = u.shape[0] - 1 if linear else u.shape[0]
+        before, n = 0, 0
+        while n < when.size and before <= when[n] <= last:
+            before = when[n]
+            n += 1
+        return n
+
+    @_jit
+    def forward_site(x0, p, u, interval, steps, when, n_records, out, i):  # type: ignore[no-untyped-def]
+        m = np.zeros(forward_size)
+        k = start(m, x0, p, u, i)
+        h = interval / steps
+        t = 0
+        for record in range(n_records):
+            while t < when[record]:
+                if linear:
+                    for s in range(steps):
+                        drive_step(m, u, t, k, s, steps)
+                        step(m, W0, W1, W2, h)
+                else:
+                    drive_at(m, u, t, k, 0.0, W0)
+                    for _ in range(steps):
+                        step(m, W0, W0, W0, h)
+                t += 1
+            for state in range(n_states):
+                out[record, i, state] = m[Z + state]
+
+    def forward(x0, p, u, interval, steps, when):  # type: ignore[no-untyped-def]
+        check(x0, p, u)
+        n_sites = x0.shape[0]
+        # Times outside the drivers stay NaN.
+        out = np.full((when.size, n_sites, n_states), np.nan)
+        n_records = usable(u, when)
+        for i in numba.prange(n_sites):
+            forward_site(x0, p, u, interval, steps, when, n_records, out, i)
+        return out
+
+    @_jit
+    def record_site(m, u, k, interval, steps, end, trajectory, drives):  # type: ignore[no-untyped-def]
+        """Run one site forward and keep every state, for the sweep back."""
+        h = interval / steps
+        for t in range(end):
+            if not linear:
+                drive_at(m, u, t, k, 0.0, W0)
+                for j in range(n_drive):
+                    drives[t, j] = m[W0 + j]
+            for s in range(steps):
+                for pool in range(n_pools):
+                    trajectory[t * steps + s, pool] = m[Z + pool]
+                if linear:
+                    drive_step(m, u, t, k, s, steps)
+                    step(m, W0, W1, W2, h)
+                else:
+                    step(m, W0, W0, W0, h)
+
+    @_jit
+    def sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives):  # type: ignore[no-untyped-def]
+        h = interval / steps
+        record = n_records - 1
+        for j in range(n_states):
+            m[LAM + j] = 0.0
+        for j in range(n_setup):
+            m[QB + j] = 0.0
+        for t in range(when[record], -1, -1):
+            while record >= 0 and when[record] == t:
+                for state in range(n_states):
+                    m[LAM + state] += g[record, i, state]
+                record -= 1
+            if t == 0:
+                break
+            if not linear:
+                for j in range(n_drive):
+                    m[W0 + j] = drives[t - 1, j]
+                    m[WB0 + j] = 0.0
+            for s in range(steps - 1, -1, -1):
+                for pool in range(n_pools):
+                    m[Z + pool] = trajectory[(t - 1) * steps + s, pool]
+                if linear:
+                    for j in range(n_drive):
+                        m[WB0 + j] = 0.0
+                        m[WB1 + j] = 0.0
+                        m[WB2 + j] = 0.0
+                    drive_step(m, u, t - 1, k, s, steps)
+                    step_back(m, W0, W1, W2, h, WB0, WB1, WB2)
+                    if START:
+                        drive_back(m, u, ub, t - 1, k, s / steps, WB0)
+                    if MIDDLE:
+                        drive_back(m, u, ub, t - 1, k, (s + 0.5) / steps, WB1)
+                    if END:
+                        drive_back(m, u, ub, t - 1, k, (s + 1.0) / steps, WB2)
+                else:
+                    step_back(m, W0, W0, W0, h, WB0, WB0, WB0)
+            if not linear:
+                drive_back(m, u, ub, t - 1, k, 0.0, WB0)
+
+    @_jit
+    def reverse(x0, p, u, interval, steps, when, g):  # type: ignore[no-untyped-def]
+        check(x0, p, u)
+        n_sites = x0.shape[0]
+        x0b = np.zeros((n_sites, n_pools))
+        pb = np.zeros(p.shape)
+        ub = np.zeros(u.shape if driver_gradients else (0, 0, 0))
+        n_records = usable(u, when)
+        if n_records == 0:
+            return x0b, pb, ub
+        end = when[n_records - 1]
+        # Memory of one site's run, used again for the next site.
+        trajectory = np.empty((end * steps, n_pools))
+        drives = np.empty((0 if linear else end, n_drive))
+        m = np.zeros(size)
+        for i in range(n_sites):
+            k = start(m, x0, p, u, i)
+            record_site(m, u, k, interval, steps, end, trajectory, drives)
+            sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives)
+            for pool in range(n_pools):
+                x0b[i, pool] = m[LAM + pool]
+            for a in range(n_parameters):
+                m[PB + a] = 0.0
+            setup_pullback(m, P, QB, PB)
+            ip = i if p.shape[0] > 1 else 0
+            for a in range(n_parameters):
+                pb[ip, a] += m[PB + a]
+        return x0b, pb, ub
+
+    return numba.njit(**OPTIONS, parallel=parallel)(forward), reverse
