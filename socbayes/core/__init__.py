@@ -6,7 +6,9 @@ or :func:`simulate` it on arrays.
 
 from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
 from socbayes.core.integrate import integrate
+from socbayes.core.simulate import simulate
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
+from socbayes.core.tracer import label_initial, priming, with_label, with_radiocarbon
 
 __all__ = [
     "INPUT",
@@ -16,4 +18,9 @@ __all__ = [
     "Structure",
     "StructureError",
     "integrate",
+    "label_initial",
+    "priming",
+    "simulate",
+    "with_label",
+    "with_radiocarbon",
 ]

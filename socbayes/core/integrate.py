@@ -28,6 +28,7 @@ from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
+from socbayes.core.columns import stack_columns
 from socbayes.core.kernels import Program, program
 from socbayes.core.schemes import FORM
 from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
@@ -158,7 +159,7 @@ def stack_parameters(structure: Structure, parameters: Mapping[str, Any] | None)
                 f"{structure.name}: parameter {parameter.name!r} has {value.type.ndim} dimensions; "
                 "give a number or one value per site"
             )
-    return _stack_columns(values, 0)
+    return stack_columns(values, 1)
 
 
 def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> TensorVariable:
@@ -181,31 +182,7 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
                 "expected (row, site), (row,) or a number"
             )
         columns.append(value[:, None] if value.type.ndim == 1 else value)
-    return _stack_columns(columns, 1)
-
-
-def _stack_columns(values: Sequence[Any], ndim: int) -> Any:
-    """Stack along a last axis, repeating what lacks a row or a site axis.
-
-    Constants are stacked by NumPy here, so that a graph holds one constant
-    and not one per parameter.
-    """
-    if all(isinstance(value, Constant) for value in values):
-        arrays = np.broadcast_arrays(*(value.data for value in values))
-        stacked = np.stack(arrays, axis=-1).astype("float64")
-        return pt.as_tensor(stacked.reshape((1,) * (2 + ndim - stacked.ndim) + stacked.shape))
-    full = [value for value in values if value.type.ndim > ndim]
-    if full:
-        shaped = pt.broadcast_arrays(*full)
-        shape = shaped[0].shape
-        stacked = pt.stack(
-            [shaped[full.index(v)] if any(v is f for f in full) else pt.broadcast_to(v, shape) for v in values], axis=-1
-        )
-    else:
-        stacked = pt.stack(pt.broadcast_arrays(*values), axis=-1)
-    while stacked.type.ndim < 2 + ndim:
-        stacked = stacked[None]
-    return stacked
+    return stack_columns(columns, 2)
 
 
 def integrate(
@@ -268,7 +245,7 @@ def integrate(
     >>> import numpy as np
     >>> from socbayes.structures import get
     >>> icbm = get("icbm")
-    >>> out = integrate(icbm, [0.3, 4.0], {"input_rate": 0.2}, times=[0, 10], scheme="rk4", steps=20)
+    >>> out = integrate(icbm, [0.3, 4.0], {"k1": 0.9}, times=[0, 10], scheme="rk4", steps=20)
     >>> out.eval().shape
     (2, 1, 3)
     """

@@ -76,7 +76,7 @@ def tendencies(structure: Structure) -> list[Any]:
         if flow.source != INPUT:
             rates[flow.source] = -flow.rate if flow.source not in rates else rates[flow.source] - flow.rate
         rates[flow.target] = flow.rate if flow.target not in rates else rates[flow.target] + flow.rate
-    return [rates[name] for name in structure.state]
+    return [rates.get(name, as_scalar(0.0)) for name in structure.state]
 
 
 def flow_rates(structure: Structure) -> list[Any]:

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any
 
 import numba
-import numpy as np
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
@@ -73,7 +72,7 @@ def forward_function(program: Program, scheme: str, linear: bool, parallel: bool
     wrapper = compile_numba_function_src(
         src="def forward(x0, p, u, interval, steps, when):\n    return run(x0, p, u, interval, steps, when)",
         function_name="forward",
-        global_env={"run": run, "np": np},
+        global_env={"run": run, "__name__": __name__},
         cache_key=cache_key("forward", program, scheme, linear),
     )
     return numba_njit(wrapper, final_function=True, cache=True, nogil=True)  # type: ignore[no-any-return]

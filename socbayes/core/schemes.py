@@ -97,12 +97,13 @@ NAMESPACE: dict[str, Any] = {
 
 def compile_source(source: str, inline: tuple[str, ...] = ()) -> dict[str, Any]:
     """Functions defined by generated source, each wrapped by numba."""
-    scope = dict(NAMESPACE)
+    # numba finds a cached function's module by name.
+    scope = {**NAMESPACE, "__name__": __name__}
     exec(compile(source, "<socbayes kernel>", "exec"), scope)
     return {
         name: numba.njit(value, forceinline=name in inline, **OPTIONS)
         for name, value in scope.items()
-        if name not in NAMESPACE and name != "__builtins__"
+        if name not in NAMESPACE and not name.startswith("__")
     }
 
 

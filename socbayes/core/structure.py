@@ -170,8 +170,9 @@ class Structure:
         Names of what accumulates carbon that has left the soil.
     reports
         ``reports(x, p, u)`` returns a mapping of name to ``(unit, scalar)``.
-    microbial, necromass
-        Pools that are living biomass, and microbial necromass.
+    microbial, necromass, inert
+        Pools that are living biomass, microbial necromass, and pools that no
+        flow enters or leaves.
     carbon_unit, time_unit
         Units of a pool and of time; a rate is their quotient.
     scheme, step
@@ -213,6 +214,7 @@ class Structure:
     reports: Callable[[Any, Any, Any], Mapping[str, tuple[str, Any]]] | None = None
     microbial: tuple[str, ...] = ()
     necromass: tuple[str, ...] = ()
+    inert: tuple[str, ...] = ()
     carbon_unit: str = "g/m**2"
     time_unit: str = "day"
     scheme: str = "euler"
@@ -300,7 +302,7 @@ class Structure:
         for driver in self.drivers:
             if not driver.unit:
                 raise StructureError(f"{self.name}: driver {driver.name!r} has no unit ('1' if dimensionless)")
-        for label, pools in (("microbial", self.microbial), ("necromass", self.necromass)):
+        for label, pools in (("microbial", self.microbial), ("necromass", self.necromass), ("inert", self.inert)):
             for pool in pools:
                 if pool not in self.pools:
                     raise StructureError(f"{self.name}: {label}: " + unknown("pool", pool, self.pools))
@@ -332,8 +334,12 @@ class Structure:
             self._check_flow(flow, declared)
         touched = {flow.source for flow in flows} | {flow.target for flow in flows}
         for pool in (*self.pools, *self.sinks):
-            if pool not in touched:
-                raise StructureError(f"{self.name}: no flow enters or leaves {pool!r}")
+            if (pool in touched) == (pool in self.inert):
+                raise StructureError(
+                    f"{self.name}: {pool!r} is inert but a flow touches it"
+                    if pool in touched
+                    else f"{self.name}: no flow enters or leaves {pool!r}"
+                )
         reports: dict[str, tuple[str, Any]] = dict(self.reports(*faces)) if self.reports else {}
         for name, (_, value) in reports.items():
             self._check_scalar(f"report {name!r}", value, declared)
