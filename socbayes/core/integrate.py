@@ -171,6 +171,8 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
     for name in given:
         if name not in structure.driver_names:
             raise StructureError(f"{structure.name}: " + unknown("driver", name, structure.driver_names))
+    if not structure.drivers:
+        return pt.as_tensor(np.zeros((1, 1, 0)))
     columns = []
     for driver in structure.drivers:
         if driver.name not in given and driver.default is None:
@@ -249,6 +251,34 @@ def integrate(
     >>> out.eval().shape
     (2, 1, 3)
     """
+    return integrate_stacked(
+        structure,
+        initial,
+        stack_parameters(structure, parameters),
+        stack_drivers(structure, drivers),
+        times,
+        interval=interval,
+        steps=steps,
+        scheme=scheme,
+        interpolate=interpolate,
+        driver_gradients=driver_gradients,
+    )
+
+
+def integrate_stacked(
+    structure: Structure,
+    initial: Any,
+    p: Any,
+    u: Any,
+    times: Any,
+    *,
+    interval: float = 1.0,
+    steps: int | None = None,
+    scheme: str | None = None,
+    interpolate: bool = False,
+    driver_gradients: bool = False,
+) -> TensorVariable:
+    """:func:`integrate` with parameters ``p[1 | site, parameter]`` and drivers ``u[row, 1 | site, driver]``."""
     scheme = structure.scheme if scheme is None else scheme
     if scheme not in SCHEMES:
         raise StructureError(f"{structure.name}: " + unknown("scheme", scheme, SCHEMES))
@@ -259,8 +289,6 @@ def integrate(
     if steps < 1:
         raise StructureError(f"{structure.name}: steps per interval must be at least 1, got {steps}")
     when = _times(structure, times)
-    p = stack_parameters(structure, parameters)
-    u = stack_drivers(structure, drivers) if structure.drivers else pt.as_tensor(np.zeros((1, 1, 0)))
     u = _as_rows(structure, u, when, interpolate)
     x0 = pt.as_tensor(initial).astype("float64")
     if x0.type.ndim == 1:
@@ -271,7 +299,8 @@ def integrate(
             + ", ".join(structure.pools)
         )
     x0 = _spread_sites(structure, x0, p, u)
-    op = Integrate(program(structure, FORM[scheme], driver_gradients), scheme, interval, steps, interpolate, driver_gradients)
+    kernel = program(structure, FORM[scheme], driver_gradients)
+    op = Integrate(kernel, scheme, interval, steps, interpolate, driver_gradients)
     return op(x0, p, u, when)  # type: ignore[return-value]
 
 

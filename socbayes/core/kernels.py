@@ -99,11 +99,15 @@ def program(structure: Structure, form: str, driver_gradients: bool = False) -> 
     form
         ``"tendency"``: ``rates`` gives the change of every pool and sink.
         ``"flows"``: it gives each flow over its source pool.
+        ``"steady"``: the change of the pools alone, with a fourth function
+        ``jacobian(m, x, q, w, jac)``, row by row.
     driver_gradients
         Whether the pullback of ``drive`` reaches the drivers.
     """
     trace = structure.trace
-    outputs = tendencies(structure) if form == "tendency" else flow_rates(structure)
+    outputs = flow_rates(structure) if form == "flows" else tendencies(structure)
+    if form == "steady":
+        outputs = outputs[: len(structure.pools)]
     early, _ = split(outputs, trace.x)
     drive = [v for v in early if depends_on(v, trace.u)]
     before_drive, _ = split(drive, trace.u)
@@ -126,6 +130,9 @@ def program(structure: Structure, form: str, driver_gradients: bool = False) -> 
     for name, (graph, groups, wrt) in stages.items():
         parts.append(_value_source(name, graph, groups))
         parts.append(_pullback_source(name, graph, groups, wrt))
+    if form == "steady":
+        entries = [entry for output in rates_graph for entry in gradients(output, trace.x)]
+        parts.append(_value_source("jacobian", entries, stages["rates"][1]))
 
     position = {name: i for i, name in enumerate(structure.state)} | {INPUT: -1}
     return Program(
@@ -145,18 +152,15 @@ def program(structure: Structure, form: str, driver_gradients: bool = False) -> 
 
 @lru_cache(maxsize=256)
 def function_source(structure: Structure, name: str, what: str) -> str:
-    """Source of ``name(x, p, u, out)`` for ``"flows"``, ``"reports"`` or ``"jacobian"``.
+    """Source of ``name(m, x, p, u, out)`` for ``"flows"`` (plain rates) or ``"reports"``.
 
-    ``"flows"`` are plain rates; ``"jacobian"`` is row by row, of the pools.
+    Both are evaluated under NumPy, where cutting the graph gains nothing.
     """
     trace = structure.trace
     groups = {"x": trace.x, "p": trace.p, "u": trace.u}
     if what == "flows":
         return _value_source(name, [flow.rate for flow in trace.flows], groups)
-    if what == "reports":
-        return _value_source(name, list(trace.reports), groups)
-    rows = [gradients(rate, trace.x) for rate in tendencies(structure)[: len(structure.pools)]]
-    return _value_source(name, [entry for row in rows for entry in row], groups)
+    return _value_source(name, list(trace.reports), groups)
 
 
 def gradients(cost: ScalarVariable, wrt: Sequence[ScalarVariable]) -> list[Any]:

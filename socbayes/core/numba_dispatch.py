@@ -12,6 +12,7 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -23,14 +24,16 @@ from socbayes.core.integrate import Integrate, IntegrateBack
 from socbayes.core.kernels import Program
 
 
-@lru_cache(maxsize=1)
-def _schemes_text() -> str:
-    return inspect.getsource(schemes)
+@lru_cache(maxsize=8)
+def source_of(module: ModuleType) -> str:
+    """Text of a module whose code ends up inside kernels."""
+    return inspect.getsource(module)
 
 
 def cache_key(*parts: Any) -> str:
     """Key of a kernel: a hash of its parts, of the schemes and of numba's version."""
-    text = repr((numba.__version__, _schemes_text(), *((part.key if isinstance(part, Program) else part) for part in parts)))
+    own = [part.key if isinstance(part, Program) else part for part in parts]
+    text = repr((numba.__version__, source_of(schemes), *own))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
