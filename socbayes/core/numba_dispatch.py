@@ -72,10 +72,25 @@ def forward_function(program: Program, scheme: str, linear: bool, parallel: bool
     if parallel:
         # A parallel region must be compiled where it is written, not behind a wrapper.
         return run  # type: ignore[no-any-return]
+    return _cached("forward", run, 6, cache_key("forward", program, scheme, linear))
+
+
+@lru_cache(maxsize=64)
+def reverse_function(program: Program, scheme: str, linear: bool, driver_gradients: bool) -> Callable[..., Any]:
+    """Reverse sweep as a plain function of arrays, cached on disk.
+
+    Returns ``sweep(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``.
+    """
+    _, sweep = schemes.build(program, scheme, linear, driver_gradients, False)
+    return _cached("reverse", sweep, 7, cache_key("reverse", program, scheme, linear, driver_gradients))
+
+
+def _cached(name: str, function: Callable[..., Any], n_arguments: int, key: str) -> Callable[..., Any]:
+    arguments = ", ".join(f"a{i}" for i in range(n_arguments))
     wrapper = compile_numba_function_src(
-        src="def forward(x0, p, u, interval, steps, when):\n    return run(x0, p, u, interval, steps, when)",
-        function_name="forward",
-        global_env={"run": run, "__name__": __name__},
-        cache_key=cache_key("forward", program, scheme, linear),
+        src=f"def {name}({arguments}):\n    return function({arguments})",
+        function_name=name,
+        global_env={"function": function, "__name__": __name__},
+        cache_key=key,
     )
     return numba_njit(wrapper, final_function=True, cache=True, nogil=True)  # type: ignore[no-any-return]
