@@ -130,10 +130,11 @@ def layout(program: Program, scheme: str) -> Layout:
     """Memory plan of one site under a scheme."""
     position = 0
 
-    def place(length: int) -> int:
+    # NumPy integers, because numba compiles a function anew for every literal.
+    def place(length: int) -> Any:
         nonlocal position
         position += length
-        return position - length
+        return np.int64(position - length)
 
     width = max(program.n_states, program.n_outputs)
     square = program.n_pools**2 if scheme == "mprk22" else 0

@@ -4,6 +4,8 @@ The compiled kernels are first shown to equal the plain NumPy integrator; the
 properties are then examined on whichever is cheaper to ask.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from conftest import NAMES, forcing
@@ -50,8 +52,18 @@ def run_reference(structure, scheme, x, p, u, interval, steps, when):
     return reference.forward(program(structure, FORM[scheme]), scheme, False, x, p, u, interval, steps, np.array(when))
 
 
+@cache
+def labelled_of(name):
+    return with_label(get(name))
+
+
+@cache
+def flow_function(structure):
+    return reference.compile_source(function_source(structure, "evaluate", "flows"))["evaluate"]
+
+
 def flow_values(structure, x, p, u):
-    function = reference.compile_source(function_source(structure, "evaluate", "flows"))["evaluate"]
+    function = flow_function(structure)
     n = len(structure.trace.flows)
     m = np.concatenate([x, p, u, np.zeros((n, x.shape[1]))])
     function(m, 0, len(x), len(x) + len(p), len(x) + len(p) + len(u))
@@ -101,7 +113,7 @@ def test_carbon_balance_and_positivity(name, seed, log_step, equilibria):
 def test_label(name, seed, log_step, equilibria):
     """Shares within 0 and 1; both parts add up; all labelled behaves like nothing labelled."""
     structure = get(name)
-    labelled = with_label(structure)
+    labelled = labelled_of(name)
     x, p, u = draw(name, seed, equilibria, spread=0.3)
     rng = np.random.default_rng(seed)
     n, fed = len(structure.pools), len(labelled.drivers) - len(structure.drivers)
