@@ -69,7 +69,7 @@ def five_pools() -> Structure:
 
 
 def tendency(x: list[Any], p: list[Any], warm: Any, litter: Any) -> list[Any]:
-    """The same model written out for the contenders."""
+    """Write the same model out for the contenders."""
     soil, dissolved, microbes, enzymes, mineral = x
     v_uptake, k_uptake, v, k, cue, death, production = p
     uptake = v_uptake * warm * microbes * dissolved / (k_uptake + dissolved)
@@ -169,7 +169,11 @@ def first_call(code: str, cache: str) -> float:
     script = "import time, sys; sys.path.insert(0, 'benchmarks'); import core, numpy as np\n" + code
     flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={cache}".strip(",")
     done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | {"PYTENSOR_FLAGS": flags}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTENSOR_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(done.stdout.split()[-1])
 
@@ -190,8 +194,9 @@ with pm.Model() as m:
     out = integrate(s, label_initial([4, .05, .3, 1, 9, 5]), p,
                     {"litter_input": 0.0018, "exudate_input": dose, "label_dissolved": 1.0}, times=np.arange(5, 61, 5))
     pm.Normal("y", out[:, :, -2:], 0.1, observed=np.ones((12, 8, 2)))
-f = m.logp_dlogp_function()
-f.set_extra_values({}); f(f._raveled_inputs if hasattr(f, "_raveled_inputs") else pm.blocking.DictToArrayBijection.map(m.initial_point()))
+f = m.logp_dlogp_function(ravel_inputs=True)
+f.set_extra_values({})
+f(pm.blocking.DictToArrayBijection.map(m.initial_point()))
 print(time.perf_counter() - t)
 """
 
@@ -238,7 +243,10 @@ def many_sites(parallel: bool) -> float:
     """Seconds for 100,000 sites x 30 years of monthly RothC."""
     rng = np.random.default_rng(3)
     sites, months = 100_000, 360
-    drivers = {"rate_modifier": rng.uniform(0.1, 1.0, (months, sites)), "plant_input": rng.uniform(0.0, 0.3, (months, sites))}
+    drivers = {
+        "rate_modifier": rng.uniform(0.1, 1.0, (months, sites)),
+        "plant_input": rng.uniform(0.0, 0.3, (months, sites)),
+    }
     warm_up = {name: values[:, :8] for name, values in drivers.items()}
     simulate("rothc", warm_up, None, np.ones(5), times=[months], parallel=parallel)
     start = time.perf_counter()
@@ -274,7 +282,8 @@ def main() -> None:
     ours = medians["socbayes value and gradient"]
     print(f"\n5 pools, 7 parameters, {SITES} sites x {DAYS} days, Euler")
     for name, seconds in medians.items():
-        print(f"  {name:36s} {seconds * 1e3:9.2f} ms  {seconds / ours:6.2f} x   {seconds / SITES / DAYS * 1e9:7.1f} ns/site-step")
+        each = seconds / SITES / DAYS * 1e9
+        print(f"  {name:36s} {seconds * 1e3:9.2f} ms  {seconds / ours:6.2f} x   {each:7.1f} ns/site-step")
     forward = medians["socbayes value"]
     print(f"  gradient on top of the value: {(ours - forward) / forward:.2f} forward runs")
 
@@ -287,7 +296,8 @@ def main() -> None:
     print("\nForward, one thread, ns per site and step")
     for name, scheme, nanoseconds in structures_table(5 if quick else 15):
         print(f"  {name:22s} {scheme:8s} {nanoseconds:8.1f}")
-    print(f"\n100,000 sites x 30 years, monthly RothC: {many_sites(False):.2f} s on one core, {many_sites(True):.2f} s on all")
+    one, every = many_sites(False), many_sites(True)
+    print(f"\n100,000 sites x 30 years, monthly RothC: {one:.2f} s on one core, {every:.2f} s on all")
 
 
 if __name__ == "__main__":

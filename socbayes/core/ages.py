@@ -89,7 +89,9 @@ class Ages:
 
     def _density(self, shares: Array, times: ArrayLike) -> Array:
         losses = -self.matrix.sum(axis=0)
-        return np.array([losses @ expm(self.matrix * t) @ shares for t in np.atleast_1d(np.asarray(times, dtype=float))])
+        return np.array(
+            [losses @ expm(self.matrix * t) @ shares for t in np.atleast_1d(np.asarray(times, dtype=float))]
+        )
 
     def transit_time_quantile(self, probability: float) -> float:
         """Time within which the share ``probability`` of an input has left."""

@@ -32,9 +32,9 @@ class Columns(Op):
     def __init__(self, places: tuple[int, ...]) -> None:
         self.places = places
 
-    def make_node(self, base: Any, *values: Any) -> Apply:
+    def make_node(self, *args: Any) -> Apply:
         """Apply to float tensors."""
-        inputs = [pt.as_tensor(v, dtype="float64") for v in (base, *values)]
+        inputs: list[Any] = [pt.as_tensor(v, dtype="float64") for v in args]
         n_leading = inputs[0].type.ndim - 1
         shape: list[int | None] = []
         for axis in range(n_leading):
@@ -98,9 +98,7 @@ def _funcify_columns(op: Columns, node: Any, **kwargs: Any) -> tuple[Callable[..
     lines = []
     for position, axis in enumerate(axes):
         lines.append(f"n{axis} = base.shape[{position}]")
-        lines += [
-            f"n{axis} = max(n{axis}, {v}.shape[{position}])" for v, r in zip(names, ranks[1:], strict=True) if r
-        ]
+        lines += [f"n{axis} = max(n{axis}, {v}.shape[{position}])" for v, r in zip(names, ranks[1:], strict=True) if r]
     lines.append(f"out = np.empty(({', '.join(f'n{axis}' for axis in axes)}, base.shape[{ranks[0] - 1}]))")
     # Wrong lengths must not read past the end of an array.
     for v, r in [("base", len(axes)), *zip(names, ranks[1:], strict=True)]:

@@ -31,15 +31,13 @@ from socbayes.core import reference
 from socbayes.core.columns import stack_columns
 from socbayes.core.kernels import Program, program
 from socbayes.core.schemes import FORM
-from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
+from socbayes.core.structure import SCHEMES, Driver, Structure, StructureError, unknown
 
 _PROPS = ("program", "scheme", "interval", "steps", "linear", "driver_gradients")
 
 
-class Integrate(Op):
-    """``(x0[site, pool], p[1 | site, parameter], u[row, 1 | site, driver], when[time])``
-    to ``out[time, site, state]``.
-    """  # noqa: D205
+class _Run(Op):
+    """What the operations below have in common: a program and how to run it."""
 
     __props__ = _PROPS
 
@@ -53,12 +51,26 @@ class Integrate(Op):
         self.linear = linear
         self.driver_gradients = driver_gradients
 
-    def __str__(self) -> str:
-        return f"Integrate{{{self.program}, {self.scheme}}}"
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """Values of ``__props__``."""
+        return tuple(getattr(self, name) for name in _PROPS)
 
-    def make_node(self, x0: Any, p: Any, u: Any, when: Any) -> Apply:
+    def __str__(self) -> str:
+        return f"{type(self).__name__}{{{self.program}, {self.scheme}}}"
+
+
+class Integrate(_Run):
+    """A run: initial state, parameters, drivers and times to states.
+
+    ``(x0[site, pool], p[1 | site, parameter], u[row, 1 | site, driver],
+    when[time])`` to ``out[time, site, state]``.
+    """
+
+    def make_node(self, *args: Any) -> Apply:
         """Apply to tensors of the documented ranks."""
-        inputs = [pt.as_tensor(i, dtype="float64") for i in (x0, p, u)] + [pt.as_tensor(when, dtype="int64")]
+        *floats, when = args
+        inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in floats] + [pt.as_tensor(when, dtype="int64")]
         _check_ranks(inputs, (2, 2, 3, 1))
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(None, None, self.program.n_states))])
 
@@ -74,7 +86,7 @@ class Integrate(Op):
         )
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Times of output carry no gradient."""
+        """Say that times of output carry no gradient."""
         return [[True], [True], [True], [False]]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
@@ -82,25 +94,20 @@ class Integrate(Op):
         (g,) = cotangents
         if isinstance(g.type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        x0b, pb, ub = IntegrateBack(*(getattr(self, name) for name in _PROPS))(*inputs, g)
+        back: Any = IntegrateBack(*self.settings)(*inputs, g)
+        x0b, pb, ub = back
         if not self.driver_gradients:
             ub = grad_undefined(self, 2, inputs[2], "ask for it with integrate(..., driver_gradients=True)")
         return [x0b, pb, ub, disconnected_type()]
 
 
-class IntegrateBack(Op):
+class IntegrateBack(_Run):
     """Vector-Jacobian product of :class:`Integrate`."""
 
-    __props__ = _PROPS
-
-    __init__ = Integrate.__init__
-
-    def __str__(self) -> str:
-        return f"IntegrateBack{{{self.program}, {self.scheme}}}"
-
-    def make_node(self, x0: Any, p: Any, u: Any, when: Any, g: Any) -> Apply:
+    def make_node(self, *args: Any) -> Apply:
         """Apply to the inputs of the forward run and the cotangent of its output."""
-        inputs = [pt.as_tensor(i, dtype="float64") for i in (x0, p, u)]
+        *floats, when, g = args
+        inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in floats]
         inputs += [pt.as_tensor(when, dtype="int64"), pt.as_tensor(g, dtype="float64")]
         _check_ranks(inputs, (2, 2, 3, 1, 3))
         outputs = [pt.tensor(dtype="float64", shape=i.type.shape) for i in inputs[:2]]
@@ -132,11 +139,11 @@ class IntegrateBack(Op):
             storage[0] = result
 
 
-def _check_ranks(inputs: Sequence[Variable], ranks: Sequence[int]) -> None:
+def _check_ranks(inputs: Sequence[Any], ranks: Sequence[int]) -> None:
     names = ("initial state", "parameters", "drivers", "times of output", "cotangent")
     for name, variable, rank in zip(names, inputs, ranks, strict=False):
-        if variable.type.ndim != rank:  # type: ignore[attr-defined]
-            raise ValueError(f"{name}: expected {rank} dimensions, got {variable.type.ndim}")  # type: ignore[attr-defined]
+        if variable.type.ndim != rank:
+            raise ValueError(f"{name}: expected {rank} dimensions, got {variable.type.ndim}")
 
 
 def stack_parameters(structure: Structure, parameters: Mapping[str, Any] | None) -> TensorVariable:
@@ -177,7 +184,7 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
     for driver in structure.drivers:
         if driver.name not in given and driver.default is None:
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        value = pt.as_tensor(given.get(driver.name, driver.default)).astype("float64")
+        value = pt.as_tensor(_given(given, driver)).astype("float64")
         if value.type.ndim > 2:
             raise StructureError(
                 f"{structure.name}: driver {driver.name!r} has {value.type.ndim} dimensions; "
@@ -185,6 +192,10 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
             )
         columns.append(value[:, None] if value.type.ndim == 1 else value)
     return stack_columns(columns, 2)
+
+
+def _given(given: Mapping[str, Any], driver: Driver) -> Any:
+    return given[driver.name] if driver.name in given else driver.default
 
 
 def integrate(

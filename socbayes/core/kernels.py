@@ -29,7 +29,7 @@ from typing import Any
 import pytensor.scalar as ps
 from pytensor.gradient import grad
 from pytensor.graph.basic import Variable
-from pytensor.scalar.basic import ScalarVariable, as_scalar
+from pytensor.scalar.basic import as_scalar
 
 from socbayes.core.scalar_graph import Expressions, depends_on, specific_rate, split, substitute
 from socbayes.core.structure import INPUT, Structure
@@ -117,7 +117,7 @@ def program(structure: Structure, form: str, driver_gradients: bool = False) -> 
     w = {v: ps.float64(f"w{i}") for i, v in enumerate(drive)}
     rates_graph = substitute(outputs, {**q, **w})
     drive_graph = substitute(drive, q)
-    stages = {
+    stages: dict[str, tuple[list[Any], dict[str, Any], tuple[str, ...]]] = {
         "setup": (setup, {"p": trace.p}, ("p",)),
         "drive": (drive_graph, {"q": tuple(q.values()), "u": trace.u}, ("q", "u") if driver_gradients else ("q",)),
         "rates": (
@@ -163,15 +163,16 @@ def function_source(structure: Structure, name: str, what: str) -> str:
     return _value_source(name, list(trace.reports), groups)
 
 
-def gradients(cost: ScalarVariable, wrt: Sequence[ScalarVariable]) -> list[Any]:
-    """Derivatives of one scalar graph by PyTensor's ``grad``; zero where unconnected."""
-    return grad(
+def gradients(cost: Any, wrt: Sequence[Any]) -> list[Any]:
+    """Differentiate one scalar graph by PyTensor's ``grad``; zero where unconnected."""
+    derivatives: Any = grad(
         None,
         list(wrt),
         known_grads={cost: as_scalar(1.0)},
         disconnected_inputs="ignore",
         return_disconnected="zero",
     )
+    return list(derivatives)
 
 
 def _names(groups: Mapping[str, Sequence[Variable]]) -> dict[Variable, str]:
@@ -190,11 +191,9 @@ def _value_source(name: str, outputs: Sequence[Variable], groups: Mapping[str, S
     return _define(name, ["m", *groups, "out"], lines)
 
 
-def _pullback_source(
-    name: str, outputs: Sequence[Variable], groups: Mapping[str, Sequence[Variable]], wrt: Sequence[str]
-) -> str:
+def _pullback_source(name: str, outputs: Sequence[Any], groups: Mapping[str, Sequence[Any]], wrt: Sequence[str]) -> str:
     """Source that adds the vector-Jacobian product with ``g`` at ``xb``, ``qb``, ..."""
-    cotangents = [ps.float64(f"g{i}") for i in range(len(outputs))]
+    cotangents: list[Any] = [ps.float64(f"g{i}") for i in range(len(outputs))]
     arguments = ["m", *groups, "g", *(f"{letter}b" for letter in wrt)]
     if not outputs:
         return _define(f"{name}_pullback", arguments, [])
@@ -205,7 +204,5 @@ def _pullback_source(
     derivatives = gradients(cost, [v for _, _, v in variables])
     table = Expressions(reciprocals=True)
     rows = table.add_graph(derivatives, _names({**groups, "g": cotangents}))
-    lines = table.lines(
-        {f"m[{letter}b + {i}] +=": row for (letter, i, _), row in zip(variables, rows, strict=True)}
-    )
+    lines = table.lines({f"m[{letter}b + {i}] +=": row for (letter, i, _), row in zip(variables, rows, strict=True)})
     return _define(f"{name}_pullback", arguments, lines)

@@ -57,8 +57,8 @@ def maximum(x: Any, y: Any) -> Any:
 
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where the condition holds, else ``y``."""
-    library = _library(condition, x, y)
-    return {"tensor": pt.where, "scalar": ps.switch, "numpy": np.where}[library](condition, x, y)
+    choose: dict[str, Any] = {"tensor": pt.where, "scalar": ps.switch, "numpy": np.where}
+    return choose[_library(condition, x, y)](condition, x, y)
 
 
 def less(x: Any, y: Any) -> Any:

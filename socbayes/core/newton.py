@@ -29,7 +29,7 @@ _jit = numba.njit(**OPTIONS)
 
 
 @_jit
-def _solve(a, b):  # type: ignore[no-untyped-def]
+def _solve(a, b):
     """Solve a x = b in place by elimination with partial pivoting; False if singular."""
     n = b.size
     for j in range(n):
@@ -97,7 +97,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         fixed[pool] = True
 
     @_jit
-    def prepare(m, p, u, i):  # type: ignore[no-untyped-def]
+    def prepare(m, p, u, i):
         ip = i if p.shape[0] > 1 else 0
         iu = i if u.shape[0] > 1 else 0
         for j in range(n_parameters):
@@ -108,7 +108,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         drive(m, Q, U, W)
 
     @_jit
-    def fill(m, a):  # type: ignore[no-untyped-def]
+    def fill(m, a):
         """Rates into m[F], Jacobian into a, with inert pools held."""
         rates(m, X, Q, W, F)
         jacobian(m, X, Q, W, JAC)
@@ -121,7 +121,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
                 a[i, i] = -1.0
 
     @_jit
-    def solve_linear(m, a, b):  # type: ignore[no-untyped-def]
+    def solve_linear(m, a, b):
         fill(m, a)
         for i in range(n):
             b[i] = -m[F + i]
@@ -134,17 +134,17 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         return FOUND
 
     @_jit
-    def extinct(m):  # type: ignore[no-untyped-def]
+    def extinct(m):
         total = 0.0
         for i in range(n):
             total += m[X + i]
+        dead = False
         for i in range(n):
-            if not fixed[i] and m[X + i] <= _EXTINCT * total:
-                return True
-        return False
+            dead = dead or (not fixed[i] and m[X + i] <= _EXTINCT * total)
+        return dead
 
     @_jit
-    def follow(m, a, b):  # type: ignore[no-untyped-def]
+    def follow(m, a, b):
         fill(m, a)
         step = 0.0
         for i in range(n):
@@ -180,7 +180,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         return (EXTINCT if extinct(m) else NOT_CONVERGED), _MAX_ITERATIONS
 
     @_jit
-    def solve(x0, p, u):  # type: ignore[no-untyped-def]
+    def solve(x0, p, u):
         n_sites = x0.shape[0]
         x = np.full((n_sites, n), np.nan)
         status = np.empty(n_sites, dtype=np.int64)
@@ -200,7 +200,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         return x, status, iterations
 
     @_jit
-    def back(x, p, u, g):  # type: ignore[no-untyped-def]
+    def back(x, p, u, g):
         """Implicit function theorem: J' lam = g, then -lam through the rates."""
         pb = np.zeros(p.shape)
         ub = np.zeros(u.shape if driver_gradients else (0, 0))

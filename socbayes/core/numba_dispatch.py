@@ -43,10 +43,10 @@ def _funcify_integrate(op: Integrate, node: Any = None, **kwargs: Any) -> tuple[
     interval, steps = op.interval, op.steps
 
     @numba_njit
-    def integrate(x0, p, u, when):  # type: ignore[no-untyped-def]
+    def integrate(x0, p, u, when):
         return run(x0, p, u, interval, steps, when)
 
-    return integrate, cache_key("integrate", *op._props())
+    return integrate, cache_key("integrate", *op.settings)
 
 
 @register_funcify_and_cache_key(IntegrateBack)
@@ -55,10 +55,10 @@ def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) 
     interval, steps = op.interval, op.steps
 
     @numba_njit
-    def integrate_back(x0, p, u, when, g):  # type: ignore[no-untyped-def]
+    def integrate_back(x0, p, u, when, g):
         return sweep(x0, p, u, interval, steps, when, g)
 
-    return integrate_back, cache_key("integrate back", *op._props())
+    return integrate_back, cache_key("integrate back", *op.settings)
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +71,7 @@ def forward_function(program: Program, scheme: str, linear: bool, parallel: bool
     run, _ = schemes.build(program, scheme, linear, False, parallel)
     if parallel:
         # A parallel region must be compiled where it is written, not behind a wrapper.
-        return run  # type: ignore[no-any-return]
+        return run
     return _cached("forward", run, 6, cache_key("forward", program, scheme, linear))
 
 
@@ -93,4 +93,4 @@ def _cached(name: str, function: Callable[..., Any], n_arguments: int, key: str)
         global_env={"function": function, "__name__": __name__},
         cache_key=key,
     )
-    return numba_njit(wrapper, final_function=True, cache=True, nogil=True)  # type: ignore[no-any-return]
+    return numba_njit(wrapper, final_function=True, cache=True, nogil=True)

@@ -234,7 +234,7 @@ def reverse(
     if FORM[scheme] == "flows":
         from socbayes.core.schemes import build
 
-        return build(program, scheme, linear, drivers, False)[1](x0, p, u, interval, steps, when, g)  # type: ignore[no-any-return]
+        return build(program, scheme, linear, drivers, False)[1](x0, p, u, interval, steps, when, g)
     stages, n_pools = _Stages(program), program.n_pools
     sites, h = x0.shape[0], interval / steps
     with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pytensor.graph.basic import Constant, Variable
 from pytensor.scalar import basic as ps
-from pytensor.scalar.basic import ScalarVariable, as_scalar
+from pytensor.scalar.basic import as_scalar
 
 # --- questions and rewrites on PyTensor graphs ---------------------------------
 
@@ -54,7 +54,7 @@ def substitute(outputs: Sequence[Variable], replacements: Mapping[Variable, Vari
     return [rebuild(output) for output in outputs]
 
 
-def specific_rate(rate: ScalarVariable, pool: ScalarVariable) -> ScalarVariable:
+def specific_rate(rate: Any, pool: Any) -> Any:
     """``rate / pool`` with the pool cancelled where it is a factor.
 
     The quotient must stay finite when the pool is empty: a Patankar weight and
@@ -389,15 +389,13 @@ class Expressions:
         )
 
     def lines(self, outputs: Mapping[str, int]) -> list[str]:
-        """Assignments that compute ``outputs`` (statement prefix -> row), in order.
+        """Print assignments that compute ``outputs`` (statement prefix -> row), in order.
 
         Only rows that an output needs are printed. A prefix is everything up
         to the value, such as ``"out[0] ="`` or ``"grad[3] +="``; the latter is
         left out when the value is zero.
         """
-        outputs = {
-            text: row for text, row in outputs.items() if not (text.endswith("+=") and self._value(row) == 0.0)
-        }
+        outputs = {text: row for text, row in outputs.items() if not (text.endswith("+=") and self._value(row) == 0.0)}
         needed: set[int] = set()
         stack = list(outputs.values())
         while stack:

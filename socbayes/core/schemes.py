@@ -30,43 +30,43 @@ _inline = numba.njit(forceinline=True, **OPTIONS)
 
 
 @_jit
-def _where(condition, x, y):  # type: ignore[no-untyped-def]
+def _where(condition, x, y):
     return x if condition else y
 
 
 @_jit
-def _minimum(x, y):  # type: ignore[no-untyped-def]
+def _minimum(x, y):
     # NaN must survive, as in np.minimum.
     return x if (x < y or x != x) else y
 
 
 @_jit
-def _maximum(x, y):  # type: ignore[no-untyped-def]
+def _maximum(x, y):
     return x if (x > y or x != x) else y
 
 
 @_jit
-def _sigmoid(x):  # type: ignore[no-untyped-def]
+def _sigmoid(x):
     return 1.0 / (1.0 + math.exp(-x))
 
 
 @_jit
-def _sign(x):  # type: ignore[no-untyped-def]
+def _sign(x):
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
 
 
 @_jit
-def _both(x, y):  # type: ignore[no-untyped-def]
+def _both(x, y):
     return bool(x) and bool(y)
 
 
 @_jit
-def _either(x, y):  # type: ignore[no-untyped-def]
+def _either(x, y):
     return bool(x) or bool(y)
 
 
 @_jit
-def _negate(x):  # type: ignore[no-untyped-def]
+def _negate(x):
     return not x
 
 
@@ -163,13 +163,13 @@ def _euler(program: Program, functions: dict[str, Any], place: Layout) -> tuple[
     (WORK,), Z, Q, LAM, QB = place.work, place.z, place.q, place.lam, place.qb
 
     @_inline
-    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+    def step(m, wa, wm, wb, h):
         rates(m, Z, Q, wa, WORK)
         for i in range(n_states):
             m[Z + i] += h * m[WORK + i]
 
     @_inline
-    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):
         for i in range(n_states):
             m[WORK + i] = h * m[LAM + i]
         rates_pullback(m, Z, Q, wa, WORK, LAM, QB, wab)
@@ -184,7 +184,7 @@ def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[An
     K1, K2, K3, K4, Z2, Z3, Z4, G, A, TOTAL = place.work
 
     @_jit
-    def stages(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+    def stages(m, wa, wm, wb, h):
         rates(m, Z, Q, wa, K1)
         for i in range(n_pools):
             m[Z2 + i] = m[Z + i] + 0.5 * h * m[K1 + i]
@@ -197,13 +197,13 @@ def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[An
         rates(m, Z4, Q, wb, K4)
 
     @_jit
-    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+    def step(m, wa, wm, wb, h):
         stages(m, wa, wm, wb, h)
         for i in range(n_states):
             m[Z + i] += h / 6.0 * (m[K1 + i] + 2.0 * m[K2 + i] + 2.0 * m[K3 + i] + m[K4 + i])
 
     @_jit
-    def stage_back(m, z, w, h, weight, carried, wbar):  # type: ignore[no-untyped-def]
+    def stage_back(m, z, w, h, weight, carried, wbar):
         """Pull one stage back; ``carried`` is the step from it to the next stage."""
         for i in range(n_states):
             m[G + i] = weight * h * m[LAM + i]
@@ -215,7 +215,7 @@ def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[An
             m[TOTAL + i] += m[A + i]
 
     @_jit
-    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):
         stages(m, wa, wm, wb, h)
         for i in range(n_pools):
             m[A + i] = 0.0
@@ -231,7 +231,7 @@ def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[An
 
 
 @_jit
-def _factorise(m, a, n):  # type: ignore[no-untyped-def]
+def _factorise(m, a, n):
     """LU without pivoting: a Patankar matrix is diagonally dominant by columns."""
     for j in range(n):
         inverse = 1.0 / m[a + j * n + j]
@@ -244,7 +244,7 @@ def _factorise(m, a, n):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _solve(m, a, y, n):  # type: ignore[no-untyped-def]
+def _solve(m, a, y, n):
     for i in range(n):
         for k in range(i):
             m[y + i] -= m[a + i * n + k] * m[y + k]
@@ -255,7 +255,7 @@ def _solve(m, a, y, n):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _solve_transposed(m, a, y, n):  # type: ignore[no-untyped-def]
+def _solve_transposed(m, a, y, n):
     for i in range(n):
         for k in range(i):
             m[y + i] -= m[a + k * n + i] * m[y + k]
@@ -266,13 +266,13 @@ def _solve_transposed(m, a, y, n):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _over(n, d):  # type: ignore[no-untyped-def]
+def _over(n, d):
     # An empty pool weighs its own destruction by one: the limit of n / d.
     return n / d if d > 0.0 else 1.0
 
 
 def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
-    """Modified Patankar-Runge-Kutta of order two, alpha = 1.
+    """Build the modified Patankar-Runge-Kutta scheme of order two, alpha = 1.
 
     Burchard, Deleersnijder and Meister 2003, Applied Numerical Mathematics
     47:1-30, equation 30. Flows are given over their source pool, so a linear
@@ -288,7 +288,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
     FIRST, SECOND = place.matrices
 
     @_jit
-    def add_flows(m, a, y, k, n, d, h):  # type: ignore[no-untyped-def]
+    def add_flows(m, a, y, k, n, d, h):
         """Add flows ``k`` (over the pools ``n``), weighted by ``d``, to the system a y_new = y."""
         for f in range(n_flows):
             r, j, i = m[k + f], sources[f], targets[f]
@@ -313,7 +313,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
                 m[y] = r  # a failed rate fails the step
 
     @_jit
-    def fill_sinks(m, y, k, n, d, h):  # type: ignore[no-untyped-def]
+    def fill_sinks(m, y, k, n, d, h):
         for f in range(n_flows):
             r, j, i = m[k + f], sources[f], targets[f]
             if i >= n_pools:
@@ -325,7 +325,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
                     m[Z + i] += h * r * m[n + j]
 
     @_jit
-    def fill_sinks_back(m, yb, k, n, d, h):  # type: ignore[no-untyped-def]
+    def fill_sinks_back(m, yb, k, n, d, h):
         """Part of the cotangent of the new pools that comes through the sinks."""
         for f in range(n_flows):
             r, j, i = m[k + f], sources[f], targets[f]
@@ -333,7 +333,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
                 m[yb + j] += h * r * _over(m[n + j], m[d + j]) * m[LAM + i]
 
     @_jit
-    def add_flows_back(m, k, n, d, h, y, v, lam, kb, nb, db):  # type: ignore[no-untyped-def]
+    def add_flows_back(m, k, n, d, h, y, v, lam, kb, nb, db):
         """Cotangents of ``add_flows`` and ``fill_sinks``; ``v`` solves the transposed system."""
         for f in range(n_flows):
             r, j, i = m[k + f], sources[f], targets[f]
@@ -365,7 +365,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
                 m[db + i] += sb * r * m[n + j] / m[d + i] ** 2
 
     @_jit
-    def solve_step(m, wa, wb, h):  # type: ignore[no-untyped-def]
+    def solve_step(m, wa, wb, h):
         for i in range(n_pools * n_pools):
             m[FIRST + i] = 0.0
             m[SECOND + i] = 0.0
@@ -385,7 +385,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
         _solve(m, SECOND, Y2, n_pools)
 
     @_jit
-    def step(m, wa, wm, wb, h):  # type: ignore[no-untyped-def]
+    def step(m, wa, wm, wb, h):
         solve_step(m, wa, wb, h)
         fill_sinks(m, Y2, K0, Z, Y1, 0.5 * h)
         fill_sinks(m, Y2, K1, Y1, Y1, 0.5 * h)
@@ -393,7 +393,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
             m[Z + i] = m[Y2 + i]
 
     @_jit
-    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):  # type: ignore[no-untyped-def]
+    def step_back(m, wa, wm, wb, h, wab, wmb, wbb):
         solve_step(m, wa, wb, h)
         for f in range(n_flows):
             m[K0B + f] = 0.0
@@ -474,7 +474,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
     size, forward_size = place.size, place.lam
 
     @_jit
-    def drive_at(m, u, t, k, fraction, w):  # type: ignore[no-untyped-def]
+    def drive_at(m, u, t, k, fraction, w):
         for d in range(n_drivers):
             m[U + d] = u[t, k, d]
             if linear:
@@ -482,7 +482,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         drive(m, Q, U, w)
 
     @_jit
-    def drive_step(m, u, t, k, s, steps):  # type: ignore[no-untyped-def]
+    def drive_step(m, u, t, k, s, steps):
         if START:
             drive_at(m, u, t, k, s / steps, W0)
         if MIDDLE:
@@ -491,7 +491,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
             drive_at(m, u, t, k, (s + 1.0) / steps, W2)
 
     @_jit
-    def drive_back(m, u, ub, t, k, fraction, wb):  # type: ignore[no-untyped-def]
+    def drive_back(m, u, ub, t, k, fraction, wb):
         for d in range(n_drivers):
             m[U + d] = u[t, k, d]
             if linear:
@@ -507,7 +507,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
             drive_pullback(m, Q, U, wb, QB)
 
     @_jit
-    def start(m, x0, p, u, i):  # type: ignore[no-untyped-def]
+    def start(m, x0, p, u, i):
         ip = i if p.shape[0] > 1 else 0
         for a in range(n_parameters):
             m[P + a] = p[ip, a]
@@ -517,14 +517,14 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         return i if u.shape[1] > 1 else 0
 
     @_jit
-    def check(x0, p, u):  # type: ignore[no-untyped-def]
+    def check(x0, p, u):
         if x0.shape[1] != n_pools or p.shape[1] != n_parameters or u.shape[2] != n_drivers:
             raise ValueError("socbayes: wrong number of pools, parameters or drivers")
         if (p.shape[0] != 1 and p.shape[0] != x0.shape[0]) or (u.shape[1] != 1 and u.shape[1] != x0.shape[0]):
             raise ValueError("socbayes: parameters or drivers have another number of sites than the initial state")
 
     @_jit
-    def usable(u, when):  # type: ignore[no-untyped-def]
+    def usable(u, when):
         """How many of the requested times lie within the drivers, in order."""
         last = u.shape[0] - 1 if linear else u.shape[0]
         before, n = 0, 0
@@ -534,7 +534,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         return n
 
     @_jit
-    def forward_site(x0, p, u, interval, steps, when, n_records, out, i):  # type: ignore[no-untyped-def]
+    def forward_site(x0, p, u, interval, steps, when, n_records, out, i):
         m = np.zeros(forward_size)
         k = start(m, x0, p, u, i)
         h = interval / steps
@@ -553,7 +553,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
             for state in range(n_states):
                 out[record, i, state] = m[Z + state]
 
-    def forward(x0, p, u, interval, steps, when):  # type: ignore[no-untyped-def]
+    def forward(x0, p, u, interval, steps, when):
         check(x0, p, u)
         n_sites = x0.shape[0]
         # Times outside the drivers stay NaN.
@@ -564,7 +564,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         return out
 
     @_jit
-    def record_site(m, u, k, interval, steps, end, trajectory, drives):  # type: ignore[no-untyped-def]
+    def record_site(m, u, k, interval, steps, end, trajectory, drives):
         """Run one site forward and keep every state, for the sweep back."""
         h = interval / steps
         for t in range(end):
@@ -582,7 +582,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
                     step(m, W0, W0, W0, h)
 
     @_jit
-    def sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives):  # type: ignore[no-untyped-def]
+    def sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives):
         h = interval / steps
         record = n_records - 1
         for j in range(n_states):
@@ -622,7 +622,7 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
                 drive_back(m, u, ub, t - 1, k, 0.0, WB0)
 
     @_jit
-    def reverse(x0, p, u, interval, steps, when, g):  # type: ignore[no-untyped-def]
+    def reverse(x0, p, u, interval, steps, when, g):
         check(x0, p, u)
         n_sites = x0.shape[0]
         x0b = np.zeros((n_sites, n_pools))

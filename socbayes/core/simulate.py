@@ -163,7 +163,9 @@ def _resolve(structure: Structure | str) -> Structure:
 
 
 def _columns(arrays: list[Any]) -> Any:
-    return np.ascontiguousarray(np.stack(np.broadcast_arrays(*(np.atleast_1d(a) for a in arrays)), axis=-1), dtype=float)
+    return np.ascontiguousarray(
+        np.stack(np.broadcast_arrays(*(np.atleast_1d(a) for a in arrays)), axis=-1), dtype=float
+    )
 
 
 def _driver_arrays(model: Structure, drivers: Any) -> list[xr.DataArray]:
@@ -214,7 +216,7 @@ def _parameter_arrays(model: Structure, parameters: Any, parameter_set: str | No
 def _initial_arrays(model: Structure, initial: Any) -> list[xr.DataArray]:
     if initial is None:
         initial = {}
-    if isinstance(initial, Mapping) or isinstance(initial, xr.Dataset):
+    if isinstance(initial, Mapping | xr.Dataset):
         for name in initial:
             if name not in model.pools:
                 raise StructureError(f"{model.name}: " + unknown("pool", str(name), model.pools))
@@ -260,7 +262,7 @@ def _evaluate(model: Structure, what: str, n: int, x: Any, p: Any, u: Any) -> An
 
 
 def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
-    """Reported quantities (time, site, report); rates under the drivers of the interval that begins."""
+    """Report quantities (time, site, report); rates under the drivers of the interval that begins."""
     n_times, sites = out.shape[:2]
     n_pools = len(model.pools)
     x = out[:, :, :n_pools].reshape(-1, n_pools).T

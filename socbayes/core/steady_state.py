@@ -38,8 +38,8 @@ REASONS = {
 _PROPS = ("program", "inert", "linear", "driver_gradients")
 
 
-class SteadyState(Op):
-    """``(x0[site, pool], p[1 | site, parameter], u[1 | site, driver]) -> x[site, pool]``."""
+class _Solve(Op):
+    """What the operations below have in common."""
 
     __props__ = _PROPS
 
@@ -49,12 +49,25 @@ class SteadyState(Op):
         self.linear = linear
         self.driver_gradients = driver_gradients
 
-    def __str__(self) -> str:
-        return f"SteadyState{{{self.program}}}"
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """Values of ``__props__``."""
+        return tuple(getattr(self, name) for name in _PROPS)
 
-    def make_node(self, x0: Any, p: Any, u: Any) -> Apply:
+    def build(self) -> tuple[Any, Any]:
+        """Solver and adjoint."""
+        return newton.build(*self.settings)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}{{{self.program}}}"
+
+
+class SteadyState(_Solve):
+    """``(x0[site, pool], p[1 | site, parameter], u[1 | site, driver]) -> x[site, pool]``."""
+
+    def make_node(self, *args: Any) -> Apply:
         """Apply to matrices."""
-        inputs = [pt.as_tensor(i, dtype="float64") for i in (x0, p, u)]
+        inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in args]
         if any(i.type.ndim != 2 for i in inputs):
             raise ValueError("initial state, parameters and drivers of a steady state are matrices")
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(None, self.program.n_pools))])
@@ -63,15 +76,12 @@ class SteadyState(Op):
         """As the initial state."""
         return [shapes[0]]
 
-    def _build(self) -> tuple[Any, Any]:
-        return newton.build(*(getattr(self, name) for name in _PROPS))
-
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve site by site."""
-        output_storage[0][0] = self._build()[0](*inputs)[0]
+        output_storage[0][0] = self.build()[0](*inputs)[0]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """The start of the search does not matter."""
+        """Say that the start of the search does not matter."""
         return [[False], [True], [True]]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
@@ -79,23 +89,19 @@ class SteadyState(Op):
         (g,) = cotangents
         if isinstance(g.type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        pb, ub = SteadyStateBack(*(getattr(self, name) for name in _PROPS))(outputs[0], inputs[1], inputs[2], g)
+        back: Any = SteadyStateBack(*self.settings)(outputs[0], inputs[1], inputs[2], g)
+        pb, ub = back
         if not self.driver_gradients:
             ub = grad_undefined(self, 2, inputs[2], "ask for it with steady_state(..., driver_gradients=True)")
         return [disconnected_type(), pb, ub]
 
 
-class SteadyStateBack(Op):
+class SteadyStateBack(_Solve):
     """Vector-Jacobian product of :class:`SteadyState`."""
 
-    __props__ = _PROPS
-
-    __init__ = SteadyState.__init__
-    _build = SteadyState._build
-
-    def make_node(self, x: Any, p: Any, u: Any, g: Any) -> Apply:
+    def make_node(self, *args: Any) -> Apply:
         """Apply to the solution, the inputs and the cotangent."""
-        inputs = [pt.as_tensor(i, dtype="float64") for i in (x, p, u, g)]
+        inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in args]
         shape = inputs[2].type.shape if self.driver_gradients else (0, 0)
         outputs = [pt.tensor(dtype="float64", shape=s) for s in (inputs[1].type.shape, shape)]
         return Apply(self, inputs, outputs)
@@ -107,30 +113,30 @@ class SteadyStateBack(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve site by site."""
-        for storage, result in zip(output_storage, self._build()[1](*inputs), strict=True):
+        for storage, result in zip(output_storage, self.build()[1](*inputs), strict=True):
             storage[0] = result
 
 
 @register_funcify_and_cache_key(SteadyState)
 def _funcify(op: SteadyState, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
-    solve = op._build()[0]
+    solve = op.build()[0]
 
     @numba_njit
-    def steady_state(x0, p, u):  # type: ignore[no-untyped-def]
+    def steady_state(x0, p, u):
         return solve(x0, p, u)[0]
 
-    return steady_state, cache_key("steady", source_of(newton), *op._props())
+    return steady_state, cache_key("steady", source_of(newton), *op.settings)
 
 
 @register_funcify_and_cache_key(SteadyStateBack)
 def _funcify_back(op: SteadyStateBack, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
-    back = op._build()[1]
+    back = op.build()[1]
 
     @numba_njit
-    def steady_state_back(x, p, u, g):  # type: ignore[no-untyped-def]
+    def steady_state_back(x, p, u, g):
         return back(x, p, u, g)
 
-    return steady_state_back, cache_key("steady back", source_of(newton), *op._props())
+    return steady_state_back, cache_key("steady back", source_of(newton), *op.settings)
 
 
 def _op(structure: Structure, driver_gradients: bool) -> SteadyState:
@@ -147,7 +153,8 @@ def _constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -
     for driver in structure.drivers:
         if driver.name not in given and driver.default is None:
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        value = pt.as_tensor(given.get(driver.name, driver.default)).astype("float64")
+        number: Any = given.get(driver.name, driver.default)
+        value = pt.as_tensor(number).astype("float64")
         if value.type.ndim > 1:
             raise StructureError(
                 f"{structure.name}: a steady state needs constant drivers; average {driver.name!r} over time first"
@@ -249,7 +256,7 @@ def find_steady_state(
     p, u = stack_parameters(structure, parameters), _constant_drivers(structure, drivers)
     op = _op(structure, False)
     arrays = [np.asarray(v.eval(mode="FAST_COMPILE")) for v in (_start(structure, initial, p, u), p, u)]
-    x, status, _ = op._build()[0](*arrays)
+    x, status, _ = op.build()[0](*arrays)
     return Equilibrium(x, tuple(REASONS[int(s)] for s in status))
 
 
@@ -328,7 +335,7 @@ def periodic_state(
             state.append(solved[:, active.index(i)])
         else:
             state.append(pt.as_tensor(held.get(pool, 0.0)).astype("float64") * pt.ones_like(solved[:, 0]))
-    return pt.stack(state, axis=-1)  # type: ignore[no-any-return]
+    return pt.stack(state, axis=-1)
 
 
 def scale_to_total(structure: Structure, pools: Any, total: Any, inert: Mapping[str, Any] | None = None) -> Any:

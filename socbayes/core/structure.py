@@ -130,11 +130,11 @@ class Trace:
     ``reports`` are the quantities a structure names beside its pools.
     """
 
-    x: tuple[ScalarVariable, ...]
-    p: tuple[ScalarVariable, ...]
-    u: tuple[ScalarVariable, ...]
+    x: tuple[Any, ...]
+    p: tuple[Any, ...]
+    u: tuple[Any, ...]
     flows: tuple[Flow, ...]
-    reports: tuple[ScalarVariable, ...] = ()
+    reports: tuple[Any, ...] = ()
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
@@ -346,7 +346,7 @@ class Structure:
         object.__setattr__(self, "report_units", {name: unit for name, (unit, _) in reports.items()})
         return Trace(x, p, u, flows, tuple(value for _, value in reports.values()))
 
-    def _check_flow(self, flow: Flow, declared: set[ScalarVariable]) -> None:
+    def _check_flow(self, flow: Flow, declared: set[Any]) -> None:
         if not isinstance(flow, Flow):
             raise StructureError(f"{self.name}: flows must yield Flow, not {type(flow).__name__}")
         if flow.source != INPUT and flow.source not in self.pools:
@@ -357,7 +357,7 @@ class Structure:
             raise StructureError(f"{self.name}: a flow from {flow.source!r} to itself moves nothing")
         self._check_scalar(f"rate of {flow.source} -> {flow.target}", flow.rate, declared)
 
-    def _check_scalar(self, what: str, value: Any, declared: set[ScalarVariable]) -> None:
+    def _check_scalar(self, what: str, value: Any, declared: set[Any]) -> None:
         if not isinstance(value, ScalarVariable) or isinstance(value, Constant):
             raise StructureError(
                 f"{self.name}: {what} is {type(value).__name__}, not a PyTensor scalar graph of x, p and u "

@@ -93,7 +93,7 @@ def with_label(structure: Structure) -> Structure:
 
 
 def label_initial(initial: ArrayLike, share: ArrayLike = 0.0) -> Any:
-    """Initial pools of the labelled structure from those of the plain one.
+    """Split initial pools of a plain structure into those of the labelled one.
 
     Parameters
     ----------

@@ -164,4 +164,3 @@ century_millennial = Structure(
     step=1.0,
     reference=_ABRAMOFF,
 )
-

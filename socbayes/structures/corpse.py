@@ -62,12 +62,17 @@ def _parameters(sequential: bool) -> tuple[Parameter, ...]:
     def one(name: str, unit: str, default: float, meaning: str, upper: float = float("inf")) -> Parameter:
         return Parameter(name, unit, default, _PAPER, 0.0, upper, meaning)
 
+    per_kind = (
+        ("v", "1/year", (1500.0, 50.0, 600.0), "Vmax of {} carbon at 293.15 K."),
+        ("energy", "J/mol", (37e3, 54e3, 50e3), "Activation energy of {} carbon."),
+        ("cue", "1", (0.6, 0.05, 0.6), "Efficiency of uptake of {} carbon."),
+        ("protection", "1/year", (1.0, 5e-5, 1.0), "Protection of {} carbon at 5 % clay."),
+    )
     kinds = [
-        *(one(f"v_{k}", "1/year", v, f"Vmax of {k} carbon at 293.15 K.") for k, v in zip(_KINDS, (1500.0, 50.0, 600.0), strict=True)),
-        *(one(f"energy_{k}", "J/mol", v, f"Activation energy of {k} carbon.") for k, v in zip(_KINDS, (37e3, 54e3, 50e3), strict=True)),
-        *(one(f"cue_{k}", "1", v, f"Efficiency of uptake of {k} carbon.", 1.0) for k, v in zip(_KINDS, (0.6, 0.05, 0.6), strict=True)),
-        *(one(f"protection_{k}", "1/year", v, f"Protection of {k} carbon at 5 % clay.") for k, v in zip(_KINDS, (1.0, 5e-5, 1.0), strict=True)),
-    ]  # fmt: skip
+        one(f"{name}_{kind}", unit, value, meaning.format(kind), 1.0 if name == "cue" else float("inf"))
+        for name, unit, values, meaning in per_kind
+        for kind, value in zip(_KINDS, values, strict=True)
+    ]
     rest = [
         one("half_biomass", "1", 0.01, "Biomass over unprotected carbon at half-saturation (kC)."),
         one("gas_exponent", "1", 2.5, "Exponent of air-filled space."),

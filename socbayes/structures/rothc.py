@@ -209,9 +209,7 @@ def modifiers(
     else:
         onset, dry = np.asarray(limits[0], dtype=float), np.asarray(limits[1], dtype=float)
         bare = dry - 0.6388 / 0.8 * (dry - onset) if bare_limit is None else bare_limit
-    deficit = moisture_deficit(
-        rain, evaporation, plant_cover, dry if driest is None else driest, bare, initial_deficit
-    )
+    deficit = moisture_deficit(rain, evaporation, plant_cover, dry if driest is None else driest, bare, initial_deficit)
     if limits is None:
         b = rothc_moisture(deficit, lowest, minimum_moisture)
     else:

@@ -212,7 +212,8 @@ def test_orders_against_lsoda(name, equilibria):
     structure = get(name)
     n = len(structure.pools)
     x, p, u = draw(name, 4, equilibria, sites=1, spread=0.1, rows=1)
-    names = {"euler": 1.0, "mprk22": 2.0, "rk4": 4.0}
+    # The coarser of two step numbers lies where the leading term of the error rules.
+    names = {"euler": (1.0, 64), "mprk22": (2.0, 64), "rk4": (4.0, 4)}
     kernel = program(structure, "tendency")
     stages = reference._Stages(kernel)
     q = stages.setup(p.T)
@@ -223,18 +224,20 @@ def test_orders_against_lsoda(name, equilibria):
 
     z0 = np.concatenate([x[0], np.zeros(len(structure.sinks))])
     eps = 1e-6 * np.maximum(np.abs(z0[:n]), 1e-9 * z0.max())
-    jacobian = np.stack([(tendency(0, z0 + np.eye(len(z0))[i] * eps[i]) - tendency(0, z0))[:n] / eps[i] for i in range(n)])
+    jacobian = np.stack(
+        [(tendency(0, z0 + np.eye(len(z0))[i] * eps[i]) - tendency(0, z0))[:n] / eps[i] for i in range(n)]
+    )
     span = 1.0 / np.abs(np.linalg.eigvals(jacobian)).max()
     exact = solve_ivp(tendency, (0, span), z0, method="LSODA", rtol=1e-13, atol=1e-16 * z0.max()).y[:, -1]
     moved = np.abs(exact - z0).max()
-    for scheme, order in names.items():
+    for scheme, (order, fewest) in names.items():
         errors = []
-        for steps in (4, 8, 16):
+        for steps in (fewest, 2 * fewest):
             out = run_reference(structure, scheme, x, p, u, span, steps, [1])[0, 0]
             errors.append(np.abs(out - exact).max())
         if errors[-1] < 1e-10 * max(moved, 1e-3 * z0.max()):
             continue  # at the accuracy of the comparison itself
-        assert np.log2(errors[1] / errors[2]) == pytest.approx(order, abs=0.35), scheme
+        assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.2), scheme
 
 
 def test_tendencies_name_every_state():

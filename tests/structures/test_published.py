@@ -129,7 +129,13 @@ def test_century_of_millennial():
         scheme="rk4",
         interpolate=True,
     )
-    columns = {"structural": "StrLitter", "metabolic": "MetLitter", "active": "ACTIVE", "slow": "SLOW", "passive": "PASSIVE"}
+    columns = {
+        "structural": "StrLitter",
+        "metabolic": "MetLitter",
+        "active": "ACTIVE",
+        "slow": "SLOW",
+        "passive": "PASSIVE",
+    }
     for pool, column in columns.items():
         assert relative(run[pool].values[:, 0], rows[column]) < 1e-11
 
@@ -223,9 +229,7 @@ def test_rothc_manual_worked_example(hoosfield):
     assert abs(january - step["abc"]) < 5.1e-5
     model = with_radiocarbon(get("rothc"), HALF_LIFE)
     start = {name: end[name] for name in model.pools}
-    after = simulate(
-        model, {"rate_modifier": january, "plant_input": 0.0}, {"clay": 23.4}, start, times=[1]
-    )
+    after = simulate(model, {"rate_modifier": january, "plant_input": 0.0}, {"clay": 23.4}, start, times=[1])
     for pool, value in step["end_of_month"].items():
         assert abs(float(after[pool.lower()].values[0, 0]) - value) < 5.1e-5
         ratio = float(after[f"{pool.lower()}_14c"].values[0, 0] / after[pool.lower()].values[0, 0])
