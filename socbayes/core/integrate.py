@@ -31,7 +31,7 @@ from socbayes.core import reference
 from socbayes.core.columns import stack_columns
 from socbayes.core.kernels import Program, program
 from socbayes.core.schemes import FORM
-from socbayes.core.structure import SCHEMES, Driver, Structure, StructureError, unknown
+from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
 
 _PROPS = ("program", "scheme", "interval", "steps", "linear", "driver_gradients")
 
@@ -184,7 +184,8 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
     for driver in structure.drivers:
         if driver.name not in given and driver.default is None:
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        value = pt.as_tensor(_given(given, driver)).astype("float64")
+        number: Any = given.get(driver.name, driver.default)
+        value = pt.as_tensor(number).astype("float64")
         if value.type.ndim > 2:
             raise StructureError(
                 f"{structure.name}: driver {driver.name!r} has {value.type.ndim} dimensions; "
@@ -192,10 +193,6 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
             )
         columns.append(value[:, None] if value.type.ndim == 1 else value)
     return stack_columns(columns, 2)
-
-
-def _given(given: Mapping[str, Any], driver: Driver) -> Any:
-    return given[driver.name] if driver.name in given else driver.default
 
 
 def integrate(
@@ -262,34 +259,6 @@ def integrate(
     >>> out.eval().shape
     (2, 1, 3)
     """
-    return integrate_stacked(
-        structure,
-        initial,
-        stack_parameters(structure, parameters),
-        stack_drivers(structure, drivers),
-        times,
-        interval=interval,
-        steps=steps,
-        scheme=scheme,
-        interpolate=interpolate,
-        driver_gradients=driver_gradients,
-    )
-
-
-def integrate_stacked(
-    structure: Structure,
-    initial: Any,
-    p: Any,
-    u: Any,
-    times: Any,
-    *,
-    interval: float = 1.0,
-    steps: int | None = None,
-    scheme: str | None = None,
-    interpolate: bool = False,
-    driver_gradients: bool = False,
-) -> TensorVariable:
-    """:func:`integrate` with parameters ``p[1 | site, parameter]`` and drivers ``u[row, 1 | site, driver]``."""
     scheme = structure.scheme if scheme is None else scheme
     if scheme not in SCHEMES:
         raise StructureError(f"{structure.name}: " + unknown("scheme", scheme, SCHEMES))
@@ -300,6 +269,7 @@ def integrate_stacked(
     if steps < 1:
         raise StructureError(f"{structure.name}: steps per interval must be at least 1, got {steps}")
     when = _times(structure, times)
+    p, u = stack_parameters(structure, parameters), stack_drivers(structure, drivers)
     u = _as_rows(structure, u, when, interpolate)
     x0 = pt.as_tensor(initial).astype("float64")
     if x0.type.ndim == 1:

@@ -21,9 +21,11 @@ from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import newton
 from socbayes.core.columns import stack_columns
-from socbayes.core.integrate import integrate_stacked, stack_drivers, stack_parameters
+from socbayes.core.integrate import stack_drivers, stack_parameters
 from socbayes.core.kernels import Program, program
 from socbayes.core.numba_dispatch import cache_key, source_of
+from socbayes.core.periodic import PeriodicState
+from socbayes.core.schemes import FORM
 from socbayes.core.structure import Structure, StructureError, unknown
 
 REASONS = {
@@ -273,9 +275,8 @@ def periodic_state(
 ) -> TensorVariable:
     """Pools that a repeated cycle of drivers brings back, for linear structures.
 
-    One cycle is an affine map of the pools: its matrix comes from running the
-    cycle from each pool alone, and the state from one linear solve. For RothC
-    this is the spin-up without its thousands of years.
+    For RothC this is the spin-up without its thousands of years; see
+    :mod:`socbayes.core.periodic`.
 
     Parameters
     ----------
@@ -295,7 +296,8 @@ def periodic_state(
     Returns
     -------
     TensorVariable
-        ``(site, pool)`` at the start of the cycle, differentiable.
+        ``(site, pool)`` at the start of the cycle, with gradients to the
+        parameters.
 
     Raises
     ------
@@ -313,29 +315,25 @@ def periodic_state(
         raise StructureError(
             f"{structure.name} is not linear; run it through enough cycles, or take steady_state under mean drivers"
         )
-    active = [i for i, pool in enumerate(structure.pools) if pool not in structure.inert]
-    # One batch of runs: from nothing, and from one unit in each active pool.
-    starts = np.vstack([np.zeros(len(structure.pools)), np.eye(len(structure.pools))[active]])
+    scheme = structure.scheme if scheme is None else scheme
+    steps = max(1, round(interval / structure.step)) if steps is None else steps
     p, u = stack_parameters(structure, parameters), stack_drivers(structure, drivers)
+    if u.type.shape[0] == 1:
+        u = pt.broadcast_to(u, (period, u.shape[1], u.shape[2]))
+    elif u.type.shape[0] not in (None, period):
+        raise StructureError(f"{structure.name}: drivers have {u.type.shape[0]} rows, the cycle {period}")
     sites = pt.maximum(p.shape[0], u.shape[1])
-    many = len(starts)
-    p = p if p.type.shape[0] == 1 else pt.tile(p, (many, 1))
-    u = u if u.type.shape[1] == 1 else pt.tile(u, (1, many, 1))
-    end = integrate_stacked(
-        structure, pt.repeat(starts, sites, axis=0), p, u, [period], interval=interval, steps=steps, scheme=scheme
-    )
-    end = end[0][:, active].reshape((many, sites, len(active)))
-    offset = end[0]
-    gain = (end[1:] - offset).transpose(1, 2, 0)
-    solved = pt.linalg.solve(pt.eye(len(active)) - gain, offset[..., None])[..., 0]
-    held = dict(inert or {})
-    state = []
-    for i, pool in enumerate(structure.pools):
-        if i in active:
-            state.append(solved[:, active.index(i)])
-        else:
-            state.append(pt.as_tensor(held.get(pool, 0.0)).astype("float64") * pt.ones_like(solved[:, 0]))
-    return pt.stack(state, axis=-1)
+    content = dict(inert or {})
+    for name in content:
+        if name not in structure.inert:
+            raise StructureError(f"{structure.name}: " + unknown("inert pool", name, structure.inert))
+    columns = [pt.as_tensor(content.get(pool, 0.0)).astype("float64") for pool in structure.pools]
+    held = stack_columns(columns, 1)
+    if held.type.shape[0] == 1:
+        held = pt.broadcast_to(held, (sites, held.shape[1]))
+    positions = tuple(structure.pools.index(pool) for pool in structure.inert)
+    op = PeriodicState(program(structure, FORM[scheme]), scheme, float(interval), steps, positions)
+    return op(held, p, u)  # type: ignore[return-value]
 
 
 def scale_to_total(structure: Structure, pools: Any, total: Any, inert: Mapping[str, Any] | None = None) -> Any:
