@@ -560,7 +560,8 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         out = np.full((when.size, n_sites, n_states), np.nan)
         n_records = usable(u, when)
         for i in numba.prange(n_sites):
-            forward_site(x0, p, u, interval, steps, when, n_records, out, i)
+            # A parallel index is unsigned, and unsigned with signed makes a float.
+            forward_site(x0, p, u, interval, steps, when, n_records, out, np.int64(i))
         return out
 
     @_jit

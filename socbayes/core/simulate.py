@@ -93,7 +93,7 @@ def simulate(
     rows = max((a.sizes["time"] for a in u if "time" in a.dims), default=0)
     reach = rows - 1 if interpolate else rows
     if times is None:
-        if not rows:
+        if rows <= 1:
             raise StructureError(f"{model.name}: say at which times, since no driver varies in time")
         times = np.arange(reach + 1)
     when = np.atleast_1d(np.asarray(times))
