@@ -172,7 +172,7 @@ def interleaved(
 
 
 def first_call(code: str, cache: str) -> float:
-    """Seconds from model to first gradient in a new process, imports not counted."""
+    """Processor seconds from model to first gradient in a new process, imports not counted."""
     script = "import time, sys; sys.path.insert(0, 'benchmarks'); import core, numpy as np\n" + code
     flags = f"{os.environ.get('PYTENSOR_FLAGS', '')},base_compiledir={cache}".strip(",")
     done = subprocess.run(
@@ -186,13 +186,13 @@ def first_call(code: str, cache: str) -> float:
 
 
 COMPILE = """
-t = time.perf_counter(); f = core.socbayes_functions()[1]; f(core.forcing()[2]); print(time.perf_counter() - t)
+t = time.process_time(); f = core.socbayes_functions()[1]; f(core.forcing()[2]); print(time.process_time() - t)
 """
 COMPILE_MODEL = """
 import pymc as pm
 from socbayes.core import integrate, label_initial, with_label
 from socbayes.structures import get
-t = time.perf_counter()
+t = time.process_time()
 s = with_label(get("mcp"))
 names = ("v_particulate", "v_dissolved", "e_ref", "k_death", "necromass_share", "k_dissolved")
 with pm.Model() as m:
@@ -204,7 +204,7 @@ with pm.Model() as m:
 f = m.logp_dlogp_function(ravel_inputs=True)
 f.set_extra_values({})
 f(pm.blocking.DictToArrayBijection.map(m.initial_point()))
-print(time.perf_counter() - t)
+print(time.process_time() - t)
 """
 
 

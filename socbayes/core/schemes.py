@@ -12,6 +12,7 @@ The text of this module is part of every kernel's cache key.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,13 +91,20 @@ NAMESPACE: dict[str, Any] = {
     "both": _both,
     "either": _either,
     "negate": _negate,
+    "index": np.uintp,  # an unsigned index needs no test for counting from the end
     "nan": math.nan,
     "inf": math.inf,
 }
 
 
-def compile_source(source: str, inline: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Functions defined by generated source, each wrapped by numba."""
+def compile_source(source: str, inline: tuple[str, ...] = (), lanes: int = 1) -> dict[str, Any]:
+    """Functions defined by generated source, each wrapped by numba.
+
+    With ``lanes`` each works on that many sites at once, stored side by side:
+    a loop that the compiler turns into vector instructions.
+    """
+    if lanes > 1:
+        source = _over_lanes(source, lanes)
     # numba finds a cached function's module by name.
     scope = {**NAMESPACE, "__name__": __name__}
     exec(compile(source, "<socbayes kernel>", "exec"), scope)
@@ -105,6 +113,20 @@ def compile_source(source: str, inline: tuple[str, ...] = ()) -> dict[str, Any]:
         for name, value in scope.items()
         if name not in NAMESPACE and not name.startswith("__")
     }
+
+
+def _over_lanes(source: str, lanes: int) -> str:
+    """Rewrite ``m[x + 3]`` as ``m[x + 3 * lanes + lane]`` in a loop over lanes."""
+    result = []
+    for line in source.split("\n"):
+        if line.startswith("    "):
+            line = "    " + re.sub(
+                r"m\[(\w+) \+ (\d+)\]", lambda g: f"m[index({g[1]} + {int(g[2]) * lanes} + lane)]", line
+            )
+        result.append(line)
+        if line.startswith("def "):
+            result.append(f"    for lane in range({lanes}):")
+    return "\n".join(result)
 
 
 @dataclass(frozen=True)
@@ -126,15 +148,15 @@ class Layout:
     size: int
 
 
-def layout(program: Program, scheme: str) -> Layout:
-    """Memory plan of one site under a scheme."""
+def layout(program: Program, scheme: str, lanes: int) -> Layout:
+    """Memory plan of the sites worked on at once, number by number, lanes side by side."""
     position = 0
 
     # NumPy integers, because numba compiles a function anew for every literal.
     def place(length: int) -> Any:
         nonlocal position
-        position += length
-        return np.int64(position - length)
+        position += length * lanes
+        return np.int64(position - length * lanes)
 
     width = max(program.n_states, program.n_outputs)
     square = program.n_pools**2 if scheme == "mprk22" else 0
@@ -158,8 +180,8 @@ def layout(program: Program, scheme: str) -> Layout:
 # --- schemes -----------------------------------------------------------------------
 
 
-def _euler(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
-    rates, rates_pullback, n_states = functions["rates"], functions["rates_pullback"], program.n_states
+def _euler(program: Program, functions: dict[str, Any], place: Layout, lanes: int) -> tuple[Any, Any]:
+    rates, rates_pullback, n_states = functions["rates"], functions["rates_pullback"], program.n_states * lanes
     (WORK,), Z, Q, LAM, QB = place.work, place.z, place.q, place.lam, place.qb
 
     @_inline
@@ -177,9 +199,9 @@ def _euler(program: Program, functions: dict[str, Any], place: Layout) -> tuple[
     return step, step_back
 
 
-def _rk4(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
+def _rk4(program: Program, functions: dict[str, Any], place: Layout, lanes: int) -> tuple[Any, Any]:
     rates, rates_pullback = functions["rates"], functions["rates_pullback"]
-    n_states, n_pools = program.n_states, program.n_pools
+    n_states, n_pools = program.n_states * lanes, program.n_pools * lanes
     Z, Q, LAM, QB = place.z, place.q, place.lam, place.qb
     K1, K2, K3, K4, Z2, Z3, Z4, G, A, TOTAL = place.work
 
@@ -271,7 +293,7 @@ def _over(n, d):
     return n / d if d > 0.0 else 1.0
 
 
-def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple[Any, Any]:
+def _mprk22(program: Program, functions: dict[str, Any], place: Layout, lanes: int) -> tuple[Any, Any]:
     """Build the modified Patankar-Runge-Kutta scheme of order two, alpha = 1.
 
     Burchard, Deleersnijder and Meister 2003, Applied Numerical Mathematics
@@ -422,7 +444,7 @@ def _mprk22(program: Program, functions: dict[str, Any], place: Layout) -> tuple
     return step, step_back
 
 
-BUILDERS: dict[str, Callable[[Program, dict[str, Any], Layout], tuple[Any, Any]]] = {
+BUILDERS: dict[str, Callable[[Program, dict[str, Any], Layout, int], tuple[Any, Any]]] = {
     "euler": _euler,
     "rk4": _rk4,
     "mprk22": _mprk22,
@@ -430,6 +452,10 @@ BUILDERS: dict[str, Callable[[Program, dict[str, Any], Layout], tuple[Any, Any]]
 FORM = {"euler": "tendency", "rk4": "tendency", "mprk22": "flows"}
 """What ``rates`` must return for each scheme."""
 N_WORK = {"euler": 1, "rk4": 10, "mprk22": 10}
+# Sites worked on at once. One step is a chain of dependent operations: several
+# sites side by side fill the pipeline and the vector registers. The implicit
+# scheme solves a small system per site and takes them one by one.
+LANES = {"euler": 8, "rk4": 8, "mprk22": 1}
 # Where within a step a scheme reads the drivers: start, middle, end.
 _USES = {"euler": (True, False, False), "rk4": (True, True, True), "mprk22": (True, False, True)}
 
@@ -459,62 +485,74 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         ``forward(x0, p, u, interval, steps, when) -> out`` and
         ``reverse(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``.
     """
-    functions = compile_source(program.source, ("rates", "rates_pullback", "drive") if scheme == "euler" else ())
-    place = layout(program, scheme)
-    step, step_back = BUILDERS[scheme](program, functions, place)
+    lanes = LANES[scheme]
+    functions = compile_source(program.source, ("rates", "rates_pullback", "drive") if scheme == "euler" else (), lanes)
+    place = layout(program, scheme, lanes)
+    step, step_back = BUILDERS[scheme](program, functions, place, lanes)
     setup, setup_pullback = functions["setup"], functions["setup_pullback"]
     drive, drive_pullback = functions["drive"], functions["drive_pullback"]
     n_pools, n_states = program.n_pools, program.n_states
     n_parameters, n_drivers = program.n_parameters, program.n_drivers
-    n_setup, n_drive = program.n_setup, program.n_drive
+    all_pools, all_drive = n_pools * lanes, program.n_drive * lanes
+    all_setup = program.n_setup * lanes
     START, MIDDLE, END = _USES[scheme]
     Z, Q, P, U, LAM, QB, PB, UB = place.z, place.q, place.p, place.u, place.lam, place.qb, place.pb, place.ub
     W0, W1, W2 = place.w
     WB0, WB1, WB2 = place.wb
     size, forward_size = place.size, place.lam
 
+    # `first` is the first site of a group of lanes; lanes beyond the last site repeat it.
+
     @_jit
-    def drive_at(m, u, t, k, fraction, w):
-        for d in range(n_drivers):
-            m[U + d] = u[t, k, d]
-            if linear:
-                m[U + d] += fraction * (u[t + 1, k, d] - u[t, k, d])
+    def load(m, u, t, first, n_sites, fraction):
+        for lane in range(lanes):
+            k = min(first + lane, n_sites - 1) if u.shape[1] > 1 else 0
+            for d in range(n_drivers):
+                value = u[t, k, d]
+                if linear:
+                    value += fraction * (u[t + 1, k, d] - u[t, k, d])
+                m[U + d * lanes + lane] = value
+
+    @_jit
+    def drive_at(m, u, t, first, n_sites, fraction, w):
+        load(m, u, t, first, n_sites, fraction)
         drive(m, Q, U, w)
 
     @_jit
-    def drive_step(m, u, t, k, s, steps):
+    def drive_step(m, u, t, first, n_sites, s, steps):
         if START:
-            drive_at(m, u, t, k, s / steps, W0)
+            drive_at(m, u, t, first, n_sites, s / steps, W0)
         if MIDDLE:
-            drive_at(m, u, t, k, (s + 0.5) / steps, W1)
+            drive_at(m, u, t, first, n_sites, (s + 0.5) / steps, W1)
         if END:
-            drive_at(m, u, t, k, (s + 1.0) / steps, W2)
+            drive_at(m, u, t, first, n_sites, (s + 1.0) / steps, W2)
 
     @_jit
-    def drive_back(m, u, ub, t, k, fraction, wb):
-        for d in range(n_drivers):
-            m[U + d] = u[t, k, d]
-            if linear:
-                m[U + d] += fraction * (u[t + 1, k, d] - u[t, k, d])
-            m[UB + d] = 0.0
+    def drive_back(m, u, ub, t, first, n_sites, fraction, wb):
+        load(m, u, t, first, n_sites, fraction)
         if driver_gradients:
+            for d in range(n_drivers * lanes):
+                m[UB + d] = 0.0
             drive_pullback(m, Q, U, wb, QB, UB)
-            for d in range(n_drivers):
-                ub[t, k, d] += (1.0 - fraction) * m[UB + d]
-                if linear:
-                    ub[t + 1, k, d] += fraction * m[UB + d]
+            for lane in range(min(lanes, n_sites - first)):
+                k = first + lane if u.shape[1] > 1 else 0
+                for d in range(n_drivers):
+                    ub[t, k, d] += (1.0 - fraction) * m[UB + d * lanes + lane]
+                    if linear:
+                        ub[t + 1, k, d] += fraction * m[UB + d * lanes + lane]
         else:
             drive_pullback(m, Q, U, wb, QB)
 
     @_jit
-    def start(m, x0, p, u, i):
-        ip = i if p.shape[0] > 1 else 0
-        for a in range(n_parameters):
-            m[P + a] = p[ip, a]
+    def start(m, x0, p, first):
+        for lane in range(lanes):
+            i = min(first + lane, x0.shape[0] - 1)
+            ip = i if p.shape[0] > 1 else 0
+            for a in range(n_parameters):
+                m[P + a * lanes + lane] = p[ip, a]
+            for state in range(n_states):
+                m[Z + state * lanes + lane] = x0[i, state] if state < n_pools else 0.0
         setup(m, P, Q)
-        for state in range(n_states):
-            m[Z + state] = x0[i, state] if state < n_pools else 0.0
-        return i if u.shape[1] > 1 else 0
 
     @_jit
     def check(x0, p, u):
@@ -534,24 +572,26 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         return n
 
     @_jit
-    def forward_site(x0, p, u, interval, steps, when, n_records, out, i):
+    def forward_group(x0, p, u, interval, steps, when, n_records, out, first):
         m = np.zeros(forward_size)
-        k = start(m, x0, p, u, i)
+        start(m, x0, p, first)
+        n_sites = x0.shape[0]
         h = interval / steps
         t = 0
         for record in range(n_records):
             while t < when[record]:
                 if linear:
                     for s in range(steps):
-                        drive_step(m, u, t, k, s, steps)
+                        drive_step(m, u, t, first, n_sites, s, steps)
                         step(m, W0, W1, W2, h)
                 else:
-                    drive_at(m, u, t, k, 0.0, W0)
+                    drive_at(m, u, t, first, n_sites, 0.0, W0)
                     for _ in range(steps):
                         step(m, W0, W0, W0, h)
                 t += 1
-            for state in range(n_states):
-                out[record, i, state] = m[Z + state]
+            for lane in range(min(lanes, n_sites - first)):
+                for state in range(n_states):
+                    out[record, first + lane, state] = m[Z + state * lanes + lane]
 
     def forward(x0, p, u, interval, steps, when):
         check(x0, p, u)
@@ -559,68 +599,69 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         # Times outside the drivers stay NaN.
         out = np.full((when.size, n_sites, n_states), np.nan)
         n_records = usable(u, when)
-        for i in numba.prange(n_sites):
+        for group in numba.prange((n_sites + lanes - 1) // lanes):
             # A parallel index is unsigned, and unsigned with signed makes a float.
-            forward_site(x0, p, u, interval, steps, when, n_records, out, np.int64(i))
+            forward_group(x0, p, u, interval, steps, when, n_records, out, np.int64(group) * lanes)
         return out
 
     @_jit
-    def record_site(m, u, k, interval, steps, end, trajectory, drives):
-        """Run one site forward and keep every state, for the sweep back."""
+    def record_group(m, u, first, n_sites, interval, steps, end, trajectory, drives):
+        """Run one group forward and keep every state, for the sweep back."""
         h = interval / steps
         for t in range(end):
             if not linear:
-                drive_at(m, u, t, k, 0.0, W0)
-                for j in range(n_drive):
+                drive_at(m, u, t, first, n_sites, 0.0, W0)
+                for j in range(all_drive):
                     drives[t, j] = m[W0 + j]
             for s in range(steps):
-                for pool in range(n_pools):
-                    trajectory[t * steps + s, pool] = m[Z + pool]
+                for j in range(all_pools):
+                    trajectory[t * steps + s, j] = m[Z + j]
                 if linear:
-                    drive_step(m, u, t, k, s, steps)
+                    drive_step(m, u, t, first, n_sites, s, steps)
                     step(m, W0, W1, W2, h)
                 else:
                     step(m, W0, W0, W0, h)
 
     @_jit
-    def sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives):
+    def sweep_group(m, u, ub, first, n_sites, interval, steps, when, n_records, g, trajectory, drives):
         h = interval / steps
         record = n_records - 1
-        for j in range(n_states):
+        for j in range(n_states * lanes):
             m[LAM + j] = 0.0
-        for j in range(n_setup):
+        for j in range(all_setup):
             m[QB + j] = 0.0
         for t in range(when[record], -1, -1):
             while record >= 0 and when[record] == t:
-                for state in range(n_states):
-                    m[LAM + state] += g[record, i, state]
+                for lane in range(min(lanes, n_sites - first)):
+                    for state in range(n_states):
+                        m[LAM + state * lanes + lane] += g[record, first + lane, state]
                 record -= 1
             if t == 0:
                 break
             if not linear:
-                for j in range(n_drive):
+                for j in range(all_drive):
                     m[W0 + j] = drives[t - 1, j]
                     m[WB0 + j] = 0.0
             for s in range(steps - 1, -1, -1):
-                for pool in range(n_pools):
-                    m[Z + pool] = trajectory[(t - 1) * steps + s, pool]
+                for j in range(all_pools):
+                    m[Z + j] = trajectory[(t - 1) * steps + s, j]
                 if linear:
-                    for j in range(n_drive):
+                    for j in range(all_drive):
                         m[WB0 + j] = 0.0
                         m[WB1 + j] = 0.0
                         m[WB2 + j] = 0.0
-                    drive_step(m, u, t - 1, k, s, steps)
+                    drive_step(m, u, t - 1, first, n_sites, s, steps)
                     step_back(m, W0, W1, W2, h, WB0, WB1, WB2)
                     if START:
-                        drive_back(m, u, ub, t - 1, k, s / steps, WB0)
+                        drive_back(m, u, ub, t - 1, first, n_sites, s / steps, WB0)
                     if MIDDLE:
-                        drive_back(m, u, ub, t - 1, k, (s + 0.5) / steps, WB1)
+                        drive_back(m, u, ub, t - 1, first, n_sites, (s + 0.5) / steps, WB1)
                     if END:
-                        drive_back(m, u, ub, t - 1, k, (s + 1.0) / steps, WB2)
+                        drive_back(m, u, ub, t - 1, first, n_sites, (s + 1.0) / steps, WB2)
                 else:
                     step_back(m, W0, W0, W0, h, WB0, WB0, WB0)
             if not linear:
-                drive_back(m, u, ub, t - 1, k, 0.0, WB0)
+                drive_back(m, u, ub, t - 1, first, n_sites, 0.0, WB0)
 
     @_jit
     def reverse(x0, p, u, interval, steps, when, g):
@@ -633,22 +674,23 @@ def build(program: Program, scheme: str, linear: bool, driver_gradients: bool, p
         if n_records == 0:
             return x0b, pb, ub
         end = when[n_records - 1]
-        # Memory of one site's run, used again for the next site.
-        trajectory = np.empty((end * steps, n_pools))
-        drives = np.empty((0 if linear else end, n_drive))
+        # Memory of one group's run, used again for the next group.
+        trajectory = np.empty((end * steps, all_pools))
+        drives = np.empty((0 if linear else end, all_drive))
         m = np.zeros(size)
-        for i in range(n_sites):
-            k = start(m, x0, p, u, i)
-            record_site(m, u, k, interval, steps, end, trajectory, drives)
-            sweep_site(m, u, ub, k, i, interval, steps, when, n_records, g, trajectory, drives)
-            for pool in range(n_pools):
-                x0b[i, pool] = m[LAM + pool]
-            for a in range(n_parameters):
+        for first in range(0, n_sites, lanes):
+            start(m, x0, p, first)
+            record_group(m, u, first, n_sites, interval, steps, end, trajectory, drives)
+            sweep_group(m, u, ub, first, n_sites, interval, steps, when, n_records, g, trajectory, drives)
+            for a in range(n_parameters * lanes):
                 m[PB + a] = 0.0
             setup_pullback(m, P, QB, PB)
-            ip = i if p.shape[0] > 1 else 0
-            for a in range(n_parameters):
-                pb[ip, a] += m[PB + a]
+            for lane in range(min(lanes, n_sites - first)):
+                for pool in range(n_pools):
+                    x0b[first + lane, pool] = m[LAM + pool * lanes + lane]
+                ip = first + lane if p.shape[0] > 1 else 0
+                for a in range(n_parameters):
+                    pb[ip, a] += m[PB + a * lanes + lane]
         return x0b, pb, ub
 
     return numba.njit(**OPTIONS, parallel=parallel)(forward), reverse
