@@ -69,7 +69,7 @@ def rothc_temperature(temperature: Any) -> Any:
     Examples
     --------
     >>> float(np.round(rothc_temperature(9.3), 3))
-    0.965
+    1.001
     """
     # The guard keeps the exponent finite where the result is not used.
     warm = maximum(temperature, -5.0)

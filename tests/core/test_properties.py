@@ -189,21 +189,27 @@ def test_gradient_is_the_derivative_of_the_scheme(name, seed, equilibria):
             assert abs(numeric - exact) < 1e-6 * np.sum(np.abs(gradients[which] * direction)) + 50 * noise
 
 
-@pytest.mark.parametrize("scheme", ["euler", "rk4"])
-@pytest.mark.parametrize("name", ["millennial", "century_millennial", "mcp", "icbm"])
-def test_explicit_adjoints_equal_the_plain_ones(name, scheme, equilibria):
+@pytest.mark.parametrize(
+    ("name", "scheme", "linear"),
+    [
+        ("millennial", "euler", False),
+        ("icbm", "euler", True),
+        ("mcp", "rk4", False),
+        ("century_millennial", "rk4", True),
+    ],
+)
+def test_explicit_adjoints_equal_the_plain_ones(name, scheme, linear, equilibria):
     structure = get(name)
     x, p, u = draw(name, 11, equilibria, sites=3, spread=0.1, rows=5)
     rng = np.random.default_rng(12)
     when = np.array([0, 2, 4])
-    for linear in (False, True):
-        g = rng.normal(size=(3, 3, len(structure.state)))
-        kernel = program(structure, "tendency", True)
-        interval, steps = 0.3 * structure.step, 2
-        found = reverse_function(kernel, scheme, linear, True)(x, p, u, interval, steps, when, g)
-        expected = reference.reverse(kernel, scheme, linear, True, x, p, u, interval, steps, when, g)
-        for a, b in zip(found, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * np.abs(b).max())
+    g = rng.normal(size=(3, 3, len(structure.state)))
+    kernel = program(structure, "tendency", True)
+    interval, steps = 0.3 * structure.step, 2
+    found = reverse_function(kernel, scheme, linear, True)(x, p, u, interval, steps, when, g)
+    expected = reference.reverse(kernel, scheme, linear, True, x, p, u, interval, steps, when, g)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not get(n).discrete])
