@@ -1,1 +1,70 @@
-"""Published SOC structures, one per file."""
+"""Published models of soil organic carbon, one file each.
+
+>>> sorted(list_structures())[:3]
+['awb', 'awb_eca', 'century']
+>>> get("icbm").pools
+('young', 'old')
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from socbayes.core.structure import Structure, unknown
+from socbayes.errors import UnknownNameError
+
+_WHERE = {
+    "awb": ("enzymes", "awb"),
+    "awb_eca": ("enzymes", "awb_eca"),
+    "century": ("century", "century"),
+    "century_millennial": ("century", "century_millennial"),
+    "con": ("enzymes", "con"),
+    "corpse": ("corpse", "corpse"),
+    "corpse_daily": ("corpse", "corpse_daily"),
+    "ger": ("enzymes", "ger"),
+    "icbm": ("icbm", "icbm"),
+    "mcp": ("mcp", "mcp"),
+    "mend": ("mend", "mend"),
+    "millennial": ("millennial", "millennial"),
+    "millennial_eca": ("millennial", "millennial_eca"),
+    "millennial_lin": ("millennial", "millennial_lin"),
+    "mimics": ("mimics", "mimics"),
+    "mimics_forward": ("mimics", "mimics_forward"),
+    "rothc": ("rothc", "rothc"),
+    "two_pool_feedback": ("two_pool", "two_pool_feedback"),
+    "two_pool_parallel": ("two_pool", "two_pool_parallel"),
+    "two_pool_series": ("two_pool", "two_pool_series"),
+}
+
+
+def list_structures() -> tuple[str, ...]:
+    """Names that :func:`get` understands."""
+    return tuple(_WHERE)
+
+
+def get(name: str) -> Structure:
+    """Structure called ``name``.
+
+    Parameters
+    ----------
+    name
+        One of :func:`list_structures`.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest known name.
+
+    Examples
+    --------
+    >>> get("rothc").time_unit
+    'month'
+    """
+    if name not in _WHERE:
+        raise UnknownNameError(unknown("structure", name, _WHERE))
+    module, attribute = _WHERE[name]
+    structure: Structure = getattr(importlib.import_module(f"socbayes.structures.{module}"), attribute)
+    return structure
+
+
+__all__ = ["get", "list_structures"]

@@ -1,0 +1,370 @@
+"""What a soil carbon model is: pools, sinks, parameters, drivers and flows.
+
+A :class:`Structure` is a declaration and nothing else. Carbon balance, the
+isotopic label, the compartmental matrix, the integrator and its adjoint are
+all derived from the flows, so an author writes no derivative and no mass
+balance.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import pytensor.scalar as ps
+from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar.basic import ScalarVariable
+
+from socbayes.errors import SocbayesError, UnknownNameError
+
+INPUT = "input"
+"""Source of a flow that brings carbon from outside the soil."""
+
+SCHEMES = ("euler", "rk4", "mprk22")
+"""Integration schemes; see :mod:`socbayes.core.integrate`."""
+
+
+class StructureError(SocbayesError, ValueError):
+    """A structure that cannot be what its author meant."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A constant of a structure that data may inform.
+
+    Parameters
+    ----------
+    name
+        Attribute under which the flows read it.
+    unit
+        Unit readable by pint; ``"1"`` when dimensionless.
+    default
+        Value used where the caller gives none.
+    source
+        Publication, or "assumed" with a reason.
+    lower, upper
+        Physical limits, used for checks and as a hint for priors.
+    meaning
+        One sentence.
+    """
+
+    name: str
+    unit: str
+    default: float
+    source: str
+    lower: float = -float("inf")
+    upper: float = float("inf")
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A quantity that varies in time and is given as data.
+
+    Parameters
+    ----------
+    name, unit, meaning
+        As for :class:`Parameter`.
+    default
+        Constant used where the caller gives none; None makes the driver
+        compulsory.
+    """
+
+    name: str
+    unit: str
+    meaning: str = ""
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Carbon moving from one pool to another.
+
+    Parameters
+    ----------
+    source
+        Pool that loses the carbon, or ``"input"`` for carbon from outside.
+    target
+        Pool or sink that receives it.
+    rate
+        PyTensor scalar, carbon per time, not negative in ordinary conditions.
+    """
+
+    source: str
+    target: str
+    rate: Any
+
+
+class Names:
+    """Attribute access to one group of scalars, with a hint on a wrong name."""
+
+    def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
+        self._kind = kind
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            raise StructureError(unknown(self._kind, name, self._values)) from None
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values.values())
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Flows of a structure as one scalar graph.
+
+    ``x``, ``p`` and ``u`` are the scalar inputs (pools, parameters, drivers);
+    ``reports`` are the quantities a structure names beside its pools.
+    """
+
+    x: tuple[Any, ...]
+    p: tuple[Any, ...]
+    u: tuple[Any, ...]
+    flows: tuple[Flow, ...]
+    reports: tuple[Any, ...] = ()
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Sentence about a name nobody declared.
+
+    Examples
+    --------
+    >>> unknown("pool", "microbe", ["microbes", "litter"])
+    "no pool named 'microbe'; did you mean 'microbes'? (microbes, litter)"
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"no {kind} named {name!r}{hint} ({', '.join(known)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A soil carbon model, declared by its flows.
+
+    Parameters
+    ----------
+    name
+        Name under which the model is known.
+    pools
+        Names of the state variables.
+    parameters, drivers
+        Declared constants and forcings.
+    flows
+        ``flows(x, p, u)`` yields :class:`Flow`; ``x``, ``p`` and ``u`` carry
+        pools, parameters and drivers as attributes. It is called once.
+    sinks
+        Names of what accumulates carbon that has left the soil.
+    reports
+        ``reports(x, p, u)`` returns a mapping of name to ``(unit, scalar)``.
+    microbial, necromass, inert
+        Pools that are living biomass, microbial necromass, and pools that no
+        flow enters or leaves.
+    carbon_unit, time_unit
+        Units of a pool and of time; a rate is their quotient.
+    scheme, step
+        How the authors step the model, in ``time_unit``.
+    discrete
+        True when the flows are the change over exactly one ``step`` (RothC's
+        month), so that only Euler steps of that length reproduce the authors.
+    parameter_sets
+        Named sets of values by publication; each overrides some defaults.
+    reference
+        Citation of the equations.
+
+    Raises
+    ------
+    StructureError
+        At declaration: an unknown pool, a flow into nothing, a parameter
+        without unit or source, a rate that is not a scalar graph.
+
+    Examples
+    --------
+    >>> def flows(x, p, u):
+    ...     yield Flow("input", "litter", u.litterfall)
+    ...     yield Flow("litter", "co2", p.k * x.litter)
+    >>> model = Structure(
+    ...     name="one pool", pools=("litter",), flows=flows,
+    ...     parameters=(Parameter("k", "1/year", 0.5, "assumed"),),
+    ...     drivers=(Driver("litterfall", "g/m**2/year"),),
+    ...     carbon_unit="g/m**2", time_unit="year")
+    >>> model.state
+    ('litter', 'co2')
+    """
+
+    name: str
+    pools: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    drivers: tuple[Driver, ...]
+    flows: Callable[[Any, Any, Any], Iterable[Flow]]
+    sinks: tuple[str, ...] = ("co2",)
+    reports: Callable[[Any, Any, Any], Mapping[str, tuple[str, Any]]] | None = None
+    microbial: tuple[str, ...] = ()
+    necromass: tuple[str, ...] = ()
+    inert: tuple[str, ...] = ()
+    carbon_unit: str = "g/m**2"
+    time_unit: str = "day"
+    scheme: str = "euler"
+    step: float = 1.0
+    discrete: bool = False
+    parameter_sets: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
+    reference: str = ""
+    report_units: Mapping[str, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_declaration()
+        object.__setattr__(self, "trace", self._trace())
+
+    trace: Trace = field(init=False, repr=False)
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Pools, then sinks: the order of every state vector."""
+        return self.pools + self.sinks
+
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in declaration order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @cached_property
+    def driver_names(self) -> tuple[str, ...]:
+        """Names of the drivers, in declaration order."""
+        return tuple(driver.name for driver in self.drivers)
+
+    @property
+    def linear(self) -> bool:
+        """Whether every flow is proportional to its source pool or independent of all pools."""
+        from socbayes.core.scalar_graph import depends_on, specific_rate
+
+        pools = dict(zip(self.pools, self.trace.x, strict=True))
+        for flow in self.trace.flows:
+            rate = flow.rate if flow.source == INPUT else specific_rate(flow.rate, pools[flow.source])
+            if depends_on(rate, self.trace.x):
+                return False
+        return True
+
+    def defaults(self, parameter_set: str | None = None) -> dict[str, float]:
+        """Parameter values, from the declaration or from a named set.
+
+        Raises
+        ------
+        UnknownNameError
+            When no set has that name.
+        """
+        values = {parameter.name: parameter.default for parameter in self.parameters}
+        if parameter_set is not None:
+            if parameter_set not in self.parameter_sets:
+                raise UnknownNameError(unknown("parameter set", parameter_set, self.parameter_sets))
+            values.update(self.parameter_sets[parameter_set])
+        return values
+
+    def _check_declaration(self) -> None:
+        names = [*self.pools, *self.sinks]
+        if not self.pools:
+            raise StructureError(f"{self.name}: a structure needs at least one pool")
+        if INPUT in names:
+            raise StructureError(f"{self.name}: {INPUT!r} is the outside world and cannot be a pool or a sink")
+        for kind, group in (
+            ("pool or sink", names),
+            ("parameter", [p.name for p in self.parameters]),
+            ("driver", [d.name for d in self.drivers]),
+        ):
+            repeated = sorted({name for name in group if group.count(name) > 1})
+            if repeated:
+                raise StructureError(f"{self.name}: {kind} declared twice: {', '.join(repeated)}")
+            for name in group:
+                if not name.isidentifier() or name.startswith("_"):
+                    raise StructureError(f"{self.name}: {name!r} cannot be read as an attribute in the flows")
+        for parameter in self.parameters:
+            if not parameter.unit:
+                raise StructureError(f"{self.name}: parameter {parameter.name!r} has no unit ('1' if dimensionless)")
+            if not parameter.source:
+                raise StructureError(f"{self.name}: parameter {parameter.name!r} has no source")
+            if not parameter.lower <= parameter.default <= parameter.upper:
+                raise StructureError(
+                    f"{self.name}: default of {parameter.name!r}, {parameter.default:g}, lies outside "
+                    f"[{parameter.lower:g}, {parameter.upper:g}]"
+                )
+        for driver in self.drivers:
+            if not driver.unit:
+                raise StructureError(f"{self.name}: driver {driver.name!r} has no unit ('1' if dimensionless)")
+        for label, pools in (("microbial", self.microbial), ("necromass", self.necromass), ("inert", self.inert)):
+            for pool in pools:
+                if pool not in self.pools:
+                    raise StructureError(f"{self.name}: {label}: " + unknown("pool", pool, self.pools))
+        if self.scheme not in SCHEMES:
+            raise StructureError(f"{self.name}: " + unknown("scheme", self.scheme, SCHEMES))
+        declared = {parameter.name: parameter for parameter in self.parameters}
+        for set_name, values in self.parameter_sets.items():
+            for name in values:
+                if name not in declared:
+                    raise StructureError(
+                        f"{self.name}: parameter set {set_name!r}: " + unknown("parameter", name, declared)
+                    )
+
+    def _trace(self) -> Trace:
+        groups = []
+        for names in (self.pools, self.parameter_names, self.driver_names):
+            groups.append(tuple(ps.float64(name) for name in names))
+        x, p, u = groups
+        faces = (
+            Names("pool", dict(zip(self.pools, x, strict=True))),
+            Names("parameter", dict(zip(self.parameter_names, p, strict=True))),
+            Names("driver", dict(zip(self.driver_names, u, strict=True))),
+        )
+        declared = {*x, *p, *u}
+        flows = tuple(self.flows(*faces))
+        if not flows:
+            raise StructureError(f"{self.name}: flows yields no Flow")
+        for flow in flows:
+            self._check_flow(flow, declared)
+        touched = {flow.source for flow in flows} | {flow.target for flow in flows}
+        for pool in (*self.pools, *self.sinks):
+            if (pool in touched) == (pool in self.inert):
+                raise StructureError(
+                    f"{self.name}: {pool!r} is inert but a flow touches it"
+                    if pool in touched
+                    else f"{self.name}: no flow enters or leaves {pool!r}"
+                )
+        reports: dict[str, tuple[str, Any]] = dict(self.reports(*faces)) if self.reports else {}
+        for name, (_, value) in reports.items():
+            self._check_scalar(f"report {name!r}", value, declared)
+        object.__setattr__(self, "report_units", {name: unit for name, (unit, _) in reports.items()})
+        return Trace(x, p, u, flows, tuple(value for _, value in reports.values()))
+
+    def _check_flow(self, flow: Flow, declared: set[Any]) -> None:
+        if not isinstance(flow, Flow):
+            raise StructureError(f"{self.name}: flows must yield Flow, not {type(flow).__name__}")
+        if flow.source != INPUT and flow.source not in self.pools:
+            raise StructureError(f"{self.name}: flow from {unknown('pool', flow.source, (INPUT, *self.pools))}")
+        if flow.target not in self.state:
+            raise StructureError(f"{self.name}: flow into {unknown('pool or sink', flow.target, self.state)}")
+        if flow.source == flow.target:
+            raise StructureError(f"{self.name}: a flow from {flow.source!r} to itself moves nothing")
+        self._check_scalar(f"rate of {flow.source} -> {flow.target}", flow.rate, declared)
+
+    def _check_scalar(self, what: str, value: Any, declared: set[Any]) -> None:
+        if not isinstance(value, ScalarVariable) or isinstance(value, Constant):
+            raise StructureError(
+                f"{self.name}: {what} is {type(value).__name__}, not a PyTensor scalar graph of x, p and u "
+                "(use socbayes.core.mathematics for exp, log, sqrt, where, minimum and maximum)"
+            )
+        if value.type.dtype != "float64":
+            raise StructureError(f"{self.name}: {what} has type {value.type.dtype}, expected float64")
+        for variable in ancestors([value]):
+            if variable.owner is None and not isinstance(variable, Constant) and variable not in declared:
+                raise StructureError(f"{self.name}: {what} depends on {variable}, which is not declared")

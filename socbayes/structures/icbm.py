@@ -1,0 +1,49 @@
+"""ICBM: Andrén and Kätterer 1997, Ecological Applications 7:1226-1236.
+
+Two pools in series, ``dY = i - k1 r Y`` and ``dO = h k1 r Y - k2 r O``, with
+parameters of the Ultuna long-term field experiment (table 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from socbayes.core.structure import Driver, Flow, Parameter, Structure
+
+_PAPER = "Andrén and Kätterer 1997, table 1"
+
+
+def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
+    young, old = p.k1 * p.r * x.young, p.k2 * p.r * x.old
+    yield Flow("input", "young", u.carbon_input)
+    yield Flow("young", "old", p.h * young)
+    yield Flow("young", "co2", (1.0 - p.h) * young)
+    yield Flow("old", "co2", old)
+
+
+icbm = Structure(
+    name="icbm",
+    pools=("young", "old"),
+    flows=_flows,
+    parameters=(
+        Parameter("k1", "1/year", 0.8, _PAPER, 0.0, meaning="Decay rate of young carbon."),
+        Parameter("k2", "1/year", 0.00605, _PAPER, 0.0, meaning="Decay rate of old carbon."),
+        Parameter("h", "1", 0.125, _PAPER, 0.0, 1.0, "Humified share of decayed young carbon."),
+        Parameter("r", "1", 1.0, _PAPER, 0.0, meaning="Climate and management factor."),
+    ),
+    drivers=(Driver("carbon_input", "kg/m**2/year", "Carbon input to the topsoil.", 0.285),),
+    carbon_unit="kg/m**2",
+    time_unit="year",
+    scheme="rk4",
+    step=0.05,
+    parameter_sets={
+        # Table 1: h, r by treatment; inputs (kg/m2/yr) are data: 0, .057, .091, .248, .285, .272.
+        "bare_fallow": {"h": 0.13, "r": 1.32},
+        "+N+straw": {"h": 0.125, "r": 1.0},
+        "-N+straw": {"h": 0.125, "r": 1.22},
+        "-N-straw": {"h": 0.125, "r": 1.17},
+        "+N-straw": {"h": 0.125, "r": 1.07},
+    },
+    reference=_PAPER,
+)

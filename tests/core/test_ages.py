@@ -1,0 +1,62 @@
+"""Ages: closed forms, a third party's numbers, and a tracer that counts for itself."""
+
+import numpy as np
+import pytest
+
+from socbayes.core import ages, compartmental, label_initial, simulate, with_label
+from socbayes.structures import get
+
+
+def test_one_pool_is_exponential():
+    a = ages(get("two_pool_series"), {"k_fast": 0.5, "fast_to_slow": 0.0}, {"carbon_input": 1.0}, [1.0, 1.0])
+    # No carbon reaches the slow pool: its age is undefined, the transit time is that of the fast one.
+    assert a.mean_transit_time == pytest.approx(2.0)
+    np.testing.assert_allclose(a.transit_time_cdf([1.0, 4.0]), 1 - np.exp([-0.5, -2.0]))
+    assert a.transit_time_quantile(0.5) == pytest.approx(np.log(2) / 0.5)
+
+
+def test_series_ages_in_closed_form():
+    k1, k2, h = 0.8, 0.00605, 0.125
+    a = ages(get("icbm"), {"k1": k1, "k2": k2, "h": h}, {"carbon_input": 0.285})
+    assert a.mean_transit_time == pytest.approx(1 / k1 + h / k2, rel=1e-12)
+    assert a.pool_ages["young"] == pytest.approx(1 / k1, rel=1e-12)
+    assert a.pool_ages["old"] == pytest.approx(1 / k1 + 1 / k2, rel=1e-12)
+    x = a.stocks
+    mean = (x[0] / k1 + x[1] * (1 / k1 + 1 / k2)) / x.sum()
+    assert a.mean_age == pytest.approx(mean, rel=1e-12)
+    t = np.linspace(0, 20, 401)
+    assert np.trapezoid(a.age_density(t), t) == pytest.approx(a.age_cdf(20.0)[0], rel=1e-3)
+    assert a.age_cdf(a.age_quantile(0.9))[0] == pytest.approx(0.9)
+
+
+def test_compartmental_matrix_gives_the_tendency():
+    rng = np.random.default_rng(5)
+    structure = get("mcp")
+    x = rng.uniform(0.1, 5.0, 6)
+    matrix, inputs = compartmental(structure, x, None, {"litter_input": 0.002})
+    step = 1e-6
+    run = simulate(structure, {"litter_input": 0.002}, None, x, times=[1], interval=step, scheme="euler", steps=1)
+    change = (np.array([run[pool].values[0, 0] for pool in structure.pools]) - x) / step
+    np.testing.assert_allclose(inputs + matrix @ x, change, rtol=1e-5, atol=1e-8)
+
+
+def test_a_labelled_pulse_leaves_as_the_transit_time_says():
+    """At steady state label every input: the labelled share of all carbon after t is the age CDF."""
+    structure = get("mcp")
+    a = ages(structure, None, {"litter_input": 0.0018})
+    labelled = with_label(structure)
+    days = np.array([0, 365, 3650, 14600])
+    run = simulate(
+        labelled,
+        {"litter_input": 0.0018, "label_particulate": 1.0, "label_dissolved": 1.0},
+        None,
+        label_initial(a.stocks),
+        times=days,
+    )
+    share = run["label_organic_carbon"].values[:, 0] / run["soil_organic_carbon"].values[:, 0]
+    np.testing.assert_allclose(share, a.age_cdf(days), atol=2e-6)
+
+
+def test_no_steady_state_no_ages():
+    with pytest.raises(Exception, match="dies out"):
+        ages(get("ger"), {"v": 1e-6})

@@ -1,0 +1,154 @@
+"""Declarations: what is refused, and with which words."""
+
+import numpy as np
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+import pytest
+
+from socbayes.core import Driver, Flow, Parameter, Structure, StructureError, integrate, simulate, with_label
+from socbayes.core.mathematics import exp, less, maximum, where
+from socbayes.core.scalar_graph import specific_rate
+from socbayes.errors import UnknownNameError
+from socbayes.structures import get, list_structures
+
+K = Parameter("k", "1/day", 0.1, "assumed", 0.0)
+FED = Driver("fed", "g/m**2/day", default=1.0)
+
+
+def declare(flows=None, **changes):
+    def default(x, p, u):
+        yield Flow("input", "litter", u.fed)
+        yield Flow("litter", "co2", p.k * x.litter)
+
+    settings = {"name": "one", "pools": ("litter",), "parameters": (K,), "drivers": (FED,), "flows": flows or default}
+    return Structure(**(settings | changes))
+
+
+def flow(source, target, rate=None):
+    def flows(x, p, u):
+        yield Flow("input", "litter", u.fed)
+        yield Flow("litter", "co2", p.k * x.litter)
+        yield Flow(source, target, p.k * x.litter if rate is None else rate(x, p, u))
+
+    return flows
+
+
+outside = ps.float64("outside")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flows": flow("liter", "co2")}, "no pool named 'liter'; did you mean 'litter'"),
+        ({"flows": flow("litter", "nowhere")}, "flow into no pool or sink named 'nowhere'"),
+        ({"flows": flow("co2", "litter")}, "flow from no pool named 'co2'"),
+        ({"flows": flow("litter", "litter")}, "to itself"),
+        ({"flows": flow("litter", "co2", lambda x, p, u: 0.5)}, "not a PyTensor scalar graph"),
+        ({"flows": flow("litter", "co2", lambda x, p, u: pt.dscalar())}, "not a PyTensor scalar graph"),
+        ({"flows": flow("litter", "co2", lambda x, p, u: outside * x.litter)}, "depends on outside"),
+        ({"flows": flow("litter", "co2", lambda x, p, u: x.litter < 1.0)}, "not a PyTensor scalar graph|has type bool"),
+        (
+            {"flows": flow("litter", "co2", lambda x, p, u: p.kk * x.litter)},
+            "no parameter named 'kk'; did you mean 'k'",
+        ),
+        ({"flows": lambda x, p, u: iter(())}, "yields no Flow"),
+        ({"flows": lambda x, p, u: iter([("litter", "co2", 1)])}, "must yield Flow"),
+        ({"pools": ("litter", "humus")}, "no flow enters or leaves 'humus'"),
+        ({"pools": ("litter", "litter")}, "declared twice: litter"),
+        ({"pools": ()}, "at least one pool"),
+        ({"pools": ("litter", "input")}, "outside world"),
+        ({"pools": ("litter", "2nd")}, "cannot be read as an attribute"),
+        ({"parameters": (Parameter("k", "", 0.1, "assumed"),)}, "has no unit"),
+        ({"parameters": (Parameter("k", "1/day", 0.1, ""),)}, "has no source"),
+        ({"parameters": (Parameter("k", "1/day", -0.1, "assumed", 0.0),)}, "lies outside"),
+        ({"parameters": (K, K)}, "declared twice: k"),
+        ({"drivers": (Driver("fed", ""),)}, "driver 'fed' has no unit"),
+        ({"scheme": "implicit"}, "no scheme named 'implicit'"),
+        ({"microbial": ("bugs",)}, "microbial: no pool named 'bugs'"),
+        ({"inert": ("litter",)}, "is inert but a flow touches it"),
+        ({"parameter_sets": {"paper": {"kk": 1.0}}}, "parameter set 'paper': no parameter named 'kk'"),
+    ],
+)
+def test_mistakes_are_named_at_declaration(changes, message):
+    with pytest.raises(StructureError, match=message):
+        declare(**changes)
+
+
+def test_what_a_structure_knows():
+    structure = declare(parameter_sets={"paper": {"k": 0.3}})
+    assert structure.state == ("litter", "co2")
+    assert structure.linear
+    assert not get("mcp").linear
+    assert structure.defaults() == {"k": 0.1}
+    assert structure.defaults("paper") == {"k": 0.3}
+    with pytest.raises(UnknownNameError, match="did you mean 'paper'"):
+        structure.defaults("papers")
+
+
+@pytest.mark.parametrize("name", list_structures())
+def test_every_published_structure_is_documented(name):
+    structure = get(name)
+    assert structure.reference
+    for parameter in structure.parameters:
+        assert parameter.meaning, parameter.name
+    for driver in structure.drivers:
+        assert driver.meaning, driver.name
+
+
+def test_unknown_structure():
+    with pytest.raises(UnknownNameError, match="no structure named 'milennial'; did you mean 'millennial'"):
+        get("milennial")
+
+
+def test_labelling_twice_is_refused():
+    with pytest.raises(StructureError, match="labelled already"):
+        with_label(with_label(declare()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parameters": {"kk": 1.0}}, "no parameter named 'kk'"),
+        ({"parameters": {"k": np.ones((2, 2))}}, "2 dimensions"),
+        ({"drivers": {"feed": 1.0}}, "no driver named 'feed'"),
+        ({"drivers": {"fed": np.ones((2, 2, 2))}}, "3 dimensions"),
+        ({"initial": [1.0, 2.0]}, "expected"),
+        ({"times": [0.5]}, "whole numbers"),
+        ({"times": [3, 1]}, "increasing"),
+        ({"drivers": {"fed": np.ones(2)}}, "drivers end after 2 intervals"),
+        ({"scheme": "heun"}, "no scheme named 'heun'"),
+        ({"steps": 0}, "at least 1"),
+        ({"interval": -1.0}, "must be positive"),
+        ({"parameters": {"k": np.ones(3)}, "initial": np.ones((2, 1))}, "sites"),
+    ],
+)
+def test_mistakes_of_a_run_are_named(arguments, message):
+    settings = {"initial": [1.0], "times": [0, 3]} | arguments
+    with pytest.raises(StructureError, match=message):
+        integrate(declare(), settings.pop("initial"), **settings)
+
+
+def test_missing_driver_is_named():
+    structure = declare(drivers=(Driver("fed", "g/m**2/day"),))
+    with pytest.raises(StructureError, match=r"driver 'fed' \[g/m\*\*2/day\] is not given"):
+        integrate(structure, [1.0], times=[1])
+    with pytest.raises(StructureError, match="is not given"):
+        simulate(structure, times=[1])
+
+
+def evaluate(variable, values):
+    return variable.eval(values, on_unused_input="ignore", mode="FAST_COMPILE")
+
+
+def test_specific_rate_cancels_the_pool():
+    x, y = ps.float64("x"), ps.float64("y")
+    kinked = where(less(y, 1.0), x * y, x)
+    for rate in (x * y / (1.0 + x), -(x * exp(y)), x**1.5, 2.0 * x + x * y, kinked, x * x * y):
+        quotient = specific_rate(rate, x)
+        f = rate / x
+        values = {x: 0.7, y: 0.4}
+        assert evaluate(quotient, values) == pytest.approx(evaluate(f, values))
+        assert np.isfinite(evaluate(quotient, {x: 0.0, y: 0.4}))
+    hidden = specific_rate(maximum(x - 0.5, 0.0), x)
+    assert hidden.eval({x: 0.0}) == 0.0
+    assert hidden.eval({x: 2.0}) == 0.75
