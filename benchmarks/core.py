@@ -23,9 +23,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from socbayes.core import Driver, Flow, Parameter, Structure, integrate, simulate
+from socbayes.core import Driver, Flow, Parameter, Structure, integrate
 from socbayes.core.mathematics import exp
-from socbayes.structures import get, list_structures
+from socbayes.structures import get, list_structures, simulate
 
 SITES, DAYS = 60, 1825
 

@@ -22,12 +22,14 @@ _LAZY = {
     "check": "socbayes.inference.checks",
     "compare": "socbayes.inference.compare",
     "report": "socbayes.report",
+    "simulate": "socbayes.structures",
 }
-_SUBMODULES = ("models", "scenarios", "plots")
+_SUBMODULES = ("core", "models", "plots", "scenarios", "structures")
 
 __all__ = [
     "check",
     "compare",
+    "core",
     "fit",
     "list_datasets",
     "load",
@@ -38,6 +40,8 @@ __all__ = [
     "read_table",
     "report",
     "scenarios",
+    "simulate",
+    "structures",
     "validate_table",
 ]
 

@@ -1,13 +1,12 @@
 """The compiled, differentiable carbon core: knows no PyMC and no data.
 
-Declare a :class:`Structure`, then :func:`integrate` it inside a PyTensor graph
-or :func:`simulate` it on arrays.
+Declare a :class:`Structure`, then :func:`integrate` it inside a PyTensor graph,
+or run it on arrays with :func:`socbayes.structures.simulate`.
 """
 
 from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
 from socbayes.core.ages import Ages, ages, compartmental
 from socbayes.core.integrate import integrate
-from socbayes.core.simulate import simulate
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
 from socbayes.core.tracer import label_initial, priming, with_label, with_radiocarbon
@@ -28,7 +27,6 @@ __all__ = [
     "periodic_state",
     "priming",
     "scale_to_total",
-    "simulate",
     "steady_state",
     "with_label",
     "with_radiocarbon",

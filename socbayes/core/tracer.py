@@ -186,7 +186,7 @@ def priming(treated: Mapping[str, Any], control: Mapping[str, Any], structure: S
     Parameters
     ----------
     treated, control
-        States by name (a Dataset of :func:`socbayes.core.simulate` will do) of
+        States by name (a Dataset of :func:`socbayes.structures.simulate` will do) of
         a labelled run with the addition and of the same run without it, from
         the same native pools.
     structure

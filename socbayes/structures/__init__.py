@@ -67,4 +67,6 @@ def get(name: str) -> Structure:
     return structure
 
 
-__all__ = ["get", "list_structures"]
+from socbayes.structures.simulate import simulate  # noqa: E402  (looks structures up by name, with get above)
+
+__all__ = ["get", "list_structures", "simulate"]

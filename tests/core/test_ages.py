@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from socbayes.core import ages, compartmental, label_initial, simulate, with_label
-from socbayes.structures import get
+from socbayes.core import ages, compartmental, label_initial, with_label
+from socbayes.structures import get, simulate
 
 
 def test_one_pool_is_exponential():

@@ -12,12 +12,12 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 
-from socbayes.core import Driver, Flow, Parameter, Structure, integrate, label_initial, simulate, with_label
+from socbayes.core import Driver, Flow, Parameter, Structure, integrate, label_initial, with_label
 from socbayes.core.integrate import Integrate
 from socbayes.core.mathematics import arctan, clip, exp, log, logistic, maximum, sqrt
 from socbayes.core.reference import compile_source
 from socbayes.core.scalar_graph import Expressions
-from socbayes.structures import get
+from socbayes.structures import get, simulate
 
 X0 = np.array([4.0, 0.05, 0.3, 1.0, 9.0, 5.0])
 ROWS = 6

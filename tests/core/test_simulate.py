@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from socbayes.core import StructureError, environment, label_initial, priming, simulate, with_label, with_radiocarbon
-from socbayes.structures import get
+from socbayes.core import StructureError, environment, label_initial, priming, with_label, with_radiocarbon
+from socbayes.structures import get, simulate
 
 DRIVERS = {"litter_input": 0.0018}
 START = np.array([4.0, 0.05, 0.3, 1.0, 9.0, 5.0])
@@ -35,7 +35,7 @@ def test_blocks_of_sites_do_not_matter(monkeypatch):
     drivers = {"rate_modifier": rng.uniform(0.1, 1.0, (24, 10)), "plant_input": rng.uniform(0.0, 0.3, 24)}
     parameters = {"clay": rng.uniform(5.0, 40.0, 10)}
     whole = simulate("rothc", drivers, parameters, {"hum": 20.0}, times=[12, 24])
-    monkeypatch.setattr(sys.modules["socbayes.core.simulate"], "_BLOCK", 3)
+    monkeypatch.setattr(sys.modules["socbayes.structures.simulate"], "_BLOCK", 3)
     pieces = simulate("rothc", drivers, parameters, {"hum": 20.0}, times=[12, 24])
     xr.testing.assert_identical(whole, pieces)
     threads = simulate("rothc", drivers, parameters, {"hum": 20.0}, times=[12, 24], parallel=True)

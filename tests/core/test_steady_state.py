@@ -9,8 +9,8 @@ import pytensor.tensor as pt
 import pytest
 from conftest import NAMES, forcing
 
-from socbayes.core import StructureError, find_steady_state, periodic_state, scale_to_total, simulate, steady_state
-from socbayes.structures import get
+from socbayes.core import StructureError, find_steady_state, periodic_state, scale_to_total, steady_state
+from socbayes.structures import get, simulate
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

@@ -5,11 +5,11 @@ import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
 
-from socbayes.core import Driver, Flow, Parameter, Structure, StructureError, integrate, simulate, with_label
+from socbayes.core import Driver, Flow, Parameter, Structure, StructureError, integrate, with_label
 from socbayes.core.mathematics import exp, less, maximum, where
 from socbayes.core.scalar_graph import specific_rate
 from socbayes.errors import UnknownNameError
-from socbayes.structures import get, list_structures
+from socbayes.structures import get, list_structures, simulate
 
 K = Parameter("k", "1/day", 0.1, "assumed", 0.0)
 FED = Driver("fed", "g/m**2/day", default=1.0)

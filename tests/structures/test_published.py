@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from socbayes.core import simulate, with_radiocarbon
-from socbayes.structures import get
+from socbayes.core import with_radiocarbon
+from socbayes.structures import get, simulate
 from socbayes.structures.rothc import HALF_LIFE, INERT_AGE, delta14c, maximum_deficit, modifiers, radiocarbon_age
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -157,7 +157,7 @@ def simulate(
 def _resolve(structure: Structure | str) -> Structure:
     if isinstance(structure, Structure):
         return structure
-    from socbayes.structures import get  # the only place where core looks up: names are for people
+    from socbayes.structures import get
 
     return get(structure)
 
