@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from socbayes.models._blocks import (
     at_members,
     centred_on_expected,
@@ -46,7 +47,6 @@ from socbayes.models._blocks import (
     scatter_by_study,
     weak_groups,
 )
-
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -164,13 +164,15 @@ def build(
     Returns
     -------
     pymc.Model
-        With coords study, method, ecosystem, substrate, obs (and soil, cell),
-        and the quantities of interest in ``QUANTITIES`` as deterministics.
+        With coords study, measurement_method, ecosystem, substrate, obs (and
+        soil, cell), and the quantities of interest in ``QUANTITIES`` as deterministics.
 
     Raises
     ------
     EmptyTableError, TooFewGroupsError
         If there are no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a measured value is missing or cannot mean what its column says.
 
     Examples
     --------

@@ -33,6 +33,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from socbayes.models._blocks import (
     centred_on_expected,
     filled,
@@ -46,7 +47,6 @@ from socbayes.models._blocks import (
     require_values,
     scatter_by_study,
 )
-
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -154,6 +154,8 @@ def build(
     ------
     EmptyTableError, TooFewGroupsError
         If a table has no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a measured value is missing or cannot mean what its column says.
 
     Examples
     --------

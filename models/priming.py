@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from socbayes.models._blocks import (
     at_members,
     centred_on_expected,
@@ -42,7 +43,6 @@ from socbayes.models._blocks import (
     scatter_by_study,
     weak_groups,
 )
-
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -132,6 +132,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     ------
     EmptyTableError, TooFewGroupsError
         If there are no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a measured value is missing or cannot mean what its column says.
 
     Examples
     --------

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
-from socbayes.models import cue, mcp, priming
 
 from socbayes import load_dataset, read_table
 from socbayes.errors import EmptyTableError, SocbayesError, TooFewGroupsError
 from socbayes.inference.checks import check
 from socbayes.inference.fit import fit
+from socbayes.models import cue, mcp, priming
 from socbayes.spec import spec_of
 
 BAD = Path(__file__).parent / "bad_tables"

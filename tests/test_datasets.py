@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.resources
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -434,3 +437,13 @@ def test_crop_shares_add_up(tables):
     shares = crops[[name for name in crops.columns if name.startswith("carbon_share_")]]
     assert np.allclose(shares.dropna().sum(axis=1), 1, atol=0.005)
     assert not crops["crop"].str.startswith("triticale").any()
+
+
+def test_the_description_is_a_valid_data_package():
+    """In a process of its own, as the validator warns about its own dependencies."""
+    package = importlib.resources.files("socbayes.data") / "datapackage.json"
+    command = [sys.executable, "-m", "frictionless", "validate", str(package)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("VALID") == len(list_datasets())
+    assert "INVALID" not in done.stdout

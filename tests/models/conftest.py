@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from socbayes.models import cue, mcp, priming
 
 from socbayes.inference.fit import fit
+from socbayes.models import cue, mcp, priming
 from socbayes.spec import spec_of
 
 CUE_TRUTH = {

@@ -10,10 +10,10 @@ import pymc as pm
 import pytensor
 import pytest
 from scipy import stats
-from socbayes.models import _blocks, cue, mcp, priming
 
 from socbayes import load_dataset
 from socbayes.errors import EmptyTableError, TooFewGroupsError, UnknownNameError
+from socbayes.models import _blocks, cue, mcp, priming
 from socbayes.spec import ModelSpec, spec_of
 
 MODULES = {"cue": cue, "priming": priming, "mcp": mcp}
@@ -301,7 +301,7 @@ def test_effects_reach_the_rows_of_their_level_only():
 
 
 def test_scatter_of_small_studies_is_the_median_one():
-    study = np.repeat([0, 1, 2], [6, 2, 5])
+    study = np.repeat([0, 1, 2], [9, 7, 8])
     with pm.Model(coords={"study": ["big", "small", "fair"]}) as model:
         prior = cue.Priors(cue.PRIORS)
         scatter = _blocks.scatter_by_study(prior, study, ["big", "small", "fair"])

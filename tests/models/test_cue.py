@@ -7,9 +7,9 @@ import pandas as pd
 import pymc as pm
 import pytest
 from scipy import stats
-from socbayes.models import cue
 
 from socbayes import load_dataset
+from socbayes.models import cue
 from socbayes.spec import spec_of
 
 #: Variable, label, and the posterior standard deviation these data must reach (a fraction of that of the prior).

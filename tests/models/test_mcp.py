@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
 from socbayes.models import mcp
 from socbayes.models.mcp import EQUIVALENCE_BAND, SECTORS, sector
-
 from socbayes.spec import spec_of
 
 PRACTICES = ("biochar", "manure", "nitrogen_addition", "no_tillage", "warming")

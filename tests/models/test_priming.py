@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from socbayes.models import priming
 
+from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
+from socbayes.models import priming
 from socbayes.spec import spec_of
 
 #: Variable and the posterior standard deviation these data must reach (a fraction of that of the prior).
@@ -158,7 +159,7 @@ def test_study_without_dose_takes_the_population_and_is_wider(priming_fit):
 def test_native_carbon_must_be_above_zero(simulators, column):
     table = simulators["priming"](studies=3).table
     table.loc[4, column] = 0.0
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(SocbayesError, match="above zero"):
         priming.build(table)
 
 

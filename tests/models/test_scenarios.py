@@ -78,8 +78,8 @@ def test_direction_and_words_of_a_comparison(cue_fit):
     assert change["probability_of_increase"] < 0.02
     assert np.isnan(table.loc["15 degC", "difference"])
     sentence = next(line for line in result.text if line.startswith("25 degC against 15 degC, in a new study"))
-    assert f"changes by {change['difference']:+.2g} (" in sentence
-    assert f"rises with probability {change['probability_of_increase']:.2f}" in sentence
+    assert f"differs by {change['difference']:+.2f} (" in sentence
+    assert f"higher with probability {change['probability_of_increase']:.2f}" in sentence
 
     turned = compare(cue_fit.fit, WARMER, reference="25 degC", seed=3)
     assert turned.table.loc["15 degC", "difference"] == pytest.approx(-change["difference"])
