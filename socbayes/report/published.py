@@ -262,7 +262,7 @@ PUBLISHED = (
         "percent",
         WANG,
         _share("cropland"),
-        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over studies",
+        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over the studies of the data",
     ),
     Published(
         "share_grassland",
@@ -272,7 +272,7 @@ PUBLISHED = (
         "percent",
         WANG,
         _share("grassland"),
-        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over studies",
+        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over the studies of the data",
     ),
     Published(
         "share_forest",
@@ -282,7 +282,7 @@ PUBLISHED = (
         "percent",
         WANG,
         _share("forest"),
-        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over studies",
+        "both rest on amino sugars; ours is at 10 cm and 20 % clay, averaged over the studies of the data",
     ),
     Published(
         "necromass_no_tillage",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import toy_model
+from toy import toy_model
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.compare import compare

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TRUE_MEAN, TRUE_SCATTER, toy_model
+from toy import TRUE_MEAN, TRUE_SCATTER, toy_model
 
 from socbayes.errors import SocbayesError
 from socbayes.inference import fit as fitting
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_said(tmp_path):
 KILLED = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from conftest import toy_model
+from toy import toy_model
 from socbayes.inference.fit import fit
 fit(toy_model(), draws=2_000_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
 """

@@ -125,7 +125,12 @@ def test_quantities_follow_from_the_parameters(mcp_fit):
     np.testing.assert_allclose(at["log_ratio_new_study"], at["log_ratio"] + at["new_study_effect"])
     spread = at["new_study_effect"].std(("chain", "draw")).mean("practice")
     np.testing.assert_allclose(spread, np.sqrt((at["study_effect_sd"] ** 2).mean(("chain", "draw"))), rtol=0.15)
-    assert (at["necromass_share_mean"] > at["necromass_share"]).all()
+    stated = mcp_fit.levels[mcp_fit.levels["arm"] != "treatment"]
+    for ecosystem, rows in stated.groupby("ecosystem"):
+        of_studies = at["necromass_share"].sel(ecosystem=ecosystem) * np.exp(
+            at["share_study_effect"].sel(study=rows["study"].unique().tolist())
+        )
+        np.testing.assert_allclose(at["necromass_share_mean"].sel(ecosystem=ecosystem), of_studies.mean("study"))
 
 
 LOG_RATIO = st.floats(-2, 2, allow_nan=False)
