@@ -12,7 +12,7 @@ demo: .venv/installed  ## Fit the three literature models and write report/index
 	$(BIN)/socbayes demo --output report
 
 test: .venv/installed lint  ## Everything that must hold
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .
