@@ -297,8 +297,8 @@ def scenario_table(gain: ScenarioComparison) -> Any:
     from rich.table import Table
 
     from socbayes.report.page import scenario_rows
-    from socbayes.report.wording import unit_of_difference
     from socbayes.vocabulary import INTERVAL_NAME
+    from socbayes.wording import unit_of_difference
 
     unit = "fraction" if gain.unit == "1" else gain.unit
     title = f"{gain.quantity} in {gain.group}: median ({INTERVAL_NAME})"

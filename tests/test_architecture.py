@@ -20,7 +20,9 @@ LAYERS = (
     ("socbayes.models",),
     ("socbayes.inference",),
     ("socbayes.scenarios",),
-    ("socbayes.plots", "socbayes.report"),
+    ("socbayes.published", "socbayes.wording"),
+    ("socbayes.plots",),
+    ("socbayes.report",),
     ("socbayes.demo", "socbayes.cli"),
 )  # fmt: skip
 SAMPLERS = ("pymc", "nutpie", "arviz")

@@ -15,10 +15,10 @@ import socbayes.report
 from socbayes.errors import SocbayesError
 from socbayes.inference.checks import CheckResult, Checks
 from socbayes.plots._data import spec_of_fit
+from socbayes.published import PUBLISHED
 from socbayes.report import page, readings, report
 from socbayes.report.graph import graph_svg
-from socbayes.report.published import PUBLISHED
-from socbayes.report.wording import direction, number, said
+from socbayes.wording import direction, number, said
 
 EVERY = dict(readings.READINGS)
 

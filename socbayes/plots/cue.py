@@ -60,7 +60,7 @@ def cue_by_method_and_ecosystem(
     from matplotlib.lines import Line2D
 
     from socbayes.models.cue import GRADIENT_METHOD
-    from socbayes.report.published import PUBLISHED, published_value
+    from socbayes.published import PUBLISHED, published_value
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()
@@ -128,7 +128,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.report.published import published_value
+    from socbayes.published import published_value
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()

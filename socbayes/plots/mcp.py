@@ -296,7 +296,7 @@ def necromass_share(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.report.published import PUBLISHED
+    from socbayes.published import PUBLISHED
 
     posterior = fitted["posterior"].to_dataset()
     ecosystems = [str(name) for name in posterior["ecosystem"].to_numpy()]

@@ -233,7 +233,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """
     from scipy.stats import gaussian_kde
 
-    from socbayes.report.published import PUBLISHED
+    from socbayes.published import PUBLISHED
 
     draws = flat(fitted["posterior"].to_dataset()["priming_log_ratio_new_study"])
     published = [number for number in PUBLISHED if number.model == "priming"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.plots._style import BLUE, INK, SKY, Picture, in_unit, intervals, rows_of, styled, summary, zero_line
-from socbayes.report.wording import unit_of_difference
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+from socbayes.wording import unit_of_difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,9 +24,9 @@ from socbayes.plots._data import spec_of_fit
 from socbayes.plots._style import flat
 from socbayes.report.graph import graph_svg
 from socbayes.report.readings import READINGS, findings, published_rows
-from socbayes.report.wording import decimals, limits, number, probability, unit_of_difference
 from socbayes.scenarios import ScenarioComparison
 from socbayes.vocabulary import INTERVAL_NAME
+from socbayes.wording import decimals, limits, number, probability, unit_of_difference
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from socbayes import plots
 from socbayes.plots._data import table_of
 from socbayes.plots._style import flat, readable
 from socbayes.plots.cue import least_squares
-from socbayes.report.published import PUBLISHED
-from socbayes.report.wording import SURE, direction, few, limits, number, probability, said
+from socbayes.published import PUBLISHED
 from socbayes.vocabulary import CI_PROB
+from socbayes.wording import SURE, direction, few, limits, number, probability, said
 
 if TYPE_CHECKING:
     import xarray as xr
