@@ -110,14 +110,14 @@ def validate(
         _console().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
 
 
-@app.command(epilog="Example: [bold]socbayes fit cue --data my.csv --draws 2000 --seed 1[/bold]")
+@app.command(epilog="Example: [bold]socbayes fit cue --data my.csv --draws 3000 --seed 1[/bold]")
 def fit(
     model: Annotated[str, typer.Argument(help="cue, priming or mcp.")],
     data: Data = None,
     levels: Annotated[Path | None, typer.Option(help="mcp: table of necromass shares of single soils.")] = None,
     gradient: Annotated[str | None, typer.Option(help="cue: table of a temperature gradient, or none.")] = None,
     unit: Units = None,
-    draws: Draws = 1500,
+    draws: Draws = 2000,
     tune: Tune = 1000,
     chains: Chains = 4,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same draws.")] = None,
@@ -261,7 +261,7 @@ def resume_report(
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("report"),
     quick: Annotated[bool, typer.Option(help="Few draws: shows the way, but fits fail their checks.")] = False,
-    draws: Draws = 1500,
+    draws: Draws = 2000,
     tune: Tune = 1000,
     chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20261121,

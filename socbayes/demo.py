@@ -72,7 +72,7 @@ SCENARIOS: tuple[tuple[str, Scenarios], ...] = (
 def run(
     output: str | os.PathLike[str] = "report",
     *,
-    draws: int = 1500,
+    draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
     seed: int = 20261121,

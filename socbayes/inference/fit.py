@@ -39,7 +39,7 @@ PREDICTIVE_DRAWS = 200
 def fit(
     model: pm.Model,
     *,
-    draws: int = 1500,
+    draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
     target_accept: float = 0.9,
