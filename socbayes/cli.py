@@ -261,7 +261,7 @@ def resume_report(
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("report"),
     quick: Annotated[bool, typer.Option(help="Few draws: shows the way, but fits fail their checks.")] = False,
-    draws: Draws = 2000,
+    draws: Draws = 1500,
     tune: Tune = 1000,
     chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20261121,
