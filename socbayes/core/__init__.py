@@ -6,6 +6,7 @@ or run it on arrays with :func:`socbayes.structures.simulate`.
 
 from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
 from socbayes.core.ages import Ages, ages, compartmental
+from socbayes.core.clock import with_clock
 from socbayes.core.integrate import integrate
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
@@ -28,6 +29,7 @@ __all__ = [
     "priming",
     "scale_to_total",
     "steady_state",
+    "with_clock",
     "with_label",
     "with_radiocarbon",
 ]
