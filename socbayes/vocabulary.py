@@ -39,7 +39,7 @@ class Quantity:
     meaning
         One sentence a soil scientist agrees with.
     kind
-        ``"number"``, ``"text"`` or ``"category"``.
+        ``"number"``, ``"text"``, ``"category"`` or ``"date"``.
     lower, upper
         Closed physical limits in the canonical unit.
     categories
@@ -65,6 +65,8 @@ class Quantity:
             return "one of " + ", ".join(self.categories)
         if self.kind == "text":
             return "text"
+        if self.kind == "date":
+            return "a date as YYYY-MM-DD, YYYY-MM or YYYY"
         unit = "" if self.unit == "1" else f" {self.unit}"
         if self.lower is not None and self.upper is not None:
             return f"a number from {self.lower:g} to {self.upper:g}{unit}"
@@ -570,7 +572,7 @@ _QUANTITIES = (
     ),
     _N("block", "", "Block of the experimental design.", "text"),
     _N("treatment", "", "Treatment as named by the source.", "text", aliases=("treatment_code", "trt")),
-    _N("date", "", "Day as YYYY-MM-DD, or YYYY-MM or YYYY where no more is known.", "text", aliases=("sampling_date",)),
+    _N("date", "", "Day as YYYY-MM-DD, or YYYY-MM or YYYY where no more is known.", "date", aliases=("sampling_date",)),
     _N(
         "year",
         "1",

@@ -401,6 +401,8 @@ def field_entry(name: str, required: bool) -> dict:
         constraints["maximum"] = quantity.upper
     if quantity.categories:
         constraints["enum"] = list(quantity.categories)
+    if quantity.kind == "date":
+        constraints["pattern"] = r"\d{4}(-\d{2}(-\d{2})?)?"
     entry = {
         "name": name,
         "type": "number" if quantity.kind == "number" else "string",

@@ -6,7 +6,6 @@ the note of the source that gives it away.
 
 from __future__ import annotations
 
-import calendar
 import re
 from pathlib import Path
 
@@ -40,17 +39,6 @@ BRIGALOW_TREATMENTS = {1: "cropping", 2: "cropping", 3: "cropping", 4: "pasture"
 # its notes say that no day was recorded: the month, or only the year, is known.
 MONTH_ONLY = {"Highfield": (1961, 1967, 1969), "Fosters": (1967, 1969, 1972, 1975)}
 YEAR_ONLY = {"Highfield": (1956,), "Fosters": (1956,)}
-
-
-def decimal_year(date: str) -> float:
-    """Decimal year of YYYY, YYYY-MM (its middle) or YYYY-MM-DD (noon)."""
-    parts = [int(part) for part in date.split("-")]
-    if len(parts) == 1:
-        return float(parts[0])
-    if len(parts) == 2:
-        return parts[0] + (parts[1] - 0.5) / 12
-    length = 366 if calendar.isleap(parts[0]) else 365
-    return parts[0] + (pd.Timestamp(date).dayofyear - 0.5) / length
 
 
 def month_middle(index: pd.Series) -> pd.Series:
