@@ -266,7 +266,8 @@ def curate(literature: Path) -> Curated:
             "soil mass and are not concentration times bulk density.",
             "Highfield plots [G] and [Gc] were ploughed by mistake in 1963; the source asks to leave them out of "
             "analyses of continuous grass. Sub-plots of 1963 to 1990 carry .1 or .2 behind the name of their plot.",
-            "Topsoil of the Rothamsted fields holds 20 to 25 % clay by the sheets of the wildernesses; no plot has its own.",
+            "Topsoil of the Rothamsted fields holds 20 to 25 % clay by the sheets of the wildernesses; no plot has "
+            "its own.",
             "Analytical methods changed within series (Walkley-Black, Tinsley to 1987, combustion after).",
             "Time in the Millennium Tillage Trial is a month count from a month in 2000 that the source does not name, "
             "taken as January: intervals are exact, calendar years up to a year early. Two letters of its treatments "
