@@ -283,6 +283,9 @@ def curate(literature: Path) -> Curated:
             "Grain of Broadbalk and Hoosfield at 85 % dry matter was multiplied by 0.85. Manure is 35 t/ha of fresh "
             "farmyard manure a year; its carbon is not stated. Nine rows of Broadbalk and the Highfield bare fallow "
             "say in columns what the names of the treatments say.",
+            "Yields are means over the years of a period. All of Hoosfield lay fallow in 1912, 1933, 1943 and 1967, "
+            "and parts of Broadbalk in turn since the 1920s; since 1968 the plots of Hoosfield test four rates of "
+            "nitrogen.",
             "Manure of Woburn, 37.7 t/ha once in five years, is spread over 1941 to 1967.",
             "Carbon inputs and rate modifiers of the Millennium Tillage Trial are its authors' estimates; months are "
             "those of field_soc. Its manure inputs are zero.",

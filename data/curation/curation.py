@@ -199,72 +199,76 @@ SOURCES: dict[str, dict] = {
     },
     "rothamsted_broadbalk_soc": _era(
         "Broadbalk soil organic carbon",
-        "Electronic Rothamsted Archive, Broadbalk soil organic carbon content 1843-2015. Rothamsted Research.",
+        "Rothamsted Research (2021) Broadbalk soil organic carbon content 1843-2015. Electronic Rothamsted Archive.",
         "10.23637/KeyRefOABKsoc-02",
     ),
     "rothamsted_hoosfield_soc": _era(
         "Hoosfield soil organic carbon",
-        "Electronic Rothamsted Archive, Hoosfield spring barley soil organic carbon 1852-1998. Rothamsted Research.",
+        "Rothamsted Research (2012) Hoosfield soil organic carbon content. Electronic Rothamsted Archive.",
         "10.23637/KeyRefOAHBsoc",
     ),
     "rothamsted_highfield_bare_fallow": _era(
         "Highfield bare fallow",
-        "Poulton P.R., Macdonald A.J., Gregory A.S., Glendining M.J., Ostler R. (2022) Highfield bare fallow soil "
-        "carbon and nitrogen 1959-2014. Electronic Rothamsted Archive, Rothamsted Research.",
+        "Poulton P.R., Macdonald A.J., Gregory A.S., Glendining M.J., Ostler R. (2022) Highfield Bare Fallow soil "
+        "chemical properties, 1959-2014. Electronic Rothamsted Archive.",
         "10.23637/rrs1-SOILCN1959-2014-01",
     ),
     "rothamsted_highfield_ley_arable": _era(
         "Highfield ley-arable",
         "Blyth F.J.E., Perryman S.A.M., Poulton P.R., Glendining M.J., Gregory A.S. (2023) Highfield ley-arable "
-        "experiment soil chemical properties 1948-2014. Electronic Rothamsted Archive, Rothamsted Research.",
+        "experiment soil chemical properties, 1948-2014. Electronic Rothamsted Archive.",
         "10.23637/rrn1-HLAsoc4814-01",
     ),
     "rothamsted_fosters_ley_arable": _era(
         "Fosters ley-arable",
-        "Blyth F.J.E. et al. (2023) Fosters ley-arable experiment soil chemical properties 1950-2014. Electronic "
-        "Rothamsted Archive, Rothamsted Research.",
+        "Blyth F.J.E., Perryman S.A.M., Poulton P.R., Glendining M.J., Gregory A.S. (2023) Fosters Ley-arable "
+        "experiment soil chemical properties 1948-2014. Electronic Rothamsted Archive.",
         "10.23637/rrn2-FLAsoc5014-01",
     ),
     "rothamsted_woburn_ley_arable": _era(
         "Woburn ley-arable",
-        "Electronic Rothamsted Archive, Woburn ley-arable experiment soil organic carbon 1938-2009. Rothamsted "
-        "Research.",
+        "Glendining M., Poulton P., Gregory A., Johnston E. (2022) Woburn Ley-arable experiment soil organic carbon, "
+        "1938-2009. Electronic Rothamsted Archive.",
         "10.23637/wrn3-soc3809-01",
     ),
     "rothamsted_geescroft": _era(
         "Geescroft Wilderness",
-        "Electronic Rothamsted Archive, Geescroft Wilderness organic carbon 1883-1999. Rothamsted Research.",
+        "Perryman S. (2015) Geescroft wilderness accumulation of organic carbon. Electronic Rothamsted Archive.",
         "10.23637/KeyRefOAGEWoc",
     ),
     "rothamsted_broadbalk_wilderness": _era(
         "Broadbalk Wilderness",
-        "Electronic Rothamsted Archive, Broadbalk Wilderness organic carbon 1881-1999. Rothamsted Research.",
+        "Perryman S. (2015) Broadbalk Wilderness accumulation of organic carbon. Electronic Rothamsted Archive.",
         "10.23637/KeyRefOABKWoc",
     ),
     "rothamsted_broadbalk_yields": _era(
         "Broadbalk yields",
-        "Electronic Rothamsted Archive, Broadbalk mean winter wheat yields 1852-2022. Rothamsted Research.",
+        "Perryman S., Glendining M., Gregory A., Poulton P. (2023) Broadbalk mean long-term yields of winter wheat "
+        "1852-2022. Electronic Rothamsted Archive.",
         "10.23637/rbk1/meanWWYields1852-2022-03",
     ),
     "rothamsted_hoosfield_yields": _era(
         "Hoosfield yields",
-        "Electronic Rothamsted Archive, Hoosfield mean spring barley yields 1852-2015. Rothamsted Research.",
+        "Rothamsted Research (2017) Hoosfield mean long-term spring barley yields 1852-2015. Electronic Rothamsted "
+        "Archive.",
         "10.23637/KeyRefOAHByields",
     ),
     "rothamsted_rain": _era(
         "Rothamsted rain",
-        "Electronic Rothamsted Archive, Rothamsted monthly rain 1853-2023. Rothamsted Research.",
+        "Perryman S., Scott T., Hall C. (2018) Total monthly rainfall at Rothamsted March 1853 - December 2023. "
+        "Electronic Rothamsted Archive.",
         "10.23637/rmsTMRain18532023-01",
     ),
     "rothamsted_monthly_temperature": _era(
         "Rothamsted monthly temperature",
-        "Electronic Rothamsted Archive, Rothamsted monthly mean temperature October 1985 to September 2017. "
-        "Rothamsted Research.",
+        "Perryman S., Scott T., Hall C. (2020) Mean monthly temperature at Rothamsted October 1985 - September 2017. "
+        "Electronic Rothamsted Archive.",
         "10.23637/rmsmmtemp10850917",
     ),
     "rothamsted_annual_temperature": _era(
         "Rothamsted annual temperature",
-        "Electronic Rothamsted Archive, Rothamsted mean annual air temperature 1878-2023. Rothamsted Research.",
+        "Perryman S., Scott T., Hall C. (2023) Annual mean air temperature at Rothamsted 1878-2022. Electronic "
+        "Rothamsted Archive.",
         "10.23637/rms-RMAAtemp-03",
     ),
     "millennium_tillage_trial": {
