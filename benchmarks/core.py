@@ -19,12 +19,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from socbayes.core import Driver, Flow, Parameter, Structure, integrate
+from socbayes.core.kernels import hoisted, program
+from socbayes.core.loops import LANES
 from socbayes.core.mathematics import exp
+from socbayes.core.scalar_graph import Stage
+from socbayes.core.vectors import OPTIONS, compiled
 from socbayes.structures import get, list_structures, simulate
 
 SITES, DAYS = 60, 1825
@@ -226,6 +231,44 @@ def structures_table(rounds: int) -> list[tuple[str, str, float]]:
     return rows
 
 
+def operation_cost(kind: str) -> float:
+    """Nanoseconds per site of one operation when many independent ones fill the processor."""
+    n, repeats = 32, 20_000
+    arity = 1 if kind in ("Exp", "Log") else 2
+    rows = [("input", "x", i) for i in range(n)]
+    rows += [(kind, i, (i + 1) % n) if arity == 2 else (kind, i) for i in range(n)]
+    stage = Stage("cost", tuple(rows), tuple(("y", i, False, n + i) for i in range(n)))
+    run = compiled([(stage, {"x": 0, "y": n * LANES})], LANES)
+
+    @numba.njit(**OPTIONS)
+    def repeat(m: Any) -> None:
+        for _ in range(repeats):
+            run(m)
+
+    memory = np.linspace(0.5, 1.5, 2 * n * LANES)
+    repeat(memory)
+    seconds = interleaved({"run": lambda: repeat(memory)}, 7)["run"]
+    return seconds / repeats / n / LANES * 1e9
+
+
+def bound() -> None:
+    """What a step of the five-pool structure must cost, from what it computes."""
+    structure, _ = hoisted(five_pools())
+    kinds = {"add or multiply": ("Add", "Sub", "Mul", "Neg"), "divide": ("TrueDiv", "Reciprocal")}
+    cost = {"add or multiply": operation_cost("Add"), "divide": operation_cost("TrueDiv")}
+    exponential = operation_cost("Exp")
+    print(
+        f"\nOne operation per site: {cost['add or multiply']:.3f} ns to add and store, "
+        f"{cost['divide']:.3f} to divide, {exponential:.2f} for an exponential"
+    )
+    for name in ("step", "step_back"):
+        rows = program(structure, "euler").stage(name).rows
+        counts = {what: sum(row[0] in members for row in rows) for what, members in kinds.items()}
+        least = sum(counts[what] * cost[what] for what in counts)
+        listed = ", ".join(f"{count} x {what}" for what, count in counts.items())
+        print(f"  {name:10s} {listed}: at least {least:.1f} ns per site-step")
+
+
 _CLIMATE = {"temperature": 15.0, "water": 0.3, "npp": 1.0}
 _CORPSE = {"temperature": 293.15, "saturation": 0.5, "input_fast": 0.15, "input_slow": 0.35}
 TYPICAL: dict[str, dict[str, float]] = {
@@ -259,6 +302,26 @@ def many_sites(parallel: bool) -> float:
     start = time.perf_counter()
     simulate("rothc", drivers, None, np.ones(5), times=[months], parallel=parallel)
     return time.perf_counter() - start
+
+
+def a_million_sites() -> tuple[float, float]:
+    """Seconds, and peak memory in GB, for 1,000,000 sites x 30 years of monthly RothC in chunks of dask."""
+    import resource
+
+    import dask.array as da
+    import xarray as xr
+
+    sites, months, chunk = 1_000_000, 360, 50_000
+    rng = da.random.default_rng(4)
+    initial = {"hum": xr.DataArray(rng.uniform(5.0, 40.0, sites, chunks=chunk), dims="site")}
+    drivers = {
+        name: xr.DataArray(rng.uniform(low, high, (months, sites), chunks=(months, chunk)), dims=("time", "site"))
+        for name, low, high in (("rate_modifier", 0.1, 1.0), ("plant_input", 0.0, 0.3))
+    }
+    start = time.perf_counter()
+    run = simulate("rothc", drivers, None, initial, times=[months])
+    float(run["soil_organic_carbon"].mean().compute())
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
@@ -296,6 +359,7 @@ def main() -> None:
     forward = medians["socbayes value"]
     print(f"  gradient on top of the value: {(ours - forward) / forward:.2f} forward runs")
 
+    bound()
     if not quick:
         for name, code in (("5 pools", COMPILE), ("labelled mcp in a PyMC model", COMPILE_MODEL)):
             with tempfile.TemporaryDirectory() as cache:
@@ -307,6 +371,12 @@ def main() -> None:
         print(f"  {name:22s} {scheme:8s} {nanoseconds:8.1f}")
     one, every = many_sites(False), many_sites(True)
     print(f"\n100,000 sites x 30 years, monthly RothC: {one:.2f} s on one core, {every:.2f} s on all")
+
+    if not quick:
+        seconds, memory = a_million_sites()
+        print(
+            f"1,000,000 sites x 30 years, drivers made and run in chunks by dask: {seconds:.1f} s, peak {memory:.1f} GB"
+        )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type
-from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
@@ -125,6 +125,12 @@ def _funcify_columns(op: Columns, node: Any, **kwargs: Any) -> tuple[Callable[..
     source = f"def columns({', '.join(['base', *names])}):\n{body}\n"
     function = compile_numba_function_src(source, "columns", global_env={"np": np, "__name__": __name__})
     return numba_njit(function), hashlib.sha256(source.encode()).hexdigest()
+
+
+def as_float(value: Any) -> Any:
+    """Numbers as float64 constants, which a cast would hide from checks and rewrites."""
+    number: Any = value if isinstance(value, Variable) else np.asarray(value, dtype=float)
+    return pt.as_tensor(number).astype("float64")
 
 
 def stack_columns(values: Sequence[Any], n_leading: int) -> Any:

@@ -28,7 +28,7 @@ from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
-from socbayes.core.columns import stack_columns
+from socbayes.core.columns import as_float, stack_columns
 from socbayes.core.kernels import Program, hoisted, program
 from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
 
@@ -66,7 +66,8 @@ class Integrate(_Run):
         *floats, when = args
         inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in floats] + [pt.as_tensor(when, dtype="int64")]
         _check_ranks(inputs, (2, 2, 3, 1))
-        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(None, None, self.program.n_states))])
+        shape = (inputs[3].type.shape[0], inputs[0].type.shape[0], self.program.n_states)
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=shape)])
 
     def infer_shape(self, node: Apply, shapes: Any) -> list[tuple[Any, ...]]:
         """Shape of the output from those of the inputs."""
@@ -139,7 +140,7 @@ def stack_parameters(structure: Structure, parameters: Mapping[str, Any] | None)
     for name in given:
         if name not in structure.parameter_names:
             raise StructureError(f"{structure.name}: " + unknown("parameter", name, structure.parameter_names))
-    values = [pt.as_tensor(given.get(p.name, p.default)).astype("float64") for p in structure.parameters]
+    values = [as_float(given.get(p.name, p.default)) for p in structure.parameters]
     for parameter, value in zip(structure.parameters, values, strict=True):
         if value.type.ndim > 1:
             raise StructureError(
@@ -165,7 +166,7 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
         if driver.name not in given and driver.default is None:
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
         number: Any = given.get(driver.name, driver.default)
-        value = pt.as_tensor(number).astype("float64")
+        value = as_float(number)
         if isinstance(value, Constant):
             structure.check_driver(driver.name, np.asarray(value.data))
         if value.type.ndim > 2:
@@ -253,7 +254,7 @@ def integrate(
     when = _times(structure, times)
     p, u = stack_parameters(structure, parameters), stack_drivers(structure, drivers)
     u = _as_rows(structure, u, when, interpolate)
-    x0 = pt.as_tensor(initial).astype("float64")
+    x0 = as_float(initial)
     if x0.type.ndim == 1:
         x0 = x0[None, :]
     if x0.type.ndim != 2 or x0.type.shape[1] not in (None, len(structure.pools)):
@@ -291,8 +292,12 @@ def _as_rows(structure: Structure, u: Any, when: Any, interpolate: bool) -> Any:
     """Repeat drivers that do not vary over the rows the run needs; check the others."""
     rows = u.type.shape[0]
     if rows == 1:
-        needed = when[-1] + (1 if interpolate else 0)
-        return pt.broadcast_to(u, (pt.maximum(needed, 1), u.shape[1], u.shape[2]))
+        extra = 1 if interpolate else 0
+        if isinstance(u, Constant) and isinstance(when, Constant):
+            # As data, because every operation left to the graph is compiled.
+            length = max(int(when.data[-1]) + extra, 1) if when.data.size else 1
+            return pt.as_tensor(np.repeat(u.data, length, axis=0))
+        return pt.broadcast_to(u, (pt.maximum(when[-1] + extra, 1), u.shape[1], u.shape[2]))
     if rows is not None and isinstance(when, Constant):
         reach = rows - 1 if interpolate else rows
         if when.data.size and when.data[-1] > reach:
@@ -320,4 +325,6 @@ def _spread_sites(structure: Structure, x0: Any, p: Any, u: Any) -> Any:
         sites = u.shape[1]
     else:
         return x0
+    if isinstance(x0, Constant) and isinstance(sites, int):
+        return pt.as_tensor(np.repeat(x0.data, sites, axis=0))
     return pt.broadcast_to(x0, (sites, x0.shape[1]))

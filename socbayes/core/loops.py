@@ -16,13 +16,13 @@ import numba
 import numpy as np
 
 from socbayes.core.kernels import Program, layout, readings
-from socbayes.core.vectors import OPTIONS, compiled, interleaved
+from socbayes.core.vectors import INNER, OPTIONS, compiled, interleaved
 
 # One step is a chain of dependent operations: several sites side by side fill
 # the pipeline and the vector registers.
 LANES = 8
-_jit = numba.njit(**OPTIONS)
-_inline = numba.njit(forceinline=True, **OPTIONS)
+_jit = numba.njit(**INNER)
+_inline = numba.njit(forceinline=True, **INNER)
 
 
 @lru_cache(maxsize=256)
@@ -134,7 +134,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
 
     @_jit
     def forward_group(x0, p, u, flat, h, steps, when, n_records, out, first):
-        m = np.zeros(forward_size)
+        m = np.empty(forward_size)
         start(m, x0, p, first, h)
         t = 0
         for record in range(n_records):
@@ -152,9 +152,12 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         check(x0, p, u)
         flat = np.ascontiguousarray(u).ravel()
         n_sites = x0.shape[0]
-        # Times outside the drivers stay NaN.
-        out = np.full((when.size, n_sites, n_states), np.nan)
+        out = np.empty((when.size, n_sites, n_states))
         n_records = usable(u, when)
+        for record in range(n_records, when.size):
+            for site in range(n_sites):
+                for state in range(n_states):
+                    out[record, site, state] = np.nan  # outside the drivers
         for group in numba.prange((n_sites + lanes - 1) // lanes):
             # A parallel index is unsigned, and unsigned with signed makes a float.
             forward_group(x0, p, u, flat, interval / steps, steps, when, n_records, out, np.int64(group) * lanes)
@@ -174,7 +177,8 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
     @_jit
     def sweep_group(m, u, flat, ub, first, n_sites, steps, when, n_records, g, trajectory):
         record = n_records - 1
-        m[LAM:SIZE] = 0.0
+        for j in range(LAM, SIZE):
+            m[j] = 0.0
         for t in range(when[record], -1, -1):
             while record >= 0 and when[record] == t:
                 for lane in range(min(lanes, n_sites - first)):
@@ -194,7 +198,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                 if linear or s == 0:
                     prepare_back(m, ub, t - 1, first, n_sites, s, steps)
 
-    @_jit
+    @numba.njit(**OPTIONS)
     def reverse(x0, p, u, interval, steps, when, g):
         check(x0, p, u)
         flat = np.ascontiguousarray(u).ravel()
@@ -208,7 +212,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         end = when[n_records - 1]
         # Memory of one group's run, used again for the next group.
         trajectory = np.empty((end * steps, all_pools))
-        m = np.zeros(size)
+        m = np.empty(size)
         for first in range(0, n_sites, lanes):
             start(m, x0, p, first, interval / steps)
             record_group(m, u, flat, first, steps, end, trajectory)

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from socbayes.core.kernels import Program
-from socbayes.core.vectors import OPTIONS, compiled
+from socbayes.core.vectors import INNER, OPTIONS, compiled
 
 FOUND, NOT_CONVERGED, EXTINCT, NEGATIVE, FAILED = 0, 1, 2, 3, 4
 _MAX_ITERATIONS = 2000
@@ -26,9 +26,10 @@ _TOLERANCE = 1e-12  # relative change of every pool in the last, undamped step
 _EXTINCT = 1e-12  # of total carbon
 _BOLD = 3.0  # factor by which a pool may change in one step
 _jit = numba.njit(**OPTIONS)
+_inner = numba.njit(**INNER)
 
 
-@_jit
+@_inner
 def _solve(a, b):
     """Solve a x = b in place by elimination with partial pivoting; False if singular."""
     n = b.size
@@ -100,7 +101,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
     for pool in inert:
         fixed[pool] = True
 
-    @_jit
+    @_inner
     def prepare(m, p, u, i):
         ip = i if p.shape[0] > 1 else 0
         iu = i if u.shape[0] > 1 else 0
@@ -111,7 +112,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         setup(m)
         drive(m)
 
-    @_jit
+    @_inner
     def fill(m, a):
         """Rates into m[F], Jacobian into a, with inert pools held."""
         rates(m)
@@ -124,7 +125,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
                 a[i, :] = 0.0
                 a[i, i] = -1.0
 
-    @_jit
+    @_inner
     def solve_linear(m, a, b):
         fill(m, a)
         for i in range(n):
@@ -137,7 +138,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
                 return NEGATIVE
         return FOUND
 
-    @_jit
+    @_inner
     def extinct(m):
         total = 0.0
         for i in range(n):
@@ -147,7 +148,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
             dead = dead or (not fixed[i] and m[X + i] <= _EXTINCT * total)
         return dead
 
-    @_jit
+    @_inner
     def follow(m, a, b):
         fill(m, a)
         step = 0.0

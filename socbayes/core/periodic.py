@@ -55,7 +55,7 @@ class _Cycle(Op):
         fixed[list(self.inert)] = True
         eliminate = newton._solve
 
-        @newton._jit
+        @newton._inner
         def cycle_map(held, p, u, i):
             """End of the cycle from nothing, and the matrix I - gain, of one site."""
             pi = p[i : i + 1] if p.shape[0] > 1 else p

@@ -20,7 +20,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_
 from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import newton
-from socbayes.core.columns import stack_columns
+from socbayes.core.columns import as_float, stack_columns
 from socbayes.core.integrate import stack_drivers, stack_parameters
 from socbayes.core.kernels import Program, equilibrium_program, program
 from socbayes.core.numba_dispatch import cache_key, source_of
@@ -155,7 +155,7 @@ def _constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -
         if driver.name not in given and driver.default is None:
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
         number: Any = given.get(driver.name, driver.default)
-        value = pt.as_tensor(number).astype("float64")
+        value = as_float(number)
         if value.type.ndim > 1:
             raise StructureError(
                 f"{structure.name}: a steady state needs constant drivers; average {driver.name!r} over time first"
@@ -166,7 +166,7 @@ def _constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -
 
 def _start(structure: Structure, initial: Any, p: Any, u: Any) -> Any:
     """Where the search begins: given pools, or one of each for want of better."""
-    x0 = pt.as_tensor(np.ones(len(structure.pools)) if initial is None else initial).astype("float64")
+    x0 = as_float(np.ones(len(structure.pools)) if initial is None else initial)
     x0 = x0[None, :] if x0.type.ndim == 1 else x0
     if structure.inert and initial is None:
         keep = np.array([pool not in structure.inert for pool in structure.pools], dtype="float64")
@@ -326,7 +326,7 @@ def periodic_state(
     for name in content:
         if name not in structure.inert:
             raise StructureError(f"{structure.name}: " + unknown("inert pool", name, structure.inert))
-    columns = [pt.as_tensor(content.get(pool, 0.0)).astype("float64") for pool in structure.pools]
+    columns = [as_float(content.get(pool, 0.0)) for pool in structure.pools]
     held = stack_columns(columns, 1)
     if held.type.shape[0] == 1:
         held = pt.broadcast_to(held, (sites, held.shape[1]))

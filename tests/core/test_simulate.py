@@ -140,3 +140,27 @@ def test_environment_takes_numbers_arrays_and_tensors():
     assert environment.rothc_temperature(-5.1) == 0.0
     assert environment.century_moisture(0.0) == pytest.approx(1 / 31)
     assert environment.mimics_water(0.0) == 0.05
+
+
+def test_sites_by_chunks_of_dask():
+    """Chunks along the sites give the same run, lazily, on any scheduler."""
+    import dask
+
+    rng = np.random.default_rng(5)
+    modifier = xr.DataArray(rng.uniform(0.1, 1.0, (24, 1000)), dims=("time", "site"))
+    initial = {"hum": xr.DataArray(rng.uniform(5.0, 40.0, 1000), dims="site")}
+    whole = simulate("rothc", {"rate_modifier": modifier, "plant_input": 0.15}, None, initial, times=[12, 24])
+    chunked = {"hum": initial["hum"].chunk(site=300)}
+    lazy = simulate(
+        "rothc",
+        {"rate_modifier": modifier.chunk(site=300), "plant_input": 0.15},
+        None,
+        chunked,
+        times=[12, 24],
+    )
+    assert dask.is_dask_collection(lazy)
+    assert lazy["soil_organic_carbon"].chunks is not None
+    for scheduler in ("synchronous", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            computed = lazy.compute()
+        xr.testing.assert_allclose(computed, whole, rtol=1e-13)
