@@ -83,3 +83,12 @@ def test_readme_shows_python_that_runs(tmp_path):
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_pages_show_python_that_runs(name, tmp_path):
+    blocks = python_blocks((ROOT / "docs" / name).read_text(encoding="utf-8"))
+    assert blocks
+    (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+    done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled 
 from socbayes.core.ages import Ages, ages, compartmental
 from socbayes.core.clock import with_clock
 from socbayes.core.integrate import integrate
+from socbayes.core.reduce import without
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
 from socbayes.core.tracer import label_initial, priming, with_label, with_radiocarbon
@@ -32,4 +33,5 @@ __all__ = [
     "with_clock",
     "with_label",
     "with_radiocarbon",
+    "without",
 ]

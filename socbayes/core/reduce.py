@@ -1,0 +1,59 @@
+"""Structures with some of their pools left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from socbayes.core.structure import Flow, Names, Structure, StructureError, unknown
+
+
+def without(structure: Structure, pools: Sequence[str]) -> Structure:
+    """Structure that lacks some pools, and the flows from and into them.
+
+    For questions in which a pool takes no part: mineral-associated carbon in
+    an incubation of days, for example. Where the rates of other flows read the
+    pool, it is empty.
+
+    Parameters
+    ----------
+    structure
+        Any structure without a label.
+    pools
+        Names of the pools to leave out.
+
+    Raises
+    ------
+    StructureError
+        For a name that is not a pool of the structure.
+
+    Examples
+    --------
+    >>> from socbayes.structures import get
+    >>> without(get("mcp"), ["mineral_necromass", "mineral_plant"]).pools
+    ('particulate', 'dissolved', 'microbes', 'necromass')
+    """
+    for name in pools:
+        if name not in structure.pools:
+            raise StructureError(f"{structure.name}: " + unknown("pool", name, structure.pools))
+
+    def flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
+        everything = {name: 0.0 if name in pools else x[name] for name in structure.pools}
+        for flow in structure.flows(Names("pool", everything), p, u):
+            if flow.source not in pools and flow.target not in pools:
+                yield flow
+
+    def kept(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in pools)
+
+    return replace(
+        structure,
+        name=f"{structure.name} without {', '.join(pools)}",
+        pools=kept(structure.pools),
+        flows=flows,
+        reports=None,
+        microbial=kept(structure.microbial),
+        necromass=kept(structure.necromass),
+        inert=kept(structure.inert),
+    )
