@@ -185,7 +185,7 @@ def apparent_efficiency(
     # Steps grow towards the end: uptake happens in the first hours, turnover in weeks.
     first = np.minimum(1.0 / steps, 0.01 / (hours / 24.0))
     growth = np.array([_growth(share, steps) for share in first])
-    lengths = growth ** np.arange(steps)[:, None]
+    lengths = growth ** np.arange(float(steps))[:, None]
     lengths = lengths / lengths.sum(axis=0) * (hours / 24.0)
     out = integrate(
         structure,

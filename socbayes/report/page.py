@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("socbayes")
 
-NAMES = {"cue": "Carbon use efficiency", "priming": "Priming", "mcp": "Microbial carbon pump"}
+NAMES = {
+    "cue": "Carbon use efficiency",
+    "cue_process": "Carbon use efficiency, process model",
+    "priming": "Priming",
+    "priming_process": "Priming, process model",
+    "mcp": "Microbial carbon pump",
+    "mcp_process": "Microbial carbon pump, process model",
+    "soil_incubation": "Soil incubation, two pools",
+}
 LARGEST_SVG = 200_000
 """Bytes beyond which a picture is stored as pixels."""
 LISTED = 12
