@@ -1,0 +1,423 @@
+r"""Process model of priming: labelled carbon run through the microbial carbon pump.
+
+Every jar is a run of the structure ``mcp`` with its own clock, native and
+labelled carbon apart; a control is one run, however many jars are compared
+with it. What the data see are increments of native and substrate CO2 between
+sampling days.
+
+**Written in what the data determine.** With :math:`r_0` the respiration of the
+unamended soil at the start, :math:`e` carbon use efficiency and :math:`B_0`
+biomass, biomass in balance takes up :math:`U_0 = r_0 / (1 - e)` and turns over
+at :math:`k_B = e U_0 / B_0`. Depolymerisation at the start is
+
+.. math::
+
+    A_0 = \phi \, U_0 (1 - (1 - s) e)
+
+where :math:`\phi = 1` sustains the biomass (supply), and falls as the
+decomposable pool :math:`F = A_0 / \lambda` empties. It responds to biomass with
+an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
+Uptake at most is :math:`(1 + w) U_0`, so dissolved carbon starts at
+:math:`K_D / w`. A treated jar differs from its control by the substrate, and
+by a factor on depolymerisation, :math:`\exp(addition + nitrogen_{soil} + jar)`.
+
+**What incubations cannot tell is not asked.** Exchange with minerals is off for
+the weeks of an incubation; decomposable native carbon is one pool
+(``necromass``, residues and necromass alike) and ``particulate`` holds what was
+added as a solid; efficiency and biomass have informative priors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.models._incubations import MILLIGRAM, SERIES, Incubations, incubations
+from socbayes.priors import Override, Prior, Priors
+from socbayes.spec import ModelSpec, attach, describe_table, prior_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+#: Biomass over organic carbon where it was not measured (Xu, Thornton & Post 2013), and organic carbon (mg/g) likewise.
+BIOMASS_SHARE, ORGANIC = 0.017, 20.0
+#: Exchange with minerals, too slow to show in weeks.
+CLOSED = {"k_necromass_sorption": 0.0, "k_dissolved_sorption": 0.0, "k_mineral": 0.0}
+
+_SPREAD = "few groups, nobody at zero"
+
+PRIORS = (
+    Prior("respiration_mean", "Normal", {"mu": -4.8, "sigma": 0.7}, "log mg/g/day", "8 ug/g/day, fourfold either way"),
+    Prior("respiration_sd", "LogNormal", {"mu": -0.4, "sigma": 0.4}, "log", _SPREAD),
+    Prior("supply_mean", "Normal", {"mu": -0.3, "sigma": 0.4}, "log", "sieved soil respires more than it can sustain"),
+    Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
+    Prior("depletion_mean", "Normal", {"mu": -5.3, "sigma": 0.7}, "log 1/day", "pool of a half-life of 140 days"),
+    Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
+    Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
+    Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
+    Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
+    Prior("capacity_mean", "Normal", {"mu": 2.0, "sigma": 0.7}, "log", "uptake seven times the basal, fourfold"),
+    Prior("capacity_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
+    Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
+    Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", _SPREAD),
+    Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
+    Prior("half_saturation", "Normal", {"mu": -3.0, "sigma": 0.7}, "log mg/g", "50 ug/g, fourfold either way"),
+    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
+    Prior("addition", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
+    Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
+    Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "a fourth to four times"),
+    Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
+    Prior("nitrogen_on_efficiency", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "weak"),
+    Prior("nitrogen_on_uptake", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "weak"),
+    Prior("solid_decay", "Normal", {"mu": -5.0, "sigma": 1.5}, "log 1/day", "litter in months, plastics in decades"),
+    Prior("soluble", "Normal", {"mu": -1.5, "sigma": 1.0}, "logit", "4 to 60 % of a solid dissolves at once"),
+    Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
+    Prior("scatter_mean", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
+    Prior("scatter_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
+    Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "1", "misfit lasts from one interval to the next"),
+)
+
+
+QUANTITIES: dict[str, dict[str, str]] = {
+    "efficiency_mean": {"unit": "logit", "meaning": "carbon use efficiency of the average soil"},
+    "elasticity_mean": {
+        "unit": "logit",
+        "meaning": "relative rise of depolymerisation per relative rise of biomass, average soil",
+    },
+    "addition": {
+        "unit": "1",
+        "meaning": "log factor on depolymerisation per biomass when substrate is added, by run of a study",
+    },
+    "nitrogen_mean": {"unit": "1", "meaning": "log factor of added nitrogen on depolymerisation, average soil"},
+    "nitrogen": {"unit": "1", "meaning": "the same by soil"},
+    "nitrogen_on_efficiency": {"unit": "logit", "meaning": "change of carbon use efficiency with nitrogen"},
+    "nitrogen_on_uptake": {"unit": "1", "meaning": "log factor of nitrogen on uptake"},
+    "dose_unknown": {"unit": "log mg/g", "meaning": "dose of the studies that do not state it"},
+}
+
+
+def structure() -> Any:
+    """The pump with native and labelled carbon apart and a clock of its own.
+
+    Examples
+    --------
+    >>> structure().name
+    'mcp, own clock, labelled'
+    """
+    from socbayes.core import with_clock, with_label
+    from socbayes.structures import get
+
+    return with_label(with_clock(get("mcp")))
+
+
+def build(
+    time_series: pd.DataFrame,
+    endpoints: pd.DataFrame | None = None,
+    *,
+    priors: Mapping[str, Override] | None = None,
+    finer: int = 1,
+) -> pm.Model:
+    """Build the process model of priming; nothing is sampled.
+
+    Parameters
+    ----------
+    time_series
+        Table of schema ``priming_time_series``: cumulative CO2 by jar and day.
+    endpoints
+        Table of schema ``priming_endpoints`` with substrate, biomass and
+        organic carbon of the same jars.
+    priors
+        Distributions by parameter name that replace the defaults in ``PRIORS``.
+    finer
+        Pieces every step of the integration is cut into.
+
+    Returns
+    -------
+    pymc.Model
+        With observed increments ``co2_control``, ``co2_native`` and ``co2_substrate``.
+
+    Raises
+    ------
+    SocbayesError
+        Naming what in the table cannot be.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> table = sb.load_dataset("priming_time_series")
+    >>> model = build(table, sb.load_dataset("priming_endpoints"))
+    >>> "nitrogen_mean" in model.named_vars
+    True
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    data = incubations(time_series, endpoints, finer=finer)
+    prior = Priors(PRIORS, priors)
+    controls, treatments = data.controls, data.treatments
+    coords = {
+        "study": data.studies,
+        "soil": data.soils,
+        "control": controls["label"].tolist(),
+        "treatment": treatments["label"].tolist(),
+    }
+    with pm.Model(coords=coords) as model:
+        values = _parameters(data, prior, model)
+        states = _runs(data, values)
+        for name, outputs in states.items():
+            _likelihood(name, data, outputs, prior)
+    notes = _notes(data)
+    attach(
+        model,
+        ModelSpec(
+            model="priming_process",
+            question="How much native carbon does added carbon cost, through which part of the pump, and when does "
+            "an addition stop costing carbon?",
+            tables={"time_series": describe_table(time_series)}
+            | ({} if endpoints is None else {"endpoints": describe_table(endpoints)}),
+            quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+            observed=tuple(f"co2_{name}" for name in SERIES),
+            priors=prior_records(prior),
+            choices={"priors": sorted(priors or {}), "finer": finer},
+            notes=notes,
+        ),
+    )
+    return model
+
+
+def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
+    """Priors of the model: distribution, unit and source by parameter name.
+
+    Examples
+    --------
+    >>> prior_table().loc["nitrogen_mean", "unit"]
+    'log'
+    """
+    return Priors(PRIORS, priors).table()
+
+
+def _population(prior: Priors, name: str, dims: str) -> Any:
+    """Well-measured members of a population, centred on it."""
+    import pymc as pm
+
+    return pm.Normal(name, prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd"), dims=dims)
+
+
+def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, Any]:
+    """Random variables by name, and what follows from them by control and by treatment."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    controls, treatments = data.controls, data.treatments
+    soil_of_control, study_of_control = controls["soil"].to_numpy(), controls["study"].to_numpy()
+    control, soil, study = (treatments[name].to_numpy() for name in ("control", "soil", "study"))
+
+    respiration = _population(prior, "respiration", "control")
+    supply = _population(prior, "supply", "control")
+    depletion = _population(prior, "depletion", "soil")
+    efficiency = _population(prior, "efficiency", "soil")
+    capacity = _population(prior, "capacity", "soil")
+    elasticity = _population(prior, "elasticity", "soil")
+    known = np.isfinite(controls["biomass"].to_numpy())
+    guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
+    error = prior.sample("biomass_log_error", dims="study")
+    # Where biomass was not measured it is twice as uncertain.
+    biomass = pt.exp(np.log(guess) + error[study_of_control] * np.where(known, 1.0, 2.0))
+    half_saturation = pt.exp(prior.sample("half_saturation", dims="study"))
+    residue_share = pm.math.sigmoid(prior.sample("residue_share", dims="study"))
+
+    own = pm.Normal("efficiency_jar", 0.0, 1.0, dims="treatment") * prior.sample("efficiency_jar_sd")
+    addition = prior.sample("addition", dims="study")
+    expected = addition[study]
+    efficiency_treated = efficiency[soil] + own
+    uptake_factor = pt.zeros(len(treatments))
+    contrast = treatments["nitrogen"].to_numpy(dtype="float64")
+    if contrast.any():
+        names = sorted({data.soils[k].split("; ")[0] for k in soil[contrast > 0]})
+        model.add_coord("soil_with_nitrogen", names)
+        place = np.array([names.index(n) if (n := data.soils[k].split("; ")[0]) in names else 0 for k in soil])
+        nitrogen = _population(prior, "nitrogen", "soil_with_nitrogen")
+        expected = expected + contrast * nitrogen[place]
+        efficiency_treated = efficiency_treated + contrast * prior.sample("nitrogen_on_efficiency")
+        uptake_factor = contrast * prior.sample("nitrogen_on_uptake")
+    depolymerisation = pm.Normal("depolymerisation", expected, prior.sample("jar_sd"), dims="treatment")
+
+    dose = pt.as_tensor(treatments["dose"].fillna(0.0).to_numpy())
+    unknown = treatments["dose"].isna().to_numpy()
+    if unknown.any():
+        dose = dose + unknown * pt.exp(prior.sample("dose_unknown"))
+    solid = np.flatnonzero(treatments["solid"])
+    decay, soluble = pt.zeros(len(treatments)), pt.ones(len(treatments))
+    if solid.size:
+        model.add_coord("treatment_with_solid", treatments["label"].iloc[solid].tolist())
+        decay = decay[solid].set(pt.exp(prior.sample("solid_decay", dims="treatment_with_solid")))
+        soluble = soluble[solid].set(pm.math.sigmoid(prior.sample("soluble", dims="treatment_with_solid")))
+
+    basal = {
+        "respiration": pt.exp(respiration),
+        "supply": pt.exp(supply),
+        "depletion": pt.exp(depletion)[soil_of_control],
+        "efficiency": pm.math.sigmoid(efficiency)[soil_of_control],
+        "capacity": pt.exp(capacity)[soil_of_control],
+        "saturation": pt.exp(elasticity)[soil_of_control],
+        "biomass": biomass,
+        "half_saturation": half_saturation[study_of_control],
+        "residue_share": residue_share[study_of_control],
+    }
+    treated = {
+        "control": control,
+        "efficiency": pm.math.sigmoid(efficiency_treated),
+        "uptake": pt.exp(uptake_factor),
+        "depolymerisation": pt.exp(depolymerisation),
+        "decay": decay,
+        "soluble": soluble,
+        "dose": dose,
+    }
+    return {"basal": basal, "treated": treated}
+
+
+def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Pools at the start (mg C/g) and parameters of ``mcp`` from what the data determine.
+
+    Parameters
+    ----------
+    basal
+        Basal respiration, supply, depletion, efficiency, capacity, saturation
+        (half-saturating over initial biomass), biomass, half_saturation and
+        residue_share; numbers, arrays or tensors of one shape.
+
+    Returns
+    -------
+    pools, parameters
+        Dissolved, microbes and necromass; rates of ``mcp`` by name.
+
+    Examples
+    --------
+    >>> basal = dict(respiration=0.01, supply=1.0, depletion=0.005, efficiency=0.5, capacity=10.0)
+    >>> basal |= dict(saturation=1.0, biomass=0.3, half_saturation=0.05, residue_share=0.6)
+    >>> pools, rates = start(basal)
+    >>> round(pools["necromass"], 3), round(rates["k_death"], 3)
+    (3.2, 0.033)
+    """
+    e, share, biomass = basal["efficiency"], basal["residue_share"], basal["biomass"]
+    uptake = basal["respiration"] / (1.0 - e)
+    depolymerised = basal["supply"] * uptake * (1.0 - (1.0 - share) * e)
+    pools = {
+        "dissolved": basal["half_saturation"] / basal["capacity"],
+        "microbes": biomass,
+        "necromass": depolymerised / basal["depletion"],
+    }
+    parameters = {
+        "v_necromass": basal["depletion"] * (1.0 + basal["saturation"]),
+        "k_particulate": basal["saturation"] * biomass,
+        "v_dissolved": uptake * (1.0 + basal["capacity"]) / biomass,
+        "k_dissolved": basal["half_saturation"],
+        "e_ref": e,
+        "k_death": e * uptake / biomass,
+        "necromass_share": share,
+    }
+    return pools, parameters
+
+
+def treat(
+    pools: Mapping[str, Any], parameters: Mapping[str, Any], basal: Mapping[str, Any], treated: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Native pools, labelled pools and parameters of treated jars from those of their controls.
+
+    Parameters
+    ----------
+    pools, parameters, basal
+        Of the controls: see :func:`start`.
+    treated
+        Position of the control, efficiency, factors on uptake and
+        depolymerisation, decay of a solid, its soluble share, and the dose.
+
+    Returns
+    -------
+    native, label, parameters
+    """
+    at = treated["control"]
+    native = {name: value[at] for name, value in pools.items()}
+    label = {"dissolved": treated["dose"] * treated["soluble"], "particulate": treated["dose"] * (1 - treated["soluble"])}
+    changed = {name: value[at] for name, value in parameters.items()}
+    changed["e_ref"] = treated["efficiency"]
+    changed["v_dissolved"] = changed["v_dissolved"] * treated["uptake"]
+    changed["v_necromass"] = changed["v_necromass"] * treated["depolymerisation"]
+    changed["v_particulate"] = treated["decay"] * (1.0 + basal["saturation"][at])
+    return native, label, changed
+
+
+def _initial(names: tuple[str, ...], pools: Mapping[str, Any], count: int) -> Any:
+    """Pools by name as (site, pool), zero where none is given."""
+    import pytensor.tensor as pt
+
+    return pt.stack([pools.get(name, pt.zeros(count)) for name in names], axis=1)
+
+
+def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Cumulative CO2 (row, site) of each kind of series."""
+    from socbayes.core import integrate, with_clock
+    from socbayes.structures import get
+
+    plain, labelled = with_clock(get("mcp")), structure()
+    times = np.arange(len(data.steps) + 1)
+    pools, parameters = start(values["basal"])
+    count = len(data.controls)
+    drivers = {"litter_input": 0.0, "step_length": data.steps[:, data.controls["study"]]}
+    control = integrate(
+        plain, _initial(plain.pools, pools, count), parameters | CLOSED, drivers, times=times, interval=1.0
+    )
+    native, label, changed = treat(pools, parameters, values["basal"], values["treated"])
+    both = {f"{name}_native": value for name, value in native.items()}
+    both |= {f"{name}_label": value for name, value in label.items()}
+    drivers = {
+        "litter_input": 0.0,
+        "step_length": data.steps[:, data.treatments["study"]],
+        "exudate_input": data.doses,
+        "label_dissolved": 1.0,
+    }
+    treated = integrate(
+        labelled, _initial(labelled.pools, both, len(data.treatments)), changed | CLOSED, drivers, times=times, interval=1.0
+    )
+    return {
+        "control": control[:, :, plain.state.index("co2")],
+        "native": treated[:, :, labelled.state.index("co2_native")],
+        "substrate": treated[:, :, labelled.state.index("co2_label")],
+    }
+
+
+def _likelihood(name: str, data: Incubations, cumulative: Any, prior: Priors) -> None:
+    """Increments of one kind of series, on a scale that is logarithmic above the noise and linear within.
+
+    ``asinh(rate / 2 floor)`` is ``log(rate / floor)`` for rates far above the
+    floor and passes through zero, so increments at or below zero stay in.
+    Misfit of an interval carries over to the next.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    seen = data.increments[name]
+    rate = (cumulative[seen.end, seen.site] - cumulative[seen.start, seen.site]) / seen.days
+    expected = pt.arcsinh(rate / (2.0 * seen.floor))
+    observed = np.arcsinh(seen.rate / (2.0 * seen.floor))
+    scatter = pm.Normal(f"scatter_{name}", prior.sample(f"scatter_mean") if False else -1.5, 0.6, dims="study")
+    persistence = pm.Beta(f"persistence_{name}", 2.0, 2.0, dims="study")
+    first = seen.previous < 0
+    lasting = pt.where(first, 0.0, persistence[seen.study])
+    mean = expected + lasting * (observed - expected)[np.where(first, 0, seen.previous)]
+    spread = pt.exp(scatter)[seen.study] / pt.where(first, pt.sqrt(1.0 - persistence[seen.study] ** 2), 1.0)
+    pm.Model.get_context() if False else None
+    pm.modelcontext(None).add_coord(f"increment_{name}", seen.label)
+    pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
+
+
+def _notes(data: Incubations) -> tuple[str, ...]:
+    negative = sum(int((seen.rate <= 0).sum()) for seen in data.increments.values())
+    total = sum(seen.rate.size for seen in data.increments.values())
+    return (
+        f"{len(data.jars)} jars in {len(data.treatments)} treated runs and {len(data.controls)} controls.",
+        f"{negative} of {total} increments are zero or below; the scale of the likelihood keeps them.",
+    )
