@@ -17,9 +17,9 @@ at :math:`k_B = e U_0 / B_0`. Depolymerisation at the start is
 where :math:`\phi = 1` sustains the biomass (supply), and falls as the
 decomposable pool :math:`F = A_0 / \lambda` empties. It responds to biomass with
 an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
-Uptake at most is :math:`(1 + w) U_0`, so dissolved carbon starts at
-:math:`K_D / w`. A treated jar differs from its control by the substrate, and
-by a factor on depolymerisation, :math:`\exp(addition + nitrogen_{soil} + jar)`.
+Dissolved carbon turns over at :math:`k_u = U_0 / D_0` at the start. A treated
+jar differs from its control by the substrate, and by a factor on
+depolymerisation, :math:`\exp(addition_{run} + nitrogen_{soil} + jar)`.
 
 **What incubations cannot tell is not asked.** Exchange with minerals is off for
 the weeks of an incubation; decomposable native carbon is one pool
@@ -59,12 +59,12 @@ PRIORS = (
     Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
     Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
     Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
-    Prior("capacity_mean", "Normal", {"mu": 2.0, "sigma": 0.7}, "log", "uptake seven times the basal, fourfold"),
-    Prior("capacity_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
+    Prior("turnover_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log 1/day", "dissolved carbon lasts a day, fourfold"),
+    Prior("turnover_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
     Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
     Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", _SPREAD),
     Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
-    Prior("half_saturation", "Normal", {"mu": -3.0, "sigma": 0.7}, "log mg/g", "50 ug/g, fourfold either way"),
+    Prior("half_saturation", "Normal", {"mu": -1.0, "sigma": 1.0}, "log mg/g", "0.37 mg/g, sevenfold"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
     Prior("addition", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
     Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
@@ -75,8 +75,7 @@ PRIORS = (
     Prior("solid_decay", "Normal", {"mu": -5.0, "sigma": 1.5}, "log 1/day", "litter in months, plastics in decades"),
     Prior("soluble", "Normal", {"mu": -1.5, "sigma": 1.0}, "logit", "4 to 60 % of a solid dissolves at once"),
     Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
-    Prior("scatter_mean", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
-    Prior("scatter_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
+    Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
     Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "1", "misfit lasts from one interval to the next"),
 )
 
@@ -159,6 +158,7 @@ def build(
     prior = Priors(PRIORS, priors)
     controls, treatments = data.controls, data.treatments
     coords = {
+        "series": list(SERIES),
         "study": data.studies,
         "soil": data.soils,
         "control": controls["label"].tolist(),
@@ -167,8 +167,10 @@ def build(
     with pm.Model(coords=coords) as model:
         values = _parameters(data, prior, model)
         states = _runs(data, values)
-        for name, outputs in states.items():
-            _likelihood(name, data, outputs, prior)
+        scatter = prior.sample("scatter", dims=("series", "study"))
+        persistence = prior.sample("persistence", dims=("series", "study"))
+        for position, (name, outputs) in enumerate(states.items()):
+            _likelihood(name, data, outputs, scatter[position], persistence[position])
     notes = _notes(data)
     attach(
         model,
@@ -213,14 +215,18 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
 
     controls, treatments = data.controls, data.treatments
     soil_of_control, study_of_control = controls["soil"].to_numpy(), controls["study"].to_numpy()
-    control, soil, study = (treatments[name].to_numpy() for name in ("control", "soil", "study"))
+    control, soil = (treatments[name].to_numpy() for name in ("control", "soil"))
 
     respiration = _population(prior, "respiration", "control")
-    supply = _population(prior, "supply", "control")
+    supply = _population(prior, "supply", "soil")
     depletion = _population(prior, "depletion", "soil")
     efficiency = _population(prior, "efficiency", "soil")
-    capacity = _population(prior, "capacity", "soil")
-    elasticity = _population(prior, "elasticity", "soil")
+    turnover = _population(prior, "turnover", "soil")
+    plain_soils = [label.split("; ")[0] for label in data.soils]
+    names = sorted(set(plain_soils))
+    plain_soil = np.array([names.index(label) for label in plain_soils])
+    model.add_coord("soil_of_study", names)
+    elasticity = _population(prior, "elasticity", "soil_of_study")
     known = np.isfinite(controls["biomass"].to_numpy())
     guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
     error = prior.sample("biomass_log_error", dims="study")
@@ -230,8 +236,10 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
     residue_share = pm.math.sigmoid(prior.sample("residue_share", dims="study"))
 
     own = pm.Normal("efficiency_jar", 0.0, 1.0, dims="treatment") * prior.sample("efficiency_jar_sd")
-    addition = prior.sample("addition", dims="study")
-    expected = addition[study]
+    runs = sorted({label.split("; ")[1] for label in data.soils})
+    run = np.array([runs.index(data.soils[position].split("; ")[1]) for position in soil])
+    model.add_coord("run", runs)
+    expected = prior.sample("addition", dims="run")[run]
     efficiency_treated = efficiency[soil] + own
     uptake_factor = pt.zeros(len(treatments))
     contrast = treatments["nitrogen"].to_numpy(dtype="float64")
@@ -258,11 +266,11 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
 
     basal = {
         "respiration": pt.exp(respiration),
-        "supply": pt.exp(supply),
+        "supply": pt.exp(supply)[soil_of_control],
         "depletion": pt.exp(depletion)[soil_of_control],
         "efficiency": pm.math.sigmoid(efficiency)[soil_of_control],
-        "capacity": pt.exp(capacity)[soil_of_control],
-        "saturation": pt.exp(elasticity)[soil_of_control],
+        "turnover": pt.exp(turnover)[soil_of_control],
+        "saturation": pt.exp(elasticity)[plain_soil[soil_of_control]],
         "biomass": biomass,
         "half_saturation": half_saturation[study_of_control],
         "residue_share": residue_share[study_of_control],
@@ -285,9 +293,9 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Parameters
     ----------
     basal
-        Basal respiration, supply, depletion, efficiency, capacity, saturation
-        (half-saturating over initial biomass), biomass, half_saturation and
-        residue_share; numbers, arrays or tensors of one shape.
+        Basal respiration, supply, depletion, efficiency, turnover of dissolved
+        carbon, saturation (half-saturating over initial biomass), biomass,
+        half_saturation and residue_share; numbers, arrays or tensors of one shape.
 
     Returns
     -------
@@ -296,7 +304,7 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Examples
     --------
-    >>> basal = dict(respiration=0.01, supply=1.0, depletion=0.005, efficiency=0.5, capacity=10.0)
+    >>> basal = dict(respiration=0.01, supply=1.0, depletion=0.005, efficiency=0.5, turnover=1.0)
     >>> basal |= dict(saturation=1.0, biomass=0.3, half_saturation=0.05, residue_share=0.6)
     >>> pools, rates = start(basal)
     >>> round(pools["necromass"], 3), round(rates["k_death"], 3)
@@ -306,14 +314,14 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     uptake = basal["respiration"] / (1.0 - e)
     depolymerised = basal["supply"] * uptake * (1.0 - (1.0 - share) * e)
     pools = {
-        "dissolved": basal["half_saturation"] / basal["capacity"],
+        "dissolved": uptake / basal["turnover"],
         "microbes": biomass,
         "necromass": depolymerised / basal["depletion"],
     }
     parameters = {
         "v_necromass": basal["depletion"] * (1.0 + basal["saturation"]),
         "k_particulate": basal["saturation"] * biomass,
-        "v_dissolved": uptake * (1.0 + basal["capacity"]) / biomass,
+        "v_dissolved": (uptake + basal["turnover"] * basal["half_saturation"]) / biomass,
         "k_dissolved": basal["half_saturation"],
         "e_ref": e,
         "k_death": e * uptake / biomass,
@@ -389,7 +397,7 @@ def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _likelihood(name: str, data: Incubations, cumulative: Any, prior: Priors) -> None:
+def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, persistence: Any) -> None:
     """Increments of one kind of series, on a scale that is logarithmic above the noise and linear within.
 
     ``asinh(rate / 2 floor)`` is ``log(rate / floor)`` for rates far above the
@@ -403,13 +411,10 @@ def _likelihood(name: str, data: Incubations, cumulative: Any, prior: Priors) ->
     rate = (cumulative[seen.end, seen.site] - cumulative[seen.start, seen.site]) / seen.days
     expected = pt.arcsinh(rate / (2.0 * seen.floor))
     observed = np.arcsinh(seen.rate / (2.0 * seen.floor))
-    scatter = pm.Normal(f"scatter_{name}", prior.sample(f"scatter_mean") if False else -1.5, 0.6, dims="study")
-    persistence = pm.Beta(f"persistence_{name}", 2.0, 2.0, dims="study")
     first = seen.previous < 0
     lasting = pt.where(first, 0.0, persistence[seen.study])
     mean = expected + lasting * (observed - expected)[np.where(first, 0, seen.previous)]
     spread = pt.exp(scatter)[seen.study] / pt.where(first, pt.sqrt(1.0 - persistence[seen.study] ** 2), 1.0)
-    pm.Model.get_context() if False else None
     pm.modelcontext(None).add_coord(f"increment_{name}", seen.label)
     pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
 
