@@ -265,7 +265,7 @@ def _jars(rows: pd.DataFrame, endpoints: pd.DataFrame | None) -> pd.DataFrame:
     """One row per jar: what it is, and which others share its control and treatment."""
     first = ["study", "jar", "soil", "run", "control", "added_nitrogen"]
     jars = rows.groupby("jar_key")[first].first().reset_index()
-    about = ["substrate", "microbial_biomass", "soil_organic_carbon", "soil_carbon_to_nitrogen"]
+    about = ["substrate", "microbial_biomass", "microbial_biomass_final", "soil_organic_carbon", "soil_carbon_to_nitrogen"]
     if endpoints is not None:
         keyed = endpoints.assign(jar_key=endpoints["study"].astype(str) + ": " + endpoints["jar"].astype(str))
         keyed = keyed.set_index("jar_key").reindex(jars["jar_key"])

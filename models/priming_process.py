@@ -6,17 +6,11 @@ with it. What the data see are increments of native and substrate CO2 between
 sampling days.
 
 **Written in what the data determine.** With :math:`r_0` the respiration of the
-unamended soil at the start, :math:`e` carbon use efficiency and :math:`B_0`
-biomass, biomass in balance takes up :math:`U_0 = r_0 / (1 - e)` and turns over
-at :math:`k_B = e U_0 / B_0`. Depolymerisation at the start is
-
-.. math::
-
-    A_0 = \phi \, U_0 (1 - (1 - s) e)
-
-where :math:`\phi = 1` sustains the biomass (supply), and falls as the
-decomposable pool :math:`F = A_0 / \lambda` empties. It responds to biomass with
-an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
+unamended soil at the start and :math:`e` carbon use efficiency, biomass
+:math:`B_0` takes up :math:`U_0 = r_0 / (1 - e)`. Depolymerisation supplies
+:math:`A_0 = \phi U_0` of it, the rest is what was dissolved and what died, and
+falls as the decomposable pool :math:`F = A_0 / \lambda` empties. It responds to
+biomass with an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
 Dissolved carbon turns over at :math:`k_u = U_0 / D_0` at the start. A treated
 jar differs from its control by the substrate, and by a factor on
 depolymerisation, :math:`\exp(addition_{run} + nitrogen_{soil} + jar)`.
@@ -52,13 +46,15 @@ _SPREAD = "few groups, nobody at zero"
 PRIORS = (
     Prior("respiration_mean", "Normal", {"mu": -4.8, "sigma": 0.7}, "log mg/g/day", "8 ug/g/day, fourfold either way"),
     Prior("respiration_sd", "LogNormal", {"mu": -0.4, "sigma": 0.4}, "log", _SPREAD),
-    Prior("supply_mean", "Normal", {"mu": -0.3, "sigma": 0.4}, "log", "sieved soil respires more than it can sustain"),
+    Prior("supply_mean", "Normal", {"mu": -0.7, "sigma": 0.4}, "log", "half of uptake; the rest is recycled or was free"),
     Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("depletion_mean", "Normal", {"mu": -5.3, "sigma": 0.7}, "log 1/day", "pool of a half-life of 140 days"),
     Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
     Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
     Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
     Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
+    Prior("death_mean", "Normal", {"mu": -3.9, "sigma": 0.5}, "log 1/day", "biomass lives 50 days, 18 to 140"),
+    Prior("death_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("turnover_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log 1/day", "dissolved carbon lasts a day, fourfold"),
     Prior("turnover_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
     Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
@@ -76,6 +72,7 @@ PRIORS = (
     Prior("soluble", "Normal", {"mu": -1.5, "sigma": 1.0}, "logit", "4 to 60 % of a solid dissolves at once"),
     Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
     Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
+    Prior("biomass_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "final biomass of a jar, 30 %"),
     Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "1", "misfit lasts from one interval to the next"),
 )
 
@@ -166,7 +163,8 @@ def build(
     }
     with pm.Model(coords=coords) as model:
         values = _parameters(data, prior, model)
-        states = _runs(data, values)
+        states, biomass = _runs(data, values)
+        _biomass_likelihood(data, biomass, prior)
         scatter = prior.sample("scatter", dims=("series", "study"))
         persistence = prior.sample("persistence", dims=("series", "study"))
         for position, (name, outputs) in enumerate(states.items()):
@@ -220,13 +218,14 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
     respiration = _population(prior, "respiration", "control")
     supply = _population(prior, "supply", "soil")
     depletion = _population(prior, "depletion", "soil")
-    efficiency = _population(prior, "efficiency", "soil")
-    turnover = _population(prior, "turnover", "soil")
     plain_soils = [label.split("; ")[0] for label in data.soils]
     names = sorted(set(plain_soils))
     plain_soil = np.array([names.index(label) for label in plain_soils])
     model.add_coord("soil_of_study", names)
-    elasticity = _population(prior, "elasticity", "soil_of_study")
+    efficiency, death, turnover, elasticity = (
+        _population(prior, name, "soil_of_study") for name in ("efficiency", "death", "turnover", "elasticity")
+    )
+    kind = plain_soil[soil_of_control]
     known = np.isfinite(controls["biomass"].to_numpy())
     guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
     error = prior.sample("biomass_log_error", dims="study")
@@ -235,22 +234,24 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
     half_saturation = pt.exp(prior.sample("half_saturation", dims="study"))
     residue_share = pm.math.sigmoid(prior.sample("residue_share", dims="study"))
 
-    own = pm.Normal("efficiency_jar", 0.0, 1.0, dims="treatment") * prior.sample("efficiency_jar_sd")
     runs = sorted({label.split("; ")[1] for label in data.soils})
     run = np.array([runs.index(data.soils[position].split("; ")[1]) for position in soil])
     model.add_coord("run", runs)
     expected = prior.sample("addition", dims="run")[run]
-    efficiency_treated = efficiency[soil] + own
+    efficiency_expected = efficiency[kind][control]
     uptake_factor = pt.zeros(len(treatments))
     contrast = treatments["nitrogen"].to_numpy(dtype="float64")
     if contrast.any():
-        names = sorted({data.soils[k].split("; ")[0] for k in soil[contrast > 0]})
+        names = sorted({plain_soils[k] for k in soil[contrast > 0]})
         model.add_coord("soil_with_nitrogen", names)
-        place = np.array([names.index(n) if (n := data.soils[k].split("; ")[0]) in names else 0 for k in soil])
+        place = np.array([names.index(n) if (n := plain_soils[k]) in names else 0 for k in soil])
         nitrogen = _population(prior, "nitrogen", "soil_with_nitrogen")
         expected = expected + contrast * nitrogen[place]
-        efficiency_treated = efficiency_treated + contrast * prior.sample("nitrogen_on_efficiency")
+        efficiency_expected = efficiency_expected + contrast * prior.sample("nitrogen_on_efficiency")
         uptake_factor = contrast * prior.sample("nitrogen_on_uptake")
+    efficiency_treated = pm.Normal(
+        "efficiency_treated", efficiency_expected, prior.sample("efficiency_jar_sd"), dims="treatment"
+    )
     depolymerisation = pm.Normal("depolymerisation", expected, prior.sample("jar_sd"), dims="treatment")
 
     dose = pt.as_tensor(treatments["dose"].fillna(0.0).to_numpy())
@@ -268,9 +269,10 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
         "respiration": pt.exp(respiration),
         "supply": pt.exp(supply)[soil_of_control],
         "depletion": pt.exp(depletion)[soil_of_control],
-        "efficiency": pm.math.sigmoid(efficiency)[soil_of_control],
-        "turnover": pt.exp(turnover)[soil_of_control],
-        "saturation": pt.exp(elasticity)[plain_soil[soil_of_control]],
+        "efficiency": pm.math.sigmoid(efficiency)[kind],
+        "death": pt.exp(death)[kind],
+        "turnover": pt.exp(turnover)[kind],
+        "saturation": pt.exp(elasticity)[kind],
         "biomass": biomass,
         "half_saturation": half_saturation[study_of_control],
         "residue_share": residue_share[study_of_control],
@@ -293,7 +295,7 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Parameters
     ----------
     basal
-        Basal respiration, supply, depletion, efficiency, turnover of dissolved
+        Basal respiration, supply, depletion, efficiency, death, turnover of dissolved
         carbon, saturation (half-saturating over initial biomass), biomass,
         half_saturation and residue_share; numbers, arrays or tensors of one shape.
 
@@ -304,15 +306,15 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Examples
     --------
-    >>> basal = dict(respiration=0.01, supply=1.0, depletion=0.005, efficiency=0.5, turnover=1.0)
+    >>> basal = dict(respiration=0.01, supply=0.5, depletion=0.005, efficiency=0.5, turnover=1.0, death=0.02)
     >>> basal |= dict(saturation=1.0, biomass=0.3, half_saturation=0.05, residue_share=0.6)
     >>> pools, rates = start(basal)
-    >>> round(pools["necromass"], 3), round(rates["k_death"], 3)
-    (3.2, 0.033)
+    >>> pools["necromass"], pools["dissolved"], round(rates["v_dissolved"], 3)
+    (2.0, 0.02, 0.233)
     """
     e, share, biomass = basal["efficiency"], basal["residue_share"], basal["biomass"]
     uptake = basal["respiration"] / (1.0 - e)
-    depolymerised = basal["supply"] * uptake * (1.0 - (1.0 - share) * e)
+    depolymerised = basal["supply"] * uptake
     pools = {
         "dissolved": uptake / basal["turnover"],
         "microbes": biomass,
@@ -324,7 +326,7 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "v_dissolved": (uptake + basal["turnover"] * basal["half_saturation"]) / biomass,
         "k_dissolved": basal["half_saturation"],
         "e_ref": e,
-        "k_death": e * uptake / biomass,
+        "k_death": basal["death"],
         "necromass_share": share,
     }
     return pools, parameters
@@ -390,11 +392,12 @@ def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
     treated = integrate(
         labelled, _initial(labelled.pools, both, len(data.treatments)), changed | CLOSED, drivers, times=times, interval=1.0
     )
+    microbes = treated[:, :, labelled.state.index("microbes_native")] + treated[:, :, labelled.state.index("microbes_label")]
     return {
         "control": control[:, :, plain.state.index("co2")],
         "native": treated[:, :, labelled.state.index("co2_native")],
         "substrate": treated[:, :, labelled.state.index("co2_label")],
-    }
+    }, microbes[-1]
 
 
 def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, persistence: Any) -> None:
@@ -417,6 +420,26 @@ def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, per
     spread = pt.exp(scatter)[seen.study] / pt.where(first, pt.sqrt(1.0 - persistence[seen.study] ** 2), 1.0)
     pm.modelcontext(None).add_coord(f"increment_{name}", seen.label)
     pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
+
+
+def _biomass_likelihood(data: Incubations, biomass: Any, prior: Priors) -> None:
+    """Final biomass of the jars where it was measured."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    measured = data.jars[np.isfinite(data.jars["microbial_biomass_final"])]
+    if not len(measured):
+        return
+    pm.modelcontext(None).add_coord("jar_with_biomass", measured["jar_key"].tolist())
+    site = measured["treatment_index"].to_numpy()
+    pm.StudentT(
+        "biomass_final",
+        nu=4.0,
+        mu=pt.log(biomass)[site],
+        sigma=pt.exp(prior.sample("biomass_scatter", dims="study"))[measured["study_index"].to_numpy()],
+        observed=np.log(measured["microbial_biomass_final"].to_numpy() * MILLIGRAM),
+        dims="jar_with_biomass",
+    )
 
 
 def _notes(data: Incubations) -> tuple[str, ...]:
