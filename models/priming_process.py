@@ -6,11 +6,17 @@ with it. What the data see are increments of native and substrate CO2 between
 sampling days.
 
 **Written in what the data determine.** With :math:`r_0` the respiration of the
-unamended soil at the start and :math:`e` carbon use efficiency, biomass
-:math:`B_0` takes up :math:`U_0 = r_0 / (1 - e)`. Depolymerisation supplies
-:math:`A_0 = \phi U_0` of it, the rest is what was dissolved and what died, and
-falls as the decomposable pool :math:`F = A_0 / \lambda` empties. It responds to
-biomass with an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
+unamended soil at the start, :math:`e` carbon use efficiency and :math:`B_0`
+biomass, biomass in balance takes up :math:`U_0 = r_0 / (1 - e)` and turns over
+at :math:`k_B = e U_0 / B_0`. Depolymerisation at the start is
+
+.. math::
+
+    A_0 = \phi \, U_0 (1 - (1 - s) e)
+
+where a supply :math:`\phi = 1` sustains the biomass; it falls as the
+decomposable pool :math:`F = A_0 / \lambda` empties. It responds to biomass with
+an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
 Dissolved carbon turns over at :math:`k_u = U_0 / D_0` at the start. A treated
 jar differs from its control by the substrate, and by a factor on
 depolymerisation, :math:`\exp(addition_{run} + nitrogen_{soil} + jar)`.
@@ -23,7 +29,7 @@ added as a solid; efficiency and biomass have informative priors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,29 +44,27 @@ if TYPE_CHECKING:
 
 #: Biomass over organic carbon where it was not measured (Xu, Thornton & Post 2013), and organic carbon (mg/g) likewise.
 BIOMASS_SHARE, ORGANIC = 0.017, 20.0
-#: Exchange with minerals, too slow to show in weeks.
-CLOSED = {"k_necromass_sorption": 0.0, "k_dissolved_sorption": 0.0, "k_mineral": 0.0}
+#: Pools left out: exchange with minerals is too slow to show in the CO2 of weeks.
+MINERAL = ("mineral_necromass", "mineral_plant")
 
 _SPREAD = "few groups, nobody at zero"
 
 PRIORS = (
     Prior("respiration_mean", "Normal", {"mu": -4.8, "sigma": 0.7}, "log mg/g/day", "8 ug/g/day, fourfold either way"),
     Prior("respiration_sd", "LogNormal", {"mu": -0.4, "sigma": 0.4}, "log", _SPREAD),
-    Prior("supply_mean", "Normal", {"mu": -0.7, "sigma": 0.4}, "log", "half of uptake; the rest is recycled or was free"),
+    Prior("supply_mean", "Normal", {"mu": -0.3, "sigma": 0.4}, "log", "sieved soil respires more than it can sustain"),
     Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("depletion_mean", "Normal", {"mu": -5.3, "sigma": 0.7}, "log 1/day", "pool of a half-life of 140 days"),
     Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
     Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
     Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
     Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
-    Prior("death_mean", "Normal", {"mu": -3.9, "sigma": 0.5}, "log 1/day", "biomass lives 50 days, 18 to 140"),
-    Prior("death_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("turnover_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log 1/day", "dissolved carbon lasts a day, fourfold"),
     Prior("turnover_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
     Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
     Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", _SPREAD),
     Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
-    Prior("half_saturation", "Normal", {"mu": -1.0, "sigma": 1.0}, "log mg/g", "0.37 mg/g, sevenfold"),
+    Prior("half_saturation", "Normal", {"mu": 0.0, "sigma": 1.0}, "log mg/g", "1 mg/g, sevenfold"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
     Prior("addition", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
     Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
@@ -95,18 +99,31 @@ QUANTITIES: dict[str, dict[str, str]] = {
 }
 
 
-def structure() -> Any:
-    """The pump with native and labelled carbon apart and a clock of its own.
+def pump() -> Any:
+    """The pump without its mineral pools, which take no part in weeks, and with a clock of its own.
 
     Examples
     --------
-    >>> structure().name
-    'mcp, own clock, labelled'
+    >>> pump().pools
+    ('particulate', 'dissolved', 'microbes', 'necromass')
     """
-    from socbayes.core import with_clock, with_label
+    from dataclasses import replace
+
+    from socbayes.core import with_clock
+    from socbayes.core.structure import Names
     from socbayes.structures import get
 
-    return with_label(with_clock(get("mcp")))
+    whole = get("mcp")
+
+    def flows(x: Any, p: Any, u: Any) -> Iterator[Any]:
+        pools = {name: x[name] for name in whole.pools if name not in MINERAL} | dict.fromkeys(MINERAL, 0.0)
+        for flow in whole.flows(Names("pool", pools), p, u):
+            if flow.source not in MINERAL and flow.target not in MINERAL:
+                yield flow
+
+    pools = tuple(name for name in whole.pools if name not in MINERAL)
+    necromass = tuple(name for name in whole.necromass if name not in MINERAL)
+    return with_clock(replace(whole, name="mcp without minerals", pools=pools, necromass=necromass, flows=flows))
 
 
 def build(
@@ -222,9 +239,8 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
     names = sorted(set(plain_soils))
     plain_soil = np.array([names.index(label) for label in plain_soils])
     model.add_coord("soil_of_study", names)
-    efficiency, death, turnover, elasticity = (
-        _population(prior, name, "soil_of_study") for name in ("efficiency", "death", "turnover", "elasticity")
-    )
+    efficiency, turnover = _population(prior, "efficiency", "soil"), _population(prior, "turnover", "soil")
+    elasticity = _population(prior, "elasticity", "soil_of_study")
     kind = plain_soil[soil_of_control]
     known = np.isfinite(controls["biomass"].to_numpy())
     guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
@@ -238,7 +254,7 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
     run = np.array([runs.index(data.soils[position].split("; ")[1]) for position in soil])
     model.add_coord("run", runs)
     expected = prior.sample("addition", dims="run")[run]
-    efficiency_expected = efficiency[kind][control]
+    efficiency_expected = efficiency[soil]
     uptake_factor = pt.zeros(len(treatments))
     contrast = treatments["nitrogen"].to_numpy(dtype="float64")
     if contrast.any():
@@ -269,9 +285,8 @@ def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, 
         "respiration": pt.exp(respiration),
         "supply": pt.exp(supply)[soil_of_control],
         "depletion": pt.exp(depletion)[soil_of_control],
-        "efficiency": pm.math.sigmoid(efficiency)[kind],
-        "death": pt.exp(death)[kind],
-        "turnover": pt.exp(turnover)[kind],
+        "efficiency": pm.math.sigmoid(efficiency)[soil_of_control],
+        "turnover": pt.exp(turnover)[soil_of_control],
         "saturation": pt.exp(elasticity)[kind],
         "biomass": biomass,
         "half_saturation": half_saturation[study_of_control],
@@ -295,7 +310,7 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Parameters
     ----------
     basal
-        Basal respiration, supply, depletion, efficiency, death, turnover of dissolved
+        Basal respiration, supply, depletion, efficiency, turnover of dissolved
         carbon, saturation (half-saturating over initial biomass), biomass,
         half_saturation and residue_share; numbers, arrays or tensors of one shape.
 
@@ -306,15 +321,15 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Examples
     --------
-    >>> basal = dict(respiration=0.01, supply=0.5, depletion=0.005, efficiency=0.5, turnover=1.0, death=0.02)
+    >>> basal = dict(respiration=0.01, supply=0.5, depletion=0.005, efficiency=0.5, turnover=1.0)
     >>> basal |= dict(saturation=1.0, biomass=0.3, half_saturation=0.05, residue_share=0.6)
     >>> pools, rates = start(basal)
-    >>> pools["necromass"], pools["dissolved"], round(rates["v_dissolved"], 3)
-    (2.0, 0.02, 0.233)
+    >>> round(pools["necromass"], 3), pools["dissolved"], round(rates["k_death"], 3)
+    (1.6, 0.02, 0.033)
     """
     e, share, biomass = basal["efficiency"], basal["residue_share"], basal["biomass"]
     uptake = basal["respiration"] / (1.0 - e)
-    depolymerised = basal["supply"] * uptake
+    depolymerised = basal["supply"] * uptake * (1.0 - (1.0 - share) * e)
     pools = {
         "dissolved": uptake / basal["turnover"],
         "microbes": biomass,
@@ -326,7 +341,7 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "v_dissolved": (uptake + basal["turnover"] * basal["half_saturation"]) / biomass,
         "k_dissolved": basal["half_saturation"],
         "e_ref": e,
-        "k_death": basal["death"],
+        "k_death": e * uptake / biomass,
         "necromass_share": share,
     }
     return pools, parameters
@@ -369,16 +384,16 @@ def _initial(names: tuple[str, ...], pools: Mapping[str, Any], count: int) -> An
 
 def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
     """Cumulative CO2 (row, site) of each kind of series."""
-    from socbayes.core import integrate, with_clock
-    from socbayes.structures import get
+    from socbayes.core import integrate, with_label
 
-    plain, labelled = with_clock(get("mcp")), structure()
+    plain = pump()
+    labelled = with_label(plain)
     times = np.arange(len(data.steps) + 1)
     pools, parameters = start(values["basal"])
     count = len(data.controls)
     drivers = {"litter_input": 0.0, "step_length": data.steps[:, data.controls["study"]]}
     control = integrate(
-        plain, _initial(plain.pools, pools, count), parameters | CLOSED, drivers, times=times, interval=1.0
+        plain, _initial(plain.pools, pools, count), parameters, drivers, times=times, interval=1.0
     )
     native, label, changed = treat(pools, parameters, values["basal"], values["treated"])
     both = {f"{name}_native": value for name, value in native.items()}
@@ -390,7 +405,7 @@ def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
         "label_dissolved": 1.0,
     }
     treated = integrate(
-        labelled, _initial(labelled.pools, both, len(data.treatments)), changed | CLOSED, drivers, times=times, interval=1.0
+        labelled, _initial(labelled.pools, both, len(data.treatments)), changed, drivers, times=times, interval=1.0
     )
     microbes = treated[:, :, labelled.state.index("microbes_native")] + treated[:, :, labelled.state.index("microbes_label")]
     return {
