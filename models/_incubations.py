@@ -70,13 +70,15 @@ class Incubations:
 
     Parameters
     ----------
-    studies, soils
-        Labels; a soil is one soil in one run of its study.
+    studies, runs, soils, soil_runs
+        Labels; ``soil_runs`` are soils in one run of their study.
     controls
-        One row per control: study, group, biomass, organic carbon.
+        One row per control: positions of study, soil and soil_run; biomass,
+        organic carbon.
     treatments
-        One row per treatment: study, control, group, dose at the start
-        (mg C/g), nitrogen contrast, substrate, whether it is a solid.
+        One row per treatment: positions of study, run, soil, soil_run and
+        control; dose at the start (mg C/g), nitrogen contrast, substrate,
+        whether it is a solid.
     jars
         One row per jar with the position of its treatment.
     steps
@@ -89,7 +91,9 @@ class Incubations:
     """
 
     studies: list[str]
+    runs: list[str]
     soils: list[str]
+    soil_runs: list[str]
     controls: pd.DataFrame
     treatments: pd.DataFrame
     jars: pd.DataFrame
@@ -178,13 +182,16 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
     rows = _checked(table)
     jars = _jars(rows, endpoints)
     studies, jars["study_index"] = groups(jars["study"])
-    soils, jars["soil_index"] = groups(jars["soil_run"])
+    runs, jars["run_index"] = groups(jars["run_of_study"])
+    soils, jars["soil_index"] = groups(jars["soil_of_study"])
+    soil_runs, jars["soil_run_index"] = groups(jars["soil_run"])
     control_labels, jars["control_index"] = groups(jars["control_label"])
     treatment_labels, jars["treatment_index"] = groups(jars["treatment"])
 
     controls = jars.groupby("control_index").agg(
         study=("study_index", "first"),
         soil=("soil_index", "first"),
+        soil_run=("soil_run_index", "first"),
         biomass=("microbial_biomass", "mean"),
         organic_carbon=("soil_organic_carbon", "mean"),
         nitrogen_levels=("added_nitrogen", "nunique"),
@@ -192,7 +199,9 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
     controls["label"] = control_labels
     treatments = jars.groupby("treatment_index").agg(
         study=("study_index", "first"),
+        run=("run_index", "first"),
         soil=("soil_index", "first"),
+        soil_run=("soil_run_index", "first"),
         control=("control_index", "first"),
         substrate=("substrate", "first"),
         nitrogen=("added_nitrogen", "first"),
@@ -231,7 +240,7 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
                 doses[row, index] += amount / DOSE_STEP / len(members)
     treatments["dose"] = at_start
     increments = _increments(rows, jars, knots, ends)
-    return Incubations(studies, soils, controls, treatments, jars, steps, doses, increments)
+    return Incubations(studies, runs, soils, soil_runs, controls, treatments, jars, steps, doses, increments)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:
@@ -279,7 +288,9 @@ def _jars(rows: pd.DataFrame, endpoints: pd.DataFrame | None) -> pd.DataFrame:
     # Replicates are weighed in with an error of a percent or so.
     rounded = [f"{value:.2g}" for value in dose]
     study = jars["study"].astype(str) + ": "
-    jars["soil_run"] = study + jars["soil"].astype(str) + "; " + jars["run"].astype(str)
+    jars["run_of_study"] = study + jars["run"].astype(str)
+    jars["soil_of_study"] = study + jars["soil"].astype(str)
+    jars["soil_run"] = jars["soil_of_study"] + "; " + jars["run"].astype(str)
     jars["control_label"] = study + jars["control"].astype(str)
     jars["treatment"] = [
         " | ".join(parts)

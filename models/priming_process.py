@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.models._blocks import at_members
 from socbayes.models._incubations import MILLIGRAM, SERIES, Incubations, incubations
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
@@ -66,7 +67,8 @@ PRIORS = (
     Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
     Prior("half_saturation", "Normal", {"mu": 0.0, "sigma": 1.0}, "log mg/g", "1 mg/g, sevenfold"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("addition", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
+    Prior("addition_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
+    Prior("addition_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
     Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "a fourth to four times"),
     Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
@@ -170,17 +172,9 @@ def build(
 
     data = incubations(time_series, endpoints, finer=finer)
     prior = Priors(PRIORS, priors)
-    controls, treatments = data.controls, data.treatments
-    coords = {
-        "series": list(SERIES),
-        "study": data.studies,
-        "soil": data.soils,
-        "control": controls["label"].tolist(),
-        "treatment": treatments["label"].tolist(),
-    }
-    with pm.Model(coords=coords) as model:
-        values = _parameters(data, prior, model)
-        states, biomass = _runs(data, values)
+    with pm.Model(coords=_coords(data)) as model:
+        sampled = _sampled(data, prior)
+        states, biomass = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp))
         _biomass_likelihood(data, biomass, prior)
         scatter = prior.sample("scatter", dims=("series", "study"))
         persistence = prior.sample("persistence", dims=("series", "study"))
@@ -216,6 +210,24 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
+def _coords(data: Incubations) -> dict[str, list[str]]:
+    treatments = data.treatments
+    coords = {
+        "series": list(SERIES),
+        "study": data.studies,
+        "run": data.runs,
+        "soil": data.soils,
+        "soil_run": data.soil_runs,
+        "control": data.controls["label"].tolist(),
+        "treatment": treatments["label"].tolist(),
+    }
+    optional = {
+        "soil_with_nitrogen": [data.soils[k] for k in np.unique(treatments["soil"][treatments["nitrogen"]])],
+        "treatment_with_solid": treatments["label"][treatments["solid"]].tolist(),
+    }
+    return coords | {name: labels for name, labels in optional.items() if labels}
+
+
 def _population(prior: Priors, name: str, dims: str) -> Any:
     """Well-measured members of a population, centred on it."""
     import pymc as pm
@@ -223,85 +235,121 @@ def _population(prior: Priors, name: str, dims: str) -> Any:
     return pm.Normal(name, prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd"), dims=dims)
 
 
-def _parameters(data: Incubations, prior: Priors, model: pm.Model) -> dict[str, Any]:
-    """Random variables by name, and what follows from them by control and by treatment."""
+def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
+    """Random variables by name, those of soils, controls and treatments centred on their populations."""
     import pymc as pm
-    import pytensor.tensor as pt
 
-    controls, treatments = data.controls, data.treatments
-    soil_of_control, study_of_control = controls["soil"].to_numpy(), controls["study"].to_numpy()
-    control, soil = (treatments[name].to_numpy() for name in ("control", "soil"))
-
-    respiration = _population(prior, "respiration", "control")
-    supply = _population(prior, "supply", "soil")
-    depletion = _population(prior, "depletion", "soil")
-    plain_soils = [label.split("; ")[0] for label in data.soils]
-    names = sorted(set(plain_soils))
-    plain_soil = np.array([names.index(label) for label in plain_soils])
-    model.add_coord("soil_of_study", names)
-    efficiency, turnover = _population(prior, "efficiency", "soil"), _population(prior, "turnover", "soil")
-    elasticity = _population(prior, "elasticity", "soil_of_study")
-    kind = plain_soil[soil_of_control]
-    known = np.isfinite(controls["biomass"].to_numpy())
-    guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
-    error = prior.sample("biomass_log_error", dims="study")
-    # Where biomass was not measured it is twice as uncertain.
-    biomass = pt.exp(np.log(guess) + error[study_of_control] * np.where(known, 1.0, 2.0))
-    half_saturation = pt.exp(prior.sample("half_saturation", dims="study"))
-    residue_share = pm.math.sigmoid(prior.sample("residue_share", dims="study"))
-
-    runs = sorted({label.split("; ")[1] for label in data.soils})
-    run = np.array([runs.index(data.soils[position].split("; ")[1]) for position in soil])
-    model.add_coord("run", runs)
-    expected = prior.sample("addition", dims="run")[run]
-    efficiency_expected = efficiency[soil]
-    uptake_factor = pt.zeros(len(treatments))
+    sampled = {
+        "respiration": _population(prior, "respiration", "control"),
+        "supply": _population(prior, "supply", "soil_run"),
+        "depletion": _population(prior, "depletion", "soil_run"),
+        "efficiency": _population(prior, "efficiency", "soil_run"),
+        "turnover": _population(prior, "turnover", "soil_run"),
+        "elasticity": _population(prior, "elasticity", "soil"),
+        "biomass_log_error": prior.sample("biomass_log_error", dims="study"),
+        "half_saturation": prior.sample("half_saturation", dims="study"),
+        "residue_share": prior.sample("residue_share", dims="study"),
+        "addition": _population(prior, "addition", "run"),
+    }
+    treatments = data.treatments
+    expected = sampled["addition"][treatments["run"].to_numpy()]
+    efficiency = sampled["efficiency"][treatments["soil_run"].to_numpy()]
     contrast = treatments["nitrogen"].to_numpy(dtype="float64")
     if contrast.any():
-        names = sorted({plain_soils[k] for k in soil[contrast > 0]})
-        model.add_coord("soil_with_nitrogen", names)
-        place = np.array([names.index(n) if (n := plain_soils[k]) in names else 0 for k in soil])
-        nitrogen = _population(prior, "nitrogen", "soil_with_nitrogen")
-        expected = expected + contrast * nitrogen[place]
-        efficiency_expected = efficiency_expected + contrast * prior.sample("nitrogen_on_efficiency")
-        uptake_factor = contrast * prior.sample("nitrogen_on_uptake")
-    efficiency_treated = pm.Normal(
-        "efficiency_treated", efficiency_expected, prior.sample("efficiency_jar_sd"), dims="treatment"
+        soil = treatments["soil"].to_numpy()
+        sampled["nitrogen"] = _population(prior, "nitrogen", "soil_with_nitrogen")
+        for name in ("nitrogen_on_efficiency", "nitrogen_on_uptake"):
+            sampled[name] = prior.sample(name)
+        members = np.unique(soil[contrast > 0])
+        expected = expected + at_members(sampled["nitrogen"], members, soil) * contrast
+        efficiency = efficiency + contrast * sampled["nitrogen_on_efficiency"]
+    sampled["efficiency_treated"] = pm.Normal(
+        "efficiency_treated", efficiency, prior.sample("efficiency_jar_sd"), dims="treatment"
     )
-    depolymerisation = pm.Normal("depolymerisation", expected, prior.sample("jar_sd"), dims="treatment")
+    sampled["depolymerisation"] = pm.Normal("depolymerisation", expected, prior.sample("jar_sd"), dims="treatment")
+    if treatments["dose"].isna().any():
+        sampled["dose_unknown"] = prior.sample("dose_unknown")
+    if treatments["solid"].any():
+        for name in ("solid_decay", "soluble"):
+            sampled[name] = prior.sample(name, dims="treatment_with_solid")
+    return sampled
 
-    dose = pt.as_tensor(treatments["dose"].fillna(0.0).to_numpy())
-    unknown = treatments["dose"].isna().to_numpy()
-    if unknown.any():
-        dose = dose + unknown * pt.exp(prior.sample("dose_unknown"))
-    solid = np.flatnonzero(treatments["solid"])
-    decay, soluble = pt.zeros(len(treatments)), pt.ones(len(treatments))
-    if solid.size:
-        model.add_coord("treatment_with_solid", treatments["label"].iloc[solid].tolist())
-        decay = decay[solid].set(pt.exp(prior.sample("solid_decay", dims="treatment_with_solid")))
-        soluble = soluble[solid].set(pm.math.sigmoid(prior.sample("soluble", dims="treatment_with_solid")))
 
-    basal = {
-        "respiration": pt.exp(respiration),
-        "supply": pt.exp(supply)[soil_of_control],
-        "depletion": pt.exp(depletion)[soil_of_control],
-        "efficiency": pm.math.sigmoid(efficiency)[soil_of_control],
-        "turnover": pt.exp(turnover)[soil_of_control],
-        "saturation": pt.exp(elasticity)[kind],
-        "biomass": biomass,
-        "half_saturation": half_saturation[study_of_control],
-        "residue_share": residue_share[study_of_control],
+def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, Any]:
+    """Natural-scale values by control, from sampled ones: tensors, or arrays with draws in front.
+
+    Parameters
+    ----------
+    sampled
+        Variables of the model by name.
+    data
+        The incubations.
+    exp
+        Exponential of whatever ``sampled`` is made of.
+
+    Returns
+    -------
+    dict
+        What :func:`start` takes, by control.
+    """
+    controls = data.controls
+    study, soil, soil_run = (controls[name].to_numpy() for name in ("study", "soil", "soil_run"))
+    known = np.isfinite(controls["biomass"].to_numpy())
+    guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
+    # Where biomass was not measured it is twice as uncertain.
+    error = sampled["biomass_log_error"][..., study] * np.where(known, 1.0, 2.0)
+    return {
+        "respiration": exp(sampled["respiration"]),
+        "supply": exp(sampled["supply"])[..., soil_run],
+        "depletion": exp(sampled["depletion"])[..., soil_run],
+        "efficiency": _share(sampled["efficiency"], exp)[..., soil_run],
+        "turnover": exp(sampled["turnover"])[..., soil_run],
+        "saturation": exp(sampled["elasticity"])[..., soil],
+        "biomass": guess * exp(error),
+        "half_saturation": exp(sampled["half_saturation"])[..., study],
+        "residue_share": _share(sampled["residue_share"], exp)[..., study],
     }
-    treated = {
-        "control": control,
-        "efficiency": pm.math.sigmoid(efficiency_treated),
-        "uptake": pt.exp(uptake_factor),
-        "depolymerisation": pt.exp(depolymerisation),
+
+
+def treated(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, Any]:
+    """Natural-scale values by treatment, from sampled ones: tensors, or arrays with draws in front.
+
+    Parameters
+    ----------
+    sampled, data, exp
+        As for :func:`basal`.
+
+    Returns
+    -------
+    dict
+        What :func:`treat` takes, by treatment.
+    """
+    treatments = data.treatments
+    none = 0.0 * sampled["depolymerisation"]
+    dose, decay, soluble = none + treatments["dose"].fillna(0.0).to_numpy(), none, none + 1.0
+    if "dose_unknown" in sampled:
+        dose = dose + treatments["dose"].isna().to_numpy() * exp(sampled["dose_unknown"])[..., None]
+    if "solid_decay" in sampled:
+        solid = treatments["solid"].to_numpy()
+        place = np.cumsum(solid) - solid
+        decay = solid * exp(sampled["solid_decay"])[..., np.minimum(place, solid.sum() - 1)]
+        soluble = 1.0 - solid * (1.0 - _share(sampled["soluble"], exp)[..., np.minimum(place, solid.sum() - 1)])
+    uptake = none + 1.0
+    if "nitrogen" in sampled:
+        uptake = exp(sampled["nitrogen_on_uptake"][..., None] * treatments["nitrogen"].to_numpy(dtype="float64"))
+    return {
+        "control": treatments["control"].to_numpy(),
+        "efficiency": _share(sampled["efficiency_treated"], exp),
+        "uptake": uptake,
+        "depolymerisation": exp(sampled["depolymerisation"]),
         "decay": decay,
         "soluble": soluble,
         "dose": dose,
     }
-    return {"basal": basal, "treated": treated}
+
+
+def _share(logit: Any, exp: Any) -> Any:
+    return 1.0 / (1.0 + exp(-logit))
 
 
 def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -365,13 +413,13 @@ def treat(
     native, label, parameters
     """
     at = treated["control"]
-    native = {name: value[at] for name, value in pools.items()}
+    native = {name: value[..., at] for name, value in pools.items()}
     label = {"dissolved": treated["dose"] * treated["soluble"], "particulate": treated["dose"] * (1 - treated["soluble"])}
-    changed = {name: value[at] for name, value in parameters.items()}
+    changed = {name: value[..., at] for name, value in parameters.items()}
     changed["e_ref"] = treated["efficiency"]
     changed["v_dissolved"] = changed["v_dissolved"] * treated["uptake"]
     changed["v_necromass"] = changed["v_necromass"] * treated["depolymerisation"]
-    changed["v_particulate"] = treated["decay"] * (1.0 + basal["saturation"][at])
+    changed["v_particulate"] = treated["decay"] * (1.0 + basal["saturation"][..., at])
     return native, label, changed
 
 
@@ -382,20 +430,22 @@ def _initial(names: tuple[str, ...], pools: Mapping[str, Any], count: int) -> An
     return pt.stack([pools.get(name, pt.zeros(count)) for name in names], axis=1)
 
 
-def _runs(data: Incubations, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Cumulative CO2 (row, site) of each kind of series."""
+def _runs(
+    data: Incubations, basal_values: Mapping[str, Any], treated_values: Mapping[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """Cumulative CO2 (row, site) of each kind of series, and final biomass (site,)."""
     from socbayes.core import integrate, with_label
 
     plain = pump()
     labelled = with_label(plain)
     times = np.arange(len(data.steps) + 1)
-    pools, parameters = start(values["basal"])
+    pools, parameters = start(basal_values)
     count = len(data.controls)
     drivers = {"litter_input": 0.0, "step_length": data.steps[:, data.controls["study"]]}
     control = integrate(
         plain, _initial(plain.pools, pools, count), parameters, drivers, times=times, interval=1.0
     )
-    native, label, changed = treat(pools, parameters, values["basal"], values["treated"])
+    native, label, changed = treat(pools, parameters, basal_values, treated_values)
     both = {f"{name}_native": value for name, value in native.items()}
     both |= {f"{name}_label": value for name, value in label.items()}
     drivers = {
