@@ -19,7 +19,8 @@ decomposable pool :math:`F = A_0 / \lambda` empties. It responds to biomass with
 an elasticity :math:`\eta` at :math:`B_0`, so :math:`K_P = B_0 \eta / (1 - \eta)`.
 Dissolved carbon turns over at :math:`k_u = U_0 / D_0` at the start. A treated
 jar differs from its control by the substrate, and by a factor on
-depolymerisation, :math:`\exp(addition_{run} + nitrogen_{soil} + jar)`.
+depolymerisation, :math:`(1 + dose / B_0)^{addition_{run}} \exp(nitrogen_{soil} + jar)`,
+which a dose of nothing leaves at one.
 
 **What incubations cannot tell is not asked.** Exchange with minerals is off for
 the weeks of an incubation; decomposable native carbon is one pool
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 #: Biomass over organic carbon where it was not measured (Xu, Thornton & Post 2013), and organic carbon (mg/g) likewise.
 BIOMASS_SHARE, ORGANIC = 0.017, 20.0
+#: Dose (mg C/g) that stands for an unknown one where a guess is enough: the median of its prior.
+DOSE = 0.37
+#: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
+MOST_PERSISTENT = 0.5
 #: Pools left out: exchange with minerals is too slow to show in the CO2 of weeks.
 MINERAL = ("mineral_necromass", "mineral_plant")
 
@@ -67,8 +72,8 @@ PRIORS = (
     Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
     Prior("half_saturation", "Normal", {"mu": 0.0, "sigma": 1.0}, "log mg/g", "1 mg/g, sevenfold"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("addition_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "0.4 to 2.7 times as much depolymerisation"),
-    Prior("addition_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
+    Prior("addition_mean", "Normal", {"mu": 0.0, "sigma": 0.2}, "1", "0.4 to 2.6 times at ten times biomass"),
+    Prior("addition_sd", "LogNormal", {"mu": -1.9, "sigma": 0.4}, "1", _SPREAD),
     Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
     Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "a fourth to four times"),
     Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
@@ -79,7 +84,7 @@ PRIORS = (
     Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
     Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
     Prior("biomass_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "final biomass of a jar, 30 %"),
-    Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "1", "misfit lasts from one interval to the next"),
+    Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "0.5", "misfit lasts from one interval to the next"),
 )
 
 
@@ -91,7 +96,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     },
     "addition": {
         "unit": "1",
-        "meaning": "log factor on depolymerisation per biomass when substrate is added, by run of a study",
+        "meaning": "power of (1 + dose / biomass) by which depolymerisation per biomass changes, by run of a study",
     },
     "nitrogen_mean": {"unit": "1", "meaning": "log factor of added nitrogen on depolymerisation, average soil"},
     "nitrogen": {"unit": "1", "meaning": "the same by soil"},
@@ -177,7 +182,7 @@ def build(
         states, biomass = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp))
         _biomass_likelihood(data, biomass, prior)
         scatter = prior.sample("scatter", dims=("series", "study"))
-        persistence = prior.sample("persistence", dims=("series", "study"))
+        persistence = MOST_PERSISTENT * prior.sample("persistence", dims=("series", "study"))
         for position, (name, outputs) in enumerate(states.items()):
             _likelihood(name, data, outputs, scatter[position], persistence[position])
     notes = _notes(data)
@@ -252,7 +257,7 @@ def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
         "addition": _population(prior, "addition", "run"),
     }
     treatments = data.treatments
-    expected = sampled["addition"][treatments["run"].to_numpy()]
+    expected = sampled["addition"][treatments["run"].to_numpy()] * log_dose(data)
     efficiency = sampled["efficiency"][treatments["soil_run"].to_numpy()]
     contrast = treatments["nitrogen"].to_numpy(dtype="float64")
     if contrast.any():
@@ -275,6 +280,20 @@ def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
     return sampled
 
 
+def log_dose(data: Incubations) -> np.ndarray:
+    """``log(1 + dose / biomass)`` of each treatment from what is stated, or guessed from priors; shape (treatment,)."""
+    steps = data.steps[:, data.treatments["study"].to_numpy()]
+    given = data.treatments["dose"].fillna(DOSE).to_numpy() + (data.doses * steps).sum(axis=0)
+    return np.log1p(given / biomass_guess(data)[data.treatments["control"].to_numpy()])
+
+
+def biomass_guess(data: Incubations) -> np.ndarray:
+    """Biomass (mg C/g) of each control as measured, else from organic carbon; shape (control,)."""
+    controls = data.controls
+    typical = BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC).to_numpy()
+    return np.where(np.isfinite(controls["biomass"]), controls["biomass"] * MILLIGRAM, typical)
+
+
 def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, Any]:
     """Natural-scale values by control, from sampled ones: tensors, or arrays with draws in front.
 
@@ -295,7 +314,6 @@ def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, 
     controls = data.controls
     study, soil, soil_run = (controls[name].to_numpy() for name in ("study", "soil", "soil_run"))
     known = np.isfinite(controls["biomass"].to_numpy())
-    guess = np.where(known, controls["biomass"] * MILLIGRAM, BIOMASS_SHARE * controls["organic_carbon"].fillna(ORGANIC))
     # Where biomass was not measured it is twice as uncertain.
     error = sampled["biomass_log_error"][..., study] * np.where(known, 1.0, 2.0)
     return {
@@ -305,7 +323,7 @@ def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, 
         "efficiency": _share(sampled["efficiency"], exp)[..., soil_run],
         "turnover": exp(sampled["turnover"])[..., soil_run],
         "saturation": exp(sampled["elasticity"])[..., soil],
-        "biomass": guess * exp(error),
+        "biomass": biomass_guess(data) * exp(error),
         "half_saturation": exp(sampled["half_saturation"])[..., study],
         "residue_share": _share(sampled["residue_share"], exp)[..., study],
     }

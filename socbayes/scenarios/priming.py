@@ -122,14 +122,16 @@ def dose_response(
     count, dose = basal["respiration"].shape[1], np.asarray(doses, dtype=float) * MILLIGRAM
     sites = np.repeat(np.arange(count), dose.size)
     none = np.zeros((basal["respiration"].shape[0], sites.size))
+    given = np.tile(dose, count)
+    change = (1.0 + given / basal["biomass"][:, sites]) ** effect["power"][:, sites]
     treated = {
         "control": sites,
         "efficiency": effect["efficiency"][:, sites],
         "uptake": effect["uptake"][:, sites],
-        "depolymerisation": effect["depolymerisation"][:, sites],
+        "depolymerisation": effect["depolymerisation"][:, sites] * change,
         "decay": none,
         "soluble": none + 1.0,
-        "dose": none + np.tile(dose, count),
+        "dose": none + given,
     }
     ends = step_ends(np.array([days]), np.array([]))
     ends = np.unique(np.concatenate([ends, np.linspace(0.0, days, 21)[1:]]))
@@ -192,7 +194,8 @@ def _soils(
     }
     treatments = data.treatments.drop_duplicates("soil_run").set_index("soil_run").sort_index()
     run, soil = treatments["run"].to_numpy(), treatments["soil"].to_numpy()
-    log_factor, logit = values["addition"][:, run], values["efficiency"].copy()
+    power, logit = values["addition"][:, run], values["efficiency"].copy()
+    log_factor = np.zeros_like(power)
     uptake = np.ones_like(logit)
 
     def drawn(name: str) -> np.ndarray:
@@ -201,7 +204,7 @@ def _soils(
 
     study = rng.integers(len(data.studies), size=logit.shape[0])
     rows = np.arange(logit.shape[0])
-    new_logit, new_factor, new_uptake = drawn("efficiency"), drawn("addition"), uptake[:, :1]
+    new_logit, new_factor, new_uptake = drawn("efficiency"), np.zeros((rows.size, 1)), uptake[:, :1]
     share = 1.0 / (1.0 + np.exp(-values["residue_share"]))
     typical = priming_process.BIOMASS_SHARE * priming_process.ORGANIC
     new = {
@@ -227,6 +230,7 @@ def _soils(
         "efficiency": 1.0 / (1.0 + np.exp(-np.concatenate([logit, new_logit], axis=1))),
         "depolymerisation": np.exp(np.concatenate([log_factor, new_factor], axis=1)),
         "uptake": np.concatenate([uptake, new_uptake], axis=1),
+        "power": np.concatenate([power, drawn("addition")], axis=1),
     }
     return {name: np.concatenate([value, new[name]], axis=1) for name, value in basal.items()}, effect
 

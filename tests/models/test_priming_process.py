@@ -76,7 +76,7 @@ def known_values(data, rng: np.random.Generator) -> dict[str, np.ndarray]:
         "biomass_log_error": np.zeros(studies),
         "half_saturation": np.zeros(studies),
         "residue_share": np.full(studies, 0.4),
-        "addition": np.array([0.1, 0.3]),
+        "addition": np.array([0.05, 0.1]),
         "nitrogen": about(KNOWN["nitrogen_mean"], 0.1, 4),
         "nitrogen_on_efficiency": np.array(0.2),
         "nitrogen_on_uptake": np.array(0.1),
@@ -87,7 +87,8 @@ def known_values(data, rng: np.random.Generator) -> dict[str, np.ndarray]:
     soil = treatments["soil"].to_numpy()
     place = np.searchsorted(np.unique(soil[contrast > 0]), soil).clip(0, 3)
     values["efficiency_treated"] = values["efficiency"][treatments["soil_run"]] + 0.2 * contrast
-    values["depolymerisation"] = values["addition"][treatments["run"]] + contrast * values["nitrogen"][place]
+    dosed = values["addition"][treatments["run"]] * priming_process.log_dose(data)
+    values["depolymerisation"] = dosed + contrast * values["nitrogen"][place]
     return values
 
 
