@@ -30,6 +30,13 @@ PARTITION = 0.02
 #: Substrates that dissolve at once; anything else starts as a solid with a soluble share.
 DISSOLVED = ("glucose", "sucrose", "fructose", "xylose", "amino", "acetate", "oxalate")
 
+#: Columns of the endpoints measured when the jar was taken apart.
+FINAL = (
+    "microbial_biomass_final",
+    "substrate_carbon_in_microbial_biomass",
+    "substrate_carbon_in_particulate_fraction",
+    "substrate_carbon_in_soil",
+)
 SERIES = {"control": "native_co2_control", "native": "native_co2_treated", "substrate": "substrate_co2"}
 
 
@@ -274,7 +281,7 @@ def _jars(rows: pd.DataFrame, endpoints: pd.DataFrame | None) -> pd.DataFrame:
     """One row per jar: what it is, and which others share its control and treatment."""
     first = ["study", "jar", "soil", "run", "control", "added_nitrogen"]
     jars = rows.groupby("jar_key")[first].first().reset_index()
-    about = ["substrate", "microbial_biomass", "microbial_biomass_final", "soil_organic_carbon", "soil_carbon_to_nitrogen"]
+    about = ["substrate", "microbial_biomass", "soil_organic_carbon", *FINAL]
     if endpoints is not None:
         keyed = endpoints.assign(jar_key=endpoints["study"].astype(str) + ": " + endpoints["jar"].astype(str))
         keyed = keyed.set_index("jar_key").reindex(jars["jar_key"])
@@ -352,7 +359,9 @@ def _increments(rows, jars, knots, ends) -> dict[str, Increments]:
             ]
             before = np.arange(at.size) - 1
             floor = PARTITION * np.maximum(total, np.median(total) / 10)
-            collected[name].append((label, site, row_start, row_end, at - starts, rate[name], floor, jar.study_index, before))
+            collected[name].append(
+                (label, site, row_start, row_end, at - starts, rate[name], floor, jar.study_index, before)
+            )
     return {name: _joined(parts) for name, parts in collected.items()}
 
 

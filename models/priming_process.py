@@ -83,7 +83,8 @@ PRIORS = (
     Prior("soluble", "Normal", {"mu": -1.5, "sigma": 1.0}, "logit", "4 to 60 % of a solid dissolves at once"),
     Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
     Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
-    Prior("biomass_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "final biomass of a jar, 30 %"),
+    Prior("final_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "a pool at the end, 30 %"),
+    Prior("recovery", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "label found in soil, half to twice what CO2 leaves"),
     Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "0.5", "misfit lasts from one interval to the next"),
 )
 
@@ -102,6 +103,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "nitrogen": {"unit": "1", "meaning": "the same by soil"},
     "nitrogen_on_efficiency": {"unit": "logit", "meaning": "change of carbon use efficiency with nitrogen"},
     "nitrogen_on_uptake": {"unit": "1", "meaning": "log factor of nitrogen on uptake"},
+    "recovery": {"unit": "log", "meaning": "label found in the soil over what the substrate CO2 leaves there, by run"},
     "dose_unknown": {"unit": "log mg/g", "meaning": "dose of the studies that do not state it"},
 }
 
@@ -179,8 +181,8 @@ def build(
     prior = Priors(PRIORS, priors)
     with pm.Model(coords=_coords(data)) as model:
         sampled = _sampled(data, prior)
-        states, biomass = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp))
-        _biomass_likelihood(data, biomass, prior)
+        states, final = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp))
+        seen = _final_likelihood(data, final, prior)
         scatter = prior.sample("scatter", dims=("series", "study"))
         persistence = MOST_PERSISTENT * prior.sample("persistence", dims=("series", "study"))
         for position, (name, outputs) in enumerate(states.items()):
@@ -195,7 +197,7 @@ def build(
             tables={"time_series": describe_table(time_series)}
             | ({} if endpoints is None else {"endpoints": describe_table(endpoints)}),
             quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
-            observed=tuple(f"co2_{name}" for name in SERIES),
+            observed=(*(f"co2_{name}" for name in SERIES), *seen),
             priors=prior_records(prior),
             choices={"priors": sorted(priors or {}), "finer": finer},
             notes=notes,
@@ -432,7 +434,10 @@ def treat(
     """
     at = treated["control"]
     native = {name: value[..., at] for name, value in pools.items()}
-    label = {"dissolved": treated["dose"] * treated["soluble"], "particulate": treated["dose"] * (1 - treated["soluble"])}
+    label = {
+        "dissolved": treated["dose"] * treated["soluble"],
+        "particulate": treated["dose"] * (1 - treated["soluble"]),
+    }
     changed = {name: value[..., at] for name, value in parameters.items()}
     changed["e_ref"] = treated["efficiency"]
     changed["v_dissolved"] = changed["v_dissolved"] * treated["uptake"]
@@ -451,7 +456,7 @@ def _initial(names: tuple[str, ...], pools: Mapping[str, Any], count: int) -> An
 def _runs(
     data: Incubations, basal_values: Mapping[str, Any], treated_values: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Any]:
-    """Cumulative CO2 (row, site) of each kind of series, and final biomass (site,)."""
+    """Cumulative CO2 (row, site) of each kind of series, and pools of the treated on the last day (site,)."""
     from socbayes.core import integrate, with_label
 
     plain = pump()
@@ -460,9 +465,7 @@ def _runs(
     pools, parameters = start(basal_values)
     count = len(data.controls)
     drivers = {"litter_input": 0.0, "step_length": data.steps[:, data.controls["study"]]}
-    control = integrate(
-        plain, _initial(plain.pools, pools, count), parameters, drivers, times=times, interval=1.0
-    )
+    control = integrate(plain, _initial(plain.pools, pools, count), parameters, drivers, times=times, interval=1.0)
     native, label, changed = treat(pools, parameters, basal_values, treated_values)
     both = {f"{name}_native": value for name, value in native.items()}
     both |= {f"{name}_label": value for name, value in label.items()}
@@ -472,15 +475,19 @@ def _runs(
         "exudate_input": data.doses,
         "label_dissolved": 1.0,
     }
-    treated = integrate(
+    outcome = integrate(
         labelled, _initial(labelled.pools, both, len(data.treatments)), changed, drivers, times=times, interval=1.0
     )
-    microbes = treated[:, :, labelled.state.index("microbes_native")] + treated[:, :, labelled.state.index("microbes_label")]
-    return {
-        "control": control[:, :, plain.state.index("co2")],
-        "native": treated[:, :, labelled.state.index("co2_native")],
-        "substrate": treated[:, :, labelled.state.index("co2_label")],
-    }, microbes[-1]
+    at = {name: outcome[:, :, position] for position, name in enumerate(labelled.state)}
+    control_co2 = control[:, :, plain.state.index("co2")]
+    given = treated_values["dose"] + (data.doses * drivers["step_length"]).sum(axis=0)
+    final = {
+        "microbial_biomass_final": (at["microbes_native"] + at["microbes_label"])[-1],
+        "substrate_carbon_in_microbial_biomass": at["microbes_label"][-1],
+        "substrate_carbon_in_particulate_fraction": at["particulate_label"][-1],
+        "substrate_carbon_in_soil": given - at["co2_label"][-1],
+    }
+    return {"control": control_co2, "native": at["co2_native"], "substrate": at["co2_label"]}, final
 
 
 def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, persistence: Any) -> None:
@@ -505,24 +512,34 @@ def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, per
     pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
 
 
-def _biomass_likelihood(data: Incubations, biomass: Any, prior: Priors) -> None:
-    """Final biomass of the jars where it was measured."""
+def _final_likelihood(data: Incubations, final: Mapping[str, Any], prior: Priors) -> list[str]:
+    """Pools of the last day where they were measured; the names of what is observed.
+
+    Label found in the soil need not be what the CO2 left there: a recovery by
+    run says which share of it was found.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
-    measured = data.jars[np.isfinite(data.jars["microbial_biomass_final"])]
-    if not len(measured):
-        return
-    pm.modelcontext(None).add_coord("jar_with_biomass", measured["jar_key"].tolist())
-    site = measured["treatment_index"].to_numpy()
-    pm.StudentT(
-        "biomass_final",
-        nu=4.0,
-        mu=pt.log(biomass)[site],
-        sigma=pt.exp(prior.sample("biomass_scatter", dims="study"))[measured["study_index"].to_numpy()],
-        observed=np.log(measured["microbial_biomass_final"].to_numpy() * MILLIGRAM),
-        dims="jar_with_biomass",
-    )
+    dissolved = ~data.treatments["solid"].to_numpy()[data.jars["treatment_index"]]
+    # Only what was added as a solid can lie in particles: the pump makes none from glucose.
+    usable = {name: True for name in final} | {"substrate_carbon_in_particulate_fraction": ~dissolved}
+    measured = {name: np.flatnonzero((data.jars[name] > 0) & usable[name]) for name in final}
+    measured = {name: jars for name, jars in measured.items() if jars.size}
+    if not measured:
+        return []
+    model = pm.modelcontext(None)
+    model.add_coord("final", list(measured))
+    scatter = pt.exp(prior.sample("final_scatter", dims="final"))
+    for position, (name, jars) in enumerate(measured.items()):
+        members = data.jars.iloc[jars]
+        model.add_coord(f"jar_{name}", members["jar_key"].tolist())
+        expected = pt.log(final[name])[members["treatment_index"].to_numpy()]
+        if name == "substrate_carbon_in_soil":
+            expected = expected + prior.sample("recovery", dims="run")[members["run_index"].to_numpy()]
+        observed = np.log(members[name].to_numpy() * MILLIGRAM)
+        pm.StudentT(name, nu=4.0, mu=expected, sigma=scatter[position], observed=observed, dims=f"jar_{name}")
+    return list(measured)
 
 
 def _notes(data: Incubations) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ def skeleton(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
                         "substrate": "glucose" if study == "Weekly" else "litter",
                         "microbial_biomass": rng.uniform(150.0, 500.0) if jar == 0 else np.nan,
                         "microbial_biomass_final": np.nan,
+                        "substrate_carbon_in_soil": np.nan,
                         "soil_organic_carbon": 15.0,
                         "soil_carbon_to_nitrogen": 12.0,
                     }
@@ -203,7 +204,10 @@ def typical_values(data) -> dict[str, np.ndarray]:
         (lambda t: t.assign(control=t["control"].mask(t.index == 3)), "control"),
         (lambda t: pd.concat([t, t.iloc[[5]]], ignore_index=True), "twice"),
         (lambda t: t.assign(substrate_co2=t["substrate_co2"].mask(t.index == 9, 0.0)), "falls"),
-        (lambda t: t.assign(native_co2_control=t["native_co2_control"] * (1 + (t.index == 9))), "different values|falls"),
+        (
+            lambda t: t.assign(native_co2_control=t["native_co2_control"] * (1 + (t.index == 9))),
+            "different values|falls",
+        ),
         (lambda t: t.iloc[:0], "no rows"),
         (lambda t: t[t["incubation_day"] < 2], "two are needed"),
     ],
