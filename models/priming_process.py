@@ -434,10 +434,8 @@ def treat(
     """
     at = treated["control"]
     native = {name: value[..., at] for name, value in pools.items()}
-    label = {
-        "dissolved": treated["dose"] * treated["soluble"],
-        "particulate": treated["dose"] * (1 - treated["soluble"]),
-    }
+    dissolved = treated["dose"] * treated["soluble"]
+    label = {"dissolved": dissolved, "particulate": treated["dose"] - dissolved}
     changed = {name: value[..., at] for name, value in parameters.items()}
     changed["e_ref"] = treated["efficiency"]
     changed["v_dissolved"] = changed["v_dissolved"] * treated["uptake"]
@@ -534,7 +532,8 @@ def _final_likelihood(data: Incubations, final: Mapping[str, Any], prior: Priors
     for position, (name, jars) in enumerate(measured.items()):
         members = data.jars.iloc[jars]
         model.add_coord(f"jar_{name}", members["jar_key"].tolist())
-        expected = pt.log(final[name])[members["treatment_index"].to_numpy()]
+        # Chosen before the logarithm: a pool that is empty elsewhere would spoil the gradient.
+        expected = pt.log(final[name][members["treatment_index"].to_numpy()])
         if name == "substrate_carbon_in_soil":
             expected = expected + prior.sample("recovery", dims="run")[members["run_index"].to_numpy()]
         observed = np.log(members[name].to_numpy() * MILLIGRAM)
