@@ -11,6 +11,7 @@ nowhere else. A column of your own is kept when its name starts with ``x_``.
 from __future__ import annotations
 
 import csv
+import datetime
 import difflib
 import hashlib
 import io
@@ -48,6 +49,13 @@ _MISSING = (
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 _MISSING_CODES = {-9.0, -9999.0, -999.0, -99.0, 999.0, 9999.0, -9999.9, -999.9, -99.9}
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+# A content and the stock it is often mistaken for.
+_STOCKS = {
+    "soil_organic_carbon": "soc_stock",
+    "particulate_organic_carbon": "particulate_carbon_stock",
+    "mineral_associated_organic_carbon": "mineral_associated_carbon_stock",
+}
 _BELOW_DETECTION = re.compile(r"[<>≤≥]")
 _UNMEASURED = {
     "nd",
@@ -90,6 +98,12 @@ _SYNONYMS = {
     "18o-h2o": "water_18O",
     "h218o": "water_18O",
     "zero_tillage": "no_tillage",
+    "no-till": "none",
+    "no_till": "none",
+    "conventional": "full",
+    "plough": "full",
+    "ploughed": "full",
+    "minimum": "reduced",
     "residue_return": "straw_return",
     "green_manure": "cover_crop",
     "true": "yes",
@@ -227,6 +241,45 @@ def validate_table(
         return _examine(_load(table, sheet), kind, dict(units or {}))[1]
     except EmptyTableError as error:
         return [Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))]
+
+
+def decimal_year(date: str) -> float:
+    """Turn a date into a decimal year.
+
+    Parameters
+    ----------
+    date
+        ``YYYY-MM-DD`` (its noon), ``YYYY-MM`` (its middle) or ``YYYY`` (the
+        whole number).
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the text is no such date.
+
+    Examples
+    --------
+    >>> decimal_year("2001-07-02")
+    2001.5
+    >>> decimal_year("1843")
+    1843.0
+    """
+    match = _DATE.fullmatch(date)
+    if match is None:
+        raise ValueError(f"{date!r} is not a date as YYYY-MM-DD, YYYY-MM or YYYY")
+    year, month, day = (int(part) if part else None for part in match.groups())
+    assert year is not None
+    if month is None:
+        return float(year)
+    first = datetime.date(year, month, day or 1)
+    if day is None:
+        return year + (month - 0.5) / 12
+    begin = datetime.date(year, 1, 1)
+    return year + ((first - begin).days + 0.5) / (datetime.date(year + 1, 1, 1) - begin).days
 
 
 def faults_table(faults: Iterable[Fault]) -> pd.DataFrame:
@@ -492,12 +545,16 @@ def _examine(raw: _Raw, schema: TableSchema, units: dict[str, str]) -> tuple[pd.
     faults = raw.faults + _name_faults(columns, schema) + _assign_units(columns, units, raw.attrs)
     measured = {column.quantity.name: column for column in columns if column.quantity is not None}
 
-    unit_faults = {name: fault for name, column in measured.items() if (fault := _unit_fault(column))}
+    unit_faults = {name: fault for name, column in measured.items() if (fault := _unit_fault(column, schema))}
     faults += unit_faults.values()
     values: dict[str, Any] = {}
     conversions: list[dict[str, str]] = []
     for name in (name for name in schema.columns if name in measured):
         column = measured[name]
+        if QUANTITIES[name].kind == "date":
+            values[name], wrong = _dates(column)
+            faults += wrong
+            continue
         if QUANTITIES[name].kind != "number":
             values[name] = _as_text(column.cells)
             continue
@@ -507,7 +564,12 @@ def _examine(raw: _Raw, schema: TableSchema, units: dict[str, str]) -> tuple[pd.
             numbers, done = _converted(numbers, column)
             conversions += done
         values[name] = pd.Series(numbers, index=column.cells.index)
-    frame = pd.DataFrame(values, index=columns[0].cells.index)
+    if "year" in schema.columns and "year" not in measured and "date" in measured:
+        values["year"] = values["date"].map(_year_or_missing).astype("float64")
+        measured["year"] = replace(measured["date"], quantity=QUANTITIES["year"])
+        conversions.append({"column": "year", "from": "date", "to": "decimal year"})
+    ordered = {name: values[name] for name in schema.columns if name in values}
+    frame = pd.DataFrame(ordered, index=columns[0].cells.index)
 
     faults += _cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
@@ -577,7 +639,7 @@ def _name_faults(columns: list[_Column], schema: TableSchema) -> list[Fault]:
             column.quantity = QUANTITIES[column.guess]
             taken.add(column.guess)
     for name in schema.required:
-        if name not in taken:
+        if name not in taken and not (name == "year" and "date" in taken):  # the year follows from the date
             faults.append(_missing_column(name, columns, schema))
     return faults
 
@@ -663,7 +725,7 @@ def _assign_units(columns: list[_Column], units: dict[str, str], attrs: Mapping[
     return faults
 
 
-def _unit_fault(column: _Column) -> Fault | None:
+def _unit_fault(column: _Column, schema: TableSchema) -> Fault | None:
     """Return what is wrong with the unit of a measured column, if anything is."""
     quantity = column.quantity
     assert quantity is not None
@@ -682,8 +744,20 @@ def _unit_fault(column: _Column) -> Fault | None:
         conversion_factor(column.unit, quantity)
     except UnitError as error:
         expected = "no unit, or %" if quantity.unit == "1" else f"{shown}, or a unit that converts to it"
-        return Fault("wrong unit", None, column.written, column.unit, expected, error.suggestion)
+        advice = error.suggestion
+        stock = _STOCKS.get(quantity.name, "")
+        if stock in schema.columns and _converts(column.unit, QUANTITIES[stock]):
+            advice = f"a stock per area is a column of its own: call it `{stock} [{column.unit}]`"
+        return Fault("wrong unit", None, column.written, column.unit, expected, advice)
     return None
+
+
+def _converts(unit: str, quantity: Quantity) -> bool:
+    try:
+        conversion_factor(unit, quantity)
+    except UnitError:
+        return False
+    return True
 
 
 def _converted(numbers: NDArray[np.float64], column: _Column) -> tuple[NDArray[np.float64], list[dict[str, str]]]:
@@ -721,6 +795,27 @@ def _numbers(column: _Column, decimal_comma: bool) -> tuple[NDArray[np.float64],
         return Fault("text in a number", row, column.written, repr(cell), quantity.expected, _number_advice(cell))
 
     return np.where(wrong, np.nan, numbers), _listed(cells.index[wrong].tolist(), fault)
+
+
+def _year_or_missing(date: object) -> float:
+    try:
+        return decimal_year(str(date))
+    except ValueError:
+        return float("nan")
+
+
+def _dates(column: _Column) -> tuple[pd.Series, list[Fault]]:
+    """Cells as YYYY, YYYY-MM or YYYY-MM-DD, and those that are no such dates."""
+    text = _as_text(column.cells).str.replace(r"[ T]00:00(:00(\.0+)?)?$", "", regex=True)
+    known = {cell: np.isnan(_year_or_missing(cell)) for cell in text.dropna().unique()}
+    wrong = text.map(known).eq(True)
+
+    def fault(row: int) -> Fault:
+        cell = str(text.loc[row])
+        advice = "write the year first, then month and day, as in 2015-03-31"
+        return Fault("not a date", row, column.written, repr(cell), QUANTITIES["date"].expected, advice)
+
+    return text, _listed(text.index[wrong].tolist(), fault)
 
 
 def _parsed(text: pd.Series) -> NDArray[np.float64]:
@@ -817,7 +912,8 @@ def _cell_faults(
 
 def _really_missing(rows: list[int], column: _Column, known: list[Fault]) -> list[int]:
     """Rows whose cell is empty, not those whose text was already called no number."""
-    if not any(fault.kind == "text in a number" and fault.column == column.written for fault in known):
+    kinds = ("text in a number", "not a date")
+    if not any(fault.kind in kinds and fault.column == column.written for fault in known):
         return rows
     return _as_text(column.cells.loc[rows]).pipe(lambda text: text.index[text.isna()]).tolist()
 
@@ -853,7 +949,7 @@ def _range_advice(quantity: Quantity, column: _Column, cell: Any, value: float) 
     upper = np.inf if quantity.upper is None else quantity.upper
     if _is_number(str(cell)) and float(str(cell).replace(",", ".")) in _MISSING_CODES:
         return f"if {str(cell).strip()} stands for a missing value, leave the cell empty"
-    if quantity.unit == "1" and plain and upper < value <= 100:
+    if quantity.unit == "1" and plain and upper < value <= 100 and upper <= 5:
         return f"looks like percent: write the header as `{quantity.name} [%]`"
     if quantity.unit == "degC" and 223 <= value <= 350:
         return f"looks like kelvin: write the header as `{quantity.name} [K]`"
@@ -933,7 +1029,8 @@ def _order_faults(frame: pd.DataFrame, schema: TableSchema, measured: dict[str, 
         def fault(row: int, smaller: str = smaller, larger: str = larger) -> Fault:
             low, high = float(np.asarray(frame.loc[row, smaller])), float(np.asarray(frame.loc[row, larger]))
             unit = unit_shown(QUANTITIES[smaller].unit)
-            found = f"{low:g} {unit}, above {larger} of {high:g} {unit}"
+            unit = "" if unit == "1" else f" {unit}"
+            found = f"{low:g}{unit}, above {larger} of {high:g}{unit}"
             advice = f"check both numbers and their units; perhaps {smaller} and {larger} are swapped"
             return Fault("wrong order", row, measured[smaller].written, found, f"at most {larger}", advice)
 

@@ -64,6 +64,12 @@ KNOWN_SPELLINGS = (
     "mm/yr",
     "t/ha/yr",
     "kg/ha/yr",
+    "t/ha",
+    "Mg C ha-1",
+    "kg/m2",
+    "g/cm3",
+    "g C m-2 d-1",
+    "ppm",
     "Mg C ha-1 yr-1",
     "degree",
 )

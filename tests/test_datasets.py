@@ -439,6 +439,214 @@ def test_crop_shares_add_up(tables):
     assert not crops["crop"].str.startswith("triticale").any()
 
 
+# --- field plots, incubations, elevated CO2 ------------------------------------
+
+
+def left_out(table: pd.DataFrame, words: str) -> int:
+    """Rows that the exclusions count under a reason."""
+    return sum(item["rows"] for item in table.attrs["exclusions"] if words in item["reason"])
+
+
+def test_field_plots_are_counted_as_in_their_sources(tables):
+    """The sources count 78 Broadbalk, 24 Hoosfield, 303, 226 and 960 ley-arable, 339 tillage, 9 and 36 rows."""
+    plots = tables["field_soc"]
+    assert plots.groupby("study").size().to_dict() == {
+        "Brigalow": 36,
+        "Broadbalk Wilderness (wooded)": 4,
+        "Broadbalk wheat": 78,
+        "Fosters ley-arable": 226 - 3,
+        "Geescroft Wilderness": 4,
+        "Highfield bare fallow": 32,
+        "Highfield ley-arable": 303 - 10,
+        "Hoosfield barley": 24,
+        "Millennium Tillage Trial": 339,
+        "Tarlee": 9,
+        "Woburn ley-arable": 960 - 79,
+    }
+    assert left_out(plots, "wildernesses") == 24
+    assert left_out(plots, "summary") == 51
+    assert not plots.duplicated(["site", "plot", "year"]).any()
+    assert plots.groupby("study")["plot"].nunique()["Millennium Tillage Trial"] == 42
+    # SOC is there in one form or the other, and a stock or a bulk density with it.
+    assert plots[["soc_stock", "soil_organic_carbon"]].notna().any(axis=1).all()
+
+
+def test_rothamsted_values_are_those_of_the_archive(tables):
+    """Broadbalk 10.23637/KeyRefOABKsoc-02, Hoosfield 10.23637/KeyRefOAHBsoc, Highfield rrs1-SOILCN1959-2014-01."""
+    plots = tables["field_soc"].set_index(["plot", "date"])
+    assert plots.loc[("Broadbalk 2.2", "2015"), "soc_stock"] == pytest.approx(84.2602)
+    assert plots.loc[("Broadbalk 3", "1881"), "soil_organic_carbon"] == pytest.approx(9.3)
+    assert plots.loc[("Broadbalk 2.2", "1843"), "value_origin"] == "estimated"
+    assert plots.loc[("Broadbalk 3", "1865"), "value_origin"] == "derived"
+    assert plots.loc[("Hoosfield 72", "1998"), "soc_stock"] == pytest.approx(93)
+    fallow = plots.loc[("Highfield bare fallow 4", "2014-09-08")]
+    assert fallow["soc_stock"] == pytest.approx(34.171)
+    assert fallow["soil_organic_carbon"] == pytest.approx(11.93)
+    assert fallow["year"] == pytest.approx(2014.685, abs=0.003)
+    stock = plots["soil_organic_carbon"] * plots["bulk_density"] * plots["depth_bottom"] / 10
+    bare = plots["study"] == "Highfield bare fallow"
+    np.testing.assert_allclose(stock[bare], plots.loc[bare, "soc_stock"], rtol=2e-3)
+
+
+def test_years_follow_the_sampling_not_the_label(tables):
+    plots = tables["field_soc"]
+    ley = plots[plots["study"].isin(["Highfield ley-arable", "Fosters ley-arable"])]
+    assert (ley["date"] == "1982-01-05").sum() == 32
+    assert (ley["date"] == "1985-04-01").sum() == 24
+    assert np.allclose(ley.loc[ley["date"] == "1985-04-01", "year"], 1985.2479, atol=1e-3)
+    # Days were filled in, one per row, where only the month was recorded.
+    assert set(ley.loc[ley["date"].str.startswith(("1956", "1967")), "date"]) == {"1956", "1967-05"}
+    woburn = plots[plots["site"] == "Woburn"]
+    assert not woburn["year"].isin([1955, 1961]).any()
+    assert (woburn["date"] == "1956").sum() == 32
+    assert (woburn["date"] == "1963").sum() == 32
+    assert (plots["date"].dropna().str[:4].astype(float) - plots["year"]).abs().max() < 1
+
+
+def test_bulked_samples_stand_once(tables):
+    pooled = tables["field_soc"].query("value_origin == 'pooled'")
+    assert sorted(set(pooled["plot"])) == [
+        "Fosters blocks 10-12, bulked",
+        "Highfield 13/14",
+        "Highfield 31/32",
+        "Highfield block 1, bulked",
+        "Highfield block 4, bulked",
+        "Woburn, all blocks",
+    ]
+    assert len(pooled) == 8
+    start = pooled.set_index("plot").loc["Woburn, all blocks"]
+    assert start["soil_organic_carbon"] == pytest.approx(9.29)
+    assert pooled.set_index("plot").loc["Fosters blocks 10-12, bulked", "replicates"] == 42
+
+
+def test_fractions_of_field_plots(tables):
+    """First plot of the tillage trial; fractions of Tarlee and Brigalow add up to the whole but for one row."""
+    plots = tables["field_soc"]
+    first = plots[(plots["site"] == "Millennium Tillage Trial") & (plots["plot"] == "1")].iloc[0]
+    assert first[["soc_stock", "particulate_carbon_stock", "resistant_carbon_stock"]].tolist() == pytest.approx(
+        [80.2107, 11.6212, 6.76866], rel=1e-4
+    )
+    trial = plots[plots["site"] == "Millennium Tillage Trial"]
+    assert trial.groupby("treatment")["plot"].nunique().eq(3).all()
+    assert trial["treatment"].nunique() == 14
+    australia = plots[plots["site"].isin(["Tarlee", "Brigalow"])]
+    stocks = ["particulate_carbon_stock", "humus_carbon_stock", "resistant_carbon_stock"]
+    gap = (australia[stocks].sum(axis=1) - australia["soc_stock"]).abs()
+    assert (gap > 0.011).sum() == 1
+    row = australia.loc[gap.idxmax()]
+    assert (row["site"], row["plot"], row["year"]) == ("Brigalow", "3", 1986)
+
+
+def test_management_drives_the_plots_it_names(tables):
+    plots, management = tables["field_soc"], tables["field_management"]
+    assert management.groupby("study").size()["Millennium Tillage Trial"] == 42 * 113
+    # 117 periods of Broadbalk and Hoosfield, 32 harvests of Tarlee, 47 of Brigalow.
+    assert management["yield_dry_matter"].notna().sum() == 117 + 32 + 47
+    known = set(zip(plots["site"], plots["plot"], strict=True))
+    named = management.dropna(subset=["plot"])
+    assert set(zip(named["site"], named["plot"], strict=True)) <= known
+    by_treatment = management[management["plot"].isna()]
+    assert set(zip(by_treatment["study"], by_treatment["treatment"], strict=True)) <= set(
+        zip(plots["study"], plots["treatment"], strict=True)
+    )
+    assert (management["end_year"] > management["start_year"]).all()
+    # Broadbalk 1852-61, farmyard manure: 2.41 t/ha of grain at 85 % dry matter.
+    first = management[(management["plot"] == "Broadbalk 2.2") & (management["start_year"] == 1852)].iloc[0]
+    assert first["yield_dry_matter"] == pytest.approx(2.41 * 0.85)
+    assert (first["end_year"], first["manure_fresh"]) == (1862, 35)
+    stopped = management[management["plot"] == "Hoosfield 71"]
+    assert set(stopped.loc[stopped["manure_fresh"] > 0, "end_year"]) == {1862, 1872}
+    assert named[named["manure_fresh"].between(6, 9)]["plot"].nunique() == 40
+    # Months follow one another, and an input of 1.079178 t/ha is one of a month.
+    trial = management[(management["site"] == "Millennium Tillage Trial") & (management["plot"] == "1")]
+    np.testing.assert_allclose(trial["end_year"].iloc[:-1], trial["start_year"].iloc[1:], rtol=0, atol=1e-9)
+    assert trial["plant_carbon_input"].iloc[1] / 12 == pytest.approx(1.079178, rel=1e-5)
+
+
+def test_weather_of_rothamsted(tables):
+    weather = tables["field_weather"].set_index(["year", "month"])
+    assert len(weather) == 171 * 12 - 2
+    assert weather["temperature"].notna().sum() == 32 * 12
+    # A harvest year begins in October of the year before.
+    assert weather.loc[(1985, 10), "temperature"] == pytest.approx(10.98)
+    assert weather.loc[(1986, 1), "temperature"] == pytest.approx(2.91)
+    assert weather.loc[(1855, 7), "rain"] == pytest.approx(167.2)
+    assert weather["rain"].groupby("year").sum().loc[1854] == pytest.approx(480.5)
+    means = weather["temperature"].groupby("year").mean().loc[1986:2016]
+    annual = weather["annual_temperature"].groupby("year").first().loc[1986:2016]
+    assert (means - annual).abs().max() < 0.06
+
+
+def test_bare_fallows_decline(tables):
+    fallow = tables["bare_fallow"]
+    assert fallow.groupby("site").size().to_dict() == {"Askov": 11, "Grignon": 11, "Rothamsted": 32, "Versailles": 9}
+    # Barre et al. 2010 lists the means of Rothamsted: 29.02, 22.55, 16.48 ... 9.97 g/kg.
+    means = fallow[fallow["site"] == "Rothamsted"].groupby("duration")["soil_organic_carbon"].mean()
+    assert means.iloc[:3].tolist() == pytest.approx([29.02, 22.55, 16.48], abs=0.02)
+    assert means.iloc[6] == pytest.approx(9.975, abs=0.01)
+    for _, plot in fallow.groupby("plot"):
+        assert plot["soil_organic_carbon"].corr(plot["duration"]) < -0.85
+    read = fallow["value_origin"] == "digitised"
+    assert fallow.loc[read, "soil_organic_carbon_sd"].between(0.1, 0.2).all()
+    assert fallow.loc[~read, "soil_organic_carbon_sd"].isna().all()
+
+
+def test_incubations_release_less_carbon_than_they_hold(tables):
+    """Of 811 series 532 have a unit that can be standardised; units of some studies are wrong all the same."""
+    series, points = tables["incubation_series"], tables["incubation_time_series"]
+    described = sum(
+        left_out(series, words) for words in ("deviations", "isotope", "14C", "fall", "Wells", "per jar", "five points")
+    )
+    assert 811 - described == 532
+    assert left_out(series, "mislabelled unit") == 104
+    assert len(series) == 396
+    assert left_out(points, "leaves out") + len(points) == 15836
+    keys = ["study", "series"]
+    assert set(map(tuple, points[keys].to_numpy())) == set(map(tuple, series[keys].to_numpy()))
+    columns = ["respiration", "respiration_per_carbon", "cumulative_co2", "cumulative_co2_per_carbon"]
+    assert (points[columns].notna().sum(axis=1) == 1).all()
+    kinds = points.merge(series[[*keys, "measured_as"]], on=keys)
+    filled = kinds[columns].notna().idxmax(axis=1)
+    wanted = ["rate_per_soil", "rate_per_carbon", "cumulative_per_soil", "cumulative_per_carbon"]
+    assert (filled == kinds["measured_as"].map(dict(zip(wanted, columns, strict=True)))).all()
+    assert points.groupby(keys).size().min() >= 5
+    last = points.groupby(keys)["cumulative_co2"].max()
+    carbon = series.set_index(keys)["soil_organic_carbon"].reindex(last.index) * 1000
+    assert not (last > carbon).any()
+    assert points["cumulative_co2_per_carbon"].max() < 1000
+    assert not {"Bradford2010", "Wang2010", "Crow2018", "Lavoie2011JGR", "Wells2022"} & set(series["study"])
+
+
+def test_incubation_values_are_those_of_the_database(tables):
+    """SIDb: 0.83906628 mg CO2/g/d is 228.99918 ug C/g/d (Andrews 2000); 3.59 % of carbon in Arevalo 2012."""
+    points = tables["incubation_time_series"].set_index(["study", "series", "incubation_day"])
+    assert points.loc[("Andrews2000SBB", "CO2_40_elev", 1), "respiration"] == pytest.approx(228.99918 / 24, rel=1e-5)
+    sierra = tables["incubation_time_series"].query("study == 'Sierra2017BG'")
+    assert sierra["respiration"].max() * 24 == pytest.approx(112.94, abs=0.01)
+    soils = tables["incubation_series"].query("study == 'Arevalo2012'")
+    assert soils.groupby("treatment")["soil_organic_carbon"].nunique().eq(1).all()
+    assert soils["soil_organic_carbon"].nunique() == 5
+
+
+def test_elevated_co2_effects(tables):
+    """Terrer et al. 2021: 108 experiments, 10 imputed variances, 20 with fractions."""
+    pairs = tables["elevated_co2_pairs"]
+    assert pairs.groupby("fraction").size().to_dict() == {
+        "mineral_associated_organic_carbon": 20,
+        "particulate_organic_carbon": 20,
+        "soil_organic_carbon": 108,
+    }
+    whole = pairs[pairs["fraction"] == "soil_organic_carbon"]
+    assert (whole["variance_imputed"] == "yes").sum() == 10
+    assert whole["log_response_ratio_variance"].notna().all()
+    assert pairs["log_response_ratio_variance"].isna().sum() == 4
+    maricopa = whole[whole["experiment"] == "ArizonaFACE - wheat - high N"].iloc[0]
+    assert maricopa["log_response_ratio"] == pytest.approx(np.log(1400 / 1258), abs=1e-6)
+    assert (maricopa["latitude"], maricopa["longitude"]) == pytest.approx((33.0628, -111.98))
+    assert (whole["latitude"] < 0).sum() == 11
+    assert (whole["co2_treatment"] > whole["co2_control"]).all()
+
+
 def test_the_description_is_a_valid_data_package():
     """In a process of its own, as the validator warns about its own dependencies."""
     package = importlib.resources.files("socbayes.data") / "datapackage.json"

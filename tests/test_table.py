@@ -554,6 +554,90 @@ def test_a_large_table_has_its_faults_counted(tmp_path, large):
     assert len(text.splitlines()) < 30
 
 
+# --- field plots of the user's own ---------------------------------------------------
+
+
+def plots(**columns):
+    frame = {"site": ["Farm", "Farm"], "plot": ["1", "2"], "year": [2015, 2020], "soc_stock": [55.2, 53.1]}
+    return pd.DataFrame(frame | columns)
+
+
+def test_a_few_columns_make_a_table_of_plots(tmp_path):
+    frame = plots().rename(columns={"soc_stock": "soc_stock [kg/m2]"})
+    frame["bulk_density [kg/m3]"] = [1310, None]
+    frame["microbial_biomass [mg C kg-1]"] = [None, 320]
+    frame["necromass [mg/g]"] = [5.0, None]
+    frame["co2_flux [umol CO2 m-2 s-1]"] = [1.5, None]
+    frame["replicates"] = [4, 4]
+    frame.to_csv(tmp_path / "plots.csv", index=False)
+    table = read_table(tmp_path / "plots.csv", schema="field_soc")
+    assert table["soc_stock"].tolist() == [552.0, 531.0]
+    assert table["bulk_density"].iloc[0] == 1.31
+    assert table["co2_flux"].iloc[0] == pytest.approx(1.5566, abs=1e-4)
+    assert list(table)[:3] == ["site", "plot", "year"]
+
+
+@pytest.mark.parametrize("extension", ["csv", "xlsx"])
+def test_the_year_follows_from_the_date(tmp_path, extension):
+    frame = plots(date=pd.to_datetime(["2015-07-02", "2020-01-01"])).drop(columns="year")
+    frame = frame.rename(columns={"soc_stock": "soc_stock [t/ha]"})
+    path = tmp_path / f"plots.{extension}"
+    frame.to_csv(path, index=False) if extension == "csv" else frame.to_excel(path, index=False)
+    table = read_table(path, "field_soc")
+    assert table["date"].tolist() == ["2015-07-02", "2020-01-01"]
+    assert table["year"].tolist() == pytest.approx([2015.5, 2020.00137], abs=1e-5)
+    assert {"column": "year", "from": "date", "to": "decimal year"} in table.attrs["conversions"]
+    again = read_table(table, "field_soc")
+    assert_frame_equal(again, table)
+
+
+@pytest.mark.parametrize("date", ["12/03/2015", "2015-13-01", "2015-02-30", "March 2015", "15-03-12"])
+def test_a_date_that_is_none_is_shown(date):
+    frame = plots(date=["2015-03", date]).drop(columns="year")
+    fault = only(validate_table(frame, "field_soc", {"soc_stock": "t/ha"}))
+    assert (fault.kind, fault.row, fault.column) == ("not a date", 3, "date")
+    says(fault.suggestion, "2015-03-31")
+
+
+def test_a_missing_date_is_a_missing_year():
+    frame = plots(date=["2015", None]).drop(columns="year")
+    fault = only(validate_table(frame, "field_soc", {"soc_stock": "t/ha"}))
+    assert (fault.kind, fault.row, fault.column) == ("missing value", 3, "date")
+
+
+def test_without_date_and_year_the_year_is_missing():
+    fault = only(validate_table(plots().drop(columns="year"), "field_soc", {"soc_stock": "t/ha"}))
+    assert (fault.kind, fault.column) == ("missing column", "year")
+
+
+def test_a_stock_under_the_name_of_a_content_is_pointed_to_its_column():
+    frame = plots().rename(columns={"soc_stock": "soil_organic_carbon [t/ha]"})
+    says(only(validate_table(frame, "field_soc")).suggestion, "soc_stock [t/ha]", "stock per area")
+
+
+def test_management_and_weather_of_the_users_own():
+    management = pd.DataFrame(
+        {
+            "site": ["Farm"],
+            "plot": ["1"],
+            "start_year": [2015],
+            "end_year": [2020],
+            "plant_carbon_input [g C m-2 yr-1]": [300],
+            "plant_carbon_input_sd [g C m-2 yr-1]": [60],
+            "tillage": ["no-till"],
+        }
+    )
+    fault = only(validate_table(management, "field_management"))
+    says(fault.suggestion, "`none`")
+    table = read_table(management.assign(tillage="none"), "field_management")
+    assert table.loc[0, ["plant_carbon_input", "plant_carbon_input_sd"]].tolist() == [3.0, 0.6]
+    swapped = management.assign(tillage="none", end_year=2010)
+    says(only(validate_table(swapped, "field_management")).found, "2015, above end_year of 2010")
+    weather = pd.DataFrame({"site": ["Farm"] * 2, "year": [2015] * 2, "month": [1, 1], "rain [cm]": [5, 6]})
+    assert only(validate_table(weather, "field_weather")).kind == "duplicate row"
+    assert read_table(weather.assign(month=[1, 2]), "field_weather")["rain"].tolist() == [50.0, 60.0]
+
+
 # --- schemas and the table of faults -------------------------------------------------------
 
 

@@ -23,6 +23,9 @@ from socbayes.vocabulary import QUANTITIES, SCHEMAS
 DATA = Path(__file__).resolve().parents[1]
 """Folder of the bundled tables."""
 
+DECIMAL_YEARS = ("year", "start_year", "end_year")
+"""Columns in which six digits would round a month by two days."""
+
 # Licence as found at the place of publication; commercial_use is what that
 # licence says about it, "unstated" where no licence was found.
 CC0 = {"name": "CC0-1.0", "title": "CC0 1.0 Universal", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}
@@ -44,7 +47,20 @@ COMMERCIAL_USE = {
     "unstated": "unstated",
 }
 
-SOURCES = {
+
+def _era(title: str, citation: str, doi: str) -> dict:
+    """One data set of the Electronic Rothamsted Archive."""
+    return {
+        "title": title,
+        "citation": citation,
+        "doi": doi,
+        "path": "https://github.com/Rothamsted-Ecoinformatics/eRA2023",
+        "licence": CC_BY,
+        "licence_note": "",
+    }
+
+
+SOURCES: dict[str, dict] = {
     "qiao2019_cue": {
         "title": "Qiao et al. 2019",
         "citation": "Qiao Y. et al. (2019) Global variation of soil microbial carbon-use efficiency in relation to "
@@ -181,8 +197,130 @@ SOURCES = {
         "licence": MIT,
         "licence_note": "",
     },
+    "rothamsted_broadbalk_soc": _era(
+        "Broadbalk soil organic carbon",
+        "Rothamsted Research (2021) Broadbalk soil organic carbon content 1843-2015. Electronic Rothamsted Archive.",
+        "10.23637/KeyRefOABKsoc-02",
+    ),
+    "rothamsted_hoosfield_soc": _era(
+        "Hoosfield soil organic carbon",
+        "Rothamsted Research (2012) Hoosfield soil organic carbon content. Electronic Rothamsted Archive.",
+        "10.23637/KeyRefOAHBsoc",
+    ),
+    "rothamsted_highfield_bare_fallow": _era(
+        "Highfield bare fallow",
+        "Poulton P.R., Macdonald A.J., Gregory A.S., Glendining M.J., Ostler R. (2022) Highfield Bare Fallow soil "
+        "chemical properties, 1959-2014. Electronic Rothamsted Archive.",
+        "10.23637/rrs1-SOILCN1959-2014-01",
+    ),
+    "rothamsted_highfield_ley_arable": _era(
+        "Highfield ley-arable",
+        "Blyth F.J.E., Perryman S.A.M., Poulton P.R., Glendining M.J., Gregory A.S. (2023) Highfield ley-arable "
+        "experiment soil chemical properties, 1948-2014. Electronic Rothamsted Archive.",
+        "10.23637/rrn1-HLAsoc4814-01",
+    ),
+    "rothamsted_fosters_ley_arable": _era(
+        "Fosters ley-arable",
+        "Blyth F.J.E., Perryman S.A.M., Poulton P.R., Glendining M.J., Gregory A.S. (2023) Fosters Ley-arable "
+        "experiment soil chemical properties 1948-2014. Electronic Rothamsted Archive.",
+        "10.23637/rrn2-FLAsoc5014-01",
+    ),
+    "rothamsted_woburn_ley_arable": _era(
+        "Woburn ley-arable",
+        "Glendining M., Poulton P., Gregory A., Johnston E. (2022) Woburn Ley-arable experiment soil organic carbon, "
+        "1938-2009. Electronic Rothamsted Archive.",
+        "10.23637/wrn3-soc3809-01",
+    ),
+    "rothamsted_geescroft": _era(
+        "Geescroft Wilderness",
+        "Perryman S. (2015) Geescroft wilderness accumulation of organic carbon. Electronic Rothamsted Archive.",
+        "10.23637/KeyRefOAGEWoc",
+    ),
+    "rothamsted_broadbalk_wilderness": _era(
+        "Broadbalk Wilderness",
+        "Perryman S. (2015) Broadbalk Wilderness accumulation of organic carbon. Electronic Rothamsted Archive.",
+        "10.23637/KeyRefOABKWoc",
+    ),
+    "rothamsted_broadbalk_yields": _era(
+        "Broadbalk yields",
+        "Perryman S., Glendining M., Gregory A., Poulton P. (2023) Broadbalk mean long-term yields of winter wheat "
+        "1852-2022. Electronic Rothamsted Archive.",
+        "10.23637/rbk1/meanWWYields1852-2022-03",
+    ),
+    "rothamsted_hoosfield_yields": _era(
+        "Hoosfield yields",
+        "Rothamsted Research (2017) Hoosfield mean long-term spring barley yields 1852-2015. Electronic Rothamsted "
+        "Archive.",
+        "10.23637/KeyRefOAHByields",
+    ),
+    "rothamsted_rain": _era(
+        "Rothamsted rain",
+        "Perryman S., Scott T., Hall C. (2018) Total monthly rainfall at Rothamsted March 1853 - December 2023. "
+        "Electronic Rothamsted Archive.",
+        "10.23637/rmsTMRain18532023-01",
+    ),
+    "rothamsted_monthly_temperature": _era(
+        "Rothamsted monthly temperature",
+        "Perryman S., Scott T., Hall C. (2020) Mean monthly temperature at Rothamsted October 1985 - September 2017. "
+        "Electronic Rothamsted Archive.",
+        "10.23637/rmsmmtemp10850917",
+    ),
+    "rothamsted_annual_temperature": _era(
+        "Rothamsted annual temperature",
+        "Perryman S., Scott T., Hall C. (2023) Annual mean air temperature at Rothamsted 1878-2022. Electronic "
+        "Rothamsted Archive.",
+        "10.23637/rms-RMAAtemp-03",
+    ),
+    "millennium_tillage_trial": {
+        "title": "Pagendam et al. 2024",
+        "citation": "Pagendam D. et al. (2024) CQUESST: a dynamical stochastic framework for predicting soil-carbon "
+        "sequestration. arXiv 2411.06073.",
+        "doi": "10.48550/arXiv.2411.06073",
+        "path": "https://github.com/dpagendam/CQUESST",
+        "licence": BSD,
+        "licence_note": "",
+    },
+    "tarlee_brigalow_soc": {
+        "title": "Davoudabadi et al. 2024",
+        "citation": "Davoudabadi M.J., Pagendam D., Drovandi C., Baldock J., White G. (2024) Scientific Reports; field "
+        "data of Tarlee and Brigalow.",
+        "doi": "10.1038/s41598-024-53516-z",
+        "path": "https://github.com/MJDavoudabadi/Modelling-soil-carbon-Tarlee-and-Brigalow",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
+    "bare_fallow_barre2010": {
+        "title": "Barré et al. 2010",
+        "citation": "Barré P. et al. (2010) Quantifying and isolating stable soil organic carbon using long-term bare "
+        "fallow experiments. Biogeosciences 7:3839-3850.",
+        "doi": "10.5194/bg-7-3839-2010",
+        "path": "https://github.com/zhuangwearth/MIMICS_updated_adsorption",
+        "licence": UNSTATED,
+        "licence_note": "values read from a figure and notebooks of this repository, which states no licence",
+    },
+    "sidb": {
+        "title": "Soil Incubation Database (SIDb)",
+        "citation": "Schädel C., Beem-Miller J., Aziz Rad M., Crow S.E., Hicks Pries C.E., Ernakovich J., Hoyt A.M., "
+        "Plante A., Stoner S., Treat C.C., Sierra C.A. (2020) Decomposability of soil organic matter over time: the "
+        "Soil Incubation Database (SIDb, version 1.0). Earth System Science Data 12:1511-1524; each study's own doi "
+        "stands in incubation_series.",
+        "doi": "10.5194/essd-12-1511-2020",
+        "path": "https://github.com/SoilBGC-Datashare/sidb",
+        "licence": MIT,
+        "licence_note": "",
+    },
+    "terrer2021_elevated_co2_soc": {
+        "title": "Terrer et al. 2021",
+        "citation": "Terrer C. et al. (2021) A trade-off between plant and soil carbon storage under elevated CO2. "
+        "Nature 591:599-603.",
+        "doi": "10.1038/s41586-021-03306-8",
+        "path": "https://github.com/cesarterrer/SoilC_CO2",
+        "licence": UNSTATED,
+        "licence_note": "the repository states none",
+    },
 }
-"""What the tables are made from, by folder of the literature collection."""
+"""What the tables are made from, by folder of the literature collection or, where a
+folder holds several published data sets, by data set."""
 
 
 @dataclass
@@ -247,11 +385,13 @@ def arrange(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Write the table as UTF-8 CSV, numbers with six significant digits."""
+    """Write the table as UTF-8 CSV, numbers with six significant digits, decimal years with nine."""
     out = frame.copy()
     for name in out.columns:
         if QUANTITIES[name].kind == "number":
-            out[name] = out[name].astype("float64").map(lambda x: "" if pd.isna(x) else f"{x:.6g}").astype("str")
+            digits = 9 if name in DECIMAL_YEARS else 6
+            numbers = out[name].astype("float64")
+            out[name] = numbers.map(lambda x, n=digits: "" if pd.isna(x) else f"{x:.{n}g}").astype("str")
     return out.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
@@ -265,6 +405,8 @@ def field_entry(name: str, required: bool) -> dict:
         constraints["maximum"] = quantity.upper
     if quantity.categories:
         constraints["enum"] = list(quantity.categories)
+    if quantity.kind == "date":
+        constraints["pattern"] = r"\d{4}(-\d{2}(-\d{2})?)?"
     entry = {
         "name": name,
         "type": "number" if quantity.kind == "number" else "string",
@@ -336,8 +478,9 @@ def package_entry(resources: list[dict]) -> dict:
         "profile": "tabular-data-package",
         "name": "socbayes-literature",
         "title": "Literature tables bundled with socbayes",
-        "description": "Carbon use efficiency, priming, microbial necromass and soil carbon fractions, harmonised to "
-        "one set of names and units. Licences differ from table to table.",
+        "description": "Carbon use efficiency, priming, microbial necromass, soil carbon fractions, field plots "
+        "through time, incubations and elevated CO2, harmonised to one set of names and units. Licences differ from "
+        "table to table.",
         "resources": sorted(resources, key=lambda entry: order.index(entry["name"])),
     }
 

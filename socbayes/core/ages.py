@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
-from socbayes.core.kernels import flow_rates
-from socbayes.core.scalar_graph import Expressions
+from socbayes.core.kernels import evaluation
+from socbayes.core.reference import evaluate
 from socbayes.core.steady_state import find_steady_state
 from socbayes.core.structure import INPUT, Structure, StructureError
 
@@ -139,18 +139,16 @@ def compartmental(
     missing = [name for name, value in u.items() if value is None]
     if missing:
         raise StructureError(f"{structure.name}: drivers not given: {', '.join(missing)}")
-    trace = structure.trace
-    values = [
-        *np.asarray(pools, dtype=float),
-        *(float(p[name]) for name in structure.parameter_names),
-        *(float(u[name]) for name in structure.driver_names),  # type: ignore[arg-type]
-    ]
-    variables = [*trace.x, *trace.p, *trace.u]
-    rates = _evaluate(flow_rates(structure), variables, values)
+    groups = {
+        "x": np.asarray(pools, dtype=float),
+        "p": [float(p[name]) for name in structure.parameter_names],
+        "u": [float(u[name]) for name in structure.driver_names],  # type: ignore[arg-type]
+    }
+    rates = evaluate(evaluation(structure, "specific"), groups, "out")
     n = len(structure.pools)
     position = {name: i for i, name in enumerate(structure.pools)}
     matrix, inputs = np.zeros((n, n)), np.zeros(n)
-    for flow, rate in zip(trace.flows, rates, strict=True):
+    for flow, rate in zip(structure.trace.flows, rates, strict=True):
         target = position.get(flow.target)
         if flow.source == INPUT:
             if target is not None:
@@ -161,18 +159,6 @@ def compartmental(
         if target is not None:
             matrix[target, source] += rate
     return matrix, inputs
-
-
-def _evaluate(outputs: Any, variables: Any, values: Any) -> list[float]:
-    from socbayes.core.reference import compile_source
-
-    table = Expressions()
-    rows = table.add_graph(outputs, {v: f"m[{i}]" for i, v in enumerate(variables)})
-    lines = table.lines({f"out[{i}] =": row for i, row in enumerate(rows)})
-    scope = compile_source("def evaluate(m, out):\n" + "\n".join(f"    {line}" for line in lines))
-    out = np.zeros(len(outputs))
-    scope["evaluate"](np.asarray(values, dtype=float), out)
-    return out.tolist()
 
 
 def ages(

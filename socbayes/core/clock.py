@@ -55,7 +55,7 @@ def with_clock(structure: Structure) -> Structure:
     return replace(
         structure,
         name=f"{structure.name}, own clock",
-        drivers=(*structure.drivers, Driver(CLOCK, structure.time_unit, "Length of the driver row.")),
+        drivers=(*structure.drivers, Driver(CLOCK, structure.time_unit, "Length of the driver row.", lower=0.0)),
         flows=flows,
         step=1.0,
     )

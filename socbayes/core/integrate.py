@@ -29,11 +29,10 @@ from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
 from socbayes.core.columns import stack_columns
-from socbayes.core.kernels import Program, program
-from socbayes.core.schemes import FORM
+from socbayes.core.kernels import Program, hoisted, program
 from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
 
-_PROPS = ("program", "scheme", "interval", "steps", "linear", "driver_gradients")
+_PROPS = ("program", "interval", "steps")
 
 
 class _Run(Op):
@@ -41,15 +40,10 @@ class _Run(Op):
 
     __props__ = _PROPS
 
-    def __init__(
-        self, program: Program, scheme: str, interval: float, steps: int, linear: bool, driver_gradients: bool
-    ) -> None:
+    def __init__(self, program: Program, interval: float, steps: int) -> None:
         self.program = program
-        self.scheme = scheme
         self.interval = interval
         self.steps = steps
-        self.linear = linear
-        self.driver_gradients = driver_gradients
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -57,7 +51,7 @@ class _Run(Op):
         return tuple(getattr(self, name) for name in _PROPS)
 
     def __str__(self) -> str:
-        return f"{type(self).__name__}{{{self.program}, {self.scheme}}}"
+        return f"{type(self).__name__}{{{self.program}}}"
 
 
 class Integrate(_Run):
@@ -79,11 +73,9 @@ class Integrate(_Run):
         return [(shapes[3][0], shapes[0][0], self.program.n_states)]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
-        """Plain reference; numba has its own implementation."""
+        """Plain NumPy; numba has its own implementation."""
         x0, p, u, when = inputs
-        output_storage[0][0] = reference.forward(
-            self.program, self.scheme, self.linear, x0, p, u, self.interval, self.steps, when
-        )
+        output_storage[0][0] = reference.forward(self.program, x0, p, u, self.interval, self.steps, when)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Say that times of output carry no gradient."""
@@ -96,7 +88,7 @@ class Integrate(_Run):
             return [disconnected_type() for _ in inputs]
         back: Any = IntegrateBack(*self.settings)(*inputs, g)
         x0b, pb, ub = back
-        if not self.driver_gradients:
+        if not self.program.driver_gradients:
             ub = grad_undefined(self, 2, inputs[2], "ask for it with integrate(..., driver_gradients=True)")
         return [x0b, pb, ub, disconnected_type()]
 
@@ -111,30 +103,18 @@ class IntegrateBack(_Run):
         inputs += [pt.as_tensor(when, dtype="int64"), pt.as_tensor(g, dtype="float64")]
         _check_ranks(inputs, (2, 2, 3, 1, 3))
         outputs = [pt.tensor(dtype="float64", shape=i.type.shape) for i in inputs[:2]]
-        shape = inputs[2].type.shape if self.driver_gradients else (0, 0, 0)
+        shape = inputs[2].type.shape if self.program.driver_gradients else (0, 0, 0)
         return Apply(self, inputs, [*outputs, pt.tensor(dtype="float64", shape=shape)])
 
     def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Cotangents have the shapes of what they belong to."""
         zero = pt.constant(0, dtype="int64")
-        return [shapes[0], shapes[1], shapes[2] if self.driver_gradients else (zero, zero, zero)]
+        return [shapes[0], shapes[1], shapes[2] if self.program.driver_gradients else (zero, zero, zero)]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
-        """Plain reference; numba has its own implementation."""
+        """Plain NumPy; numba has its own implementation."""
         x0, p, u, when, g = inputs
-        results = reference.reverse(
-            self.program,
-            self.scheme,
-            self.linear,
-            self.driver_gradients,
-            x0,
-            p,
-            u,
-            self.interval,
-            self.steps,
-            when,
-            g,
-        )
+        results = reference.reverse(self.program, x0, p, u, self.interval, self.steps, when, g)
         for storage, result in zip(output_storage, results, strict=True):
             storage[0] = result
 
@@ -186,6 +166,8 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
             raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
         number: Any = given.get(driver.name, driver.default)
         value = pt.as_tensor(number).astype("float64")
+        if isinstance(value, Constant):
+            structure.check_driver(driver.name, np.asarray(value.data))
         if value.type.ndim > 2:
             raise StructureError(
                 f"{structure.name}: driver {driver.name!r} has {value.type.ndim} dimensions; "
@@ -280,9 +262,18 @@ def integrate(
             + ", ".join(structure.pools)
         )
     x0 = _spread_sites(structure, x0, p, u)
-    kernel = program(structure, FORM[scheme], driver_gradients)
-    op = Integrate(kernel, scheme, interval, steps, interpolate, driver_gradients)
+    if isinstance(u, Constant) and not interpolate:
+        structure, u = _evaluated(structure, u)
+    op = Integrate(program(structure, scheme, interpolate, driver_gradients), interval, steps)
     return op(x0, p, u, when)  # type: ignore[return-value]
+
+
+def _evaluated(structure: Structure, u: Any) -> tuple[Structure, Any]:
+    """Take what depends on drivers that are data alone out of the run."""
+    derived, stage = hoisted(structure)
+    if derived is structure:
+        return structure, u
+    return derived, pt.as_tensor(reference.evaluate(stage, {"u": np.moveaxis(u.data, -1, 0)}, "out"))
 
 
 def _times(structure: Structure, times: Any) -> Any:

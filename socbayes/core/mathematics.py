@@ -73,4 +73,5 @@ def clip(x: Any, lower: Any, upper: Any) -> Any:
 
 def logistic(x: Any) -> Any:
     """Inverse of the logit."""
-    return 1.0 / (1.0 + exp(-x))
+    sigmoid: dict[str, Any] = {"tensor": pt.sigmoid, "scalar": ps.sigmoid, "numpy": lambda v: 1.0 / (1.0 + np.exp(-v))}
+    return sigmoid[_library(x)](x)

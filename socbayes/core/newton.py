@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from socbayes.core.kernels import Program
-from socbayes.core.schemes import OPTIONS, compile_source
+from socbayes.core.vectors import OPTIONS, compiled
 
 FOUND, NOT_CONVERGED, EXTINCT, NEGATIVE, FAILED = 0, 1, 2, 3, 4
 _MAX_ITERATIONS = 2000
@@ -56,6 +56,18 @@ def _solve(a, b):
     return True
 
 
+def _layout(program: Program) -> tuple[dict[str, int], int]:
+    """Where each group of numbers begins, and how many there are."""
+    n = program.n_pools
+    sizes = {"x": n, "q": program.n_setup, "w": program.n_drive, "p": program.n_parameters, "u": program.n_drivers}
+    sizes |= {"f": n, "jac": n * n, "g": n} | {f"{name}b": size for name, size in sizes.items()}
+    place, position = {}, 0
+    for name, size in sizes.items():
+        place[name] = position
+        position += size
+    return place, position
+
+
 @lru_cache(maxsize=64)
 def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradients: bool) -> tuple[Any, Any]:
     """Solver and its adjoint.
@@ -63,7 +75,7 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
     Parameters
     ----------
     program
-        Of the form ``"steady"``.
+        From :func:`socbayes.core.kernels.equilibrium_program`.
     inert
         Positions of pools that stay as given.
     linear
@@ -77,21 +89,13 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
         ``solve(x0, p, u) -> (x, status, n_iterations)`` and
         ``back(x, p, u, g) -> (pb, ub)``.
     """
-    functions = compile_source(program.source)
-    setup, setup_pullback = functions["setup"], functions["setup_pullback"]
-    drive, drive_pullback = functions["drive"], functions["drive_pullback"]
-    rates, rates_pullback, jacobian = functions["rates"], functions["rates_pullback"], functions["jacobian"]
     n, n_parameters, n_drivers = program.n_pools, program.n_parameters, program.n_drivers
-    n_setup, n_drive = program.n_setup, program.n_drive
-    X, Q = 0, n
-    W, P = Q + n_setup, Q + n_setup + n_drive
-    U = P + n_parameters
-    F, JAC = U + n_drivers, U + n_drivers + n
-    G = JAC + n * n
-    XB, QB = G + n, G + 2 * n
-    WB, PB = QB + n_setup, QB + n_setup + n_drive
-    UB = PB + n_parameters
-    SIZE = UB + n_drivers
+    place, SIZE = _layout(program)
+    setup, setup_back, drive, drive_back, rates, rates_back, jacobian = (
+        compiled([(program.stage(name), place)], 1)
+        for name in ("setup", "setup_back", "drive", "drive_back", "rates", "rates_back", "jacobian")
+    )
+    X, P, U, F, JAC, G, XB, PB, UB = (place[name] for name in ("x", "p", "u", "f", "jac", "g", "xb", "pb", "ub"))
     fixed = np.zeros(n, dtype=np.bool_)
     for pool in inert:
         fixed[pool] = True
@@ -104,14 +108,14 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
             m[P + j] = p[ip, j]
         for j in range(n_drivers):
             m[U + j] = u[iu, j]
-        setup(m, P, Q)
-        drive(m, Q, U, W)
+        setup(m)
+        drive(m)
 
     @_jit
     def fill(m, a):
         """Rates into m[F], Jacobian into a, with inert pools held."""
-        rates(m, X, Q, W, F)
-        jacobian(m, X, Q, W, JAC)
+        rates(m)
+        jacobian(m)
         for i in range(n):
             for j in range(n):
                 a[i, j] = m[JAC + i * n + j]
@@ -218,12 +222,9 @@ def build(program: Program, inert: tuple[int, ...], linear: bool, driver_gradien
             for j in range(n):
                 m[G + j] = 0.0 if fixed[j] else -b[j]
             m[XB:SIZE] = 0.0
-            rates_pullback(m, X, Q, W, G, XB, QB, WB)
-            if driver_gradients:
-                drive_pullback(m, Q, U, WB, QB, UB)
-            else:
-                drive_pullback(m, Q, U, WB, QB)
-            setup_pullback(m, P, QB, PB)
+            rates_back(m)
+            drive_back(m)
+            setup_back(m)
             ip = i if p.shape[0] > 1 else 0
             for j in range(n_parameters):
                 pb[ip, j] += m[PB + j]

@@ -2,8 +2,8 @@
 
 PyTensor caches compiled functions on disk under a key that it cannot derive
 from a kernel's source. The key given here is a hash of all a kernel depends
-on: the generated stages, the text of the schemes, and the properties of the
-operation. A changed flow therefore never meets the code of the old one.
+on: the generated stages, the text of the loops around them, and the properties
+of the operation. A changed flow therefore never meets the code of the old one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numba
 from pytensor.link.numba.cache import compile_numba_function_src
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from socbayes.core import schemes
+from socbayes.core import loops, vectors
 from socbayes.core.integrate import Integrate, IntegrateBack
 from socbayes.core.kernels import Program
 
@@ -31,15 +31,15 @@ def source_of(module: ModuleType) -> str:
 
 
 def cache_key(*parts: Any) -> str:
-    """Key of a kernel: a hash of its parts, of the schemes and of numba's version."""
+    """Key of a kernel: a hash of its parts, of what surrounds them and of numba's version."""
     own = [part.key if isinstance(part, Program) else part for part in parts]
-    text = repr((numba.__version__, source_of(schemes), *own))
+    text = repr((numba.__version__, source_of(loops), source_of(vectors), *own))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @register_funcify_and_cache_key(Integrate)
 def _funcify_integrate(op: Integrate, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
-    run, _ = schemes.build(op.program, op.scheme, op.linear, op.driver_gradients, False)
+    run, _ = loops.build(op.program)
     interval, steps = op.interval, op.steps
 
     @numba_njit
@@ -51,7 +51,7 @@ def _funcify_integrate(op: Integrate, node: Any = None, **kwargs: Any) -> tuple[
 
 @register_funcify_and_cache_key(IntegrateBack)
 def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
-    _, sweep = schemes.build(op.program, op.scheme, op.linear, op.driver_gradients, False)
+    _, sweep = loops.build(op.program)
     interval, steps = op.interval, op.steps
 
     @numba_njit
@@ -62,27 +62,27 @@ def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) 
 
 
 @lru_cache(maxsize=64)
-def forward_function(program: Program, scheme: str, linear: bool, parallel: bool) -> Callable[..., Any]:
+def forward_function(program: Program, parallel: bool = False) -> Callable[..., Any]:
     """Forward run as a plain function of arrays, cached on disk like the operations.
 
     Returns ``run(x0, p, u, interval, steps, when) -> out``; with ``parallel``
     the sites are shared among numba's threads.
     """
-    run, _ = schemes.build(program, scheme, linear, False, parallel)
+    run, _ = loops.build(program, parallel)
     if parallel:
         # A parallel region must be compiled where it is written, not behind a wrapper.
         return run
-    return _cached("forward", run, 6, cache_key("forward", program, scheme, linear))
+    return _cached("forward", run, 6, cache_key("forward", program))
 
 
 @lru_cache(maxsize=64)
-def reverse_function(program: Program, scheme: str, linear: bool, driver_gradients: bool) -> Callable[..., Any]:
+def reverse_function(program: Program) -> Callable[..., Any]:
     """Reverse sweep as a plain function of arrays, cached on disk.
 
     Returns ``sweep(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``.
     """
-    _, sweep = schemes.build(program, scheme, linear, driver_gradients, False)
-    return _cached("reverse", sweep, 7, cache_key("reverse", program, scheme, linear, driver_gradients))
+    _, sweep = loops.build(program)
+    return _cached("reverse", sweep, 7, cache_key("reverse", program))
 
 
 def _cached(name: str, function: Callable[..., Any], n_arguments: int, key: str) -> Callable[..., Any]:

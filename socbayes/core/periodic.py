@@ -20,11 +20,11 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from socbayes.core import newton, schemes
+from socbayes.core import loops, newton
 from socbayes.core.kernels import Program
 from socbayes.core.numba_dispatch import cache_key, source_of
 
-_PROPS = ("program", "scheme", "interval", "steps", "inert")
+_PROPS = ("program", "interval", "steps", "inert")
 
 
 class _Cycle(Op):
@@ -32,9 +32,8 @@ class _Cycle(Op):
 
     __props__ = _PROPS
 
-    def __init__(self, program: Program, scheme: str, interval: float, steps: int, inert: tuple[int, ...]) -> None:
+    def __init__(self, program: Program, interval: float, steps: int, inert: tuple[int, ...]) -> None:
         self.program = program
-        self.scheme = scheme
         self.interval = interval
         self.steps = steps
         self.inert = inert
@@ -45,11 +44,11 @@ class _Cycle(Op):
         return tuple(getattr(self, name) for name in _PROPS)
 
     def __str__(self) -> str:
-        return f"{type(self).__name__}{{{self.program}, {self.scheme}}}"
+        return f"{type(self).__name__}{{{self.program}}}"
 
     def build(self) -> tuple[Any, Any]:
         """Solver and adjoint, compiled by numba."""
-        run, sweep = schemes.build(self.program, self.scheme, False, False, False)
+        run, sweep = loops.build(self.program)
         n, interval, steps = self.program.n_pools, self.interval, self.steps
         n_states = self.program.n_states
         fixed = np.zeros(n, dtype=np.bool_)

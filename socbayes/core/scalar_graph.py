@@ -1,19 +1,22 @@
-"""From PyTensor scalar graphs to straight-line source.
+"""From PyTensor scalar graphs to straight-line code.
 
 PyTensor differentiates; this module cuts a graph where it can be evaluated
-less often, merges what is computed twice, folds what is constant and prints
-the rest as one Python function. One long function of assignments compiles
-several times faster than the same graph funcified operation by operation,
-and the same text runs under NumPy (vectorised over sites) as a reference.
+less often, merges what is computed twice and folds what is constant. What is
+left is a table of rows, plain data: it is hashed into cache keys, translated
+to vector instructions (:mod:`socbayes.core.vectors`) and printed as Python
+that runs under NumPy (:mod:`socbayes.core.reference`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pytensor.gradient import grad
 from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import toposort
 from pytensor.scalar import basic as ps
 from pytensor.scalar.basic import as_scalar
 
@@ -52,6 +55,26 @@ def substitute(outputs: Sequence[Variable], replacements: Mapping[Variable, Vari
         return memo[variable]
 
     return [rebuild(output) for output in outputs]
+
+
+def costly(variable: Variable, inputs: Iterable[Variable]) -> bool:
+    """Whether ``variable`` takes an exponential or the like of something that depends on ``inputs``."""
+    wanted = set(inputs)
+    return any(
+        node.op.__class__.__name__ in _COSTLY and depends_on(node.outputs[0], wanted) for node in toposort([variable])
+    )
+
+
+def gradients(cost: Any, wrt: Sequence[Any]) -> list[Any]:
+    """Differentiate one scalar graph by PyTensor's ``grad``; zero where unconnected."""
+    derivatives: Any = grad(
+        None,
+        list(wrt),
+        known_grads={cost: as_scalar(1.0)},
+        disconnected_inputs="ignore",
+        return_disconnected="zero",
+    )
+    return list(derivatives)
 
 
 def specific_rate(rate: Any, pool: Any) -> Any:
@@ -178,6 +201,8 @@ _CALLS = {
     "Invert": "negate",
 }
 
+_COSTLY = {"Exp", "Log", "Log1p", "Log10", "Expm1", "Sqrt", "Sin", "Cos", "Tanh", "ArcTan", "Sigmoid", "Pow"}
+
 _FOLD: dict[str, Callable[..., Any]] = {
     "Add": lambda a, b: a + b,
     "Sub": lambda a, b: a - b,
@@ -193,14 +218,14 @@ class Expressions:
     """A table of distinct expressions: merging happens on insertion.
 
     An expression is a row number; a row is ``(kind, argument rows...)``,
-    ``("const", value)`` or ``("input", text)``.
+    ``("const", value)`` or ``("input", group, index)``.
 
     Parameters
     ----------
     reciprocals
-        Print ``a / b`` as ``a * (1 / b)``, so that every denominator is
-        divided by once. Used for derivatives, where the same few denominators
-        come back squared and the last digit does not matter.
+        Turn ``a / b`` into ``a * (1 / b)``, so that every denominator is
+        divided by once. Used where speed counts more than the last digit:
+        derivatives bring the same few denominators back squared.
     """
 
     def __init__(self, reciprocals: bool = False) -> None:
@@ -218,9 +243,9 @@ class Expressions:
         """Row of a number."""
         return self._put("const", float(value))
 
-    def input(self, text: str) -> int:
-        """Row of a named input."""
-        return self._put("input", text)
+    def input(self, group: str, index: int) -> int:
+        """Row of an input: one number of a group that lies together in memory."""
+        return self._put("input", group, index)
 
     def _value(self, row: int) -> float | None:
         return self.rows[row][1] if self.rows[row][0] == "const" else None
@@ -290,7 +315,7 @@ class Expressions:
             return self.const(0.0)
         if (inner := self._negated(a)) is not None:
             return self.apply("Neg", self.apply("TrueDiv", inner, b))
-        if self._reciprocals and values[1] is None:
+        if self._reciprocals and values[1] != 0.0:
             return self.apply("Mul", a, self._reciprocal(b))
         return None
 
@@ -339,8 +364,8 @@ class Expressions:
             return int(args[1] if values[0] else args[2])
         return int(args[1]) if args[1] == args[2] else None
 
-    def add_graph(self, outputs: Sequence[Variable], inputs: Mapping[Variable, str]) -> list[int]:
-        """Rows of ``outputs``, with ``inputs`` printed as the given texts."""
+    def add_graph(self, outputs: Sequence[Variable], inputs: Mapping[Variable, tuple[str, int]]) -> list[int]:
+        """Rows of ``outputs``, with the group and index of every input."""
         memo: dict[Variable, int] = {}
         # An explicit stack: derivative graphs are deeper than Python recursion allows.
         for output in outputs:
@@ -351,7 +376,7 @@ class Expressions:
                     stack.pop()
                     continue
                 if variable in inputs:
-                    memo[variable] = self.input(inputs[variable])
+                    memo[variable] = self.input(*inputs[variable])
                 elif isinstance(variable, Constant):
                     memo[variable] = self.const(float(variable.data))
                 elif variable.owner is None:
@@ -388,16 +413,14 @@ class Expressions:
             + ", ".join(sorted([*_INFIX, *_CALLS, "Neg", "Sqr", "Pow", "Switch", "Clip"]))
         )
 
-    def lines(self, outputs: Mapping[str, int]) -> list[str]:
-        """Print assignments that compute ``outputs`` (statement prefix -> row), in order.
+    def stage(self, name: str, outputs: Sequence[tuple[str, int, bool, int]]) -> Stage:
+        """Cut out what ``outputs`` (group, index, whether to add, row) need, in order of evaluation.
 
-        Only rows that an output needs are printed. A prefix is everything up
-        to the value, such as ``"out[0] ="`` or ``"grad[3] +="``; the latter is
-        left out when the value is zero.
+        What would add zero is left out.
         """
-        outputs = {text: row for text, row in outputs.items() if not (text.endswith("+=") and self._value(row) == 0.0)}
+        outputs = [o for o in outputs if not (o[2] and self._value(o[3]) == 0.0)]
         needed: set[int] = set()
-        stack = list(outputs.values())
+        stack = [row for *_, row in outputs]
         while stack:
             row = stack.pop()
             if row not in needed:
@@ -405,31 +428,66 @@ class Expressions:
                 kind, *args = self.rows[row]
                 if kind not in ("const", "input"):
                     stack.extend(args)
-        printed, text_of = [], {}
-        for row in sorted(needed):
+        new = {row: i for i, row in enumerate(sorted(needed))}
+        rows = []
+        for row in new:
             kind, *args = self.rows[row]
-            if kind == "const":
-                text_of[row] = _number(args[0])
-            else:
-                text_of[row] = f"t{row}"
-                value = args[0] if kind == "input" else self._text(kind, [text_of[a] for a in args])
-                printed.append(f"t{row} = {value}")
-        printed.extend(f"{prefix} {text_of[row]}" for prefix, row in outputs.items())
-        return printed
+            rows.append((kind, *(args if kind in ("const", "input") else [new[a] for a in args])))
+        return Stage(name, tuple(rows), tuple((group, i, add, new[row]) for group, i, add, row in outputs))
 
-    @staticmethod
-    def _text(kind: str, args: list[str]) -> str:
-        if kind in _INFIX:
-            return f"{args[0]} {_INFIX[kind]} {args[1]}"
-        if kind == "Neg":
-            return f"-{args[0]}"
-        if kind == "Reciprocal":
-            return f"1.0 / {args[0]}"
-        if kind == "Pow":
-            return f"{args[0]} ** {args[1]}"
-        if kind == "Switch":
-            return f"where({', '.join(args)})"
-        return f"{_CALLS[kind]}({', '.join(args)})"
+
+@dataclass(frozen=True)
+class Stage:
+    """Straight-line code on one flat memory: rows in order of evaluation, then assignments.
+
+    Parameters
+    ----------
+    name
+        What it computes.
+    rows
+        Rows of an :class:`Expressions`.
+    outputs
+        ``(group, index, add, row)``: where each result goes, and whether it is
+        added to what is there.
+    """
+
+    name: str
+    rows: tuple[tuple[Any, ...], ...]
+    outputs: tuple[tuple[str, int, bool, int], ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups of numbers that it reads or writes."""
+        read = [row[1] for row in self.rows if row[0] == "input"]
+        return tuple(dict.fromkeys([*read, *(group for group, *_ in self.outputs)]))
+
+    def source(self) -> str:
+        """Python function ``name(m, place)``; ``place`` maps a group to where it begins in ``m``."""
+        text, lines = {}, []
+        for number, (kind, *args) in enumerate(self.rows):
+            if kind == "const":
+                text[number] = _number(args[0])
+                continue
+            text[number] = f"t{number}"
+            value = f"m[{args[0]} + {args[1]}]" if kind == "input" else _text(kind, [text[a] for a in args])
+            lines.append(f"t{number} = {value}")
+        lines += [f"m[{group} + {i}] {'+=' if add else '='} {text[row]}" for group, i, add, row in self.outputs]
+        lines = [f"{group} = place[{group!r}]" for group in self.groups] + lines
+        return f"def {self.name}(m, place):\n" + "\n".join(f"    {line}" for line in lines or ["pass"]) + "\n"
+
+
+def _text(kind: str, args: list[str]) -> str:
+    if kind in _INFIX:
+        return f"{args[0]} {_INFIX[kind]} {args[1]}"
+    if kind == "Neg":
+        return f"-{args[0]}"
+    if kind == "Reciprocal":
+        return f"1.0 / {args[0]}"
+    if kind == "Pow":
+        return f"{args[0]} ** {args[1]}"
+    if kind == "Switch":
+        return f"where({', '.join(args)})"
+    return f"{_CALLS[kind]}({', '.join(args)})"
 
 
 def _number(value: float) -> str:

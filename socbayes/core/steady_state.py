@@ -22,10 +22,9 @@ from pytensor.tensor.variable import TensorVariable
 from socbayes.core import newton
 from socbayes.core.columns import stack_columns
 from socbayes.core.integrate import stack_drivers, stack_parameters
-from socbayes.core.kernels import Program, program
+from socbayes.core.kernels import Program, equilibrium_program, program
 from socbayes.core.numba_dispatch import cache_key, source_of
 from socbayes.core.periodic import PeriodicState
-from socbayes.core.schemes import FORM
 from socbayes.core.structure import Structure, StructureError, unknown
 
 REASONS = {
@@ -143,7 +142,7 @@ def _funcify_back(op: SteadyStateBack, node: Any = None, **kwargs: Any) -> tuple
 
 def _op(structure: Structure, driver_gradients: bool) -> SteadyState:
     inert = tuple(structure.pools.index(pool) for pool in structure.inert)
-    return SteadyState(program(structure, "steady", driver_gradients), inert, structure.linear, driver_gradients)
+    return SteadyState(equilibrium_program(structure, driver_gradients), inert, structure.linear, driver_gradients)
 
 
 def _constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Any:
@@ -332,7 +331,7 @@ def periodic_state(
     if held.type.shape[0] == 1:
         held = pt.broadcast_to(held, (sites, held.shape[1]))
     positions = tuple(structure.pools.index(pool) for pool in structure.inert)
-    op = PeriodicState(program(structure, FORM[scheme]), scheme, float(interval), steps, positions)
+    op = PeriodicState(program(structure, scheme), float(interval), steps, positions)
     return op(held, p, u)  # type: ignore[return-value]
 
 

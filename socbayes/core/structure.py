@@ -73,12 +73,17 @@ class Driver:
     default
         Constant used where the caller gives none; None makes the driver
         compulsory.
+    lower, upper
+        Values beyond which the flows mean nothing: an input of carbon is not
+        negative.
     """
 
     name: str
     unit: str
     meaning: str = ""
     default: float | None = None
+    lower: float = -float("inf")
+    upper: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -256,6 +261,26 @@ class Structure:
             if depends_on(rate, self.trace.x):
                 return False
         return True
+
+    @property
+    def bounds(self) -> dict[Any, tuple[float, float]]:
+        """Smallest and largest value of every pool, parameter and driver of ``trace``."""
+        infinity = float("inf")
+        return {
+            **dict.fromkeys(self.trace.x, (0.0, infinity)),
+            **{v: (p.lower, p.upper) for v, p in zip(self.trace.p, self.parameters, strict=True)},
+            **{v: (d.lower, d.upper) for v, d in zip(self.trace.u, self.drivers, strict=True)},
+        }
+
+    def check_driver(self, name: str, values: Any) -> None:
+        """Raise :class:`StructureError` for values of a driver beyond its bounds; NaN passes."""
+        driver = self.drivers[self.driver_names.index(name)]
+        wrong = (values < driver.lower) | (values > driver.upper)
+        if wrong.any():
+            raise StructureError(
+                f"{self.name}: driver {name!r} [{driver.unit}] must lie in [{driver.lower:g}, {driver.upper:g}], "
+                f"but {int(wrong.sum())} of its values do not, the first of them {values[wrong].flat[0]:g}"
+            )
 
     def defaults(self, parameter_set: str | None = None) -> dict[str, float]:
         """Parameter values, from the declaration or from a named set.

@@ -82,7 +82,7 @@ def with_label(structure: Structure) -> Structure:
         sinks=_both(structure.sinks),
         drivers=(
             *structure.drivers,
-            *(Driver(f"label_{name}", "1", f"Labelled share of the input to {name}.", 0.0) for name in fed),
+            *(Driver(f"label_{name}", "1", f"Labelled share of the input to {name}.", 0.0, 0.0, 1.0) for name in fed),
         ),
         flows=flows,
         reports=None if reports is None else lambda x, p, u: reports(Names("pool", totals(x)), p, u),
@@ -174,7 +174,10 @@ def with_radiocarbon(structure: Structure, half_life: float = 5730.0) -> Structu
             *structure.parameters,
             Parameter("half_life", "year", half_life, "physical constant, or the authors' choice", 0.0),
         ),
-        drivers=(*structure.drivers, Driver("input_activity", "1", "Activity of the input relative to modern.", 1.0)),
+        drivers=(
+            *structure.drivers,
+            Driver("input_activity", "1", "Activity of the input over modern.", 1.0, 0.0),
+        ),
         flows=flows,
         inert=structure.inert + activities(structure.inert),
     )

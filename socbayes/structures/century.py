@@ -92,9 +92,9 @@ century = Structure(
         Parameter("clay", "1", 0.2, "site property", 0.0, 1.0, "Clay fraction."),
     ),
     drivers=(
-        Driver("surface_input", "g/m**2/week", "Residue at the surface."),
-        Driver("soil_input", "g/m**2/week", "Residue in the soil."),
-        Driver("rate_modifier", "1", "Temperature times moisture modifier.", 1.0),
+        Driver("surface_input", "g/m**2/week", "Residue at the surface.", lower=0.0),
+        Driver("soil_input", "g/m**2/week", "Residue in the soil.", lower=0.0),
+        Driver("rate_modifier", "1", "Temperature times moisture modifier.", 1.0, lower=0.0),
     ),
     carbon_unit="g/m**2",
     time_unit="week",
@@ -155,8 +155,8 @@ century_millennial = Structure(
     ),
     drivers=(
         Driver("temperature", "degC", "Soil temperature."),
-        Driver("water", "m**3/m**3", "Volumetric soil water."),
-        Driver("npp", "g/m**2/day", "Carbon input."),
+        Driver("water", "m**3/m**3", "Volumetric soil water.", lower=0.0),
+        Driver("npp", "g/m**2/day", "Carbon input.", lower=0.0),
     ),
     carbon_unit="g/m**2",
     time_unit="day",

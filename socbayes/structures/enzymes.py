@@ -33,8 +33,8 @@ _COMMON = (
 )
 _DRIVERS = (
     Driver("temperature", "degC", "Soil temperature.", 20.0),
-    Driver("input_soil", "mg/cm**3/hour", "Input to soil organic carbon.", 5e-4),
-    Driver("input_dissolved", "mg/cm**3/hour", "Input to dissolved carbon.", 5e-4),
+    Driver("input_soil", "mg/cm**3/hour", "Input to soil organic carbon.", 5e-4, lower=0.0),
+    Driver("input_dissolved", "mg/cm**3/hour", "Input to dissolved carbon.", 5e-4, lower=0.0),
 )
 
 
@@ -192,7 +192,7 @@ ger = Structure(
         Parameter("reference_temperature", "degC", 20.0, _GER, meaning="Temperature at which rates are stated."),
         Parameter("zero_celsius", "K", 273.15, _GER, 272.0, 274.0, "Zero degrees Celsius in kelvin."),
     ),
-    drivers=(_DRIVERS[0], Driver("input_soil", "mg/g/hour", "Input to soil organic carbon.", 1.6e-4)),
+    drivers=(_DRIVERS[0], Driver("input_soil", "mg/g/hour", "Input to soil organic carbon.", 1.6e-4, lower=0.0)),
     microbial=("microbes",),
     carbon_unit="mg/g",
     time_unit="hour",

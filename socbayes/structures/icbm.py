@@ -32,7 +32,7 @@ icbm = Structure(
         Parameter("h", "1", 0.125, _PAPER, 0.0, 1.0, "Humified share of decayed young carbon."),
         Parameter("r", "1", 1.0, _PAPER, 0.0, meaning="Climate and management factor."),
     ),
-    drivers=(Driver("carbon_input", "kg/m**2/year", "Carbon input to the topsoil.", 0.285),),
+    drivers=(Driver("carbon_input", "kg/m**2/year", "Carbon input to the topsoil.", 0.285, lower=0.0),),
     carbon_unit="kg/m**2",
     time_unit="year",
     scheme="rk4",

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from socbayes.core.environment import q10
-from socbayes.core.mathematics import exp
+from socbayes.core.mathematics import log, logistic
 from socbayes.core.structure import Driver, Flow, Parameter, Structure
 
 _GUESS = "assumed: order of magnitude of a temperate topsoil"
@@ -38,8 +38,7 @@ _GUESS = "assumed: order of magnitude of a temperate topsoil"
 
 def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
     f = q10(u.temperature, p.q10) * u.moisture
-    odds = p.e_ref / (1.0 - p.e_ref) * exp(p.e_slope * (u.temperature - 15.0))
-    e = odds / (1.0 + odds)
+    e = logistic(log(p.e_ref / (1.0 - p.e_ref)) + p.e_slope * (u.temperature - 15.0))
     attack = f * x.microbes / (p.k_particulate + x.microbes)
     uptake = p.v_dissolved * f * x.microbes * x.dissolved / (p.k_dissolved + x.dissolved)
     death = p.k_death * x.microbes**p.beta
@@ -126,10 +125,10 @@ mcp = Structure(
         Parameter("q10", "1", 2.0, "assumed: the usual value", 0.0, meaning="Q10 of f, reference 15 degrees."),
     ),
     drivers=(
-        Driver("litter_input", "mg/g/day", "Litter and roots."),
-        Driver("exudate_input", "mg/g/day", "Root exudates, or a soluble substrate added.", 0.0),
+        Driver("litter_input", "mg/g/day", "Litter and roots.", lower=0.0),
+        Driver("exudate_input", "mg/g/day", "Root exudates, or a soluble substrate added.", 0.0, lower=0.0),
         Driver("temperature", "degC", "Soil temperature.", 15.0),
-        Driver("moisture", "1", "Moisture modifier.", 1.0),
+        Driver("moisture", "1", "Moisture modifier.", 1.0, lower=0.0),
     ),
     microbial=("microbes",),
     necromass=("necromass", "mineral_necromass"),

@@ -64,8 +64,8 @@ mend = Structure(
         Parameter("desorption", "mg/g/hour", 1e-3, _WANG, 0.0, meaning="Desorption from a full surface."),
     ),
     drivers=(
-        Driver("input_particulate", "mg/g/hour", "Input to particulate carbon.", 8e-5),
-        Driver("input_dissolved", "mg/g/hour", "Input to dissolved carbon.", 8e-5),
+        Driver("input_particulate", "mg/g/hour", "Input to particulate carbon.", 8e-5, lower=0.0),
+        Driver("input_dissolved", "mg/g/hour", "Input to dissolved carbon.", 8e-5, lower=0.0),
     ),
     microbial=("microbes",),
     carbon_unit="mg/g",

@@ -125,8 +125,8 @@ def _structure(name: str, kinetics: str) -> Structure:
         parameters=_PARAMETERS,
         drivers=(
             Driver("temperature", "degC", "Soil temperature."),
-            Driver("water", "m**3/m**3", "Volumetric soil water."),
-            Driver("npp", "g/m**2/day", "Carbon input."),
+            Driver("water", "m**3/m**3", "Volumetric soil water.", lower=0.0),
+            Driver("npp", "g/m**2/day", "Carbon input.", lower=0.0),
         ),
         microbial=("microbes",),
         carbon_unit="g/m**2",

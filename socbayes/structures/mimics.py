@@ -206,8 +206,8 @@ def _structure(name: str, reverse: bool, source: str) -> Structure:
         parameters=_parameters(source),
         drivers=(
             Driver("temperature", "degC", "Soil temperature."),
-            Driver("npp", "g/m**2/year", "Litter input as carbon."),
-            Driver("water_factor", "1", "Moisture modifier of Vmax.", 1.0),
+            Driver("npp", "g/m**2/year", "Litter input as carbon.", lower=0.0),
+            Driver("water_factor", "1", "Moisture modifier of Vmax.", 1.0, lower=0.0),
         ),
         microbial=("microbes_r", "microbes_k"),
         carbon_unit="mg/cm**3",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from numpy.typing import ArrayLike
 
 from socbayes.core import reference
 from socbayes.core.integrate import StructureError
-from socbayes.core.kernels import function_source, program
+from socbayes.core.kernels import evaluation, program
 from socbayes.core.numba_dispatch import forward_function
-from socbayes.core.schemes import FORM
 from socbayes.core.structure import SCHEMES, Structure, unknown
 from socbayes.core.tracer import LABEL, NATIVE
 
@@ -104,7 +102,7 @@ def simulate(
         raise StructureError(f"{model.name}: output at interval {when[-1]} but the drivers end after {reach} intervals")
     n_rows = max(int(when[-1]) + (1 if interpolate else 0), 1) if rows <= 1 else rows
 
-    run = forward_function(program(model, FORM[scheme]), scheme, interpolate, parallel)
+    run = forward_function(program(model, scheme, interpolate), parallel)
     n_x, n_p = len(x0), len(p)
 
     def block(*arrays: Any) -> Any:
@@ -186,6 +184,8 @@ def _driver_arrays(model: Structure, drivers: Any) -> list[xr.DataArray]:
         elif set(value.dims) - {"time", "site"}:
             raise StructureError(f"{model.name}: driver {driver.name!r} has dims {value.dims}, expected time and site")
         value = value.drop_vars("time", errors="ignore")
+        if isinstance(value.data, np.ndarray):  # chunked arrays are not read twice
+            model.check_driver(driver.name, value.values)
         arrays.append(value if "time" in value.dims else value.expand_dims("time"))
     lengths = {a.sizes["time"] for a in arrays} - {1}
     if len(lengths) > 1:
@@ -247,20 +247,6 @@ def _is_carbon(pool: str) -> bool:
     return not pool.endswith("_14c")
 
 
-@lru_cache(maxsize=64)
-def _evaluator(structure: Structure, what: str) -> Any:
-    return reference.compile_source(function_source(structure, "evaluate", what))["evaluate"]
-
-
-def _evaluate(model: Structure, what: str, n: int, x: Any, p: Any, u: Any) -> Any:
-    """Scalar graphs at many points at once: arrays (number, point)."""
-    m = np.concatenate([x, p, u, np.zeros((n, x.shape[1]))])
-    offsets = np.cumsum([0, x.shape[0], p.shape[0], u.shape[0]]).tolist()
-    with np.errstate(all="ignore"):
-        _evaluator(model, what)(m, *offsets)
-    return m[offsets[-1] :]
-
-
 def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
     """Report quantities (time, site, report); rates under the drivers of the interval that begins."""
     n_times, sites = out.shape[:2]
@@ -270,7 +256,8 @@ def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
     p_all = np.broadcast_to(p[None], (n_times, sites, p.shape[1])).reshape(points, -1).T
     rows = u[np.minimum(when, u.shape[0] - 1)]
     u_all = np.broadcast_to(rows, (n_times, sites, u.shape[2])).reshape(points, -1).T
-    rates = _evaluate(model, "flows", len(model.trace.flows), x, p_all, u_all)
+    groups = {"x": x, "p": p_all, "u": u_all}
+    rates = reference.evaluate(evaluation(model, "flows"), groups, "out").T
 
     def total(condition: Any) -> Any:
         chosen = [rates[f] for f, flow in enumerate(model.trace.flows) if condition(flow)]
@@ -295,6 +282,6 @@ def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
     if any(pool.endswith(LABEL) for pool in model.pools):
         for key, suffix in (("native_organic_carbon", NATIVE), ("label_organic_carbon", LABEL)):
             values[key] = x[[i for i, pool in enumerate(model.pools) if pool.endswith(suffix)]].sum(axis=0)
-    extra = _evaluate(model, "reports", len(model.trace.reports), x, p_all, u_all) if model.trace.reports else []
+    extra: Any = reference.evaluate(evaluation(model, "reports"), groups, "out").T if model.trace.reports else []
     columns = [*values.values(), *extra]
     return np.stack([column.reshape(n_times, sites) for column in columns], axis=-1)

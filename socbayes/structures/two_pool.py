@@ -31,8 +31,8 @@ def _structure(name: str, flows: Callable[..., Iterator[Flow]], *parameters: Par
         flows=flows,
         parameters=(*_K, *parameters),
         drivers=(
-            Driver("carbon_input", "g/m**2/year", "Carbon input."),
-            Driver("rate_modifier", "1", "Temperature and moisture modifier.", 1.0),
+            Driver("carbon_input", "g/m**2/year", "Carbon input.", lower=0.0),
+            Driver("rate_modifier", "1", "Temperature and moisture modifier.", 1.0, lower=0.0),
         ),
         carbon_unit="g/m**2",
         time_unit="year",

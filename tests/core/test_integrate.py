@@ -14,9 +14,10 @@ from pytensor.compile.mode import Mode
 
 from socbayes.core import Driver, Flow, Parameter, Structure, integrate, label_initial, with_label
 from socbayes.core.integrate import Integrate
+from socbayes.core.kernels import value_stage
 from socbayes.core.mathematics import arctan, clip, exp, log, logistic, maximum, sqrt
-from socbayes.core.reference import compile_source
-from socbayes.core.scalar_graph import Expressions
+from socbayes.core.reference import evaluate
+from socbayes.core.vectors import compiled
 from socbayes.structures import get, simulate
 
 X0 = np.array([4.0, 0.05, 0.3, 1.0, 9.0, 5.0])
@@ -137,8 +138,8 @@ def test_operations_are_values(mcp):
     assert node.op != other.op
 
 
-def test_printed_source_means_what_the_graph_means():
-    """The printer against PyTensor's own evaluation, all operations it knows from mathematics."""
+def test_code_means_what_the_graph_means():
+    """Printed and compiled code against PyTensor's own evaluation, all operations it knows from mathematics."""
     import pytensor.scalar as ps
     from pytensor.scalar.basic import Composite
 
@@ -148,17 +149,57 @@ def test_printed_source_means_what_the_graph_means():
         arctan(a) - logistic(a * b) + a**b + b**3 + (a + b) ** 1.5,
         clip(a, 0.2, 0.8) * maximum(a, b) - (-a) + ps.abs(a - b) + ps.sign(a - b),
         ps.switch(ps.lt(a, b), a / b, b / a) + ps.tanh(a) + ps.log1p(b) + ps.expm1(a) + ps.sqr(a),
+        ps.sin(a) + ps.cos(b) + ps.log10(b) + ps.switch(ps.or_(ps.gt(a, 1.0), ps.le(b, 0.5)), a, b),
     ]
-    table = Expressions()
-    rows = table.add_graph(graph, {a: "m[0]", b: "m[1]"})
-    body = "\n".join(f"    {line}" for line in table.lines({f"out[{i}] =": row for i, row in enumerate(rows)}))
-    function = compile_source(f"def f(m, out):\n{body}\n")["f"]
+    stage = value_stage("evaluate", graph, {a: ("point", 0), b: ("point", 1)}, "out")
     composite = Composite([a, b], graph)
-    rng = np.random.default_rng(3)
-    for point in rng.uniform(0.05, 2.0, (50, 2)):
-        out = np.empty(4)
-        function(point, out)
-        np.testing.assert_allclose(out, composite.impl(*point), rtol=1e-13)
+    points = np.random.default_rng(3).uniform(0.05, 2.0, (48, 2))
+    expected = np.array([composite.impl(*point) for point in points])
+    np.testing.assert_allclose(evaluate(stage, {"point": points.T}, "out"), expected, rtol=1e-13)
+    run = compiled([(stage, {"point": 0, "out": 16})], 8)
+    for first in range(0, len(points), 8):
+        m = np.concatenate([points[first : first + 8].T.ravel(), np.zeros(40)])
+        run(m)
+        np.testing.assert_allclose(m[16:].reshape(5, 8).T, expected[first : first + 8], rtol=1e-13)
+
+
+def test_exponentials_and_logarithms():
+    """Within two units in the last place everywhere, and right at the ends."""
+    import pytensor.scalar as ps
+
+    a, b = ps.float64("a"), ps.float64("b")
+    stage = value_stage("evaluate", [exp(a), log(a), a**b], {a: ("point", 0), b: ("point", 1)}, "out")
+    run = compiled([(stage, {"point": 0, "out": 16})], 8)
+
+    def values(x, y):
+        results = []
+        for first in range(0, len(x), 8):
+            m = np.concatenate([x[first : first + 8], y[first : first + 8], np.zeros(24)])
+            run(m)
+            results.append(m[16:].reshape(3, 8))
+        return np.concatenate(results, axis=1)
+
+    rng = np.random.default_rng(4)
+    x = np.concatenate(
+        [rng.uniform(-745.0, 709.7, 4000), rng.uniform(-1.0, 1.0, 4000), 10.0 ** rng.uniform(-320, 300, 8000)]
+    )
+    x = x[: len(x) // 8 * 8]
+    y = rng.uniform(-3.0, 3.0, x.size)
+    with np.errstate(all="ignore"):
+        expected = np.exp(x), np.log(x), x**y
+    found = values(x, y)
+    normal = (x < 709) & (x > -708)
+    np.testing.assert_array_max_ulp(found[0][normal], expected[0][normal], maxulp=2)
+    np.testing.assert_array_max_ulp(found[1][x > 0], expected[1][x > 0], maxulp=2)
+    moderate = (x > 1e-3) & (x < 1e3)
+    np.testing.assert_allclose(found[2][moderate], expected[2][moderate], rtol=1e-14)
+    assert np.isnan(found[1][x < 0]).all()
+    ends = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, 5e-324, 710.0])
+    at_ends = values(ends, np.array([2.5, 2.0, 1.0, 2.5, 0.0, 3.0, 0.5, 0.0]))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(at_ends[0], np.exp(ends), rtol=3e-16)
+        np.testing.assert_allclose(at_ends[1], np.log(ends), rtol=1e-15)
+    np.testing.assert_allclose(at_ends[2][[0, 2, 3, 4, 5, 6, 7]], [np.inf, np.nan, 0, 1, 1, 5e-324**0.5, 1], rtol=1e-13)
 
 
 def test_label_inside_a_model_equals_simulate(mcp):

@@ -1,0 +1,225 @@
+"""Loops over time and sites around a compiled step.
+
+Sites are taken in groups of lanes, each group from start to end, so that its
+state stays in the processor's nearest memory; the reverse sweep keeps the
+trajectory of one group.
+
+The text of this module is part of every kernel's cache key.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+
+from socbayes.core.kernels import Program, layout, readings
+from socbayes.core.vectors import OPTIONS, compiled, interleaved
+
+# One step is a chain of dependent operations: several sites side by side fill
+# the pipeline and the vector registers.
+LANES = 8
+_jit = numba.njit(**OPTIONS)
+_inline = numba.njit(forceinline=True, **OPTIONS)
+
+
+@lru_cache(maxsize=256)
+def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
+    """Forward run and reverse sweep of a program.
+
+    Parameters
+    ----------
+    program
+        From :func:`socbayes.core.kernels.program`.
+    parallel
+        Whether forward runs share the sites among threads. Inside a sampler
+        chains already run in threads, so only ``simulate`` asks for it.
+
+    Returns
+    -------
+    forward, reverse
+        ``forward(x0, p, u, interval, steps, when) -> out`` and
+        ``reverse(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``;
+        ``ub`` is empty unless the program was built with driver gradients.
+    """
+    lanes = LANES
+    place, forward_size, size = layout(program, lanes)
+    setup, setup_back, step, step_back = (
+        compiled([(program.stage(name), place)], lanes) for name in ("setup", "setup_back", "step", "step_back")
+    )
+    at_reading = readings(program, place)
+    drive, drive_back = (
+        compiled([(program.stage(name), at) for at in at_reading], lanes) for name in ("drive", "drive_back")
+    )
+    linear, driver_gradients = program.linear, program.driver_gradients
+    n_pools, n_states = program.n_pools, program.n_states
+    n_parameters, n_drivers = program.n_parameters, program.n_drivers
+    all_pools = n_pools * lanes
+    # NumPy integers, because numba compiles a function anew for every literal.
+    X, P, H, LAM, PB = (np.int64(place[name]) for name in ("x", "p", "h", "lam", "pb"))
+    ROW_BACK, SIZE = np.int64(place["wb"]), np.int64(size)
+    AT = np.array(program.places)
+    U = np.array([at["u"] for at in at_reading])
+    UB = np.array([at["ub"] for at in at_reading])
+
+    side_by_side = interleaved(n_drivers, lanes)
+
+    # `first` is the first site of a group of lanes; lanes beyond the last site repeat it.
+
+    @_inline
+    def load(m, u, flat, t, first, fraction, to):
+        """Drivers ``fraction`` of the way from row ``t`` to the next."""
+        if not linear and first + lanes <= u.shape[1]:
+            side_by_side(m, to, flat, (t * u.shape[1] + first) * n_drivers)
+            return
+        for lane in range(lanes):
+            k = min(first + lane, u.shape[1] - 1)
+            for d in range(n_drivers):
+                value = u[t, k, d]
+                if linear:
+                    value += fraction * (u[t + 1, k, d] - value)
+                m[to + d * lanes + lane] = value
+
+    @_inline
+    def prepare(m, u, flat, t, first, s, steps):
+        """Drivers, and what depends on them, for step ``s`` of row ``t``."""
+        for k in range(U.size):
+            load(m, u, flat, t, first, (s + AT[k]) / steps, U[k])
+        drive(m)
+
+    @_jit
+    def prepare_back(m, ub, t, first, n_sites, s, steps):
+        drive_back(m)
+        if driver_gradients:
+            for lane in range(min(lanes, n_sites - first)):
+                site = first + lane if ub.shape[1] > 1 else 0
+                for k in range(U.size):
+                    fraction = (s + AT[k]) / steps if linear else 0.0
+                    for d in range(n_drivers):
+                        value = m[UB[k] + d * lanes + lane]
+                        ub[t, site, d] += (1.0 - fraction) * value
+                        if linear:
+                            ub[t + 1, site, d] += fraction * value
+
+    @_jit
+    def start(m, x0, p, first, h):
+        for lane in range(lanes):
+            i = min(first + lane, x0.shape[0] - 1)
+            ip = i if p.shape[0] > 1 else 0
+            for a in range(n_parameters):
+                m[P + a * lanes + lane] = p[ip, a]
+            for state in range(n_states):
+                m[X + state * lanes + lane] = x0[i, state] if state < n_pools else 0.0
+            m[H + lane] = h
+        setup(m)
+
+    @_jit
+    def check(x0, p, u):
+        if x0.shape[1] != n_pools or p.shape[1] != n_parameters or u.shape[2] != n_drivers:
+            raise ValueError("socbayes: wrong number of pools, parameters or drivers")
+        if (p.shape[0] != 1 and p.shape[0] != x0.shape[0]) or (u.shape[1] != 1 and u.shape[1] != x0.shape[0]):
+            raise ValueError("socbayes: parameters or drivers have another number of sites than the initial state")
+
+    @_jit
+    def usable(u, when):
+        """How many of the requested times lie within the drivers, in order."""
+        last = u.shape[0] - 1 if linear else u.shape[0]
+        before, n = 0, 0
+        while n < when.size and before <= when[n] <= last:
+            before = when[n]
+            n += 1
+        return n
+
+    @_jit
+    def forward_group(x0, p, u, flat, h, steps, when, n_records, out, first):
+        m = np.zeros(forward_size)
+        start(m, x0, p, first, h)
+        t = 0
+        for record in range(n_records):
+            while t < when[record]:
+                for s in range(steps):
+                    if linear or s == 0:
+                        prepare(m, u, flat, t, first, s, steps)
+                    step(m)
+                t += 1
+            for lane in range(min(lanes, x0.shape[0] - first)):
+                for state in range(n_states):
+                    out[record, first + lane, state] = m[X + state * lanes + lane]
+
+    def forward(x0, p, u, interval, steps, when):
+        check(x0, p, u)
+        flat = np.ascontiguousarray(u).ravel()
+        n_sites = x0.shape[0]
+        # Times outside the drivers stay NaN.
+        out = np.full((when.size, n_sites, n_states), np.nan)
+        n_records = usable(u, when)
+        for group in numba.prange((n_sites + lanes - 1) // lanes):
+            # A parallel index is unsigned, and unsigned with signed makes a float.
+            forward_group(x0, p, u, flat, interval / steps, steps, when, n_records, out, np.int64(group) * lanes)
+        return out
+
+    @_jit
+    def record_group(m, u, flat, first, steps, end, trajectory):
+        """Run one group forward and keep the pools before every step, for the sweep back."""
+        for t in range(end):
+            for s in range(steps):
+                for j in range(all_pools):
+                    trajectory[t * steps + s, j] = m[X + j]
+                if linear or s == 0:
+                    prepare(m, u, flat, t, first, s, steps)
+                step(m)
+
+    @_jit
+    def sweep_group(m, u, flat, ub, first, n_sites, steps, when, n_records, g, trajectory):
+        record = n_records - 1
+        m[LAM:SIZE] = 0.0
+        for t in range(when[record], -1, -1):
+            while record >= 0 and when[record] == t:
+                for lane in range(min(lanes, n_sites - first)):
+                    for state in range(n_states):
+                        m[LAM + state * lanes + lane] += g[record, first + lane, state]
+                record -= 1
+            if t == 0:
+                break
+            for s in range(steps - 1, -1, -1):
+                if linear or s == steps - 1:
+                    prepare(m, u, flat, t - 1, first, s, steps)
+                    for j in range(ROW_BACK, SIZE):
+                        m[j] = 0.0
+                for j in range(all_pools):
+                    m[X + j] = trajectory[(t - 1) * steps + s, j]
+                step_back(m)
+                if linear or s == 0:
+                    prepare_back(m, ub, t - 1, first, n_sites, s, steps)
+
+    @_jit
+    def reverse(x0, p, u, interval, steps, when, g):
+        check(x0, p, u)
+        flat = np.ascontiguousarray(u).ravel()
+        n_sites = x0.shape[0]
+        x0b = np.zeros((n_sites, n_pools))
+        pb = np.zeros(p.shape)
+        ub = np.zeros(u.shape if driver_gradients else (0, 0, 0))
+        n_records = usable(u, when)
+        if n_records == 0:
+            return x0b, pb, ub
+        end = when[n_records - 1]
+        # Memory of one group's run, used again for the next group.
+        trajectory = np.empty((end * steps, all_pools))
+        m = np.zeros(size)
+        for first in range(0, n_sites, lanes):
+            start(m, x0, p, first, interval / steps)
+            record_group(m, u, flat, first, steps, end, trajectory)
+            sweep_group(m, u, flat, ub, first, n_sites, steps, when, n_records, g, trajectory)
+            setup_back(m)
+            for lane in range(min(lanes, n_sites - first)):
+                for pool in range(n_pools):
+                    x0b[first + lane, pool] = m[LAM + pool * lanes + lane]
+                ip = first + lane if p.shape[0] > 1 else 0
+                for a in range(n_parameters):
+                    pb[ip, a] += m[PB + a * lanes + lane]
+        return x0b, pb, ub
+
+    return numba.njit(**OPTIONS, parallel=parallel)(forward), reverse
