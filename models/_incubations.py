@@ -86,6 +86,8 @@ class Incubations:
         One row per treatment: positions of study, run, soil, soil_run and
         control; dose at the start (mg C/g), nitrogen contrast, substrate,
         whether it is a solid.
+    run_of_soil
+        Position of the run of each of ``soil_runs``.
     jars
         One row per jar with the position of its treatment.
     steps
@@ -103,6 +105,7 @@ class Incubations:
     soil_runs: list[str]
     controls: pd.DataFrame
     treatments: pd.DataFrame
+    run_of_soil: np.ndarray
     jars: pd.DataFrame
     steps: np.ndarray
     doses: np.ndarray
@@ -246,8 +249,11 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
                 row = (starts >= day - 1e-9) & (starts < day + DOSE_STEP - 1e-9)
                 doses[row, index] += amount / DOSE_STEP / len(members)
     treatments["dose"] = at_start
+    run_of_soil = jars.groupby("soil_run_index")["run_index"].first().to_numpy()
     increments = _increments(rows, jars, knots, ends)
-    return Incubations(studies, runs, soils, soil_runs, controls, treatments, jars, steps, doses, increments)
+    return Incubations(
+        studies, runs, soils, soil_runs, controls, treatments, run_of_soil, jars, steps, doses, increments
+    )
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

@@ -214,8 +214,11 @@ def _soils(
         "efficiency": 1.0 / (1.0 + np.exp(-new_logit)),
         "saturation": np.exp(drawn("elasticity")),
     }
-    for name in ("respiration", "supply", "depletion", "turnover"):
+    for name in ("respiration", "supply", "depletion"):
         new[name] = np.exp(drawn(name))
+    # What belongs to runs and laboratories is taken from one of them.
+    run_level = values["turnover_run"][rows, rng.integers(len(data.runs), size=rows.size)]
+    new["turnover"] = np.exp(run_level + values["turnover_sd"] * rng.standard_normal(rows.size))[:, None]
     if nitrogen and "nitrogen" in values:
         contrasted = np.unique(data.treatments["soil"][data.treatments["nitrogen"]])
         place = {k: position for position, k in enumerate(contrasted)}
