@@ -159,7 +159,7 @@ def test_gradient_is_finite_wherever_chains_may_start(model):
 
 
 def test_error_of_the_steps_is_below_the_scatter(tables):
-    """Ten times finer steps move increments by a percent in the median, by a third of the scatter in the mean square."""
+    """Ten times finer steps move increments by a percent in the median, a third of the scatter in root mean square."""
     rates = {}
     for finer in (1, 10):
         data = incubations(*tables, finer=finer)
