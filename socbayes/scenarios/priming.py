@@ -262,6 +262,9 @@ def _outcomes(
 
 def _run(structure, native, label, parameters, steps, doses, shape) -> dict[str, np.ndarray]:
     """Final states by name, (sample, treatment)."""
+    import pytensor
+    import pytensor.tensor as pt
+
     from socbayes.core import integrate
 
     samples = shape[0]
@@ -269,11 +272,11 @@ def _run(structure, native, label, parameters, steps, doses, shape) -> dict[str,
     zero = np.zeros(shape)
     initial = np.stack([np.broadcast_to(given.get(name, zero), shape).ravel() for name in structure.pools], axis=1)
     flat = {name: np.broadcast_to(value, shape).ravel() for name, value in parameters.items()}
-    drivers = {
-        "litter_input": 0.0,
-        "step_length": np.tile(steps, (1, samples)),
-        "exudate_input": np.tile(doses, (1, samples)),
-        "label_dissolved": 1.0,
-    }
-    out = integrate(structure, initial, flat, drivers, times=[len(steps)], interval=1.0).eval()[0]
+    # Inputs and not constants: arrays of a megabyte cannot be compiled in.
+    start, rates = pt.matrix("start"), {name: pt.vector(name) for name in flat}
+    varying = {"step_length": pt.matrix("step_length"), "exudate_input": pt.matrix("exudate_input")}
+    drivers = {"litter_input": 0.0, "label_dissolved": 1.0, **varying}
+    final = integrate(structure, start, rates, drivers, times=[len(steps)], interval=1.0)[0]
+    run = pytensor.function([start, *rates.values(), *varying.values()], final)
+    out = run(initial, *flat.values(), np.tile(steps, (1, samples)), np.tile(doses, (1, samples)))
     return {name: out[:, k].reshape(shape) for k, name in enumerate(structure.state)}
