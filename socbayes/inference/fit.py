@@ -43,6 +43,7 @@ def fit(
     tune: int = 1000,
     chains: int = 4,
     target_accept: float = 0.9,
+    adaptation: str = "diag",
     seed: int | None = None,
     cores: int | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -65,6 +66,9 @@ def fit(
     target_accept
         Acceptance the step size is adapted to. At 0.9 the baseline models take as
         many leapfrog steps per draw as at 0.8 and none of their draws diverges.
+    adaptation
+        nutpie's adaptation of the mass matrix: ``"diag"``, or ``"low_rank"`` for
+        the strong correlations of process models.
     seed
         Seed of everything random in the fit; the same seed gives the same draws.
     cores
@@ -115,6 +119,7 @@ def fit(
         cores=cores or min(chains, os.cpu_count() or 1),
         seed=seed,
         target_accept=target_accept,
+        adaptation=adaptation,
         zarr_store=zarr_store,
         progress_bar=progress,
     )
