@@ -24,7 +24,7 @@ MILLIGRAM = 1e-3
 #: Intervals kept of a series with a single dose; where doses repeat all are kept.
 INTERVALS = 12
 #: Steps after a dose, days: the dose itself, the first one after it, and the growth with the time since.
-DOSE_STEP, FIRST_STEP, GROWTH = 0.02, 0.25, 0.75
+DOSE_STEP, FIRST_STEP, GROWTH, LONGEST = 0.02, 0.25, 0.45, 10.0
 #: Share of the CO2 of a jar below which its parts, native and substrate, cannot be told apart.
 PARTITION = 0.02
 #: Substrates that dissolve at once; anything else starts as a solid with a soluble share.
@@ -153,7 +153,7 @@ def step_ends(knots: np.ndarray, doses: np.ndarray) -> np.ndarray:
     for stop in stops:
         since = now - max([day for day in doses if day <= now + 1e-9], default=0.0)
         while now < stop - 1e-9:
-            step = max(FIRST_STEP, GROWTH * since)
+            step = min(max(FIRST_STEP, GROWTH * since), LONGEST)
             # The last piece before a stop takes what is left, rather than leaving a sliver.
             step = stop - now if stop - now < 1.5 * step else step
             now, since = now + step, since + step
