@@ -79,6 +79,8 @@ STEPS = 32
 """Steps of a run; they grow geometrically, the last :data:`GROWTH` times the first."""
 GROWTH = 300.0
 REFERENCE_TEMPERATURE = 10.0  # degC
+TYPICAL_SHARE = 0.4
+"""Necromass share at which a spread of log shares is turned into one of logits."""
 NOT_STATED = "not stated"
 
 _SPREAD = "few groups, nobody at zero"
@@ -91,9 +93,9 @@ PRIORS = (
     Prior("turnover_sd", "LogNormal", {"mu": -1.0, "sigma": 0.4}, "log", "median 0.37 between studies"),
     Prior("turnover_warmth", "Normal", {"mu": -0.5, "sigma": 0.15}, "log per 10 degC", "Q10 of 1.65"),
     Prior("share_mean", "Normal", {"mu": -0.3, "sigma": 0.5}, "logit", "necromass of 22 to 67 % of organic carbon"),
-    Prior("share_sd", "LogNormal", {"mu": -1.0, "sigma": 0.4}, "logit", "median 0.37 between studies"),
+    Prior("share_spread", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "seen between studies, median 0.4"),
+    Prior("conversion_part", "Beta", {"alpha": 2.0, "beta": 2.0}, "1", "of that variance, conversion of amino sugars"),
     Prior("conversion", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "common factor of amino sugars to necromass"),
-    Prior("conversion_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", "the same by study, median 0.25"),
     Prior("efficiency", "Normal", {"mu": -0.3, "sigma": 0.3}, "logit", "Qiao et al. 2019: 0.50; He et al. 2023: 0.39"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
     Prior("stabilised", "Normal", {"mu": -0.5, "sigma": 0.5}, "logit", _TRIANGLE),
@@ -129,7 +131,6 @@ CONTROL = (
     "soluble", "biomass", "dissolved", "half_saturation",
 )  # fmt: skip
 """Properties of the control that all soils share."""
-_LOGARITHMIC = ("biomass", "dissolved", "half_saturation")
 
 QUANTITIES: dict[str, dict[str, str]] = {
     "practice_lever": {"unit": "1", "meaning": "shift of each lever by practice, average study"},
@@ -309,7 +310,8 @@ def build(
     with pm.Model(coords=coords) as model:
         sampled = _sampled(data, prior)
         study = data.study_of_trial[data.trial_of_site]
-        pools, rates = control_state(properties(sampled, study, pt.exp))
+        at_site = {name: sampled[name][study] for name in ("share", "turnover")}
+        pools, rates = control_state(properties(sampled | at_site, pt.exp))
         levers = sampled["trial_lever"][data.trial_of_site]
         ratio = log_ratios(pools, rates, levers, _years(data, prior), steps=steps)
         _share_likelihood(data, pools, levels, prior, sampled)
@@ -368,15 +370,14 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
-def properties(sampled: Mapping[str, Any], study: Any, exp: Any) -> dict[str, Any]:
-    """Natural-scale properties of controls from sampled ones: tensors, or arrays with draws in front.
+def properties(sampled: Mapping[str, Any], exp: Any) -> dict[str, Any]:
+    """Natural-scale properties of controls from sampled ones.
 
     Parameters
     ----------
     sampled
-        Variables by name; ``share`` and ``turnover`` with studies last, the rest as numbers.
-    study
-        Position of the study of each control.
+        ``share`` (logit) and ``turnover`` (log), one per control, and the rest
+        of the variables :data:`CONTROL`; tensors or arrays that broadcast.
     exp
         Exponential of whatever ``sampled`` is made of.
 
@@ -384,16 +385,19 @@ def properties(sampled: Mapping[str, Any], study: Any, exp: Any) -> dict[str, An
     -------
     dict
         What :func:`control_state` takes.
+
+    Examples
+    --------
+    >>> sampled = dict.fromkeys(CONTROL, 0.0) | {"share": 0.0, "turnover": 0.0}
+    >>> natural = properties(sampled, np.exp)
+    >>> float(natural["share"]), float(natural["turnover"])
+    (0.5, 1.0)
     """
-    natural = {
-        "share": _logistic(sampled["share"][..., study], exp),
-        "turnover": exp(sampled["turnover"][..., study]),
+    logarithmic = ("turnover", "biomass", "dissolved", "half_saturation")
+    return {
+        name: exp(sampled[name]) if name in logarithmic else _logistic(sampled[name], exp)
+        for name in ("share", "turnover", *CONTROL)
     }
-    # Draws stand in front: each takes the shape of the controls of its draw.
-    for name in CONTROL:
-        value = sampled[name][..., None]
-        natural[name] = exp(value) if name in _LOGARITHMIC else _logistic(value, exp)
-    return natural
 
 
 def _logistic(logit: Any, exp: Any) -> Any:
@@ -569,13 +573,15 @@ def _sampled(data: Trials, prior: Priors) -> dict[str, Any]:
     )
     trial = pm.Deterministic(
         "trial_lever",
-        practice[data.practice_of_trial]
-        + trial_sd * pm.Normal("trial_lever_standardised", dims=("trial", "lever")),
+        practice[data.practice_of_trial] + trial_sd * pm.Normal("trial_lever_standardised", dims=("trial", "lever")),
         dims=("trial", "lever"),
     )
     share_mean = prior.sample("share_mean", dims="ecosystem")
     anywhere = pt.concatenate([share_mean, pt.mean(share_mean)[None]])
-    share_sd = prior.sample("share_sd")
+    # Only the sum of the two variances is well known: it is sampled, and how it divides.
+    spread, part = prior.sample("share_spread"), prior.sample("conversion_part")
+    share_sd = pm.Deterministic("share_sd", spread * pt.sqrt(1.0 - part) / (1.0 - TYPICAL_SHARE))
+    conversion_sd = pm.Deterministic("conversion_sd", spread * pt.sqrt(part))
     share = anywhere[data.ecosystem_of_study % (len(data.ecosystems) + 1)] + share_sd * pm.Normal(
         "share_standardised", dims="pair_study"
     )
@@ -591,6 +597,7 @@ def _sampled(data: Trials, prior: Priors) -> dict[str, Any]:
         "share": share,
         "share_mean": share_mean,
         "share_sd": share_sd,
+        "conversion_sd": conversion_sd,
         "turnover": turnover,
     }
 
@@ -623,7 +630,7 @@ def _share_likelihood(
     import pymc as pm
     import pytensor.tensor as pt
 
-    conversion, conversion_sd = prior.sample("conversion"), prior.sample("conversion_sd")
+    conversion, conversion_sd = prior.sample("conversion"), sampled["conversion_sd"]
     site = np.unique(data.study_of_trial[data.trial_of_site], return_index=True)[1]
     expected = pt.log((pools["necromass"] + pools["mineral_necromass"])[site]) + conversion
     others = None if levels is None else _levels_elsewhere(levels, data)
