@@ -190,7 +190,7 @@ def contraction(fitted: xr.DataTree) -> xr.DataArray:
     -------
     xarray.DataArray
     """
-    return 1.0 - fitted["posterior"]["practice_lever_standardised"].var(("chain", "draw"))
+    return 1.0 - fitted["posterior"].to_dataset()["practice_lever_standardised"].var(("chain", "draw"))
 
 
 def _situations(
