@@ -245,6 +245,9 @@ def test_forecast_is_close_to_what_was_simulated(fitted):
 def test_levers_alone_share_what_is_explained(fitted):
     result = outcomes.pulled(fitted, years=20.0, draws=60)
     np.testing.assert_allclose(result["share"].sum("lever"), 1.0)
-    lever = fitted["posterior"]["practice_lever"].mean(("chain", "draw"))
-    linear = (result["by_unit"].mean("sample") * lever).sum("lever")
-    np.testing.assert_allclose(linear, result["together"].mean("sample"), atol=0.05)
+    lever = outcomes.values_of(fitted, draws=60)["practice_lever"]
+    for name, sign in (("input", 1.0), ("depolymerisation", -1.0)):
+        alone = result["alone"].sel(lever=name, response="soil_organic_carbon")
+        assert np.mean(np.sign(alone) == sign * np.sign(lever[..., LEVERS.index(name)])) > 0.99
+    feeding = result["alone"].sel(practice="feeding", response="necromass").mean("sample")
+    assert feeding["lever"][int(feeding.argmax("lever"))] == "efficiency"
