@@ -305,7 +305,7 @@ def _start_at_data(model: pm.Model, data: Incubations) -> None:
         if name == "respiration":
             model.rvs_to_initial_values[rv] = np.where(np.isfinite(rate), rate, centres["respiration_mean"])
         elif not name.endswith("_sd") and name != "persistence":
-            centre = centres.get(name, centres.get(f"{name}_mean"))
+            centre = float(centres[name] if name in centres else centres[f"{name}_mean"])
             shape = tuple(len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ()))
             size = int(np.prod(shape))
             # Not all alike, or the first gradients of a hierarchy are exactly zero.
