@@ -69,10 +69,10 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
     # `first` is the first site of a group of lanes; lanes beyond the last site repeat it.
 
     @_inline
-    def load(m, u, flat, t, first, fraction, to):
+    def load(m, u, t, first, fraction, to):
         """Drivers ``fraction`` of the way from row ``t`` to the next."""
-        if not linear and first + lanes <= u.shape[1]:
-            side_by_side(m, to, flat, (t * u.shape[1] + first) * n_drivers)
+        if not linear and first + lanes <= u.shape[1] and u.strides[1] == 8 * n_drivers and u.strides[2] == 8:
+            side_by_side(m, to, u, t * u.strides[0] + first * u.strides[1])
             return
         for lane in range(lanes):
             k = min(first + lane, u.shape[1] - 1)
@@ -83,10 +83,10 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                 m[to + d * lanes + lane] = value
 
     @_inline
-    def prepare(m, u, flat, t, first, s, steps):
+    def prepare(m, u, t, first, s, steps):
         """Drivers, and what depends on them, for step ``s`` of row ``t``."""
         for k in range(U.size):
-            load(m, u, flat, t, first, (s + AT[k]) / steps, U[k])
+            load(m, u, t, first, (s + AT[k]) / steps, U[k])
         drive(m)
 
     @_jit
@@ -133,7 +133,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         return n
 
     @_jit
-    def forward_group(x0, p, u, flat, h, steps, when, n_records, out, first):
+    def forward_group(x0, p, u, h, steps, when, n_records, out, first):
         m = np.empty(forward_size)
         start(m, x0, p, first, h)
         t = 0
@@ -141,7 +141,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
             while t < when[record]:
                 for s in range(steps):
                     if linear or s == 0:
-                        prepare(m, u, flat, t, first, s, steps)
+                        prepare(m, u, t, first, s, steps)
                     step(m)
                 t += 1
             for lane in range(min(lanes, x0.shape[0] - first)):
@@ -150,7 +150,6 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
 
     def forward(x0, p, u, interval, steps, when):
         check(x0, p, u)
-        flat = np.ascontiguousarray(u).ravel()
         n_sites = x0.shape[0]
         out = np.empty((when.size, n_sites, n_states))
         n_records = usable(u, when)
@@ -160,22 +159,22 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                     out[record, site, state] = np.nan  # outside the drivers
         for group in numba.prange((n_sites + lanes - 1) // lanes):
             # A parallel index is unsigned, and unsigned with signed makes a float.
-            forward_group(x0, p, u, flat, interval / steps, steps, when, n_records, out, np.int64(group) * lanes)
+            forward_group(x0, p, u, interval / steps, steps, when, n_records, out, np.int64(group) * lanes)
         return out
 
     @_jit
-    def record_group(m, u, flat, first, steps, end, trajectory):
+    def record_group(m, u, first, steps, end, trajectory):
         """Run one group forward and keep the pools before every step, for the sweep back."""
         for t in range(end):
             for s in range(steps):
                 for j in range(all_pools):
                     trajectory[t * steps + s, j] = m[X + j]
                 if linear or s == 0:
-                    prepare(m, u, flat, t, first, s, steps)
+                    prepare(m, u, t, first, s, steps)
                 step(m)
 
     @_jit
-    def sweep_group(m, u, flat, ub, first, n_sites, steps, when, n_records, g, trajectory):
+    def sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, trajectory):
         record = n_records - 1
         for j in range(LAM, SIZE):
             m[j] = 0.0
@@ -189,7 +188,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                 break
             for s in range(steps - 1, -1, -1):
                 if linear or s == steps - 1:
-                    prepare(m, u, flat, t - 1, first, s, steps)
+                    prepare(m, u, t - 1, first, s, steps)
                     for j in range(ROW_BACK, SIZE):
                         m[j] = 0.0
                 for j in range(all_pools):
@@ -201,7 +200,6 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
     @numba.njit(**OPTIONS)
     def reverse(x0, p, u, interval, steps, when, g):
         check(x0, p, u)
-        flat = np.ascontiguousarray(u).ravel()
         n_sites = x0.shape[0]
         x0b = np.zeros((n_sites, n_pools))
         pb = np.zeros(p.shape)
@@ -215,8 +213,8 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         m = np.empty(size)
         for first in range(0, n_sites, lanes):
             start(m, x0, p, first, interval / steps)
-            record_group(m, u, flat, first, steps, end, trajectory)
-            sweep_group(m, u, flat, ub, first, n_sites, steps, when, n_records, g, trajectory)
+            record_group(m, u, first, steps, end, trajectory)
+            sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, trajectory)
             setup_back(m)
             for lane in range(min(lanes, n_sites - first)):
                 for pool in range(n_pools):

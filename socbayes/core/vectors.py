@@ -86,26 +86,25 @@ def compiled(stages: Sequence[tuple[Stage, Mapping[str, int]]], lanes: int) -> C
 def interleaved(n: int, lanes: int) -> Callable[..., None]:
     """Function that lays numbers stored site by site side by side.
 
-    Returns ``copy(m, to, source, start)``: number ``i`` of lane ``k``, at
-    ``source[start + k * n + i]``, goes to ``m[to + i * lanes + k]``.
+    Returns ``copy(m, to, source, start)``: number ``i`` of lane ``k``, which
+    lies ``start`` bytes and ``k * n + i`` numbers into the memory of
+    ``source``, goes to ``m[to + i * lanes + k]``.
     """
     double, wide = ir.VectorType(_DOUBLE, lanes), ir.VectorType(_DOUBLE, n * lanes)
+    position, byte = ir.VectorType(ir.IntType(32), lanes), ir.IntType(8)
 
     @intrinsic
     def copy(typing_context: Any, m: Any, to: Any, source: Any, start: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            def address(array: int, offset: int, kind: Any) -> Any:
-                data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
-                return builder.bitcast(builder.gep(data, [arguments[offset]]), kind.as_pointer())
+            def memory(array: int) -> Any:
+                return context.make_array(signature.args[array])(context, builder, arguments[array]).data
 
             if n:
-                numbers = builder.load(address(2, 3, wide), align=8)
-                target = address(0, 1, double)
+                begin = builder.gep(builder.bitcast(memory(2), byte.as_pointer()), [arguments[3]])
+                numbers = builder.load(builder.bitcast(begin, wide.as_pointer()), align=8)
+                target = builder.bitcast(builder.gep(memory(0), [arguments[1]]), double.as_pointer())
                 for i in range(n):
-                    mask = ir.Constant(
-                        ir.VectorType(ir.IntType(32), lanes),
-                        [ir.Constant(ir.IntType(32), k * n + i) for k in range(lanes)],
-                    )
+                    mask = ir.Constant(position, [ir.Constant(ir.IntType(32), k * n + i) for k in range(lanes)])
                     one = builder.shuffle_vector(numbers, ir.Constant(wide, ir.Undefined), mask)
                     builder.store(one, builder.gep(target, [ir.Constant(_INT, i)]), align=8)
             return context.get_dummy_value()
