@@ -4,6 +4,6 @@ Every model has ``build(table, ...)``, which returns a plain ``pymc.Model`` and
 samples nothing, and ``prior_table()``, which shows its priors.
 """
 
-from socbayes.models import cue, mcp, priming
+from socbayes.models import cue, mcp, priming, soil_incubation
 
-__all__ = ["cue", "mcp", "priming"]
+__all__ = ["cue", "mcp", "priming", "soil_incubation"]

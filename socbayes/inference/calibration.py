@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import PLAIN, quiet_sampling_log, versions
+from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, versions
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def sbc(
     draws: int = 500,
     tune: int = 500,
     chains: int = 2,
-    target_accept: float = 0.9,
+    target_accept: float | None = None,
     seed: int | None = None,
     cores: int | None = None,
     progress: bool = False,
@@ -89,7 +89,7 @@ def sbc(
     draws, tune, chains
         Kept draws and warm-up steps of each chain, and number of chains, for each simulation.
     target_accept
-        Acceptance the step size is adapted to.
+        Acceptance the step size is adapted to; by default what :func:`socbayes.fit` would use.
     seed
         Seed of everything random.
     cores
@@ -137,7 +137,8 @@ def sbc(
     with quiet_sampling_log():
         compiled = nutpie.compile_pymc_model(refittable, var_names=[*ranked, LOG_LIKELIHOOD])
     true_likelihood = _likelihood(refittable, places)
-    settings = {"draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept}
+    accept = target_accept or spec_of(model).target_accept or TARGET_ACCEPT
+    settings = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
     settings |= {"cores": cores or chains, "progress_bar": False}
     rows: list[dict[str, Any]] = []
     for number in range(simulations):
