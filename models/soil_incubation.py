@@ -39,7 +39,7 @@ import numpy as np
 from socbayes.errors import EmptyTableError, SocbayesError
 from socbayes.models._blocks import numeric, require_values
 from socbayes.priors import Override, Prior, Priors
-from socbayes.spec import ModelSpec, attach, describe_table, prior_records
+from socbayes.spec import ModelSpec, attach, describe_table, joined, prior_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,11 @@ QUANTITIES: dict[str, dict[str, str]] = {
 
 PARAMETERS = ("k1", "k2", "alpha12", "alpha21", "gamma")
 COORDINATES = ("slow_rate", "rate_difference", "position", "start", "level", "ridge")
+SUPPORTS = {
+    name: ("HalfNormal", "LogNormal", "Gamma", "Exponential", "HalfCauchy", "HalfStudentT", "Weibull")
+    for name in ("k1", "k2", "alpha12", "alpha21")
+} | {"gamma": ("Beta", "Kumaraswamy", "LogitNormal")}
+"""Distributions that cover all values a parameter can take: the coordinates know no other limits."""
 LEVEL_SCALE = 0.2
 """Change of p that counts as one unit of its coordinate where the ridges touch; sets efficiency, not results."""
 
@@ -118,7 +123,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     EmptyTableError
         If there are no rows.
     SocbayesError
-        If rows differ in soil carbon at the start or in study, or a value cannot mean what its column says.
+        If rows differ in soil carbon at the start or in study, a value cannot mean what its column says, or a prior
+        does not cover all values of its parameter.
 
     Examples
     --------
@@ -138,6 +144,12 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         if column in table and table[column].nunique() > 1:
             raise SocbayesError(f"column {column!r} has {table[column].nunique()} values: this model is of one soil")
     prior = Priors(PRIORS, priors)
+    for name, allowed in SUPPORTS.items():
+        if prior[name].distribution not in allowed:
+            raise SocbayesError(
+                f"the prior of {name} must cover all its values, as {joined(allowed)} do; "
+                f"{prior[name].distribution} is not among them"
+            )
     days, respired = numeric(table, "incubation_day"), numeric(table, "cumulative_co2")
     total, last_day = float(numeric(table, "soil_organic_carbon")[0]), float(days.max())
     if not last_day > 0:

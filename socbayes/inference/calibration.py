@@ -301,6 +301,8 @@ def band(size: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.stats import binom
 
+    if not size:
+        return np.zeros_like(places), np.ones_like(places)
     tail = float(np.quantile(_null(size), 1 - BAND))
     return binom.ppf(tail / 2, size, places) / size, binom.isf(tail / 2, size, places) / size
 

@@ -205,6 +205,8 @@ def test_wrong_tables_are_refused(table):
         soil_incubation.build(table.assign(cumulative_co2=np.nan))
     with pytest.raises(UnknownNameError, match="alpha21"):
         soil_incubation.build(table, priors={"alpha_21": ("HalfNormal", {"sigma": 0.5})})
+    with pytest.raises(SocbayesError, match="prior of alpha21 must cover"):
+        soil_incubation.build(table, priors={"alpha21": ("Beta", {"alpha": 2.0, "beta": 2.0})})
 
 
 def test_specification_says_what_is_odd_about_the_data(model):
