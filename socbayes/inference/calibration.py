@@ -404,11 +404,11 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
     """
     import pymc as pm
     import pytensor
-    import pytensor.tensor as pt
     from pymc.model.fgraph import clone_model
+    from pytensor.graph.replace import graph_replace
 
     copy = clone_model(model)
-    places, terms = {}, []
+    places = {}
     for variable in copy.observed_RVs:
         values = copy.rvs_to_values[variable]
         places[variable.name] = f"{variable.name}_simulated"
@@ -416,9 +416,16 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
         del copy.values_to_rvs[values]
         copy.rvs_to_values[variable] = shared
         copy.values_to_rvs[shared] = variable
-        terms.append(pt.sum(pm.logp(variable, shared)))
+    # The density is a function of unconstrained values; a deterministic is one of the variables themselves.
+    unconstrained = {}
+    for variable in copy.free_RVs:
+        transform = copy.rvs_to_transforms[variable]
+        unconstrained[copy.rvs_to_values[variable]] = (
+            variable if transform is None else transform.forward(variable, *variable.owner.inputs)
+        )
+    density = copy.logp(vars=copy.observed_RVs, jacobian=False)
     with copy:
-        pm.Deterministic(LOG_LIKELIHOOD, pt.sum(pt.stack(terms)))
+        pm.Deterministic(LOG_LIKELIHOOD, graph_replace(density, unconstrained, strict=False))
     return copy, places
 
 
