@@ -6,7 +6,7 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.14 python3; do 
 	then echo $$candidate; break; fi; done)
 BIN = .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint calibrate clean
 
 demo: .venv/installed  ## Fit the three literature models and write report/index.html
 	$(BIN)/socbayes demo --output report
@@ -27,6 +27,9 @@ lint: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+calibrate: .venv/installed  ## Simulation-based calibration of every model, into docs/calibration
+	$(BIN)/python benchmarks/calibrate.py
 
 clean:  ## Remove the virtual environment and what the demo wrote
 	rm -rf .venv report

@@ -21,6 +21,7 @@ _LAZY = {
     "open_run": "socbayes.inference.fit",
     "check": "socbayes.inference.checks",
     "compare": "socbayes.inference.compare",
+    "sbc": "socbayes.inference.calibration",
     "report": "socbayes.report",
     "simulate": "socbayes.structures",
 }
@@ -39,6 +40,7 @@ __all__ = [
     "plots",
     "read_table",
     "report",
+    "sbc",
     "scenarios",
     "simulate",
     "structures",

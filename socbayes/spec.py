@@ -36,6 +36,8 @@ class ModelSpec:
         What the caller chose.
     notes
         What the builder left out or assumed on these data, in sentences.
+    target_accept
+        Acceptance that a sampler of this model should aim at, where the usual one is too low.
     """
 
     model: str
@@ -46,6 +48,7 @@ class ModelSpec:
     priors: tuple[Mapping[str, str], ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    target_accept: float | None = None
 
     def to_json(self) -> str:
         """The specification as JSON text."""

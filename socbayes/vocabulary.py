@@ -443,6 +443,22 @@ _QUANTITIES = (
         lower=0,
     ),
     _N("microbial_biomass_final", "mg/kg", "Microbial biomass carbon of the treated jar at the end.", lower=0),
+    _N(
+        "cumulative_co2",
+        "g/kg",
+        "CO2 carbon respired since the start of an incubation, per mass of dry soil.",
+        lower=0,
+        upper=600,
+        aliases=("cumulative_respiration", "cum_co2", "eco2"),
+    ),
+    _N(
+        "cumulative_co2_sd",
+        "g/kg",
+        "Standard deviation of cumulative_co2 between replicates.",
+        lower=0,
+        upper=600,
+        aliases=("eco2sd",),
+    ),
     _N("mineral_amendment", "", "Mineral added to the soil before incubation, as printed.", "text"),
     # --- necromass -------------------------------------------------------------
     _N(
@@ -912,6 +928,13 @@ _SCHEMAS = (
             "control_replicates",
         ),
         key=("study", "jar", "incubation_day"),
+    ),
+    TableSchema(
+        "soil_incubation_cumulative",
+        "cumulative CO2 of one incubated soil up to one day",
+        required=("study", "incubation_day", "cumulative_co2", "soil_organic_carbon"),
+        optional=("cumulative_co2_sd", "soil", "incubation_temperature"),
+        key=("study", "incubation_day"),
     ),
     TableSchema(
         "necromass_pairs",

@@ -285,6 +285,17 @@ def test_scenario_figure_shows_differences_in_units():
     assert "in a new study" in text
 
 
+def test_calibration_figure_names_what_leaves_the_band():
+    ranks = np.random.default_rng(1).integers(0, 100, (2, 150)).astype("float64")
+    data = {"fine": ("simulation", ranks[0]), "too narrow": ("simulation", np.where(ranks[1] < 50, 2.0, 97.0))}
+    attrs = {"ranked_draws": 99, "model": "toy", "failures": 3}
+    figure = plots.calibration_ecdf(xr.Dataset(data, attrs=attrs))
+    text = words(figure)
+    assert "too narrow" in text
+    assert "fine" not in text
+    assert "150 simulations, 3 failed; 1 of 2 quantities outside the band" in text
+
+
 def test_least_squares_recovers_a_line():
     table = sb.load_dataset("cue").head(5).copy()
     temperature = np.array([5.0, 10.0, 15.0, 20.0, 25.0])

@@ -141,6 +141,15 @@ SOURCES: dict[str, dict] = {
         "licence": MIT,
         "licence_note": "licence of the database that digitised the figure",
     },
+    "soilr_stan_incubation": {
+        "title": "Stan case study of soil carbon",
+        "citation": "Carpenter B., Soil carbon modeling with RStan (2014), repository soil-metamodel/stan; data of "
+        "Sierra C.A. and Müller M. (2014), SoilR vignette.",
+        "doi": "",
+        "path": "https://github.com/soil-metamodel/stan",
+        "licence": BSD,
+        "licence_note": "licence of the code of the repository that holds the values; its text is CC BY 4.0",
+    },
     "sndb_necromass": {
         "title": "Soil necromass database (SNDB)",
         "citation": "Patel K., soil necromass database (2024), with the compilations it draws on: Ni et al. 2020, "

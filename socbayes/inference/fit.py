@@ -32,6 +32,7 @@ FIT = "fit.nc"
 STATISTICS = ("diverging", "energy", "n_steps", "step_size", "depth", "logp", "maxdepth_reached")
 PLAIN = {"mode": "FAST_COMPILE"}
 """How functions called a few thousand times only are compiled: quick to make, not quick to run."""
+TARGET_ACCEPT = 0.9
 PREDICTIVE_DRAWS = 200
 """Draws per chain kept of prior and posterior predictions: enough for every check drawn from them."""
 
@@ -42,7 +43,7 @@ def fit(
     draws: int = 2000,
     tune: int = 1000,
     chains: int = 4,
-    target_accept: float = 0.9,
+    target_accept: float | None = None,
     adaptation: str = "diag",
     seed: int | None = None,
     cores: int | None = None,
@@ -64,8 +65,9 @@ def fit(
     draws, tune, chains
         Kept draws and warm-up steps of each chain, and number of chains.
     target_accept
-        Acceptance the step size is adapted to. At 0.9 the baseline models take as
-        many leapfrog steps per draw as at 0.8 and none of their draws diverges.
+        Acceptance the step size is adapted to; by default what the model asks
+        for, or 0.9. At 0.9 the baseline models take as many leapfrog steps per
+        draw as at 0.8 and none of their draws diverges.
     adaptation
         nutpie's adaptation of the mass matrix: ``"diag"``, or ``"low_rank"`` for
         the strong correlations of process models.
@@ -120,7 +122,7 @@ def fit(
         chains=chains,
         cores=cores or min(chains, os.cpu_count() or 1),
         seed=seed,
-        target_accept=target_accept,
+        target_accept=target_accept or spec.target_accept or TARGET_ACCEPT,
         adaptation=adaptation,
         zarr_store=zarr_store,
         progress_bar=progress,

@@ -5,12 +5,14 @@ pyplot nor the settings of matplotlib; ``ax=`` draws a single panel into a
 figure of yours.
 """
 
+from socbayes.plots.calibration import calibration_ecdf
 from socbayes.plots.cue import cue_by_method_and_ecosystem, spread_shares, temperature_slopes
 from socbayes.plots.mcp import efficacy_change, necromass_share, pump_plane, pump_practices, pump_sectors
 from socbayes.plots.priming import nitrogen_effect_by_soil, priming_by_dose, priming_by_soil, priming_new_study
 from socbayes.plots.scenarios import scenario_differences
 
 __all__ = [
+    "calibration_ecdf",
     "cue_by_method_and_ecosystem",
     "efficacy_change",
     "necromass_share",
