@@ -189,7 +189,6 @@ def build(
         persistence = MOST_PERSISTENT * prior.sample("persistence", dims=("series", "study"))
         for position, (name, outputs) in enumerate(states.items()):
             _likelihood(name, data, outputs, scatter[position], persistence[position])
-        _start_at_data(model, data)
     notes = _notes(data)
     attach(
         model,
@@ -285,31 +284,6 @@ def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
         for name in ("solid_decay", "soluble"):
             sampled[name] = prior.sample(name, dims="treatment_with_solid")
     return sampled
-
-
-def _start_at_data(model: pm.Model, data: Incubations) -> None:
-    """Let chains start at the respiration that was measured, the rest near the centre of its prior.
-
-    Started a unit away, chains reach a mode in which a dose, a biomass and an
-    efficiency are all wrong and make up for each other, hundreds of units of
-    log probability below, and stay there.
-    """
-    seen = data.increments["control"]
-    first = seen.start == 0
-    rate = np.full(len(data.controls), np.nan)
-    rate[seen.site[first]] = np.log(np.maximum(seen.rate[first], seen.floor[first]) * MILLIGRAM)
-    centres = {prior.name: prior.parameters["mu"] for prior in PRIORS if "mu" in prior.parameters}
-    centres |= {"turnover": 0.0, "efficiency_treated": 0.0, "depolymerisation": 0.0}
-    for rv in model.free_RVs:
-        name = rv.name
-        if name == "respiration":
-            model.rvs_to_initial_values[rv] = np.where(np.isfinite(rate), rate, centres["respiration_mean"])
-        elif not name.endswith("_sd") and name != "persistence":
-            centre = float(centres[name] if name in centres else centres[f"{name}_mean"])
-            shape = tuple(len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ()))
-            size = int(np.prod(shape))
-            # Not all alike, or the first gradients of a hierarchy are exactly zero.
-            model.rvs_to_initial_values[rv] = (centre + 0.05 * np.cos(np.arange(size))).reshape(shape)
 
 
 def log_dose(data: Incubations) -> np.ndarray:

@@ -150,7 +150,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
                 f"the prior of {name} must cover all its values, as {joined(allowed)} do; "
                 f"{prior[name].distribution} is not among them"
             )
-    days, respired = numeric(table, "incubation_day"), numeric(table, "cumulative_co2")
+    # Carbon in g/kg, as the priors of the case study have it.
+    days, respired = numeric(table, "incubation_day"), numeric(table, "cumulative_co2") / 1000.0
     total, last_day = float(numeric(table, "soil_organic_carbon")[0]), float(days.max())
     if not last_day > 0:
         raise SocbayesError("no row is later than day 0")

@@ -8,6 +8,7 @@ import pandas as pd
 from curation import Curated, Exclusions, main
 
 SOURCE = "soilr_stan_incubation"
+MILLIGRAM_PER_GRAM = 1000.0  # mg/g in mg/kg
 TOTAL_CARBON = 7.7  # mg C per g soil at the start, as the case study states
 
 
@@ -18,14 +19,13 @@ def curate(literature: Path) -> Curated:
         {
             "study": "Sierra and Müller 2014",
             "incubation_day": raw["time_d"],
-            # mg/g is g/kg.
-            "cumulative_co2": raw["cum_eCO2_mean_mgC_g"],
+            "cumulative_co2": MILLIGRAM_PER_GRAM * raw["cum_eCO2_mean_mgC_g"],
             "soil_organic_carbon": TOTAL_CARBON,
-            "cumulative_co2_sd": raw["cum_eCO2_sd_mgC_g"],
+            "cumulative_co2_sd": MILLIGRAM_PER_GRAM * raw["cum_eCO2_sd_mgC_g"],
             "incubation_temperature": 25.0,
         }
     )
-    above = int((frame["cumulative_co2"] > TOTAL_CARBON).sum())
+    above = int((frame["cumulative_co2"] > MILLIGRAM_PER_GRAM * TOTAL_CARBON).sum())
     falls = int((frame["cumulative_co2"].diff() < 0).sum())
     return Curated(
         name="soil_incubation_cumulative",

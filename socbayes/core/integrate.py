@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_undefined
 from pytensor.graph.basic import Apply, Constant, Variable
@@ -266,9 +265,6 @@ def integrate(
     x0 = _spread_sites(structure, x0, p, u)
     if isinstance(u, Constant) and not interpolate:
         structure, u = _evaluated(structure, u)
-    if isinstance(u, Constant):
-        # Numba does not cache what holds a large constant; a shared variable is an argument.
-        u = pytensor.shared(u.data, name=f"drivers of {structure.name}", shape=u.type.shape, borrow=True)
     op = Integrate(program(structure, scheme, interpolate, driver_gradients), interval, steps)
     return op(x0, p, u, when)  # type: ignore[return-value]
 

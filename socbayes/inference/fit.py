@@ -108,9 +108,7 @@ def fit(
     write_text(folder / SPEC, spec.to_json())
 
     started = time.perf_counter()
-    # A variable that was given a start by its author keeps it; the others start scattered about their centre.
-    scattered = {rv for rv in model.free_RVs if model.rvs_to_initial_values.get(rv) is None}
-    compiled = nutpie.compile_pymc_model(model, jitter_rvs=scattered)
+    compiled = nutpie.compile_pymc_model(model)
     compile_seconds = time.perf_counter() - started
 
     zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)

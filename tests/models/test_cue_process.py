@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 import socbayes
 from socbayes import load_dataset
+from socbayes.errors import SocbayesError
 from socbayes.models import cue_process
 from socbayes.models.cue_process import STEPS, STORE, apparent_efficiency
 
@@ -153,7 +154,7 @@ def test_studies_without_hours_get_a_parameter_each():
 
 def test_faults_are_named():
     table = load_dataset("cue").head(40)
-    with pytest.raises(socbayes.SocbayesError, match="carbon_use_efficiency"):
+    with pytest.raises(SocbayesError, match="carbon_use_efficiency"):
         cue_process.build(table.assign(carbon_use_efficiency=np.nan))
-    with pytest.raises(socbayes.SocbayesError):
+    with pytest.raises(SocbayesError):
         cue_process.build(table.iloc[:0])

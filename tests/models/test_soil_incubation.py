@@ -183,7 +183,7 @@ def tempered_population(days: np.ndarray, values: np.ndarray, size: int, seed: i
 
 def test_posterior_is_that_of_another_sampler_in_the_plain_parameters(incubation_fit, table):
     """A tempered population: no coordinates, no gradient, another formula of the solution."""
-    days, values = table["incubation_day"].to_numpy(), table["cumulative_co2"].to_numpy()
+    days, values = table["incubation_day"].to_numpy(), table["cumulative_co2"].to_numpy() / 1000
     draws = tempered_population(days, values, size=10000, seed=1)
     posterior = incubation_fit["posterior"].to_dataset()[list(NAMES)].stack(sample=("chain", "draw"))
     natural = posterior.to_array().transpose("sample", ...).to_numpy()
