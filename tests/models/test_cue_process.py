@@ -153,7 +153,7 @@ def test_studies_without_hours_get_a_parameter_each():
 
 
 def test_faults_are_named():
-    table = load_dataset("cue").head(40)
+    table = load_dataset("cue")
     with pytest.raises(SocbayesError, match="carbon_use_efficiency"):
         cue_process.build(table.assign(carbon_use_efficiency=np.nan))
     with pytest.raises(SocbayesError):

@@ -190,8 +190,9 @@ def test_posterior_is_that_of_another_sampler_in_the_plain_parameters(incubation
     spread = draws.std(axis=0)
     np.testing.assert_allclose((natural.mean(axis=0) - draws.mean(axis=0)) / spread, 0.0, atol=0.15)
     np.testing.assert_allclose(natural.std(axis=0), spread, rtol=0.12)
-    quantiles = [np.quantile(sample, [0.1, 0.5, 0.9], axis=0) for sample in (natural, draws)]
-    np.testing.assert_allclose((quantiles[0] - quantiles[1]) / spread, 0.0, atol=0.15)
+    # Shares below a value, and not quantiles, which jump where the posterior is thin between two ridges.
+    for one, other in zip(natural.T, draws.T, strict=True):
+        assert stats.ks_2samp(one, other).statistic < 0.06
     # The first pool may be the faster or the slower one: both in the same proportion.
     assert (natural[:, 0] > natural[:, 1]).mean() == pytest.approx((draws[:, 0] > draws[:, 1]).mean(), abs=0.06)
 
