@@ -145,7 +145,7 @@ def step_ends(knots: np.ndarray, doses: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> step_ends(np.array([2.0, 7.0]), np.array([])).round(2).tolist()
-    [0.25, 0.5, 0.88, 2.0, 3.5, 7.0]
+    [0.25, 0.5, 0.75, 1.09, 1.58, 2.0, 2.9, 4.2, 7.0]
     """
     stops = np.unique(np.concatenate([knots, doses, doses + DOSE_STEP]))
     stops = stops[(stops > 0) & (stops <= knots[-1])]

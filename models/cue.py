@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.models._blocks import (
-    at_members,
     centred_on_expected,
     filled,
     group_means,
@@ -47,6 +46,16 @@ from socbayes.models._blocks import (
     scatter_by_study,
     weak_groups,
 )
+from socbayes.models._efficiency import (
+    NOT_STATED,
+    RECORDED_LIMITS,
+    REFERENCE_TEMPERATURE,
+    ecosystem_part,
+    recorded,
+    spread_share,
+    substrate_part,
+    temperature_parts,
+)
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -54,10 +63,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
-REFERENCE_TEMPERATURE = 15.0  # degC
 REFERENCE_TIME = 24.0  # hours
-RECORDED_LIMITS = (0.005, 0.995)
-NOT_STATED = "not stated"
 GRADIENT_METHOD = "tracer_growth"
 GRADIENT_MAXIMUM_TEMPERATURE = 30.0  # degC
 
@@ -193,11 +199,9 @@ def build(
     methods, method = groups(table["measurement_method"])
     substrate_column = filled(table, "substrate_class", NOT_STATED)
     ecosystem_column = filled(table, "ecosystem", NOT_STATED)
-    ecosystems = sorted(set(ecosystem_column) - {NOT_STATED})
     by_method = np.lexsort((method, study))  # a study of two methods stands under the first by name
     first_row = by_method[np.unique(study[by_method], return_index=True)[1]]
     first_method = method[first_row]
-    ecosystem_stated = (ecosystem_column != NOT_STATED).to_numpy()
     temperature = numeric(table, "incubation_temperature")
     log_hours = np.log10(np.maximum(numeric(table, "incubation_time"), 0.1))
     cue = numeric(table, "carbon_use_efficiency")
@@ -220,64 +224,17 @@ def build(
         slope_method = pm.Normal(
             "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
         )
-        eta = level[method]
-        parts = {"method": eta}
-
-        # A label in water is the method itself, so it gets no substrate effect.
-        substrates = sorted(set(substrate_column) - {"water"})
-        if len(substrates) > 1:
-            model.add_coord("substrate", substrates)
-            substrate_effect = pm.ZeroSumNormal("substrate_effect", prior.sample("substrate_sd"), dims="substrate")
-            parts["substrate"] = looked_up(substrate_effect, substrates, substrate_column)
-            eta = eta + parts["substrate"]
-
-        study_scale = prior.sample("study_sd")
-        if len(ecosystems) > 1:
-            model.add_coord("ecosystem", ecosystems)
-            ecosystem_sd = prior.sample("ecosystem_sd")
-            ecosystem_effect = pm.ZeroSumNormal("ecosystem_effect", ecosystem_sd, dims="ecosystem")
-            parts["ecosystem"] = looked_up(ecosystem_effect, ecosystems, ecosystem_column)
-            eta = eta + parts["ecosystem"]
-            # A study that does not state its ecosystem has an ecosystem all the same: its effect is
-            # integrated out, which widens the study's own deviation.
-            stated = np.zeros(len(studies), dtype=bool)
-            np.logical_or.at(stated, study, ecosystem_stated)
-            study_scale = pt.sqrt(study_scale**2 + (~stated) * ecosystem_sd**2)
-            if not stated.all():
-                notes.append(integrated("ecosystem", ~stated))
-        else:
-            notes.append("Fewer than two ecosystems are stated, so the model has no ecosystem effect.")
-
-        extra_variance = 0.0
+        parts = {"method": level[method]}
+        parts |= substrate_part(prior, substrate_column)
+        study_sd = prior.sample("study_sd")
+        part, ecosystem_effect, extra_variance = ecosystem_part(prior, ecosystem_column, study, len(studies), notes)
+        parts |= part
         if np.isfinite(temperature).any():
-            mean_temperature = group_means(temperature, study, len(studies))
-            within = np.where(np.isfinite(temperature), temperature - mean_temperature[study], 0.0)
-            varied = np.unique(study[within != 0])
-            if varied.size:
-                model.add_coord("study_with_temperatures", [studies[index] for index in varied])
-                usual = slope_method[first_method[varied]]
-                study_slope = pm.Normal(
-                    "study_slope", usual, prior.sample("slope_sd_studies"), dims="study_with_temperatures"
-                )
-                slope = slope_method[method] + at_members(study_slope - usual, varied, study)
-                parts["temperature within studies"] = slope * within
-                eta = eta + parts["temperature within studies"]
-            between = prior.sample("slope_between")
-            unknown = ~np.isfinite(mean_temperature)
-            warmth = np.where(unknown, 0.0, mean_temperature - REFERENCE_TEMPERATURE)
-            if unknown.any():
-                mean, spread = population(prior, "temperature", mean_temperature[~unknown])
-                warmth = pt.where(unknown, mean - REFERENCE_TEMPERATURE, warmth)
-                extra_variance = extra_variance + unknown * (between * spread) ** 2
-                notes.append(integrated("incubation temperature", unknown))
-            parts["temperature between studies"] = pt.as_tensor(between * warmth)[study]
-            eta = eta + parts["temperature between studies"]
-            pm.Deterministic("temperature_slope_between_studies", between * 0.25)
-            slopes = slope_method[first_method]
-            if varied.size:
-                slopes = pt.set_subtensor(slopes[varied], study_slope)
-            # What a study's level at 15 degC has on its level at its own mean temperature, for predictions.
-            pm.Deterministic("study_warmth_effect", (between - slopes) * warmth, dims="study")
+            both, variance = temperature_parts(
+                prior, slope_method, temperature, study, studies, method, first_method, notes
+            )
+            parts |= both
+            extra_variance = extra_variance + variance
         else:
             notes.append("No row states an incubation temperature, so slopes rest on the prior (and the gradient).")
 
@@ -297,33 +254,16 @@ def build(
                 extra_variance = extra_variance + unknown * (time_row[first_row] * spread) ** 2
                 notes.append(integrated("incubation time", unknown))
             parts["incubation time"] = time_row * decades
-            eta = eta + parts["incubation time"]
             timed_level = pm.math.sigmoid(level[np.array([methods.index(name) for name in timed])])
             pm.Deterministic("time_effect", time_method * timed_level * (1 - timed_level), dims="timed_method")
         else:
             notes.append("No row states an incubation time, so the model has no time effect.")
 
-        study_scale = pt.sqrt(study_scale**2 + extra_variance)
-        study_effect = centred_on_expected("study", eta, study_scale, study, "study")
+        eta = sum(parts.values())
+        study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), study, "study")
         parts["study"] = study_effect[study]
-        eta = eta + study_effect[study]
-
         scatter = scatter_by_study(prior, study, studies)
-        lower, upper = np.log(RECORDED_LIMITS) - np.log1p(-np.array(RECORDED_LIMITS))
-        clipped = np.clip(cue, *RECORDED_LIMITS)
-        pm.Data("study_of_obs", study, dims="obs")
-        observed = pm.Data("logit_cue_recorded", np.log(clipped) - np.log1p(-clipped), dims="obs")
-        pm.Censored(
-            "logit_cue",
-            pm.Normal.dist(mu=eta, sigma=scatter[study]),
-            lower=lower,
-            upper=upper,
-            observed=observed,
-            dims="obs",
-        )
-        beyond = int(((cue <= RECORDED_LIMITS[0]) | (cue >= RECORDED_LIMITS[1])).sum())
-        if beyond:
-            notes.append(f"{beyond} values at or beyond {RECORDED_LIMITS} enter as censored.")
+        recorded(eta + parts["study"], scatter, cue, study, notes)
 
         if gradient is not None:
             _add_gradient(
@@ -332,7 +272,7 @@ def build(
 
         probability = pm.math.sigmoid(level)
         pm.Deterministic("cue_by_method", probability, dims="measurement_method")
-        if len(ecosystems) > 1:
+        if ecosystem_effect is not None:
             pm.Deterministic(
                 "cue_by_method_and_ecosystem",
                 pm.math.sigmoid(level[:, None] + ecosystem_effect[None, :]),
@@ -340,9 +280,7 @@ def build(
             )
         pm.Deterministic("temperature_slope", slope_method * probability * (1 - probability), dims="measurement_method")
         pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
-        model.add_coord("cause", [*parts, "scatter"])
-        variances = [pt.var(part) for part in parts.values()] + [pt.mean(scatter[study] ** 2)]
-        pm.Deterministic("spread_share", pt.stack(variances) / pt.sum(pt.stack(variances)), dims="cause")
+        spread_share(parts, scatter, study)
 
     tables = {"table": describe_table(table)}
     observed_names: tuple[str, ...] = ("logit_cue",)

@@ -21,9 +21,11 @@ again. What a method prints differs from ``e``:
         + discrepancy_{method} + study, \sigma_{study})
 
 What methods disagree about beyond that (growth or uptake, storage, DNA
-conversion) is ``discrepancy``, with mean zero over methods: nothing in the
-data says which of them is right, so the intrinsic efficiency is that much less
-certain. Temperature also speeds uptake and turnover, twofold per 10 degC.
+conversion) is ``discrepancy``, each drawn around zero: nothing in the data says
+which of them is right, so the intrinsic efficiency is that much less certain.
+An ecosystem or a temperature that a study does not state widens that study's
+deviation as if it acted on the printed value; it acts on the intrinsic one, so
+for labelled substrates this is approximate. Temperature also speeds uptake and turnover, twofold per 10 degC.
 """
 
 from __future__ import annotations
@@ -35,20 +37,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.models._blocks import (
-    at_members,
     centred_on_expected,
     filled,
     group_means,
     groups,
-    integrated,
-    looked_up,
     numeric,
-    population,
     require_studies,
     require_values,
     scatter_by_study,
 )
-from socbayes.models.cue import NOT_STATED, RECORDED_LIMITS, REFERENCE_TEMPERATURE
+from socbayes.models._efficiency import (
+    NOT_STATED,
+    REFERENCE_TEMPERATURE,
+    ecosystem_part,
+    recorded,
+    spread_share,
+    substrate_part,
+    temperature_parts,
+)
 from socbayes.models.cue import PRIORS as BASELINE
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
@@ -264,34 +270,25 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     temperature = numeric(table, "incubation_temperature")
     substrate_column = filled(table, "substrate_class", NOT_STATED)
     ecosystem_column = filled(table, "ecosystem", NOT_STATED)
-    ecosystems = sorted(set(ecosystem_column) - {NOT_STATED})
     coords = {"study": studies, "measurement_method": methods, "obs": table["observation"].astype(str).tolist()}
 
     with pm.Model(coords=coords) as model:
         level = prior.sample("level")
         parts: dict[str, Any] = {}
         scale = prior.sample("study_sd")
-        extra_variance: Any = 0.0
-
-        # A label in water marks native carbon, so it gets no substrate effect.
-        substrates = sorted(set(substrate_column) - {"water"})
-        if len(substrates) > 1:
-            model.add_coord("substrate", substrates)
-            effect = pm.ZeroSumNormal("substrate_effect", prior.sample("substrate_sd"), dims="substrate")
-            parts["substrate"] = looked_up(effect, substrates, substrate_column)
-        if len(ecosystems) > 1:
-            model.add_coord("ecosystem", ecosystems)
-            ecosystem_sd = prior.sample("ecosystem_sd")
-            ecosystem_effect = pm.ZeroSumNormal("ecosystem_effect", ecosystem_sd, dims="ecosystem")
-            parts["ecosystem"] = looked_up(ecosystem_effect, ecosystems, ecosystem_column)
-            stated = np.zeros(len(studies), dtype=bool)
-            np.logical_or.at(stated, study, (ecosystem_column != NOT_STATED).to_numpy())
-            extra_variance = extra_variance + (~stated) * ecosystem_sd**2
-            if not stated.all():
-                notes.append(integrated("ecosystem", ~stated))
+        parts |= substrate_part(prior, substrate_column)
+        part, ecosystem_effect, extra_variance = ecosystem_part(prior, ecosystem_column, study, len(studies), notes)
+        parts |= part
         if np.isfinite(temperature).any():
-            within, between, variance = _temperature(prior, temperature, study, studies, method, first_row, notes)
-            parts |= {"temperature within studies": within, "temperature between studies": between}
+            slope_mean = prior.sample("slope_mean")
+            slope_method = pm.Normal(
+                "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
+            )
+            pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
+            both, variance = temperature_parts(
+                prior, slope_method, temperature, study, studies, method, method[first_row], notes
+            )
+            parts |= both
             extra_variance = extra_variance + variance
 
         intrinsic = level + sum(parts.values(), start=pt.zeros(len(table)))
@@ -311,26 +308,13 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         eta = eta + effect[study]
 
         scatter = scatter_by_study(prior, study, studies)
-        lower, upper = np.log(RECORDED_LIMITS) - np.log1p(-np.array(RECORDED_LIMITS))
-        clipped = np.clip(cue, *RECORDED_LIMITS)
-        pm.Data("study_of_obs", study, dims="obs")
-        observed = pm.Data("logit_cue_recorded", np.log(clipped) - np.log1p(-clipped), dims="obs")
-        pm.Censored(
-            "logit_cue",
-            pm.Normal.dist(mu=eta, sigma=scatter[study]),
-            lower=lower,
-            upper=upper,
-            observed=observed,
-            dims="obs",
-        )
+        recorded(eta, scatter, cue, study, notes)
         pm.Deterministic("intrinsic_efficiency", pm.math.sigmoid(level))
-        if len(ecosystems) > 1:
+        if ecosystem_effect is not None:
             pm.Deterministic(
                 "intrinsic_efficiency_by_ecosystem", pm.math.sigmoid(level + ecosystem_effect), dims="ecosystem"
             )
-        model.add_coord("cause", [*parts, "scatter"])
-        variances = [pt.var(part) for part in parts.values()] + [pt.mean(scatter[study] ** 2)]
-        pm.Deterministic("spread_share", pt.stack(variances) / pt.sum(pt.stack(variances)), dims="cause")
+        spread_share(parts, scatter, study)
 
     attach(
         model,
@@ -357,36 +341,6 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     'log 1/day'
     """
     return Priors(PRIORS, priors).table()
-
-
-def _temperature(prior, temperature, study, studies, method, first_row, notes):
-    """Effects of temperature within and between studies by row, and the variance of what studies leave out."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    model = pm.modelcontext(None)
-    slope_mean = prior.sample("slope_mean")
-    slope_method = pm.Normal("slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method")
-    pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
-    mean_temperature = group_means(temperature, study, len(studies))
-    within = np.where(np.isfinite(temperature), temperature - mean_temperature[study], 0.0)
-    varied = np.unique(study[within != 0])
-    inside = pt.zeros(study.size)
-    if varied.size:
-        model.add_coord("study_with_temperatures", [studies[index] for index in varied])
-        usual = slope_method[method[first_row][varied]]
-        own = pm.Normal("study_slope", usual, prior.sample("slope_sd_studies"), dims="study_with_temperatures")
-        inside = (slope_method[method] + at_members(own - usual, varied, study)) * within
-    slope = prior.sample("slope_between")
-    pm.Deterministic("temperature_slope_between_studies", slope * 0.25)
-    unknown = ~np.isfinite(mean_temperature)
-    warmth, variance = np.where(unknown, 0.0, mean_temperature - REFERENCE_TEMPERATURE), 0.0
-    if unknown.any():
-        mean, spread = population(prior, "temperature", mean_temperature[~unknown])
-        warmth = pt.where(unknown, mean - REFERENCE_TEMPERATURE, warmth)
-        variance = unknown * (slope * spread) ** 2
-        notes.append(integrated("incubation temperature", unknown))
-    return inside, pt.as_tensor(slope * warmth)[study], variance
 
 
 def _seen(prior, table, intrinsic, labelled, study, substrate_column, notes):

@@ -47,6 +47,14 @@ from socbayes.models._blocks import (
     require_values,
     scatter_by_study,
 )
+from socbayes.models._pairs import (
+    RESPONSES,
+    bivariate,
+    bivariate_centred,
+    bivariate_t_logp,
+    bivariate_t_random,
+    shared_controls,
+)
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -58,7 +66,6 @@ REFERENCE_DEPTH = 10.0  # cm, middle of the layer
 REFERENCE_CLAY = 20.0  # percent
 EQUIVALENCE_BAND = 0.05
 """Log ratios within this band of zero (5 %) count as no practical change."""
-RESPONSES = ("necromass", "soil_organic_carbon")
 
 SECTORS = (
     "both gain, necromass leads",
@@ -197,20 +204,20 @@ def build(
             name: pm.Deterministic(f"{name}_correlation", 2 * _named(prior, "correlation", name) - 1)
             for name in ("practice", "study", "residual")
         }
-        practice_effect = _bivariate(
+        practice_effect = bivariate(
             "practice_effect", prior.sample("practice_sd", dims="response"), correlation["practice"], "practice"
         )
         log_ratio = pm.Deterministic("log_ratio", mean + practice_effect, dims=("practice", "response"))
         study_sd = prior.sample("study_effect_sd", dims="response")
-        study_effect = _bivariate_centred("study_effect", study_sd, correlation["study"], "pair_study")
+        study_effect = bivariate_centred("study_effect", study_sd, correlation["study"], "pair_study")
         residual_sd = prior.sample("residual_sd", dims="response")
         eta = log_ratio[practice] + study_effect[study]
 
-        shared, control = _shared_controls(table)
+        shared, control = shared_controls(table)
         if shared:
             # A control measured once errs in every pair it serves, as much as a treated sample does.
             model.add_coord("shared_control", shared)
-            error = _bivariate("control_error", residual_sd, correlation["residual"], "shared_control")
+            error = bivariate("control_error", residual_sd, correlation["residual"], "shared_control")
             eta = eta - (control >= 0)[:, None] * error[np.maximum(control, 0)]
             notes.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
         pm.Data("pair_study_of_pair", study, dims="pair")
@@ -221,8 +228,8 @@ def build(
             residual_sd,
             correlation["residual"],
             1 + prior.sample("degrees_of_freedom"),
-            logp=_bivariate_t_logp,
-            random=_bivariate_t_random,
+            logp=bivariate_t_logp,
+            random=bivariate_t_random,
             signature="(r),(r),(),()->(r)",
             observed=observed,
             dims=("pair", "response"),
@@ -239,7 +246,7 @@ def build(
             [share[ecosystems.index(mostly[n])] if mostly[n] in ecosystems else mean_share for n in practices]
         )
         pm.Deterministic("efficacy_change", start * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice")
-        new_study = _bivariate("new_study_effect", study_sd, correlation["study"], "practice")
+        new_study = bivariate("new_study_effect", study_sd, correlation["study"], "practice")
         pm.Deterministic("log_ratio_new_study", log_ratio + new_study, dims=("practice", "response"))
 
     single = [name for name, count in table.groupby("practice")["study"].nunique().items() if count == 1]
@@ -321,64 +328,6 @@ def _named(prior: Priors, name: str, prefix: str) -> Any:
     chosen = prior[name]
     prior.use(name)
     return getattr(pm, chosen.distribution)(f"{prefix}_{name}_raw", **chosen.parameters)
-
-
-def _correlated(scale: Any, correlation: Any, first: Any, second: Any) -> Any:
-    """Correlated effects on both responses from standard normal ones; shape (dim, response).
-
-    Written out, because compiling a matrix product takes seconds and this one is two by two.
-    """
-    import pytensor.tensor as pt
-
-    return pt.stack([scale[0] * first, scale[1] * (correlation * first + pt.sqrt(1 - correlation**2) * second)], axis=1)
-
-
-def _bivariate(name: str, scale: Any, correlation: Any, dim: str) -> Any:
-    """Correlated zero-centred effects on both responses, non-centred; shape (dim, response)."""
-    import pymc as pm
-
-    first, second = (pm.Normal(f"{name}_{response}_standardised", dims=dim) for response in RESPONSES)
-    return pm.Deterministic(name, _correlated(scale, correlation, first, second), dims=(dim, "response"))
-
-
-def _bivariate_centred(name: str, scale: Any, correlation: Any, dim: str) -> Any:
-    """Correlated zero-centred effects, centred in necromass, which these groups show well; shape (dim, response)."""
-    import pymc as pm
-
-    first = pm.Normal(f"{name}_{RESPONSES[0]}", 0.0, scale[0], dims=dim)
-    second = pm.Normal(f"{name}_{RESPONSES[1]}_standardised", dims=dim)
-    effect = _correlated(scale, correlation, first / scale[0], second)
-    return pm.Deterministic(name, effect, dims=(dim, "response"))
-
-
-def _bivariate_t_logp(value: Any, centre: Any, scale: Any, correlation: Any, degrees_of_freedom: Any) -> Any:
-    """Log density of a bivariate Student t, in closed form: quick to compile where a Cholesky solve is not."""
-    import pytensor.tensor as pt
-
-    z = (value - centre) / scale
-    squared = (z[..., 0] ** 2 - 2 * correlation * z[..., 0] * z[..., 1] + z[..., 1] ** 2) / (1 - correlation**2)
-    norm = np.log(2 * np.pi) + pt.log(scale[..., 0]) + pt.log(scale[..., 1]) + 0.5 * pt.log1p(-(correlation**2))
-    return -norm - (degrees_of_freedom + 2) / 2 * pt.log1p(squared / degrees_of_freedom)
-
-
-def _bivariate_t_random(centre, scale, correlation, degrees_of_freedom, rng=None, size=None):
-    """Draw from a bivariate Student t; shape of ``centre``, or ``size`` with the responses last."""
-    shape = np.shape(centre) if size is None else (*size, len(RESPONSES))
-    first, second = rng.standard_normal((2, *shape[:-1]))
-    widening = np.sqrt(degrees_of_freedom / rng.chisquare(degrees_of_freedom, size=shape[:-1]))
-    deviation = np.stack([first, correlation * first + np.sqrt(1 - correlation**2) * second], axis=-1)
-    return centre + scale * deviation * widening[..., None]
-
-
-def _shared_controls(table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
-    """Controls that serve two pairs or more, and each row's position among them, -1 for the rest."""
-    if "control" not in table or table["control"].isna().any():
-        return [], np.full(len(table), -1)
-    controls, control = groups(table["control"])
-    shared = np.flatnonzero(np.bincount(control) > 1)
-    place = np.full(len(controls), -1)
-    place[shared] = np.arange(shared.size)
-    return [controls[index] for index in shared], place[control]
 
 
 def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple[list[str], Any]:

@@ -58,14 +58,8 @@ from socbayes.models._blocks import (
     require_studies,
     require_values,
 )
-from socbayes.models.mcp import (
-    EQUIVALENCE_BAND,
-    RESPONSES,
-    _bivariate,
-    _bivariate_t_logp,
-    _bivariate_t_random,
-    _shared_controls,
-)
+from socbayes.models._pairs import RESPONSES, bivariate, bivariate_t_logp, bivariate_t_random, shared_controls
+from socbayes.models.mcp import EQUIVALENCE_BAND
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 
@@ -296,7 +290,7 @@ def build(
     import pytensor.tensor as pt
 
     data = trials_of(pairs)
-    shared, control = _shared_controls(pairs)
+    shared, control = shared_controls(pairs)
     prior = Priors(PRIORS, priors)
     coords = {
         "practice": data.practices,
@@ -323,7 +317,7 @@ def build(
         if shared:
             # A control measured once errs in every pair it serves, as much as a treated sample does.
             model.add_coord("shared_control", shared)
-            error = _bivariate("control_error", residual_sd, correlation, "shared_control")
+            error = bivariate("control_error", residual_sd, correlation, "shared_control")
             eta = eta - (control >= 0)[:, None] * error[np.maximum(control, 0)]
         pm.CustomDist(
             "pair_log_ratio",
@@ -331,8 +325,8 @@ def build(
             residual_sd,
             correlation,
             1 + prior.sample("degrees_of_freedom"),
-            logp=_bivariate_t_logp,
-            random=_bivariate_t_random,
+            logp=bivariate_t_logp,
+            random=bivariate_t_random,
             signature="(r),(r),(),()->(r)",
             observed=data.ratios,
             dims=("pair", "response"),

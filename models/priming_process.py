@@ -30,7 +30,7 @@ added as a solid; efficiency and biomass have informative priors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,23 +118,10 @@ def pump() -> Any:
     >>> pump().pools
     ('particulate', 'dissolved', 'microbes', 'necromass')
     """
-    from dataclasses import replace
-
-    from socbayes.core import with_clock
-    from socbayes.core.structure import Names
+    from socbayes.core import with_clock, without
     from socbayes.structures import get
 
-    whole = get("mcp")
-
-    def flows(x: Any, p: Any, u: Any) -> Iterator[Any]:
-        pools = {name: x[name] for name in whole.pools if name not in MINERAL} | dict.fromkeys(MINERAL, 0.0)
-        for flow in whole.flows(Names("pool", pools), p, u):
-            if flow.source not in MINERAL and flow.target not in MINERAL:
-                yield flow
-
-    pools = tuple(name for name in whole.pools if name not in MINERAL)
-    necromass = tuple(name for name in whole.necromass if name not in MINERAL)
-    return with_clock(replace(whole, name="mcp without minerals", pools=pools, necromass=necromass, flows=flows))
+    return with_clock(without(get("mcp"), MINERAL))
 
 
 def build(

@@ -29,6 +29,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
 from socbayes.core.columns import as_float, stack_columns
+from socbayes.core.held import held
 from socbayes.core.kernels import Program, hoisted, program
 from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
 
@@ -266,7 +267,7 @@ def integrate(
     if isinstance(u, Constant) and not interpolate:
         structure, u = _evaluated(structure, u)
     op = Integrate(program(structure, scheme, interpolate, driver_gradients), interval, steps)
-    return op(x0, p, u, when)  # type: ignore[return-value]
+    return op(x0, p, held(u), when)  # type: ignore[return-value]
 
 
 def _evaluated(structure: Structure, u: Any) -> tuple[Structure, Any]:

@@ -96,7 +96,9 @@ def _mprk22(
     47:1-30, equation 30. A flow is weighted by new over old content of the pool
     that loses it, which makes both stages linear systems with positive
     solutions. A flow with a negative rate is the flow in the other direction.
-    Carbon from outside enters explicitly.
+    Carbon from outside enters explicitly. Pools stay positive for parameters and
+    drivers within their declared bounds: beyond them a flow taken to run one way
+    may not.
 
     Notes
     -----

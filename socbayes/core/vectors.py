@@ -294,6 +294,13 @@ class _Writer:
         return builder.select(self.less(x, number(0.0)), number(math.nan), value)
 
     def _pow(self, base: Any, exponent: Any) -> Any:
-        """x**y = exp(y log x), 1 where y = 0; not a number for a negative base."""
-        value = self._exp(self.multiply(exponent, self._log(base)))
-        return self.builder.select(self.builder.fcmp_ordered("==", exponent, self.number(0.0)), self.number(1.0), value)
+        """x**y = exp(y log |x|) with the sign of an odd power; 1 where y = 0; NaN for a root of a negative number."""
+        builder, number = self.builder, self.number
+        value = self._exp(self.multiply(exponent, self._log(self._abs(base))))
+        whole = self.call("llvm.rint", exponent)
+        half = self.multiply(exponent, number(0.5))
+        odd = builder.fcmp_unordered("!=", half, self.call("llvm.rint", half))
+        signed = builder.select(odd, self._neg(value), value)
+        signed = builder.select(builder.fcmp_ordered("==", whole, exponent), signed, number(math.nan))
+        value = builder.select(self.less(base, number(0.0)), signed, value)
+        return builder.select(builder.fcmp_ordered("==", exponent, number(0.0)), number(1.0), value)

@@ -459,7 +459,7 @@ def _fit_one(compiled: Any, data: Mapping[str, np.ndarray], settings: Mapping[st
         return row | {"failure": f"no fit: {str(error).splitlines()[0]}"}, None
     posterior = fitted["posterior"].to_dataset()
     posterior = posterior[[name for name in posterior.data_vars if not str(name).endswith("__")]]
-    r_hat, ess = az.rhat(posterior).to_array().max().item(), 0.0
+    r_hat = az.rhat(posterior).to_array().max().item()
     ess = min(float(values.min()) for values in az.ess(posterior).data_vars.values())
     row |= {"max_r_hat": r_hat, "min_ess": ess, "divergences": int(fitted["sample_stats/diverging"].sum())}
     if not row["max_r_hat"] <= MAX_R_HAT:

@@ -21,6 +21,7 @@ from socbayes.inference.diagnostics import gate
 from socbayes.spec import ModelSpec, spec_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pymc as pm
     import xarray as xr
 
@@ -252,14 +253,19 @@ def _new_run_folder(spec: ModelSpec, store: str | os.PathLike[str] | None) -> Pa
 def _read_draws(path: Path) -> xr.DataTree:
     """Posterior and statistics from a streamed store.
 
-    Draws not written yet are NaN. Chains that have less than half the draws
-    of the longest one are left out, the others cut to their common length.
+    Draws not written yet are NaN. Each variable has files of its own, and a
+    killed run may have written some of them, so a draw counts once all its
+    variables are there. Chains that have less than half the draws of the
+    longest one are left out, the others cut to their common length.
     """
     import numpy as np
     import xarray as xr
 
     tree = xr.open_datatree(path, engine="zarr", consolidated=False)
-    written = np.isfinite(tree["sample_stats/energy"].to_numpy()).cumprod(axis=1).sum(axis=1)
+    posterior = tree["posterior"].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
+    variables = [tree["sample_stats"].to_dataset()["energy"]]
+    variables += [value for value in posterior.data_vars.values() if value.dtype.kind == "f"]
+    written = np.min([_draws_written(variable) for variable in variables], axis=0)
     if written.max(initial=0) == 0:
         raise SocbayesError(f"{path.parent} holds no draws after warm-up yet")
     chains = np.flatnonzero(2 * written >= written.max())
@@ -277,6 +283,15 @@ def _read_draws(path: Path) -> xr.DataTree:
         }
         groups[name] = group.assign_coords(coords | {"chain": np.arange(chains.size), "draw": np.arange(length)})
     return xr.DataTree.from_dict(groups)
+
+
+def _draws_written(variable: xr.DataArray) -> np.ndarray:
+    """Draws of each chain up to the last one with a finite value; shape (chain,)."""
+    import numpy as np
+
+    values = variable.transpose("chain", "draw", ...).to_numpy()
+    finite = np.isfinite(values.reshape(*values.shape[:2], -1)).any(axis=2)
+    return np.where(finite.any(axis=1), finite.shape[1] - np.argmax(finite[:, ::-1], axis=1), 0)
 
 
 def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) -> None:

@@ -12,39 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.models import mcp_process
-from socbayes.models.mcp import EQUIVALENCE_BAND, RESPONSES, SECTORS, sector
+from socbayes.models._pairs import RESPONSES
+from socbayes.models.mcp import EQUIVALENCE_BAND, SECTORS, sector
 from socbayes.models.mcp_process import LEVERS
+from socbayes.scenarios._draws import values_of, verdict
 from socbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
     import xarray as xr
 
 STUDIES = ("average study", "new study")
-
-
-def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str, np.ndarray]:
-    """Posterior draws by variable, shape (sample, ...), spread over all chains.
-
-    Parameters
-    ----------
-    fitted
-        Fit of ``models.mcp_process``.
-    draws
-        Number of draws kept.
-    seed
-        Seed of their choice.
-
-    Returns
-    -------
-    dict
-    """
-    posterior = fitted["posterior"].to_dataset()
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    chosen = np.random.default_rng(seed).choice(total, min(draws, total), replace=False)
-    return {
-        str(name): value.to_numpy().reshape(total, *value.shape[2:])[chosen]
-        for name, value in posterior.data_vars.items()
-    }
 
 
 def forecast(
@@ -69,7 +46,8 @@ def forecast(
         ``log_ratio`` (sample, study, practice, year, response) and
         ``efficacy_change``, the change of the necromass share. Controls start
         at the share of the ecosystem the practice was mostly studied in and
-        at the turnover of 10 degC; a new study departs from both.
+        at the turnover of 10 degC; a new study departs from both. ``attrs``
+        say whether the fit converged.
 
     Examples
     --------
@@ -89,7 +67,11 @@ def forecast(
     dims = ("sample", "study", "practice", "year")
     coords = {"study": list(STUDIES), "practice": practices, "year": duration, "response": list(RESPONSES)}
     change = share * np.expm1(ratio[..., 0] - ratio[..., 1])
-    return xr.Dataset({"log_ratio": ((*dims, "response"), ratio), "efficacy_change": (dims, change)}, coords=coords)
+    return xr.Dataset(
+        {"log_ratio": ((*dims, "response"), ratio), "efficacy_change": (dims, change)},
+        coords=coords,
+        attrs=verdict(fitted),
+    )
 
 
 def sector_probabilities(forecasts: xr.Dataset, band: float = EQUIVALENCE_BAND) -> xr.DataArray:
@@ -172,6 +154,7 @@ def pulled(fitted: xr.DataTree, years: float = 30.0, *, draws: int = 500, seed: 
             "by_unit": (dims, slope),
         },
         coords={"practice": practices, "lever": list(LEVERS), "response": list(RESPONSES)},
+        attrs=verdict(fitted),
     )
 
 

@@ -31,38 +31,13 @@ UNITS = {
 }
 
 
-def values_of(fitted: xr.DataTree, draws: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
-    """Posterior draws by variable, shape (sample, ...), spread over all chains.
-
-    Parameters
-    ----------
-    fitted
-        Fit of ``models.priming_process``.
-    draws
-        Number of draws kept.
-    seed
-        Seed of their choice.
-
-    Returns
-    -------
-    dict
-    """
-    posterior = fitted["posterior"].to_dataset()
-    total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    chosen = np.random.default_rng(seed).choice(total, min(draws, total), replace=False)
-    return {
-        str(name): value.to_numpy().reshape(total, *value.shape[2:])[chosen]
-        for name, value in posterior.data_vars.items()
-    }
-
-
 def jar_outcomes(values: Mapping[str, np.ndarray], data: Incubations) -> xr.Dataset:
     """Fate of the carbon of every treated run at its last day.
 
     Parameters
     ----------
     values
-        Draws: see :func:`values_of`.
+        Draws: see :func:`socbayes.scenarios._draws.values_of`.
     data
         The incubations that were fitted.
 
@@ -97,7 +72,7 @@ def dose_response(
     Parameters
     ----------
     values
-        Draws: see :func:`values_of`.
+        Draws: see :func:`socbayes.scenarios._draws.values_of`.
     data
         The incubations that were fitted.
     doses

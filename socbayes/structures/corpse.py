@@ -98,7 +98,7 @@ def _structure(name: str, sequential: bool) -> Structure:
         parameters=_parameters(sequential),
         drivers=(
             Driver("temperature", "K", "Soil temperature.", lower=0.0),
-            Driver("saturation", "1", "Water-filled share of pore space.", lower=0.0, upper=1.0),
+            Driver("saturation", "1", "Water-filled share of pore space.", lower=0.0),
             Driver("input_fast", "kg/m**2/year", "Input of fast carbon.", lower=0.0),
             Driver("input_slow", "kg/m**2/year", "Input of slow carbon.", lower=0.0),
             Driver("input_necromass", "kg/m**2/year", "Input of necromass.", 0.0, lower=0.0),

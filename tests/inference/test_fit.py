@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from toy import TRUE_MEAN, TRUE_SCATTER, toy_model
 
 from socbayes.errors import SocbayesError
@@ -133,3 +135,25 @@ def test_a_killed_run_stays_readable(tmp_path):
     assert partial.posterior.sizes["draw"] >= 16
     assert np.isfinite(partial.posterior["mean"]).all()
     assert ModelSpec.from_json(partial.attrs["spec"]).observed == ("value",)
+
+
+def test_a_draw_counts_once_all_its_variables_are_there(tmp_path):
+    rng = np.random.default_rng(1)
+    ahead, behind = rng.normal(size=(2, 50)), rng.normal(size=(2, 50, 3))
+    ahead[:, 40:], behind[0, 32:], behind[1, 30:] = np.nan, np.nan, np.nan
+    dims = ("chain", "draw")
+    coords = {"chain": [0, 1], "draw": np.arange(50)}
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"ahead": (dims, ahead), "behind": ((*dims, "group"), behind)}, coords=coords),
+            "sample_stats": xr.Dataset(
+                {"energy": (dims, ahead), "diverging": (dims, np.zeros((2, 50), dtype=bool))}, coords=coords
+            ),
+        }
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree.to_zarr(tmp_path / "draws.zarr", consolidated=False)
+    partial = fitting.open_run(tmp_path)
+    assert partial.posterior.sizes["draw"] == 30
+    assert np.isfinite(partial.posterior["behind"]).all()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from socbayes.models import mcp
+from socbayes.models import _pairs
 from socbayes.models.mcp import EQUIVALENCE_BAND, SECTORS, sector
 from socbayes.spec import spec_of
 
@@ -178,13 +178,13 @@ def test_density_of_the_bivariate_t_is_the_textbook_one():
     scale, r, df = np.array([0.3, 0.8]), -0.4, 3.7
     shape = np.outer(scale, scale) * np.array([[1, r], [r, 1]])
     expected = [stats.multivariate_t(c, shape, df=df).logpdf(v) for v, c in zip(value, centre, strict=True)]
-    found = mcp._bivariate_t_logp(value, centre, scale, r, np.array(df)).eval(mode="FAST_COMPILE")
+    found = _pairs.bivariate_t_logp(value, centre, scale, r, np.array(df)).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(found, expected)
 
 
 def test_draws_of_the_bivariate_t_have_its_moments():
     centre, scale, r, df = np.array([1.0, -2.0]), np.array([0.3, 0.8]), 0.6, 9.0
-    draws = mcp._bivariate_t_random(centre, scale, r, df, rng=np.random.default_rng(1), size=(200_000,))
+    draws = _pairs.bivariate_t_random(centre, scale, r, df, rng=np.random.default_rng(1), size=(200_000,))
     assert draws.shape == (200_000, 2)
     np.testing.assert_allclose(draws.mean(axis=0), centre, atol=0.01)
     np.testing.assert_allclose(draws.std(axis=0), scale * np.sqrt(df / (df - 2)), rtol=0.02)

@@ -13,6 +13,7 @@ from socbayes.models import mcp_process
 from socbayes.models.mcp import SECTORS
 from socbayes.models.mcp_process import CONTROL, LEVERS, PRIORS
 from socbayes.scenarios import mcp as outcomes
+from socbayes.scenarios._draws import values_of
 
 PRIOR = {prior.name: prior.parameters for prior in PRIORS}
 PRACTICES = {
@@ -245,7 +246,7 @@ def test_forecast_is_close_to_what_was_simulated(fitted):
 def test_levers_alone_share_what_is_explained(fitted):
     result = outcomes.pulled(fitted, years=20.0, draws=60)
     np.testing.assert_allclose(result["share"].sum("lever"), 1.0)
-    lever = outcomes.values_of(fitted, draws=60)["practice_lever"]
+    lever = values_of(fitted, draws=60)["practice_lever"]
     for name, sign in (("input", 1.0), ("depolymerisation", -1.0)):
         alone = result["alone"].sel(lever=name, response="soil_organic_carbon")
         assert np.mean(np.sign(alone) == sign * np.sign(lever[..., LEVERS.index(name)])) > 0.99
