@@ -28,7 +28,11 @@ _HELD: dict[str, np.ndarray] = {}
 
 
 class Held(Op):
-    """``() -> data``: an array of float64 known by a hash of its content."""
+    """``() -> data``: an array of float64 known by a hash of its content.
+
+    Only operations that leave their inputs as they are may read it: PyTensor
+    would let others work in place.
+    """
 
     __props__ = ("digest",)
 
@@ -39,7 +43,7 @@ class Held(Op):
     def __str__(self) -> str:
         return f"Held{{{self.digest[:8]}}}"
 
-    def make_node(self) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply:
         """No inputs; one output of known shape."""
         return Apply(self, [], [pt.tensor(dtype="float64", shape=self.data.shape)])
 
@@ -77,6 +81,6 @@ def _funcify_held(op: Held, node: Any = None, **kwargs: Any) -> tuple[Callable[.
 
     @numba_njit
     def data():
-        return numba.carray(address(), shape)
+        return numba.carray(address(), shape)  # type: ignore[call-arg]
 
     return data, op.digest

@@ -25,6 +25,9 @@ import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_undefined
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import node_rewriter
+from pytensor.tensor.rewriting.basic import register_specialize
+from pytensor.tensor.shape import Shape_i
 from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
@@ -39,7 +42,7 @@ _PROPS = ("program", "interval", "steps")
 class _Run(Op):
     """What the operations below have in common: a program and how to run it."""
 
-    __props__ = _PROPS
+    __props__: tuple[str, ...] = _PROPS
 
     def __init__(self, program: Program, interval: float, steps: int) -> None:
         self.program = program
@@ -49,7 +52,7 @@ class _Run(Op):
     @property
     def settings(self) -> tuple[Any, ...]:
         """Values of ``__props__``."""
-        return tuple(getattr(self, name) for name in _PROPS)
+        return tuple(getattr(self, name) for name in self.__props__)
 
     def __str__(self) -> str:
         return f"{type(self).__name__}{{{self.program}}}"
@@ -59,8 +62,17 @@ class Integrate(_Run):
     """A run: initial state, parameters, drivers and times to states.
 
     ``(x0[site, pool], p[1 | site, parameter], u[row, 1 | site, driver],
-    when[time])`` to ``out[time, site, state]``.
+    when[time])`` to ``out[time, site, state]`` and ``path``, the states of all
+    steps, for the reverse sweep; empty without ``keep``, or if they are many.
     """
+
+    __props__ = (*_PROPS, "keep")
+
+    def __init__(self, program: Program, interval: float, steps: int, keep: bool = True) -> None:
+        super().__init__(program, interval, steps)
+        self.keep = keep
+
+    __str__ = _Run.__str__
 
     def make_node(self, *args: Any) -> Apply:
         """Apply to tensors of the documented ranks."""
@@ -68,27 +80,29 @@ class Integrate(_Run):
         inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in floats] + [pt.as_tensor(when, dtype="int64")]
         _check_ranks(inputs, (2, 2, 3, 1))
         shape = (inputs[3].type.shape[0], inputs[0].type.shape[0], self.program.n_states)
-        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=shape)])
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=shape), pt.matrix(dtype="float64")])
 
     def infer_shape(self, node: Apply, shapes: Any) -> list[tuple[Any, ...]]:
-        """Shape of the output from those of the inputs."""
-        return [(shapes[3][0], shapes[0][0], self.program.n_states)]
+        """Shape of the states from those of the inputs; that of the path is the kernel's own affair."""
+        path = node.outputs[1]
+        return [(shapes[3][0], shapes[0][0], self.program.n_states), (Shape_i(0)(path), Shape_i(1)(path))]
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Plain NumPy; numba has its own implementation."""
         x0, p, u, when = inputs
         output_storage[0][0] = reference.forward(self.program, x0, p, u, self.interval, self.steps, when)
+        output_storage[1][0] = np.empty((0, 0))
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that times of output carry no gradient."""
-        return [[True], [True], [True], [False]]
+        """Say that times of output carry no gradient, and the path none."""
+        return [[True, False], [True, False], [True, False], [False, False]]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """Cotangents of the inputs, by the discrete adjoint of the scheme."""
-        (g,) = cotangents
+        g = cotangents[0]
         if isinstance(g.type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        back: Any = IntegrateBack(*self.settings)(*inputs, g)
+        back: Any = IntegrateBack(self.program, self.interval, self.steps)(*inputs, outputs[1], g)
         x0b, pb, ub = back
         if not self.program.driver_gradients:
             ub = grad_undefined(self, 2, inputs[2], "ask for it with integrate(..., driver_gradients=True)")
@@ -99,11 +113,11 @@ class IntegrateBack(_Run):
     """Vector-Jacobian product of :class:`Integrate`."""
 
     def make_node(self, *args: Any) -> Apply:
-        """Apply to the inputs of the forward run and the cotangent of its output."""
-        *floats, when, g = args
+        """Apply to the inputs of the forward run, its path, and the cotangent of its states."""
+        *floats, when, path, g = args
         inputs: list[Any] = [pt.as_tensor(i, dtype="float64") for i in floats]
-        inputs += [pt.as_tensor(when, dtype="int64"), pt.as_tensor(g, dtype="float64")]
-        _check_ranks(inputs, (2, 2, 3, 1, 3))
+        inputs += [pt.as_tensor(when, dtype="int64"), *(pt.as_tensor(i, dtype="float64") for i in (path, g))]
+        _check_ranks(inputs, (2, 2, 3, 1, 2, 3))
         outputs = [pt.tensor(dtype="float64", shape=i.type.shape) for i in inputs[:2]]
         shape = inputs[2].type.shape if self.program.driver_gradients else (0, 0, 0)
         return Apply(self, inputs, [*outputs, pt.tensor(dtype="float64", shape=shape)])
@@ -115,14 +129,23 @@ class IntegrateBack(_Run):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Plain NumPy; numba has its own implementation."""
-        x0, p, u, when, g = inputs
+        x0, p, u, when, _, g = inputs
         results = reference.reverse(self.program, x0, p, u, self.interval, self.steps, when, g)
         for storage, result in zip(output_storage, results, strict=True):
             storage[0] = result
 
 
+@register_specialize
+@node_rewriter([Integrate])
+def _keep_what_is_read(fgraph: Any, node: Any) -> Any:
+    """Without a gradient nobody reads the path, so it is not kept."""
+    if not node.op.keep or fgraph.clients[node.outputs[1]]:
+        return None
+    return Integrate(node.op.program, node.op.interval, node.op.steps, keep=False)(*node.inputs)
+
+
 def _check_ranks(inputs: Sequence[Any], ranks: Sequence[int]) -> None:
-    names = ("initial state", "parameters", "drivers", "times of output", "cotangent")
+    names = ("initial state", "parameters", "drivers", "times of output", "path", "cotangent")
     for name, variable, rank in zip(names, inputs, ranks, strict=False):
         if variable.type.ndim != rank:
             raise ValueError(f"{name}: expected {rank} dimensions, got {variable.type.ndim}")
@@ -267,7 +290,8 @@ def integrate(
     if isinstance(u, Constant) and not interpolate:
         structure, u = _evaluated(structure, u)
     op = Integrate(program(structure, scheme, interpolate, driver_gradients), interval, steps)
-    return op(x0, p, held(u), when)  # type: ignore[return-value]
+    outputs: Any = op(x0, p, held(u), when)
+    return outputs[0]
 
 
 def _evaluated(structure: Structure, u: Any) -> tuple[Structure, Any]:

@@ -1,8 +1,9 @@
 """Loops over time and sites around a compiled step.
 
 Sites are taken in groups of lanes, each group from start to end, so that its
-state stays in the processor's nearest memory; the reverse sweep keeps the
-trajectory of one group.
+state stays in the processor's nearest memory. The reverse sweep needs the
+states before every step, its path: a forward run keeps those of all sites when
+they are few enough, otherwise the sweep runs each group once more.
 
 The text of this module is part of every kernel's cache key.
 """
@@ -21,6 +22,8 @@ from socbayes.core.vectors import INNER, OPTIONS, compiled, interleaved
 # One step is a chain of dependent operations: several sites side by side fill
 # the pipeline and the vector registers.
 LANES = 8
+# Keeping 11 MB is a fifth faster than running once more, keeping 28 MB a third slower.
+KEPT_BYTES = 12_000_000
 _jit = numba.njit(**INNER)
 _inline = numba.njit(forceinline=True, **INNER)
 
@@ -40,15 +43,15 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
     Returns
     -------
     forward, reverse
-        ``forward(x0, p, u, interval, steps, when) -> out`` and
-        ``reverse(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``;
-        ``ub`` is empty unless the program was built with driver gradients.
+        ``forward(x0, p, u, interval, steps, when, keep) -> (out, path)`` and
+        ``reverse(x0, p, u, interval, steps, when, path, g) -> (x0b, pb, ub)``;
+        ``path`` is empty unless kept, and ``ub`` unless the program was built
+        with driver gradients.
     """
     lanes = LANES
     place, forward_size, size = layout(program, lanes)
-    setup, setup_back, step, step_back = (
-        compiled([(program.stage(name), place)], lanes) for name in ("setup", "setup_back", "step", "step_back")
-    )
+    setup, setup_back = (compiled([(program.stage(name), place)], lanes) for name in ("setup", "setup_back"))
+    step, step_back = (compiled([(program.stage(name), place)], lanes, "x") for name in ("step", "step_back"))
     at_reading = readings(program, place)
     drive, drive_back = (
         compiled([(program.stage(name), at) for at in at_reading], lanes) for name in ("drive", "drive_back")
@@ -56,9 +59,10 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
     linear, driver_gradients = program.linear, program.driver_gradients
     n_pools, n_states = program.n_pools, program.n_states
     n_parameters, n_drivers = program.n_parameters, program.n_drivers
-    all_pools = n_pools * lanes
+    width = np.int64(n_states * lanes)
+    per_row = program.n_drive > 0 or driver_gradients
     # NumPy integers, because numba compiles a function anew for every literal.
-    X, P, H, LAM, PB = (np.int64(place[name]) for name in ("x", "p", "h", "lam", "pb"))
+    P, H, LAM, PB = (np.int64(place[name]) for name in ("p", "h", "lam", "pb"))
     ROW_BACK, SIZE = np.int64(place["wb"]), np.int64(size)
     AT = np.array(program.places)
     U = np.array([at["u"] for at in at_reading])
@@ -104,14 +108,14 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                             ub[t + 1, site, d] += fraction * value
 
     @_jit
-    def start(m, x0, p, first, h):
+    def start(m, path, x0, p, first, h):
         for lane in range(lanes):
             i = min(first + lane, x0.shape[0] - 1)
             ip = i if p.shape[0] > 1 else 0
             for a in range(n_parameters):
                 m[P + a * lanes + lane] = p[ip, a]
             for state in range(n_states):
-                m[X + state * lanes + lane] = x0[i, state] if state < n_pools else 0.0
+                path[state * lanes + lane] = x0[i, state] if state < n_pools else 0.0
             m[H + lane] = h
         setup(m)
 
@@ -133,48 +137,52 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         return n
 
     @_jit
-    def forward_group(x0, p, u, h, steps, when, n_records, out, first):
+    def run(m, u, first, steps, begin, end, path, stride):
+        """From row ``begin`` to row ``end``; a step's state comes ``stride`` after that of the one before."""
+        for t in range(begin, end):
+            for s in range(steps):
+                if linear or s == 0:
+                    prepare(m, u, t, first, s, steps)
+                at = (t * steps + s) * stride
+                step(m, path, at, at + stride)
+
+    @_jit
+    def forward_group(x0, p, u, h, steps, when, n_records, out, first, path, stride):
         m = np.empty(forward_size)
-        start(m, x0, p, first, h)
+        start(m, path, x0, p, first, h)
         t = 0
         for record in range(n_records):
-            while t < when[record]:
-                for s in range(steps):
-                    if linear or s == 0:
-                        prepare(m, u, t, first, s, steps)
-                    step(m)
-                t += 1
+            run(m, u, first, steps, t, when[record], path, stride)
+            t = when[record]
+            at = t * steps * stride
             for lane in range(min(lanes, x0.shape[0] - first)):
                 for state in range(n_states):
-                    out[record, first + lane, state] = m[X + state * lanes + lane]
+                    out[record, first + lane, state] = path[at + state * lanes + lane]
 
-    def forward(x0, p, u, interval, steps, when):
+    def forward(x0, p, u, interval, steps, when, keep):
         check(x0, p, u)
         n_sites = x0.shape[0]
+        n_groups = (n_sites + lanes - 1) // lanes
         out = np.empty((when.size, n_sites, n_states))
         n_records = usable(u, when)
         for record in range(n_records, when.size):
             for site in range(n_sites):
                 for state in range(n_states):
                     out[record, site, state] = np.nan  # outside the drivers
-        for group in numba.prange((n_sites + lanes - 1) // lanes):
+        length = ((when[n_records - 1] if n_records else 0) * steps + 1) * width
+        kept = keep and 8 * length * n_groups <= KEPT_BYTES
+        path = np.empty((n_groups, length)) if kept else np.empty((0, width))
+        for group in numba.prange(n_groups):
             # A parallel index is unsigned, and unsigned with signed makes a float.
-            forward_group(x0, p, u, interval / steps, steps, when, n_records, out, np.int64(group) * lanes)
-        return out
+            first = np.int64(group) * lanes
+            own = path[group] if kept else np.empty(width)
+            forward_group(
+                x0, p, u, interval / steps, steps, when, n_records, out, first, own, width if kept else np.int64(0)
+            )
+        return out, path
 
     @_jit
-    def record_group(m, u, first, steps, end, trajectory):
-        """Run one group forward and keep the pools before every step, for the sweep back."""
-        for t in range(end):
-            for s in range(steps):
-                for j in range(all_pools):
-                    trajectory[t * steps + s, j] = m[X + j]
-                if linear or s == 0:
-                    prepare(m, u, t, first, s, steps)
-                step(m)
-
-    @_jit
-    def sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, trajectory):
+    def sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, path):
         record = n_records - 1
         for j in range(LAM, SIZE):
             m[j] = 0.0
@@ -189,16 +197,16 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
             for s in range(steps - 1, -1, -1):
                 if linear or s == steps - 1:
                     prepare(m, u, t - 1, first, s, steps)
-                    for j in range(ROW_BACK, SIZE):
-                        m[j] = 0.0
-                for j in range(all_pools):
-                    m[X + j] = trajectory[(t - 1) * steps + s, j]
-                step_back(m)
-                if linear or s == 0:
+                    if per_row:
+                        for j in range(ROW_BACK, SIZE):
+                            m[j] = 0.0
+                at = ((t - 1) * steps + s) * width
+                step_back(m, path, at, at)
+                if per_row and (linear or s == 0):
                     prepare_back(m, ub, t - 1, first, n_sites, s, steps)
 
     @numba.njit(**OPTIONS)
-    def reverse(x0, p, u, interval, steps, when, g):
+    def reverse(x0, p, u, interval, steps, when, path, g):
         check(x0, p, u)
         n_sites = x0.shape[0]
         x0b = np.zeros((n_sites, n_pools))
@@ -208,13 +216,15 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
         if n_records == 0:
             return x0b, pb, ub
         end = when[n_records - 1]
+        kept = path.shape[0] > 0
         # Memory of one group's run, used again for the next group.
-        trajectory = np.empty((end * steps, all_pools))
+        own = np.empty(width if kept else (end * steps + 1) * width)
         m = np.empty(size)
         for first in range(0, n_sites, lanes):
-            start(m, x0, p, first, interval / steps)
-            record_group(m, u, first, steps, end, trajectory)
-            sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, trajectory)
+            start(m, own, x0, p, first, interval / steps)
+            if not kept:
+                run(m, u, first, steps, 0, end, own, width)
+            sweep_group(m, u, ub, first, n_sites, steps, when, n_records, g, path[first // lanes] if kept else own)
             setup_back(m)
             for lane in range(min(lanes, n_sites - first)):
                 for pool in range(n_pools):

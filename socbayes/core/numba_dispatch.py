@@ -40,11 +40,11 @@ def cache_key(*parts: Any) -> str:
 @register_funcify_and_cache_key(Integrate)
 def _funcify_integrate(op: Integrate, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
     run, _ = loops.build(op.program)
-    interval, steps = op.interval, op.steps
+    interval, steps, keep = op.interval, op.steps, op.keep
 
     @numba_njit
     def integrate(x0, p, u, when):
-        return run(x0, p, u, interval, steps, when)
+        return run(x0, p, u, interval, steps, when, keep)
 
     return integrate, cache_key("integrate", *op.settings)
 
@@ -55,8 +55,8 @@ def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) 
     interval, steps = op.interval, op.steps
 
     @numba_njit
-    def integrate_back(x0, p, u, when, g):
-        return sweep(x0, p, u, interval, steps, when, g)
+    def integrate_back(x0, p, u, when, path, g):
+        return sweep(x0, p, u, interval, steps, when, path, g)
 
     return integrate_back, cache_key("integrate back", *op.settings)
 
@@ -65,24 +65,24 @@ def _funcify_integrate_back(op: IntegrateBack, node: Any = None, **kwargs: Any) 
 def forward_function(program: Program, parallel: bool = False) -> Callable[..., Any]:
     """Forward run as a plain function of arrays, cached on disk like the operations.
 
-    Returns ``run(x0, p, u, interval, steps, when) -> out``; with ``parallel``
+    Returns ``run(x0, p, u, interval, steps, when, keep) -> (out, path)``; with ``parallel``
     the sites are shared among numba's threads.
     """
     run, _ = loops.build(program, parallel)
     if parallel:
         # A parallel region must be compiled where it is written, not behind a wrapper.
         return run
-    return _cached("forward", run, 6, cache_key("forward", program))
+    return _cached("forward", run, 7, cache_key("forward", program))
 
 
 @lru_cache(maxsize=64)
 def reverse_function(program: Program) -> Callable[..., Any]:
     """Reverse sweep as a plain function of arrays, cached on disk.
 
-    Returns ``sweep(x0, p, u, interval, steps, when, g) -> (x0b, pb, ub)``.
+    Returns ``sweep(x0, p, u, interval, steps, when, path, g) -> (x0b, pb, ub)``.
     """
     _, sweep = loops.build(program)
-    return _cached("reverse", sweep, 7, cache_key("reverse", program))
+    return _cached("reverse", sweep, 8, cache_key("reverse", program))
 
 
 def _cached(name: str, function: Callable[..., Any], n_arguments: int, key: str) -> Callable[..., Any]:

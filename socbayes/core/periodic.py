@@ -66,7 +66,7 @@ class _Cycle(Op):
             for j in range(n + 1):
                 for k in range(n):
                     start[0, k] = held[i, k] if fixed[k] else (1.0 if j == k + 1 else 0.0)
-                end = run(start, pi, ui, interval, steps, when)
+                end, _ = run(start, pi, ui, interval, steps, when, False)
                 for k in range(n):
                     ends[j, k] = end[0, 0, k]
             matrix = np.empty((n, n))
@@ -106,7 +106,7 @@ class _Cycle(Op):
                     end_cotangent[0, 0, k] = 0.0 if fixed[k] else lam[k]
                 pi = p[i : i + 1] if p.shape[0] > 1 else p
                 ui = u[:, i : i + 1] if u.shape[1] > 1 else u
-                _, own, _ = sweep(x[i : i + 1], pi, ui, interval, steps, when, end_cotangent)
+                _, own, _ = sweep(x[i : i + 1], pi, ui, interval, steps, when, np.empty((0, 0)), end_cotangent)
                 ip = i if p.shape[0] > 1 else 0
                 for k in range(p.shape[1]):
                     pb[ip, k] += own[0, k]

@@ -48,7 +48,9 @@ _LOG = (
 )
 
 
-def compiled(stages: Sequence[tuple[Stage, Mapping[str, int]]], lanes: int) -> Callable[..., None]:
+def compiled(
+    stages: Sequence[tuple[Stage, Mapping[str, int]]], lanes: int, elsewhere: str | None = None
+) -> Callable[..., None]:
     """Compile stages, one after the other, to a function of the flat memory.
 
     Parameters
@@ -58,24 +60,50 @@ def compiled(stages: Sequence[tuple[Stage, Mapping[str, int]]], lanes: int) -> C
     lanes
         Sites worked on at once; number ``i`` of a group lies at ``place +
         i * lanes``, the sites side by side.
+    elsewhere
+        Group that is read from and written to another array than the memory.
 
     Returns
     -------
     Callable
-        ``function(m)`` on a contiguous array of float64, callable from numba.
+        ``function(m)`` on a contiguous array of float64, callable from numba;
+        with ``elsewhere`` it is ``function(m, path, at, to)``, and that group
+        is read from ``path[at:]`` and written to ``path[to:]``.
     """
+
+    def write(builder: Any, memory: Any, reads: Any = None, writes: Any = None) -> None:
+        for stage, place in stages:
+            _Writer(builder, memory, place, lanes, {elsewhere: (reads, writes)} if elsewhere else {}).write(stage)
+
+    def data(context: Any, builder: Any, signature: Any, arguments: Any, array: int) -> Any:
+        return context.make_array(signature.args[array])(context, builder, arguments[array]).data
 
     @intrinsic
     def run(typing_context: Any, m: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            memory = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            for stage, place in stages:
-                _Writer(builder, memory, place, lanes).write(stage)
+            write(builder, data(context, builder, signature, arguments, 0))
             return context.get_dummy_value()
 
         return types.void(m), generate
 
+    @intrinsic
+    def run_along(typing_context: Any, m: Any, path: Any, at: Any, to: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            memory, rows = (data(context, builder, signature, arguments, array) for array in (0, 1))
+            write(builder, memory, *(builder.gep(rows, [where]) for where in arguments[2:]))
+            return context.get_dummy_value()
+
+        return types.void(m, path, types.int64, types.int64), generate
+
     # Not inlined: the loops over time call it from several places.
+    if elsewhere:
+
+        @numba.njit(**INNER)
+        def along(m, path, at, to):
+            run_along(m, path, at, to)  # type: ignore[call-arg]
+
+        return along
+
     @numba.njit(**INNER)
     def function(m):
         run(m)  # type: ignore[call-arg]
@@ -117,8 +145,11 @@ def interleaved(n: int, lanes: int) -> Callable[..., None]:
 class _Writer:
     """Writes vector instructions into a function under construction."""
 
-    def __init__(self, builder: Any, memory: Any, place: Mapping[str, int], lanes: int) -> None:
+    def __init__(
+        self, builder: Any, memory: Any, place: Mapping[str, int], lanes: int, elsewhere: Mapping[str, Any]
+    ) -> None:
         self.builder, self.memory, self.place, self.lanes = builder, memory, place, lanes
+        self.elsewhere = elsewhere
         self.double = ir.VectorType(_DOUBLE, lanes)
         self.integer = ir.VectorType(_INT, lanes)
 
@@ -128,19 +159,24 @@ class _Writer:
             if kind == "const":
                 values.append(self.number(args[0]))
             elif kind == "input":
-                values.append(self.builder.load(self.address(*args), align=8))
+                group, index = args
+                values.append(self.builder.load(self.address(group, index, 0), align=8))
             else:
                 values.append(self.operation(kind, [values[a] for a in args]))
         for group, index, add, row in stage.outputs:
-            to = self.address(group, index)
+            to = self.address(group, index, 1)
             value = self._numeric(values[row])
             if add:
                 value = self.add(self.builder.load(to, align=8), value)
             self.builder.store(value, to, align=8)
 
-    def address(self, group: str, index: int) -> Any:
-        offset = ir.Constant(_INT, int(self.place[group] + index * self.lanes))
-        return self.builder.bitcast(self.builder.gep(self.memory, [offset]), self.double.as_pointer())
+    def address(self, group: str, index: int, use: int) -> Any:
+        """Where a number is read (``use`` 0) or written (1)."""
+        if group in self.elsewhere:
+            begin, offset = self.elsewhere[group][use], index * self.lanes
+        else:
+            begin, offset = self.memory, self.place[group] + index * self.lanes
+        return self.builder.bitcast(self.builder.gep(begin, [ir.Constant(_INT, int(offset))]), self.double.as_pointer())
 
     def number(self, value: float) -> Any:
         return ir.Constant(self.double, [ir.Constant(_DOUBLE, float(value))] * self.lanes)

@@ -124,7 +124,7 @@ def simulate(
             width = max([xs.shape[0], ps.shape[0], *(a.shape[1] for a in us)])
             xs = np.ascontiguousarray(np.broadcast_to(xs, (width, xs.shape[1])))
             forcing = _columns(us) if us else np.zeros((n_rows, 1, 0))
-            out = run(xs, ps, forcing, float(interval), steps, when)
+            out, _ = run(xs, ps, forcing, float(interval), steps, when, False)
             reports = _reports(model, out, ps, forcing, when)
             results.append(np.moveaxis(np.concatenate([out, reports], axis=-1), 0, 1))
         return np.concatenate(results)

@@ -71,7 +71,7 @@ def test_compiled_equals_plain(name, seed, equilibria):
     for scheme in schemes_of(name):
         interval, steps = 2 * structure.step, 2
         when = np.array([0, 1, 3])
-        found = forward_function(program(structure, scheme))(x, p, u, interval, steps, when)
+        found, _ = forward_function(program(structure, scheme))(x, p, u, interval, steps, when, False)
         expected = Plain(structure, p).run(scheme, False, x, u, interval, steps, when)
         same = run(structure, scheme, x, p, u, interval, steps, when)
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11 * x.max())
@@ -161,9 +161,12 @@ def test_gradient_is_the_derivative_of_the_scheme(name, seed, equilibria):
     kernel = program(structure, scheme, driver_gradients=True)
     forward, sweep = forward_function(kernel), reverse_function(kernel)
     interval = 4 * structure.step
-    out = forward(x, p, u, interval, 4, when)
+    out, path = forward(x, p, u, interval, 4, when, True)
     g = rng.normal(size=out.shape) / (np.abs(out) + 1e-3 * x.max())
-    gradients = sweep(x, p, u, interval, 4, when, g)
+    gradients = sweep(x, p, u, interval, 4, when, path, g)
+    # Without the states of the forward run the sweep makes them anew.
+    for kept, anew in zip(gradients, sweep(x, p, u, interval, 4, when, path[:0], g), strict=True):
+        np.testing.assert_array_equal(kept, anew)
     scales = [np.abs(a) for a in (x, p, u)]
     for which in range(3):
         for _ in range(4):
@@ -174,7 +177,7 @@ def test_gradient_is_the_derivative_of_the_scheme(name, seed, equilibria):
             for sign in (-2, -1, 1, 2):
                 arguments = [x, p, u]
                 arguments[which] = arguments[which] + sign * 2e-5 * direction
-                values.append(np.sum(g * forward(*arguments, interval, 4, when)))
+                values.append(np.sum(g * forward(*arguments, interval, 4, when, False)[0]))
             # Fourth order, so that truncation does not hide an error.
             numeric = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * 2e-5)
             exact = np.sum(gradients[which] * direction)
@@ -194,15 +197,15 @@ def test_interpolated_drivers(name, scheme, equilibria):
     when = np.array([0, 2, 4])
     kernel = program(structure, scheme, linear=True, driver_gradients=True)
     arguments = (0.3 * structure.step, 2, when)
-    found = forward_function(kernel)(x, p, u, *arguments)
+    found, path = forward_function(kernel)(x, p, u, *arguments, True)
     expected = Plain(structure, p).run(scheme, True, x, u, *arguments)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13 * x.max())
     g = rng.normal(size=found.shape)
-    compiled = reverse_function(kernel)(x, p, u, *arguments, g)
+    compiled = reverse_function(kernel)(x, p, u, *arguments, path, g)
     for a, b in zip(compiled, reference.reverse(kernel, x, p, u, *arguments, g), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * np.abs(b).max())
     direction = rng.normal(size=u.shape) * u
-    low, high = (forward_function(kernel)(x, p, u + sign * 1e-5 * direction, *arguments) for sign in (-1, 1))
+    low, high = (forward_function(kernel)(x, p, u + sign * 1e-5 * direction, *arguments, False)[0] for sign in (-1, 1))
     assert np.sum(g * (high - low)) / 2e-5 == pytest.approx(np.sum(compiled[2] * direction), rel=1e-5)
 
 
