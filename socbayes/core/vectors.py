@@ -29,6 +29,8 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "no
 INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _FAST = ("contract",)
 _DOUBLE, _INT = ir.DoubleType(), ir.IntType(64)
+_PREFETCH = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), *[ir.IntType(32)] * 3])
+CACHE_LINE = 64  # bytes
 
 _ARITHMETIC = {"Add": "fadd", "Sub": "fsub", "Mul": "fmul", "TrueDiv": "fdiv"}
 _COMPARE = {"LT": "<", "GT": ">", "LE": "<=", "GE": ">=", "EQ": "==", "NEQ": "!="}
@@ -114,21 +116,28 @@ def compiled(
 def interleaved(n: int, lanes: int) -> Callable[..., None]:
     """Function that lays numbers stored site by site side by side.
 
-    Returns ``copy(m, to, source, start)``: number ``i`` of lane ``k``, which
-    lies ``start`` bytes and ``k * n + i`` numbers into the memory of
-    ``source``, goes to ``m[to + i * lanes + k]``.
+    Returns ``copy(m, to, source, start, ahead)``: number ``i`` of lane ``k``,
+    which lies ``start`` bytes and ``k * n + i`` numbers into the memory of
+    ``source``, goes to ``m[to + i * lanes + k]``. What lies ``ahead`` bytes
+    further is asked for, so that it has arrived when it is needed: rows are
+    too far apart for the processor to guess.
     """
     double, wide = ir.VectorType(_DOUBLE, lanes), ir.VectorType(_DOUBLE, n * lanes)
     position, byte = ir.VectorType(ir.IntType(32), lanes), ir.IntType(8)
 
     @intrinsic
-    def copy(typing_context: Any, m: Any, to: Any, source: Any, start: Any) -> Any:
+    def copy(typing_context: Any, m: Any, to: Any, source: Any, start: Any, ahead: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             def memory(array: int) -> Any:
                 return context.make_array(signature.args[array])(context, builder, arguments[array]).data
 
             if n:
                 begin = builder.gep(builder.bitcast(memory(2), byte.as_pointer()), [arguments[3]])
+                soon = builder.gep(begin, [arguments[4]])
+                fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], _PREFETCH)
+                for line in range(0, n * lanes * 8, CACHE_LINE):
+                    at = builder.gep(soon, [ir.Constant(_INT, line)])
+                    builder.call(fetch, [at, *(ir.Constant(ir.IntType(32), flag) for flag in (0, 3, 1))])
                 numbers = builder.load(builder.bitcast(begin, wide.as_pointer()), align=8)
                 target = builder.bitcast(builder.gep(memory(0), [arguments[1]]), double.as_pointer())
                 for i in range(n):
@@ -137,7 +146,7 @@ def interleaved(n: int, lanes: int) -> Callable[..., None]:
                     builder.store(one, builder.gep(target, [ir.Constant(_INT, i)]), align=8)
             return context.get_dummy_value()
 
-        return types.void(m, types.int64, source, types.int64), generate
+        return types.void(m, types.int64, source, types.int64, types.int64), generate
 
     return copy
 
