@@ -15,14 +15,19 @@ baseline model and the error of a control that serves several pairs.
 
 **The control is its own steady state.** What is sampled are shares of the
 control's carbon (necromass, biomass, minerals) and where its flows go; rates
-follow from the balance of every pool, so nothing is solved for. With input I,
-carbon use efficiency e, share s of dead microbes that stays particulate and
-share :math:`\psi` of that which minerals take up:
+follow from the balance of every pool, so nothing is solved for. With input I
+and pools per carbon, carbon use efficiency e, share s of dead microbes that
+stays particulate and release :math:`\rho` from minerals:
 
 .. math::
 
-    U = I / (1 - e), \quad N \to Mn = \psi s e U, \quad N \to D = (1 - \psi) s e U, \quad
-    k_M = \psi s e U / Mn
+    U = I / (1 - e), \quad x = \rho I\, Mn / (s e U), \quad N \to Mn = s e U x / (1 + x), \quad
+    N \to D = s e U / (1 + x), \quad k_M = \rho I / (1 + x)
+
+so minerals release about alike whether they hold much necromass or little.
+With the share of necromass that they take up as the parameter, a soil of
+little necromass exchanged several times its input with its minerals, and the
+microbes of its treated twin starved or feasted.
 
 Everything is a share of the control's carbon, so the unit of carbon, and with
 it any multiplier of the necromass conversion, cancels in n - s; where the
@@ -33,6 +38,9 @@ of the error with which it is seen.
 carbon what the treated soil receives in it, so the steps are data and only
 the initial state and the rates are random; unknown durations come from a
 log-normal population.
+
+**Protection holds carbon longer** rather than taking it up faster: both move
+the same balance, but a faster uptake by minerals starves the microbes at once.
 
 **Two log ratios do not identify four levers.** Priors shrink the levers, and
 durations tell fast from slow ones; ``socbayes.scenarios.mcp`` reports how far
@@ -68,8 +76,8 @@ if TYPE_CHECKING:
     import pymc as pm
 
 LEVERS = ("input", "efficiency", "depolymerisation", "protection")
-"""What a practice may move: log input, logit e, log VP and VN, log kN and kD."""
-STEPS = 32
+"""What a practice may move: log input, logit e, log VP and VN, and how long minerals hold carbon, -log kM."""
+STEPS = 64
 """Steps of a run; they grow geometrically, the last :data:`GROWTH` times the first."""
 GROWTH = 300.0
 REFERENCE_TEMPERATURE = 10.0  # degC
@@ -92,7 +100,7 @@ PRIORS = (
     Prior("conversion", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "common factor of amino sugars to necromass"),
     Prior("efficiency", "Normal", {"mu": -0.3, "sigma": 0.3}, "logit", "Qiao et al. 2019: 0.50; He et al. 2023: 0.39"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("stabilised", "Normal", {"mu": -0.5, "sigma": 0.5}, "logit", _TRIANGLE),
+    Prior("mineral_release", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", _TRIANGLE),
     Prior("mineral_necromass", "Normal", {"mu": 0.8, "sigma": 0.5}, "logit", "most necromass is mineral-associated"),
     Prior(
         "mineral_plant",
@@ -121,7 +129,7 @@ PRIORS = (
 )
 
 CONTROL = (
-    "efficiency", "residue_share", "stabilised", "mineral_necromass", "mineral_plant", "saturation", "elasticity",
+    "efficiency", "residue_share", "mineral_release", "mineral_necromass", "mineral_plant", "saturation", "elasticity",
     "soluble", "biomass", "dissolved", "half_saturation",
 )  # fmt: skip
 """Properties of the control that all soils share."""
@@ -387,7 +395,7 @@ def properties(sampled: Mapping[str, Any], exp: Any) -> dict[str, Any]:
     >>> float(natural["share"]), float(natural["turnover"])
     (0.5, 1.0)
     """
-    logarithmic = ("turnover", "biomass", "dissolved", "half_saturation")
+    logarithmic = ("turnover", "biomass", "dissolved", "half_saturation", "mineral_release")
     return {
         name: exp(sampled[name]) if name in logarithmic else _logistic(sampled[name], exp)
         for name in ("share", "turnover", *CONTROL)
@@ -409,7 +417,8 @@ def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         ``mineral_necromass`` and ``mineral_plant``, shares of necromass and of
         what is left that lie on minerals; ``saturation`` of the minerals;
         ``efficiency``; ``residue_share`` of dead microbes that stays
-        particulate and the share ``stabilised`` of it; ``elasticity`` of
+        particulate; ``mineral_release``, turnover of carbon over residence on
+        minerals where little of it is there; ``elasticity`` of
         depolymerisation to biomass; ``half_saturation`` of uptake over
         dissolved carbon; ``soluble`` share of the input.
 
@@ -421,7 +430,7 @@ def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     Examples
     --------
     >>> at = dict(turnover=20.0, biomass=0.02, dissolved=0.002, share=0.4, mineral_necromass=0.7, mineral_plant=0.7)
-    >>> at |= dict(saturation=0.4, efficiency=0.4, residue_share=0.6, stabilised=0.4, elasticity=0.5)
+    >>> at |= dict(saturation=0.4, efficiency=0.4, residue_share=0.6, mineral_release=1.0, elasticity=0.5)
     >>> at |= dict(half_saturation=1.0, soluble=0.2)
     >>> pools, rates = control_state(at)
     >>> round(sum(pools.values()), 12), round(1 / rates["k_mineral"])
@@ -442,8 +451,11 @@ def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     income = 1.0 / at["turnover"]
     uptake = income / (1.0 - at["efficiency"])
     growth = at["efficiency"] * uptake
-    sorbed = at["stabilised"] * at["residue_share"] * growth
-    recycled = (1.0 - at["stabilised"]) * at["residue_share"] * growth
+    formed = at["residue_share"] * growth
+    # What minerals release they must have taken up, and no more than is formed of it.
+    demand = at["mineral_release"] * income * pools["mineral_necromass"] / formed
+    sorbed = formed * demand / (1.0 + demand)
+    recycled = formed / (1.0 + demand)
     release = sorbed / pools["mineral_necromass"]
     vacant = 1.0 - at["saturation"]
     # Elasticity is KP / (KP + B): the attack B / (KP + B) is one less it.
@@ -485,10 +497,9 @@ _PER_YEAR = (
 )  # fmt: skip
 _CARBON = ("k_particulate", "k_dissolved", "capacity")
 _LEVER_OF = {
-    "v_particulate": "depolymerisation",
-    "v_necromass": "depolymerisation",
-    "k_necromass_sorption": "protection",
-    "k_dissolved_sorption": "protection",
+    "v_particulate": ("depolymerisation", 1.0),
+    "v_necromass": ("depolymerisation", 1.0),
+    "k_mineral": ("protection", -1.0),
 }
 
 
@@ -530,8 +541,8 @@ def log_ratios(
     # The unit of carbon is what the soil receives in the unit of time, the duration: inputs are one.
     unit = income * years
     treated = {name: value for name, value in rates.items() if name not in ("input", "e_ref")}
-    for name, lever in _LEVER_OF.items():
-        treated[name] = treated[name] * pt.exp(shift[lever])
+    for name, (lever, sign) in _LEVER_OF.items():
+        treated[name] = treated[name] * pt.exp(sign * shift[lever])
     treated = treated | {name: treated[name] * years for name in _PER_YEAR}
     treated = treated | {name: treated[name] / unit for name in _CARBON}
     odds = rates["e_ref"] / (1.0 - rates["e_ref"]) * pt.exp(shift["efficiency"])

@@ -1,0 +1,316 @@
+r"""What three literatures say together of the parameters they share.
+
+Carbon use efficiency, turnover of biomass, the biomass at which
+depolymerisation is half-saturated and the share of dead microbes that stays
+particulate appear in the process models of carbon use efficiency, of priming
+and of pump efficacy. Each model is fitted to its own literature; what that
+literature says of the shared parameters is its posterior over its prior, a
+multivariate normal on the unconstrained scale,
+
+.. math::
+
+    \hat\theta_l \sim N(\theta_l, S_l), \quad S_l^{-1} = V_l^{-1} - V_{0l}^{-1}, \quad
+    \hat\theta_l = S_l (V_l^{-1} m_l - V_{0l}^{-1} m_{0l}),
+
+with mean m and covariance V of the posterior, and of the prior where marked 0.
+So no prior is counted twice (Lunn et al. 2013, Statistics in Medicine
+32:3970, two stages). The literatures need not agree: each has a value of its
+own about a common one,
+
+.. math::
+
+    \theta_{lj} \sim N(\mu_j, \tau_j),
+
+and :math:`\tau` says how far laboratories with labels, jars with glucose and
+fields over decades differ beyond their own uncertainty. With two or three
+literatures it is known little better than its prior, and the value of a new
+soil, drawn about the common one, is that much less certain.
+
+Turnover is that of 15 degC, with a Q10 of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.models import cue_process, mcp_process, priming_process
+from socbayes.priors import Override, Prior, Priors
+from socbayes.spec import ModelSpec, attach, prior_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+SHARED: dict[str, dict[str, str]] = {
+    "carbon_use_efficiency": {"unit": "logit", "meaning": "carbon use efficiency of soil microbes"},
+    "microbial_turnover": {"unit": "log 1/day", "meaning": "turnover of microbial biomass at 15 degC"},
+    "half_saturating_biomass": {
+        "unit": "log",
+        "meaning": "biomass that half-saturates depolymerisation, over the biomass at hand",
+    },
+    "residue_share": {"unit": "logit", "meaning": "share of dead microbes that stays particulate"},
+}
+"""Shared parameters on their unconstrained scales."""
+
+_WIDE = "two standard deviations hold what is published"
+
+PRIORS = (
+    Prior("carbon_use_efficiency", "Normal", {"mu": 0.0, "sigma": 0.7}, "logit", "0.2 to 0.8; " + _WIDE),
+    Prior("microbial_turnover", "Normal", {"mu": -3.9, "sigma": 0.9}, "log 1/day", "8 days to 10 months; " + _WIDE),
+    Prior("half_saturating_biomass", "Normal", {"mu": 0.0, "sigma": 0.8}, "log", "a fifth to five times; " + _WIDE),
+    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.4 to 0.77; " + _WIDE),
+    Prior(
+        "conflict_sd",
+        "LogNormal",
+        {"mu": -1.4, "sigma": 0.6},
+        "1",
+        "median 0.25 between literatures: two or three cannot show that they agree",
+    ),
+)
+
+DRAWS = 20_000
+"""Draws from the priors of a literature, from which the moments of its shared parameters are taken."""
+
+
+@dataclass(frozen=True)
+class Literature:
+    """What one literature says of the parameters it shares: moments of its posterior and of its prior.
+
+    Parameters
+    ----------
+    name
+        Of the literature.
+    parameters
+        Which of :data:`SHARED` it has.
+    mean, covariance
+        Of the posterior.
+    prior_mean, prior_covariance
+        Of the prior.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    mean: np.ndarray
+    covariance: np.ndarray
+    prior_mean: np.ndarray
+    prior_covariance: np.ndarray
+
+    def contraction(self) -> dict[str, float]:
+        """One less posterior over prior variance, by parameter: 0, nothing was learned; 1, everything."""
+        share = 1.0 - np.diag(self.covariance) / np.diag(self.prior_covariance)
+        return dict(zip(self.parameters, share.tolist(), strict=True))
+
+
+def _of_cue(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        "carbon_use_efficiency": draws["level"],
+        "microbial_turnover": draws["log_turnover"],
+        "residue_share": draws["residue_share"],
+    }
+
+
+def _of_pump(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    # In balance microbes die as fast as they grow: e / (1 - e) of the input, over biomass.
+    yearly = draws["efficiency"] - draws["turnover_mean"] - draws["biomass"]
+    warmth = (15.0 - mcp_process.REFERENCE_TEMPERATURE) / 10.0 * np.log(cue_process.Q10)
+    return {
+        "carbon_use_efficiency": draws["efficiency"],
+        "microbial_turnover": yearly - np.log(365.25) + warmth,
+        "half_saturating_biomass": draws["elasticity"],
+        "residue_share": draws["residue_share"],
+    }
+
+
+def _of_priming(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"carbon_use_efficiency": draws["efficiency_mean"], "half_saturating_biomass": draws["elasticity_mean"]}
+
+
+_SOURCES: dict[str, tuple[str, tuple[Prior, ...], tuple[str, ...], Callable[..., dict[str, np.ndarray]]]] = {
+    "cue_process": (
+        "carbon use efficiency", cue_process.PRIORS, ("level", "log_turnover", "residue_share"), _of_cue,
+    ),
+    "mcp_process": (
+        "pump efficacy", mcp_process.PRIORS,
+        ("efficiency", "turnover_mean", "biomass", "elasticity", "residue_share"), _of_pump,
+    ),
+    "priming_process": (
+        "priming", priming_process.PRIORS, ("efficiency_mean", "elasticity_mean"), _of_priming,
+    ),
+}  # fmt: skip
+
+
+def literature(fitted: Any, *, seed: int = 0) -> Literature:
+    """What the literature behind a fit says of the shared parameters.
+
+    Parameters
+    ----------
+    fitted
+        Converged fit of ``cue_process``, ``mcp_process`` or ``priming_process``.
+    seed
+        Seed of the draws from the prior.
+
+    Raises
+    ------
+    SocbayesError
+        For a fit of another model, with priors of the caller's, or one that did not converge.
+    """
+    spec = ModelSpec.from_json(fitted.attrs["spec"])
+    if spec.model not in _SOURCES:
+        raise SocbayesError(f"{spec.model} shares no parameters with the pump; known: {', '.join(_SOURCES)}")
+    if not fitted.attrs.get("converged", 0):
+        raise SocbayesError(f"the fit of {spec.model} did not converge: {fitted.attrs.get('failures', '')}")
+    name, priors, used, shared = _SOURCES[spec.model]
+    if changed := sorted(set(spec.choices.get("priors", ())) & set(used)):
+        raise SocbayesError(f"the fit of {spec.model} has priors of its own for {', '.join(changed)}")
+    posterior = fitted["posterior"].to_dataset()
+    after = shared({key: posterior[key].to_numpy().ravel() for key in used})
+    rng = np.random.default_rng(seed)
+    parameters = {prior.name: prior.parameters for prior in priors}
+    before = shared({key: rng.normal(parameters[key]["mu"], parameters[key]["sigma"], DRAWS) for key in used})
+    moments = [
+        (columns.mean(axis=0), np.cov(columns, rowvar=False))
+        for columns in (np.stack(list(values.values()), axis=1) for values in (after, before))
+    ]
+    (mean, covariance), (prior_mean, prior_covariance) = moments
+    return Literature(name, tuple(after), mean, covariance, prior_mean, prior_covariance)
+
+
+def likelihood(source: Literature) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate and covariance that a literature adds to its prior.
+
+    Directions in which the data say nothing (posterior as wide as the prior)
+    keep a hundredth of the prior's precision, so that the covariance exists.
+
+    Examples
+    --------
+    >>> one = np.eye(1)
+    >>> source = Literature("example", ("residue_share",), np.array([1.0]), 0.5 * one, np.array([0.0]), one)
+    >>> estimate, covariance = likelihood(source)
+    >>> float(estimate[0]), float(covariance[0, 0])
+    (2.0, 1.0)
+    """
+    before = np.linalg.inv(source.prior_covariance)
+    # In coordinates in which the prior is standard, what was learned is an ordinary matrix.
+    root = np.linalg.cholesky(source.prior_covariance)
+    inner = root.T @ np.linalg.inv(source.covariance) @ root - np.eye(len(source.mean))
+    values, vectors = np.linalg.eigh((inner + inner.T) / 2.0)
+    values = np.maximum(values, 0.01)
+    back = np.linalg.inv(root)
+    precision = back.T @ (vectors * values) @ vectors.T @ back
+    covariance = np.linalg.inv(precision)
+    return covariance @ ((precision + before) @ source.mean - before @ source.prior_mean), covariance
+
+
+def disagreement(sources: tuple[Literature, ...] | list[Literature]) -> pd.DataFrame:
+    """Difference between two literatures over its standard error, by parameter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index parameter; columns first, second, difference, standard_error, z.
+    """
+    import pandas as pd
+
+    rows = []
+    estimates = [likelihood(source) for source in sources]
+    for i, (first, (a, va)) in enumerate(zip(sources, estimates, strict=True)):
+        for second, (b, vb) in zip(sources[i + 1 :], estimates[i + 1 :], strict=True):
+            for name in first.parameters:
+                if name in second.parameters:
+                    j, k = first.parameters.index(name), second.parameters.index(name)
+                    error = float(np.sqrt(va[j, j] + vb[k, k]))
+                    rows.append((name, first.name, second.name, float(a[j] - b[k]), error, float(a[j] - b[k]) / error))
+    columns = ["parameter", "first", "second", "difference", "standard_error", "z"]
+    return pd.DataFrame(rows, columns=columns).set_index("parameter")
+
+
+def build(
+    sources: tuple[Literature, ...] | list[Literature], *, priors: Mapping[str, Override] | None = None
+) -> pm.Model:
+    """Build the joint model of the shared parameters; nothing is sampled.
+
+    Parameters
+    ----------
+    sources
+        Two literatures or more: see :func:`literature`.
+    priors
+        Distributions by parameter name that replace the defaults in ``PRIORS``.
+
+    Returns
+    -------
+    pymc.Model
+        With the common value of each parameter of :data:`SHARED`, those of
+        every literature, ``conflict_sd``, and ``<parameter>_new_soil``.
+
+    Raises
+    ------
+    SocbayesError
+        For fewer than two literatures.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if len(sources) < 2:
+        raise SocbayesError(f"a joint posterior needs two literatures or more, got {len(sources)}")
+    prior = Priors(PRIORS, priors)
+    named = {source.name: source for source in sources}
+    with pm.Model(coords={"parameter": list(SHARED), "literature": list(named)}) as model:
+        common = {name: prior.sample(name) for name in SHARED}
+        conflict = prior.sample("conflict_sd", dims="parameter")
+        apart = pm.Normal("departure_standardised", dims=("literature", "parameter"))
+        value = pm.Deterministic(
+            "by_literature", pt.stack(list(common.values())) + conflict * apart, dims=("literature", "parameter")
+        )
+        for position, source in enumerate(named.values()):
+            places = [list(SHARED).index(name) for name in source.parameters]
+            estimate, covariance = likelihood(source)
+            # Rotated to independent coordinates: a matrix product takes long to compile.
+            rotation = np.linalg.inv(np.linalg.cholesky(covariance))
+            rotated = [
+                sum(float(rotation[row, k]) * value[position, places[k]] for k in range(row + 1))
+                for row in range(len(places))
+            ]
+            pm.Normal(f"estimate_{source.name.replace(' ', '_')}", pt.stack(rotated), 1.0, observed=rotation @ estimate)
+        for place, name in enumerate(SHARED):
+            new = pm.Normal(f"{name}_new_soil_standardised")
+            pm.Deterministic(f"{name}_new_soil", common[name] + conflict[place] * new)
+    quantities = {name: {"unit": text["unit"], "meaning": text["meaning"]} for name, text in SHARED.items()}
+    quantities |= {
+        f"{name}_new_soil": {"unit": text["unit"], "meaning": text["meaning"] + ", soil of no literature"}
+        for name, text in SHARED.items()
+    }
+    quantities["conflict_sd"] = {"unit": "1", "meaning": "spread between literatures beyond their own uncertainty"}
+    attach(
+        model,
+        ModelSpec(
+            model="joint",
+            question="What do the literatures say together of the parameters they share, and where do they disagree?",
+            quantities=quantities,
+            observed=tuple(f"estimate_{source.name.replace(' ', '_')}" for source in named.values()),
+            priors=prior_records(prior),
+            choices={"priors": sorted(priors or {}), "literatures": list(named)},
+            notes=tuple(
+                f"The literature on {source.name} narrows "
+                + ", ".join(f"{name} by {100 * share:.0f} %" for name, share in source.contraction().items())
+                + " (variance)."
+                for source in named.values()
+            ),
+        ),
+    )
+    return model
+
+
+def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
+    """Priors of the model: distribution, unit and source by parameter name.
+
+    Examples
+    --------
+    >>> prior_table().loc["microbial_turnover", "unit"]
+    'log 1/day'
+    """
+    return Priors(PRIORS, priors).table()
