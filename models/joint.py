@@ -31,8 +31,10 @@ Turnover is that of 15 degC, with a Q10 of two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,23 +49,23 @@ if TYPE_CHECKING:
     import pymc as pm
 
 SHARED: dict[str, dict[str, str]] = {
-    "carbon_use_efficiency": {"unit": "logit", "meaning": "carbon use efficiency of soil microbes"},
-    "microbial_turnover": {"unit": "log 1/day", "meaning": "turnover of microbial biomass at 15 degC"},
+    "carbon_use_efficiency": {"scale": "logit", "unit": "1", "meaning": "carbon use efficiency of soil microbes"},
+    "microbial_turnover": {"scale": "log", "unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
     "half_saturating_biomass": {
-        "unit": "log",
+        "scale": "log",
+        "unit": "1",
         "meaning": "biomass that half-saturates depolymerisation, over the biomass at hand",
     },
-    "residue_share": {"unit": "logit", "meaning": "share of dead microbes that stays particulate"},
+    "residue_share": {"scale": "logit", "unit": "1", "meaning": "share of dead microbes that stays particulate"},
 }
-"""Shared parameters on their unconstrained scales."""
+"""Shared parameters, and the scale without bounds on which each is counted."""
 
-_WIDE = "two standard deviations hold what is published"
-
+# Two standard deviations hold what is published: the range is given as the source.
 PRIORS = (
-    Prior("carbon_use_efficiency", "Normal", {"mu": 0.0, "sigma": 0.7}, "logit", "0.2 to 0.8; " + _WIDE),
-    Prior("microbial_turnover", "Normal", {"mu": -3.9, "sigma": 0.9}, "log 1/day", "8 days to 10 months; " + _WIDE),
-    Prior("half_saturating_biomass", "Normal", {"mu": 0.0, "sigma": 0.8}, "log", "a fifth to five times; " + _WIDE),
-    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.4 to 0.77; " + _WIDE),
+    Prior("carbon_use_efficiency_common", "Normal", {"mu": 0.0, "sigma": 0.7}, "logit", "0.2 to 0.8"),
+    Prior("microbial_turnover_common", "Normal", {"mu": -3.9, "sigma": 0.9}, "log", "8 days to 10 months"),
+    Prior("half_saturating_biomass_common", "Normal", {"mu": 0.0, "sigma": 0.8}, "log", "a fifth to five times"),
+    Prior("residue_share_common", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.4 to 0.77"),
     Prior(
         "conflict_sd",
         "LogNormal",
@@ -206,7 +208,40 @@ def likelihood(source: Literature) -> tuple[np.ndarray, np.ndarray]:
     return covariance @ ((precision + before) @ source.mean - before @ source.prior_mean), covariance
 
 
-def disagreement(sources: tuple[Literature, ...] | list[Literature]) -> pd.DataFrame:
+def to_json(sources: Sequence[Literature], origin: Mapping[str, Mapping[str, Any]]) -> str:
+    """Literatures as JSON text, each with where it comes from."""
+    entries = [
+        {
+            "name": source.name,
+            "origin": dict(origin[source.name]),
+            "parameters": list(source.parameters),
+            "mean": source.mean.tolist(),
+            "covariance": source.covariance.tolist(),
+            "prior_mean": source.prior_mean.tolist(),
+            "prior_covariance": source.prior_covariance.tolist(),
+        }
+        for source in sources
+    ]
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def literatures() -> tuple[Literature, ...]:
+    """Literatures as bundled: moments of converged fits of the process models to the bundled tables.
+
+    Examples
+    --------
+    >>> [source.name for source in literatures()][:2]
+    ['carbon use efficiency', 'pump efficacy']
+    """
+    text = resources.files("socbayes.data").joinpath("literature_moments.json").read_text(encoding="utf-8")
+    moments = ("mean", "covariance", "prior_mean", "prior_covariance")
+    return tuple(
+        Literature(entry["name"], tuple(entry["parameters"]), *(np.array(entry[key]) for key in moments))
+        for entry in json.loads(text)
+    )
+
+
+def disagreement(sources: Sequence[Literature]) -> pd.DataFrame:
     """Difference between two literatures over its standard error, by parameter.
 
     Returns
@@ -229,9 +264,7 @@ def disagreement(sources: tuple[Literature, ...] | list[Literature]) -> pd.DataF
     return pd.DataFrame(rows, columns=columns).set_index("parameter")
 
 
-def build(
-    sources: tuple[Literature, ...] | list[Literature], *, priors: Mapping[str, Override] | None = None
-) -> pm.Model:
+def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | None = None) -> pm.Model:
     """Build the joint model of the shared parameters; nothing is sampled.
 
     Parameters
@@ -244,8 +277,9 @@ def build(
     Returns
     -------
     pymc.Model
-        With the common value of each parameter of :data:`SHARED`, those of
-        every literature, ``conflict_sd``, and ``<parameter>_new_soil``.
+        With each parameter of :data:`SHARED` for a soil of no literature, on
+        its natural scale; ``<parameter>_common`` and ``by_literature``, values
+        without bounds; and ``conflict_sd``.
 
     Raises
     ------
@@ -260,7 +294,7 @@ def build(
     prior = Priors(PRIORS, priors)
     named = {source.name: source for source in sources}
     with pm.Model(coords={"parameter": list(SHARED), "literature": list(named)}) as model:
-        common = {name: prior.sample(name) for name in SHARED}
+        common = {name: prior.sample(f"{name}_common") for name in SHARED}
         conflict = prior.sample("conflict_sd", dims="parameter")
         apart = pm.Normal("departure_standardised", dims=("literature", "parameter"))
         value = pm.Deterministic(
@@ -276,14 +310,18 @@ def build(
                 for row in range(len(places))
             ]
             pm.Normal(f"estimate_{source.name.replace(' ', '_')}", pt.stack(rotated), 1.0, observed=rotation @ estimate)
-        for place, name in enumerate(SHARED):
-            new = pm.Normal(f"{name}_new_soil_standardised")
-            pm.Deterministic(f"{name}_new_soil", common[name] + conflict[place] * new)
-    quantities = {name: {"unit": text["unit"], "meaning": text["meaning"]} for name, text in SHARED.items()}
-    quantities |= {
-        f"{name}_new_soil": {"unit": text["unit"], "meaning": text["meaning"] + ", soil of no literature"}
+        for place, (name, text) in enumerate(SHARED.items()):
+            free = common[name] + conflict[place] * pm.Normal(f"{name}_departure")
+            pm.Deterministic(name, pt.exp(free) if text["scale"] == "log" else pm.math.sigmoid(free))
+    quantities = {
+        name: {"unit": text["unit"], "meaning": text["meaning"] + ", soil of no literature"}
         for name, text in SHARED.items()
     }
+    quantities |= {
+        f"{name}_common": {"unit": text["scale"], "meaning": text["meaning"] + ", common to the literatures"}
+        for name, text in SHARED.items()
+    }
+    quantities["by_literature"] = {"unit": "log or logit", "meaning": "value of each literature"}
     quantities["conflict_sd"] = {"unit": "1", "meaning": "spread between literatures beyond their own uncertainty"}
     attach(
         model,
@@ -310,7 +348,7 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
 
     Examples
     --------
-    >>> prior_table().loc["microbial_turnover", "unit"]
-    'log 1/day'
+    >>> prior_table().loc["microbial_turnover_common", "unit"]
+    'log'
     """
     return Priors(PRIORS, priors).table()

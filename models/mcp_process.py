@@ -80,6 +80,8 @@ LEVERS = ("input", "efficiency", "depolymerisation", "protection")
 STEPS = 64
 """Steps of a run; they grow geometrically, the last :data:`GROWTH` times the first."""
 GROWTH = 300.0
+BETA = 2.0
+"""Exponent of biomass in turnover: a crowd dies faster (Georgiou et al. 2017, Nature Communications 8:1223)."""
 REFERENCE_TEMPERATURE = 10.0  # degC
 TYPICAL_SHARE = 0.4
 """Necromass share at which a spread of log shares is turned into one of logits."""
@@ -259,6 +261,7 @@ def build(
     levels: pd.DataFrame | None = None,
     *,
     priors: Mapping[str, Override] | None = None,
+    beta: float = BETA,
     steps: int = STEPS,
 ) -> pm.Model:
     """Build the process model of pump efficacy; nothing is sampled.
@@ -272,6 +275,8 @@ def build(
         studies, which say what share a control of an ecosystem starts from.
     priors
         Distributions by parameter name that replace the defaults in ``PRIORS``.
+    beta
+        Exponent of biomass in turnover: 1, or more where microbes in a crowd die faster.
     steps
         Steps of a run.
 
@@ -313,7 +318,7 @@ def build(
         sampled = _sampled(data, prior)
         study = data.study_of_trial[data.trial_of_site]
         at_site = {name: sampled[name][study] for name in ("share", "turnover")}
-        pools, rates = control_state(properties(sampled | at_site, pt.exp))
+        pools, rates = control_state(properties(sampled | at_site, pt.exp), beta)
         levers = sampled["trial_lever"][data.trial_of_site]
         ratio = log_ratios(pools, rates, levers, _years(data, prior), steps=steps)
         _share_likelihood(data, pools, levels, prior, sampled)
@@ -351,6 +356,7 @@ def build(
             priors=prior_records(prior),
             choices={
                 "equivalence_band": EQUIVALENCE_BAND,
+                "beta": beta,
                 "steps": steps,
                 "ecosystem_of_practice": _mostly(data),
                 "priors": sorted(priors or {}),
@@ -406,7 +412,7 @@ def _logistic(logit: Any, exp: Any) -> Any:
     return 1.0 / (1.0 + exp(-logit))
 
 
-def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def control_state(at: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pools of a control as shares of its carbon, and the rates of ``mcp`` that hold it in balance.
 
     Parameters
@@ -421,6 +427,8 @@ def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         minerals where little of it is there; ``elasticity`` of
         depolymerisation to biomass; ``half_saturation`` of uptake over
         dissolved carbon; ``soluble`` share of the input.
+    beta
+        Exponent of biomass in turnover.
 
     Returns
     -------
@@ -468,7 +476,8 @@ def control_state(at: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         "v_dissolved": uptake / biomass * (1.0 + at["half_saturation"]),
         "k_dissolved": at["half_saturation"] * dissolved,
         "e_ref": at["efficiency"],
-        "k_death": growth / biomass,
+        "k_death": growth / biomass**beta,
+        "beta": beta,
         "necromass_share": at["residue_share"],
         "k_necromass_sorption": sorbed / pools["necromass"] / vacant,
         "k_dissolved_sorption": release * pools["mineral_plant"] / dissolved / vacant,
@@ -545,6 +554,7 @@ def log_ratios(
         treated[name] = treated[name] * pt.exp(sign * shift[lever])
     treated = treated | {name: treated[name] * years for name in _PER_YEAR}
     treated = treated | {name: treated[name] / unit for name in _CARBON}
+    treated["k_death"] = treated["k_death"] * unit ** (rates["beta"] - 1.0)
     odds = rates["e_ref"] / (1.0 - rates["e_ref"]) * pt.exp(shift["efficiency"])
     treated["e_ref"] = odds / (1.0 + odds)
     none = pt.zeros_like(shift["input"])
@@ -552,7 +562,7 @@ def log_ratios(
     final = integrate(
         with_clock(pump),
         pt.stack([pools[name] / unit + none for name in pump.pools], axis=1),
-        {name: value + none for name, value in treated.items()},
+        {name: value + none if name != "beta" else value for name, value in treated.items()},
         {"litter_input": 1.0, "step_length": lengths},
         times=[lengths.size],
         interval=1.0,

@@ -301,7 +301,9 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
     from pymc.stats import compute_log_prior
 
     with warnings.catch_warnings(), quiet_sampling_log():
-        pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=PLAIN)
+        # Every draw is evaluated: a run of the core repays its compilation, a formula does not.
+        compile_kwargs = {} if _runs_the_core(model) else PLAIN
+        pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=compile_kwargs)
         compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
         observed = [variable.name for variable in model.observed_RVs]
         step = max(1, result.posterior.sizes["draw"] // PREDICTIVE_DRAWS)
@@ -321,6 +323,14 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
     ):
         if name in tree.children:
             result[name] = tree[name].to_dataset()
+
+
+def _runs_the_core(model: pm.Model) -> bool:
+    from pytensor.graph.traversal import ancestors
+
+    from socbayes.core.integrate import Integrate
+
+    return any(v.owner is not None and isinstance(v.owner.op, Integrate) for v in ancestors(model.observed_RVs))
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def forecast(
     controls, levers = _situations(fitted, values, practices, rng)
     duration = np.asarray(years, dtype=float)
     shape = (*levers.shape[:-1], duration.size)
-    ratio, share = _run(values, controls, np.repeat(levers[..., None, :], duration.size, axis=-2), duration, shape)
+    treatments = np.repeat(levers[..., None, :], duration.size, axis=-2)
+    ratio, share = _run(fitted, values, controls, treatments, duration, shape)
     dims = ("sample", "study", "practice", "year")
     coords = {"study": list(STUDIES), "practice": practices, "year": duration, "response": list(RESPONSES)}
     change = share * np.expm1(ratio[..., 0] - ratio[..., 1])
@@ -142,7 +143,7 @@ def pulled(fitted: xr.DataTree, years: float = 30.0, *, draws: int = 500, seed: 
         axis=2,
     )
     shape = (levers.shape[0], 1, len(practices), pulls.shape[2])
-    ratio = _run(values, controls, pulls[:, None], np.full(pulls.shape[2], float(years)), shape)[0][:, 0]
+    ratio = _run(fitted, values, controls, pulls[:, None], np.full(pulls.shape[2], float(years)), shape)[0][:, 0]
     alone, together, slope = ratio[:, :, :4], ratio[:, :, 4], ratio[:, :, 5:] / small
     size = np.abs(alone)
     dims = ("sample", "practice", "lever", "response")
@@ -205,6 +206,7 @@ def _situations(
 
 
 def _run(
+    fitted: xr.DataTree,
     values: dict[str, np.ndarray],
     controls: dict[str, np.ndarray],
     levers: np.ndarray,
@@ -215,7 +217,8 @@ def _run(
     sampled = {name: np.broadcast_to(value[..., None], shape).ravel() for name, value in controls.items()}
     each = int(np.prod(shape[1:]))
     everywhere = {name: np.repeat(values[name], each) for name in mcp_process.CONTROL}
-    pools, rates = mcp_process.control_state(mcp_process.properties(sampled | everywhere, np.exp))
+    beta = ModelSpec.from_json(fitted.attrs["spec"]).choices["beta"]
+    pools, rates = mcp_process.control_state(mcp_process.properties(sampled | everywhere, np.exp), beta)
     years = np.broadcast_to(duration, shape).ravel()
     flat = np.broadcast_to(levers, (*shape, len(LEVERS))).reshape(-1, len(LEVERS))
     ratio = mcp_process.log_ratios(pools, rates, flat, years).eval()

@@ -76,7 +76,7 @@ TRUTH = {"level": -0.3, "turnover": 0.03, "slope": -0.03, "study_sd": 0.25, "sca
 
 
 @pytest.fixture(scope="module")
-def known():
+def known(tmp_path_factory):
     """Table simulated from known values, with the exact operator, and a fit of it."""
     rng = np.random.default_rng(7)
     discrepancy = {"substrate_label": 0.3, "water_18O": -0.3}
@@ -111,7 +111,12 @@ def known():
             )
     table = pd.DataFrame(rows)
     model = cue_process.build(table)
-    return table, model, socbayes.fit(model, draws=500, tune=500, chains=2, cores=2, seed=3, progress=False)
+    store = tmp_path_factory.mktemp("known") / "run"
+    return (
+        table,
+        model,
+        socbayes.fit(model, draws=500, tune=500, chains=2, cores=2, seed=3, store=store, progress=False),
+    )
 
 
 def test_known_values_are_recovered(known):

@@ -59,10 +59,12 @@ def test_common_values_are_recovered(joint_fit):
     fitted, model = joint_fit
     posterior = fitted["posterior"].to_dataset()
     for name, true in TRUE.items():
-        low, high = np.quantile(posterior[name], [0.01, 0.99])
+        low, high = np.quantile(posterior[f"{name}_common"], [0.01, 0.99])
         assert low < true < high
         # A soil of no literature is known less well than the common value.
-        assert posterior[f"{name}_new_soil"].std() > posterior[name].std()
+        x = posterior[name]
+        free = np.log(x) if SHARED[name]["scale"] == "log" else np.log(x / (1 - x))
+        assert free.std() > posterior[f"{name}_common"].std()
     assert set(spec_of(model).quantities) >= set(SHARED)
 
 
@@ -78,6 +80,18 @@ def test_disagreement_is_measured_and_widens_the_common_value(tmp_path):
     apart = posterior["conflict_sd"].sel(parameter="carbon_use_efficiency")
     quiet = posterior["conflict_sd"].sel(parameter="microbial_turnover")
     assert apart.median() > 1.5 * quiet.median()
+
+
+def test_literatures_survive_a_file(tmp_path):
+    source = told("one", list(TRUE))[0]
+    entry = json.loads(joint.to_json([source], {"one": {"model": "example"}}))[0]
+    assert entry["origin"] == {"model": "example"}
+    np.testing.assert_array_equal(entry["covariance"], source.covariance)
+    names = [bundled.name for bundled in joint.literatures()]
+    assert len(set(names)) == len(names) >= 2
+    for bundled in joint.literatures():
+        assert np.linalg.eigvalsh(bundled.covariance).min() > 0
+        assert set(bundled.parameters) <= set(SHARED)
 
 
 def fitted_cue(converged=1, **choices):

@@ -1,0 +1,92 @@
+"""Fit the process models to the literature and write what the package carries of them.
+
+    python benchmarks/literature.py --store runs/literature
+
+Fits that are in the folder already are read, not repeated. Writes
+``data/literature_moments.json``, what each converged fit says of the shared
+parameters, and ``data/literature_prior.json``, the joint posterior for a soil
+of no literature. A fit that did not converge is named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import socbayes as sb
+from socbayes.inference.fit import write_text
+from socbayes.models import cue_process, joint, mcp_process, priming_process
+
+DATA = Path(__file__).parents[1] / "data"
+SEED = 12
+
+
+def models() -> dict[str, tuple[Any, dict[str, int]]]:
+    """Builder and number of draws of every model, by name."""
+    load = sb.load_dataset
+    return {
+        "cue_process": (lambda: cue_process.build(load("cue")), {"draws": 1500, "tune": 1000}),
+        "mcp_process": (
+            lambda: mcp_process.build(load("necromass_pairs"), load("necromass_levels")),
+            {"draws": 1500, "tune": 1000},
+        ),
+        "priming_process": (
+            lambda: priming_process.build(load("priming_time_series"), load("priming_endpoints")),
+            {"draws": 1000, "tune": 1000},
+        ),
+    }
+
+
+def fitted(name: str, store: Path) -> Any:
+    """The fit in the folder, made first if it is not there."""
+    folder = store / name
+    if (folder / "fit.nc").exists():
+        return sb.load(folder)
+    build, effort = models()[name]
+    start = time.perf_counter()
+    adaptation = "low_rank" if name == "priming_process" else "diag"
+    fit = sb.fit(build(), seed=SEED, chains=4, cores=2, store=folder, progress=False, adaptation=adaptation, **effort)
+    print(f"{name}: {time.perf_counter() - start:.0f} s in all")
+    return fit
+
+
+def main() -> None:
+    """Fit, judge and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path("runs/literature"))
+    parser.add_argument("--models", nargs="*", default=list(models()))
+    arguments = parser.parse_args()
+    sources, origin = [], {}
+    for name in arguments.models:
+        fit = fitted(name, arguments.store)
+        a = fit.attrs
+        print(
+            f"{name}: {a['parameters']} parameters, compiled in {a['compile_seconds']:.0f} s, sampled in "
+            f"{a['sampling_seconds']:.0f} s, R-hat {a['max_r_hat']:.4f}, ESS {a['min_ess_bulk']:.0f} bulk and "
+            f"{a['min_ess_tail']:.0f} tail, {a['divergences']} divergences, "
+            f"{float(fit['sample_stats']['n_steps'].mean()):.0f} leapfrogs"
+        )
+        if not a["converged"]:
+            print(f"{name} is left out: {a['failures']}")
+            continue
+        source = joint.literature(fit)
+        sources.append(source)
+        keys = ("created", "seed", "max_r_hat", "min_ess_bulk", "divergences")
+        origin[source.name] = {"model": name} | {key: a[key] for key in keys}
+        print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
+    write_text(DATA / "literature_moments.json", joint.to_json(sources, origin))
+    print(joint.disagreement(sources).round(2).to_string())
+    together = sb.fit(
+        joint.build(sources), draws=2000, tune=1000, chains=4, seed=SEED, store=arguments.store / "joint",
+        progress=False,
+    )  # fmt: skip
+    print(json.dumps({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")}))
+    prior = sb.prior_from(together, {name: text["scale"] for name, text in joint.SHARED.items()})
+    prior.save(DATA / "literature_prior.json")
+
+
+if __name__ == "__main__":
+    main()
