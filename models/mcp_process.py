@@ -320,7 +320,7 @@ def build(
         at_site = {name: sampled[name][study] for name in ("share", "turnover")}
         pools, rates = control_state(properties(sampled | at_site, pt.exp), beta)
         levers = sampled["trial_lever"][data.trial_of_site]
-        ratio = log_ratios(pools, rates, levers, _years(data, prior), steps=steps)
+        ratio = log_ratios(pools, rates, levers, _years(data, prior), beta=beta, steps=steps)
         _share_likelihood(data, pools, levels, prior, sampled)
         residual_sd = prior.sample("residual_sd", dims="response")
         prior.use("correlation")
@@ -477,7 +477,6 @@ def control_state(at: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, 
         "k_dissolved": at["half_saturation"] * dissolved,
         "e_ref": at["efficiency"],
         "k_death": growth / biomass**beta,
-        "beta": beta,
         "necromass_share": at["residue_share"],
         "k_necromass_sorption": sorbed / pools["necromass"] / vacant,
         "k_dissolved_sorption": release * pools["mineral_plant"] / dissolved / vacant,
@@ -518,6 +517,7 @@ def log_ratios(
     levers: Any,
     years: Any,
     *,
+    beta: float = BETA,
     steps: int = STEPS,
     finer: int = 1,
 ) -> Any:
@@ -531,6 +531,8 @@ def log_ratios(
         Shifts, (site, lever) in the order of :data:`LEVERS`.
     years
         Duration, a number or one per site.
+    beta
+        Exponent of biomass in turnover, that of the controls.
     steps, finer
         Steps of the run, and pieces that each is cut into.
 
@@ -554,7 +556,7 @@ def log_ratios(
         treated[name] = treated[name] * pt.exp(sign * shift[lever])
     treated = treated | {name: treated[name] * years for name in _PER_YEAR}
     treated = treated | {name: treated[name] / unit for name in _CARBON}
-    treated["k_death"] = treated["k_death"] * unit ** (rates["beta"] - 1.0)
+    treated["k_death"] = treated["k_death"] * unit ** (beta - 1.0)
     odds = rates["e_ref"] / (1.0 - rates["e_ref"]) * pt.exp(shift["efficiency"])
     treated["e_ref"] = odds / (1.0 + odds)
     none = pt.zeros_like(shift["input"])
@@ -562,7 +564,7 @@ def log_ratios(
     final = integrate(
         with_clock(pump),
         pt.stack([pools[name] / unit + none for name in pump.pools], axis=1),
-        {name: value + none if name != "beta" else value for name, value in treated.items()},
+        {name: value + none for name, value in treated.items()} | {"beta": beta},
         {"litter_input": 1.0, "step_length": lengths},
         times=[lengths.size],
         interval=1.0,

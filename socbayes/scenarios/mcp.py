@@ -221,6 +221,6 @@ def _run(
     pools, rates = mcp_process.control_state(mcp_process.properties(sampled | everywhere, np.exp), beta)
     years = np.broadcast_to(duration, shape).ravel()
     flat = np.broadcast_to(levers, (*shape, len(LEVERS))).reshape(-1, len(LEVERS))
-    ratio = mcp_process.log_ratios(pools, rates, flat, years).eval()
+    ratio = mcp_process.log_ratios(pools, rates, flat, years, beta=beta).eval()
     share = pools["necromass"] + pools["mineral_necromass"]
     return ratio.reshape(*shape, len(RESPONSES)), share.reshape(shape)

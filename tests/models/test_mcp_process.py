@@ -81,7 +81,8 @@ def test_control_is_a_fixed_point():
     pools, rates = drawn_controls(np.random.default_rng(1), 200)
     np.testing.assert_allclose(sum(pools.values()), 1.0)
     assert all((value > 0).all() for value in [*pools.values(), *rates.values()])
-    given = {p.name: p.default for p in pump.parameters} | {k: v for k, v in rates.items() if k != "input"}
+    given = {p.name: p.default for p in pump.parameters} | {"beta": mcp_process.BETA}
+    given |= {k: v for k, v in rates.items() if k != "input"}
     drivers = {"litter_input": rates["input"], "exudate_input": 0.0, "temperature": 15.0, "moisture": 1.0}
     change, through = (dict.fromkeys((*pump.pools, "input", "co2"), 0.0) for _ in range(2))
     with np.errstate(all="raise"):
