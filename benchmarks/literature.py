@@ -11,7 +11,6 @@ of no literature. A fit that did not converge is named and left out.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,11 @@ def fitted(name: str, store: Path) -> Any:
     return fit
 
 
+def _plain(value: Any) -> Any:
+    """Python's own number for NumPy's."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def main() -> None:
     """Fit, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -75,7 +79,7 @@ def main() -> None:
         source = joint.literature(fit)
         sources.append(source)
         keys = ("created", "seed", "max_r_hat", "min_ess_bulk", "divergences")
-        origin[source.name] = {"model": name} | {key: a[key] for key in keys}
+        origin[source.name] = {"model": name} | {key: _plain(a[key]) for key in keys}
         print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
     write_text(DATA / "literature_moments.json", joint.to_json(sources, origin))
     print(joint.disagreement(sources).round(2).to_string())
@@ -83,7 +87,7 @@ def main() -> None:
         joint.build(sources), draws=2000, tune=1000, chains=4, seed=SEED, store=arguments.store / "joint",
         progress=False,
     )  # fmt: skip
-    print(json.dumps({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")}))
+    print({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")})
     prior = sb.prior_from(together, {name: text["scale"] for name, text in joint.SHARED.items()})
     prior.save(DATA / "literature_prior.json")
 

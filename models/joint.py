@@ -296,10 +296,8 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
     with pm.Model(coords={"parameter": list(SHARED), "literature": list(named)}) as model:
         common = {name: prior.sample(f"{name}_common") for name in SHARED}
         conflict = prior.sample("conflict_sd", dims="parameter")
-        apart = pm.Normal("departure_standardised", dims=("literature", "parameter"))
-        value = pm.Deterministic(
-            "by_literature", pt.stack(list(common.values())) + conflict * apart, dims=("literature", "parameter")
-        )
+        # Centred, for a literature that knows its value well leaves the departure from the common one no freedom.
+        value = pm.Normal("by_literature", pt.stack(list(common.values())), conflict, dims=("literature", "parameter"))
         for position, source in enumerate(named.values()):
             places = [list(SHARED).index(name) for name in source.parameters]
             estimate, covariance = likelihood(source)

@@ -180,7 +180,9 @@ axis.legend(frameon=False)
 
 # %%
 width = [np.ptp(np.quantile(values[:, -1], [0.055, 0.945])) / dose for values in (before, after)]
-print(f"89 % interval of label respired by day 21: {100 * width[0]:.0f} % of the dose wide, then {100 * width[1]:.0f} %")
+print(
+    f"89 % interval of label respired by day 21: {100 * width[0]:.0f} % of the dose wide, then {100 * width[1]:.0f} %"
+)
 efficiency = measured["posterior"]["carbon_use_efficiency"].to_numpy().ravel()
 middle, low, high = interval(efficiency)
 print(f"carbon use efficiency of this soil: {middle:.2f} ({low:.2f} to {high:.2f}, 89 %)")

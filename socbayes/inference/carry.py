@@ -193,7 +193,7 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
         "tables": {role: {k: table[k] for k in ("name", "rows", "sha256")} for role, table in spec.tables.items()},
         "versions": json.loads(fitted.attrs.get("versions", "{}")),
         "draws": int(free.shape[0]),
-        **{name: fitted.attrs[name] for name in diagnostics if name in fitted.attrs},
+        **{name: np.asarray(fitted.attrs[name]).item() for name in diagnostics if name in fitted.attrs},
     }
     return CarriedPrior(
         names, tuple(parameters.values()), tuple(map(float, mean)),
