@@ -357,8 +357,8 @@ def _sampled(data: Layout, prior: Priors, stated: bool) -> dict[str, Any]:
     rate = sampled["site_rate"][site] + pt.zeros(len(data.plots))
     plant = prior.sample("input_level" if stated else "input_level_unstated") + pt.zeros(len(data.plots))
     if several:
-        rate = rate + weak_groups("rate_effect", prior.sample("treatment_rate_sd"), "treatment")[treatment]
-        plant = plant + weak_groups("treatment_input", prior.sample("treatment_input_sd"), "treatment")[treatment]
+        rate = rate + _contrasts("rate_effect", prior.sample("treatment_rate_sd"), "treatment")[treatment]
+        plant = plant + _contrasts("treatment_input", prior.sample("treatment_input_sd"), "treatment")[treatment]
     error = np.where(np.isfinite(data.input_error), data.input_error, 0.0)
     scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
     plant = plant + weak_groups("plot_input", scale, "plot")
@@ -372,9 +372,20 @@ def _sampled(data: Layout, prior: Priors, stated: bool) -> dict[str, Any]:
     mean = (data.initial + sampled["site_stock"])[site]
     sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
-    sampled["site_departure"] = weak_groups("site_departure", prior.sample("site_departure_sd"), ("site", "pool"))
-    sampled["plot_departure"] = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "pool"))
+    sampled["site_departure"] = _contrasts("site_departure", prior.sample("site_departure_sd"), ("site", "pool"))
+    sampled["plot_departure"] = _contrasts("plot_departure", prior.sample("plot_departure_sd"), ("plot", "pool"))
     return sampled
+
+
+def _contrasts(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+    """Normal effects that sum to zero over the last dimension, non-centred.
+
+    Rate constants and the input level carry the mean of all treatments, and
+    shares sum to one: a free mean would be a second name for the same thing.
+    """
+    import pymc as pm
+
+    return pm.Deterministic(name, scale * pm.ZeroSumNormal(f"{name}_standardised", dims=dims), dims=dims)
 
 
 def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
