@@ -68,8 +68,8 @@ class Managed:
         Study, site, plot and treatment, one row per plot.
     start
         First month of each plot, (plot,).
-    rows
-        Number of months.
+    months
+        Number of months that each plot needs, (plot,); all get as many as the longest.
     notes
         Receives what was filled in.
 
@@ -84,9 +84,10 @@ class Managed:
     """
 
     def __init__(
-        self, table: pd.DataFrame | None, places: pd.DataFrame, start: np.ndarray, rows: int, notes: list[str]
+        self, table: pd.DataFrame | None, places: pd.DataFrame, start: np.ndarray, months: np.ndarray, notes: list[str]
     ) -> None:
-        shape = (rows, len(places))
+        shape = (int(months.max()), len(places))
+        self.months = months
         self.plant = np.full(shape, np.nan)
         self.manure = np.zeros(shape)
         self.cover = np.full(shape, np.nan)
@@ -126,18 +127,19 @@ class Managed:
     def _fill(self, start: np.ndarray, notes: list[str]) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
-        if not unknown.any():
-            return
+        gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
         if unknown.all():
             notes.append(f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.")
-        else:
+        elif gaps.any():
             notes.append(
-                f"Carbon input is unknown in {100 * unknown.mean():.0f} % of months: the plot's mean of that month is "
+                f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
                 "taken, or the mean of all plots."
             )
         overall = ASSUMED_INPUT if unknown.all() else float(np.nanmean(self.plant))
         for position in range(self.plant.shape[1]):
             self.plant[:, position] = filled_by_month(self.plant[:, position], start[position], overall)
+            if np.isfinite(self.modifier[:, position]).any():
+                self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0)
 
 
 def filled_by_month(values: np.ndarray, start: int, otherwise: float) -> np.ndarray:
@@ -234,7 +236,7 @@ def climate_drivers(
         columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
         for site, name in enumerate(sites):
             for plot in np.flatnonzero(site_of_plot == site):
-                found = _weather_of(weather, obs, name, int(start[plot]), rows, notes)
+                found = _weather_of(weather, obs, name, int(start[plot]), rows, int(managed.months[plot]), notes)
                 for column, values in found.items():
                     columns[column][:, plot] = values
         temperature = columns["temperature"]
@@ -262,7 +264,7 @@ def climate_drivers(
 
 
 def _weather_of(
-    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, notes: list[str]
+    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, months: int, notes: list[str]
 ) -> dict[str, np.ndarray]:
     """Monthly temperature, rain and evaporation of one plot, gaps filled; NaN where nothing is known."""
     month = start + np.arange(rows)
@@ -284,11 +286,11 @@ def _weather_of(
     for name in ("rain", "evaporation"):
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
-            notes.append(f"{site}: {name} of {_share(gaps)} of months is missing; the site's mean of that month is taken.")
+            notes.append(f"{site}: {name} of {_share(gaps[:months])} of months is missing; the site's mean of that month is taken.")
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
     gaps = ~np.isfinite(monthly["temperature"])
     if gaps.any():
-        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps, notes)
+        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps[:months], notes)
     return {name: monthly[name] for name in ("temperature", "rain", "evaporation")}
 
 
@@ -312,11 +314,7 @@ def _warmth(
         south = np.isfinite(latitude).any() and np.nanmean(latitude) < 0
         shape = ASSUMED_AMPLITUDE * np.cos(2.0 * np.pi * (np.arange(12) - (0 if south else 6)) / 12.0)
     level = monthly["annual_temperature"]
-    usual = [
-        value
-        for value in (climate["annual_temperature"].mean(), seasons.mean(), np.nanmean(stated) if np.isfinite(stated).any() else np.nan)
-        if np.isfinite(value)
-    ]
+    usual = [known[np.isfinite(known)].mean() for known in (climate["annual_temperature"], stated, seasons) if np.isfinite(known).any()]
     if not usual:
         return monthly["temperature"]
     level = np.where(np.isfinite(level), level, usual[0])
@@ -325,7 +323,7 @@ def _warmth(
         + ("the site's own seasons." if measured else f"a sinusoid of {ASSUMED_AMPLITUDE:g} degC, warmest in "
            + ("January." if shape[0] > 0 else "July."))
     )  # fmt: skip
-    return np.where(gaps, level + shape[month % 12], monthly["temperature"])
+    return np.where(np.isfinite(monthly["temperature"]), monthly["temperature"], level + shape[month % 12])
 
 
 def _share(gaps: np.ndarray) -> str:

@@ -210,9 +210,9 @@ def lay_out(
     np.minimum.at(start, plot, turn)
     last = np.zeros(len(plots), dtype="int64")
     np.maximum.at(last, plot, turn + ("co2_flux" in obs))
-    rows = int(max((last - start).max(), 1))
     if until is not None:
-        rows = max(rows, int((month_of(until) - start).max()))
+        last = np.maximum(last, month_of(until))
+    months = np.maximum(last - start, 1)
 
     depth = _of_plot(numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top")), plot, ASSUMED_DEPTH)
     density = _of_plot(numeric(obs, "bulk_density"), plot, ASSUMED_BULK_DENSITY)
@@ -222,7 +222,7 @@ def lay_out(
     constants = _constants(structure, clay, dict(parameters or {}), notes)
 
     roles = roles_of(structure)
-    given = Managed(management, places, start, rows, notes)
+    given = Managed(management, places, start, months, notes)
     if not roles.modifier and not roles.temperature:
         notes.append(f"{structure.name} has no driver of climate: weather takes no part.")
     climate = climate_drivers(weather, obs, sites, site_of_plot, start, given, clay, depth, roles, notes)
@@ -262,7 +262,7 @@ def lay_out(
         site_of_plot=site_of_plot,
         treatment_of_plot=treatment_of_plot,
         start=start,
-        rows=rows,
+        rows=int(months.max()),
         drivers=filled_drivers,
         constants=constants,
         mean_drivers=means,
@@ -310,11 +310,12 @@ def _faults(
 
     if len(obs) == 0:
         raise EmptyTableError("the table of observations has no rows: nothing to fit")
-    faults = list(validate_table(obs, "field_soc"))
-    if management is not None:
-        faults += validate_table(management, "field_management")
-    if weather is not None:
-        faults += validate_table(weather, "field_weather")
+    faults: list[Fault] = []
+    for schema, table in (("field_soc", obs), ("field_management", management), ("field_weather", weather)):
+        if table is not None:
+            # Frames that reach a model are in canonical units, as read_table leaves them.
+            units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES and QUANTITIES[name].unit}
+            faults += validate_table(table, schema, units)
     if faults:
         return faults
     holds = [name for pair in COLUMNS.values() for name in pair[:2] if name] + [FLUX]

@@ -372,7 +372,10 @@ def _sampled(data: Layout, prior: Priors, stated: bool) -> dict[str, Any]:
     mean = (data.initial + sampled["site_stock"])[site]
     sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
-    sampled["site_departure"] = _contrasts("site_departure", prior.sample("site_departure_sd"), ("site", "pool"))
+    # The pools of a site are pinned by all its samples, so they are centred too.
+    sampled["site_departure"] = pm.ZeroSumNormal(
+        "site_departure", sigma=prior.sample("site_departure_sd"), dims=("site", "pool")
+    )
     sampled["plot_departure"] = _contrasts("plot_departure", prior.sample("plot_departure_sd"), ("plot", "pool"))
     return sampled
 
