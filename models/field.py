@@ -164,27 +164,28 @@ def build(
         obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters
     )
     notes = list(data.notes)
-    shares = initial_shares(data, notes)
+    shares, largest = initial_shares(data, notes)
     prior = Priors(PRIORS, priors)
     coords = {
         "site": data.sites,
         "plot": data.plots,
         "treatment": data.treatments,
         "pool": list(chosen.pools),
+        "departing_pool": [pool for pool in chosen.pools if pool != chosen.pools[largest]],
         "fraction": data.fractions,
         "measurement": data.labels,
         "constant": list(rate_constants(chosen)),
     }
     with pm.Model(coords=coords) as model:
-        sampled = _sampled(data, prior, stated=not any("is assumed, and learned" in note for note in notes))
-        base = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
-        share = _shares(base + sampled["site_departure"])
-        pm.Deterministic("initial_share", share, dims=("site", "pool"))
+        sampled = _sampled(data, prior, largest, stated=not any("is assumed, and learned" in note for note in notes))
+        steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
+        log_share = _site_shares(steady, prior, largest)
+        pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
         if chosen.linear and shares is None:
             _past_input(data, sampled)
-        departures = (base + sampled["site_departure"])[data.site_of_plot] + sampled["plot_departure"]
+        sampled["log_share"] = log_share[data.site_of_plot] + sampled["plot_departure"]
         when, place = np.unique(np.concatenate([data.month, data.month + data.fraction_is_flux]), return_inverse=True)
-        states = trajectories(data, sampled | {"log_share": departures}, when)
+        states = trajectories(data, sampled, when)
         expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
         spread = _spread(data, prior)
         shift = _density_shift(data)
@@ -276,8 +277,8 @@ def _site_constants(data: Layout) -> dict[str, Any]:
     }
 
 
-def initial_shares(data: Layout, notes: list[str]) -> np.ndarray | None:
-    """Equal shares for a structure without a steady state under the mean drivers; None where there is one.
+def initial_shares(data: Layout, notes: list[str]) -> tuple[np.ndarray | None, int]:
+    """Whether initial shares follow from a steady state, and the position of the largest pool.
 
     Parameters
     ----------
@@ -288,16 +289,17 @@ def initial_shares(data: Layout, notes: list[str]) -> np.ndarray | None:
 
     Returns
     -------
-    numpy.ndarray or None
-        Of shape (pool,).
+    shares, largest
+        None where the structure has a steady state under the mean drivers;
+        equal shares, (site, pool), where it has none.
     """
     chosen = data.structure
     found = find_steady_state(chosen, _site_constants(data), data.mean_drivers)
     if found.found:
-        return None
+        return None, int(np.argmax(found.pools.sum(axis=0)))
     reason = next(reason for reason in found.reasons if reason != "found")
     notes.append(f"{chosen.name} has no steady state under mean drivers ({reason}): initial shares are about equal.")
-    return np.full(len(chosen.pools), 1.0 / len(chosen.pools))
+    return np.full((len(data.sites), len(chosen.pools)), 1.0 / len(chosen.pools)), 0
 
 
 def _steady(data: Layout, sampled: Mapping[str, Any]) -> Any:
@@ -318,6 +320,21 @@ def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
     steady = _steady(data, sampled)
     active = (1.0 - INERT_SHARE * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
     return pt.log(pt.where(inert, INERT_SHARE / max(inert.sum(), 1), active + SMALLEST_SHARE))
+
+
+def _site_shares(steady: Any, prior: Priors, largest: int) -> Any:
+    """Log shares of pools at the start over that of the largest pool, (site, pool).
+
+    All samples of a site pin its shares, so these are sampled, centred on what
+    the steady state says of them, and not the departures from it: those would
+    have to follow every change of a rate constant.
+    """
+    import pymc as pm
+
+    free = np.delete(np.arange(steady.type.shape[1]), largest)
+    ratio = steady[:, free] - steady[:, largest : largest + 1]
+    own = pm.Normal("site_log_ratio", ratio, prior.sample("site_departure_sd"), dims=("site", "departing_pool"))
+    return _with_zero(own, largest)
 
 
 def _shares(log_share: Any) -> Any:
@@ -343,7 +360,7 @@ def _first_of(index: np.ndarray) -> np.ndarray:
     return np.unique(index, return_index=True)[1]
 
 
-def _sampled(data: Layout, prior: Priors, stated: bool) -> dict[str, Any]:
+def _sampled(data: Layout, prior: Priors, largest: int, stated: bool) -> dict[str, Any]:
     """Random variables by name, as log factors of plots and sites."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -372,19 +389,29 @@ def _sampled(data: Layout, prior: Priors, stated: bool) -> dict[str, Any]:
     mean = (data.initial + sampled["site_stock"])[site]
     sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
-    # The pools of a site are pinned by all its samples, so they are centred too.
-    sampled["site_departure"] = pm.ZeroSumNormal(
-        "site_departure", sigma=prior.sample("site_departure_sd"), dims=("site", "pool")
-    )
-    sampled["plot_departure"] = _contrasts("plot_departure", prior.sample("plot_departure_sd"), ("plot", "pool"))
+    of_plot = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+    sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
 
 
-def _contrasts(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
-    """Normal effects that sum to zero over the last dimension, non-centred.
+def _with_zero(departures: Any, position: int) -> Any:
+    """Departures of all pools from those of all but one, which departs from nothing; (group, pool).
 
-    Rate constants and the input level carry the mean of all treatments, and
-    shares sum to one: a free mean would be a second name for the same thing.
+    Shares sum to one, so one of them follows. Counted from the largest pool,
+    what is well known of others (resistant carbon) does not move with what is
+    not (decomposable plant material).
+    """
+    import pytensor.tensor as pt
+
+    none = pt.zeros_like(departures[:, :1])
+    return pt.concatenate([departures[:, :position], none, departures[:, position:]], axis=1)
+
+
+def _contrasts(name: str, scale: Any, dims: str) -> Any:
+    """Normal effects that sum to zero, non-centred.
+
+    Rate constants and the input level carry the mean of all treatments: a free
+    mean would be a second name for the same thing.
     """
     import pymc as pm
 

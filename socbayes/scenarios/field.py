@@ -94,8 +94,10 @@ def forecast(
     weights = fraction_weights(chosen, fractions)
     pairs = list(zip(data.site_of_plot.tolist(), data.treatment_of_plot.tolist(), strict=True))
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
-    new = _stocks(data, firsts, _new_plots(data, values, firsts, np.random.default_rng(seed)), wanted, weights)
-    known = _stocks(data, np.arange(len(plots)), _known_plots(data, values), wanted, weights)
+    departing = np.isin(chosen.pools, fitted["posterior"]["departing_pool"].to_numpy())
+    drawn = _new_plots(data, values, departing, firsts, np.random.default_rng(seed))
+    new = _stocks(data, firsts, drawn, wanted, weights)
+    known = _stocks(data, np.arange(len(plots)), _known_plots(data, values, departing), wanted, weights)
     dims = ("year", "fraction")
     units = {"units": "t/ha"}
     return xr.Dataset(
@@ -135,24 +137,29 @@ def _shared(data: Layout, values: Mapping[str, np.ndarray], plots: np.ndarray) -
     }
 
 
-def _known_plots(data: Layout, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _known_plots(data: Layout, values: Mapping[str, np.ndarray], departing: np.ndarray) -> dict[str, np.ndarray]:
     """Each plot as it was learned, (sample, plot)."""
     shared = _shared(data, values, np.arange(len(data.plots)))
+    departure = np.zeros(shared["log_share"].shape)
+    departure[..., departing] = values["plot_departure"]
     return shared | {
         "plant": np.log(values["input_factor"]),
         "stock": values["log_initial_stock"],
-        "log_share": shared["log_share"] + values["plot_departure"],
+        "log_share": shared["log_share"] + departure,
     }
 
 
 def _new_plots(
-    data: Layout, values: Mapping[str, np.ndarray], firsts: np.ndarray, rng: np.random.Generator
+    data: Layout,
+    values: Mapping[str, np.ndarray],
+    departing: np.ndarray,
+    firsts: np.ndarray,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """A further plot of each site and treatment, (sample, plot)."""
     shared = _shared(data, values, firsts)
     shape = shared["log_share"].shape
-    departure = rng.standard_normal(shape)
-    departure -= departure.mean(axis=-1, keepdims=True)
+    departure = rng.standard_normal(shape) * departing
     spread = {name: values[f"plot_{name}_sd"][:, None] for name in ("stock", "departure")}
     between = values["plot_input_sd"][:, None] if "plot_input_sd" in values else 0.0
     return shared | {
