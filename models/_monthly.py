@@ -46,7 +46,9 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
     table = load_dataset("crop_carbon_allocation").set_index("crop")
     words = set(crop.lower().replace(",", " ").split())
     named = {str(name): set(str(name).replace(",", " ").split()) for name in table.index}
-    found = [name for name, has in named.items() if has == words] or [name for name, has in named.items() if words <= has]
+    found = [name for name, has in named.items() if has == words] or [
+        name for name, has in named.items() if words <= has
+    ]
     if not found:
         return np.nan, ""
     row = table.loc[found[0]]
@@ -111,7 +113,9 @@ class Managed:
                 continue
             month = (start[position] + np.arange(len(self.plant))) / 12.0
             overlap = 12.0 * np.clip(
-                np.minimum(end[chosen], month[:, None] + 1.0 / 12.0) - np.maximum(begin[chosen], month[:, None]), 0.0, None
+                np.minimum(end[chosen], month[:, None] + 1.0 / 12.0) - np.maximum(begin[chosen], month[:, None]),
+                0.0,
+                None,
             )
             overlap = np.where(overlap > 0.01, overlap, 0.0)  # years are written with few digits
             self.plant[:, position] = _sum(overlap, carbon[chosen])
@@ -149,7 +153,9 @@ def filled_by_month(values: np.ndarray, start: int, otherwise: float) -> np.ndar
         return values
     calendar = (start + np.arange(values.size)) % 12
     overall = float(values[known].mean()) if known.any() else otherwise
-    means = np.array([values[known & (calendar == m)].mean() if (known & (calendar == m)).any() else overall for m in range(12)])
+    means = np.array(
+        [values[known & (calendar == m)].mean() if (known & (calendar == m)).any() else overall for m in range(12)]
+    )
     return np.where(known, values, means[calendar])
 
 
@@ -257,7 +263,8 @@ def climate_drivers(
         told[roles.moisture] = moisture
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
-        notes.append(f"The rate modifier of {100 * np.isfinite(stated).mean():.0f} % of months is as the management table states it.")
+        share = 100 * np.isfinite(stated).mean()
+        notes.append(f"The rate modifier of {share:.0f} % of months is as the management table states it.")
     told[roles.modifier] = product
     told.pop("", None)
     return told
@@ -273,7 +280,9 @@ def _weather_of(
     climate: dict[str, np.ndarray] = {name: np.full(12, np.nan) for name in columns}
     if weather is not None:
         here = weather[weather["site"].astype(str) == site]
-        when = (here["year"].to_numpy("int64") * 12 + here["month"].to_numpy("int64") - 1) if len(here) else np.array([])
+        when = (
+            (here["year"].to_numpy("int64") * 12 + here["month"].to_numpy("int64") - 1) if len(here) else np.array([])
+        )
         inside = (when >= start) & (when < start + rows)
         for name in columns:
             values = numeric(here, name)
@@ -286,7 +295,8 @@ def _weather_of(
     for name in ("rain", "evaporation"):
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
-            notes.append(f"{site}: {name} of {_share(gaps[:months])} of months is missing; the site's mean of that month is taken.")
+            missing = _share(gaps[:months])
+            notes.append(f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.")
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
     gaps = ~np.isfinite(monthly["temperature"])
     if gaps.any():
@@ -314,7 +324,11 @@ def _warmth(
         south = np.isfinite(latitude).any() and np.nanmean(latitude) < 0
         shape = ASSUMED_AMPLITUDE * np.cos(2.0 * np.pi * (np.arange(12) - (0 if south else 6)) / 12.0)
     level = monthly["annual_temperature"]
-    usual = [known[np.isfinite(known)].mean() for known in (climate["annual_temperature"], stated, seasons) if np.isfinite(known).any()]
+    usual = [
+        known[np.isfinite(known)].mean()
+        for known in (climate["annual_temperature"], stated, seasons)
+        if np.isfinite(known).any()
+    ]
     if not usual:
         return monthly["temperature"]
     level = np.where(np.isfinite(level), level, usual[0])

@@ -16,26 +16,16 @@ import numpy as np
 
 from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.core.structure import Structure
-from socbayes.errors import EmptyTableError, Fault, TableFaultsError
+from socbayes.errors import TableFaultsError
 from socbayes.models._blocks import filled, group_means, groups, numeric
+from socbayes.models._field_faults import COLUMNS, FLUX, faults_of
 from socbayes.models._monthly import ASSUMED_INPUT, Managed, climate_drivers
-from socbayes.structures.forcing import Roles, input_factor, month_length, roles_of
+from socbayes.structures.forcing import Roles, input_factor, roles_of
 from socbayes.structures.fractions import fraction_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns by fraction: the stock, and the concentration with what turns its unit into g/kg.
-COLUMNS: dict[str, tuple[str, str, float]] = {
-    "total": ("soc_stock", "soil_organic_carbon", 1.0),
-    "particulate": ("particulate_carbon_stock", "particulate_organic_carbon", 1.0),
-    "mineral_associated": ("mineral_associated_carbon_stock", "mineral_associated_organic_carbon", 1.0),
-    "humus": ("humus_carbon_stock", "", 1.0),
-    "resistant": ("resistant_carbon_stock", "", 1.0),
-    "microbial": ("", "microbial_biomass", 1e-3),
-    "necromass": ("", "necromass", 1.0),
-}
-FLUX = "co2_flux"
 #: t C/ha/month of one g C/m2/day.
 FLUX_UNIT = 365.25 / 12.0 * 0.01
 
@@ -187,7 +177,8 @@ def lay_out(
         If there is nothing to fit, or for everything that cannot be right.
     """
     weights = fraction_weights(structure, fractions)
-    faults = _faults(obs, management, weather, structure, weights, dict(drivers or {}), dict(parameters or {}))
+    tables = {"field_soc": obs, "field_management": management, "field_weather": weather}
+    faults = faults_of(tables, structure, weights, drivers or {}, parameters or {})
     if faults:
         raise TableFaultsError(faults, "field tables")
     notes: list[str] = []
@@ -227,7 +218,9 @@ def lay_out(
         notes.append(f"{structure.name} has no driver of climate: weather takes no part.")
     climate = climate_drivers(weather, obs, sites, site_of_plot, start, given, clay, depth, roles, notes)
     filled_drivers: dict[str, Any] = {}
-    factors = np.array([input_factor(structure.carbon_unit + "/year", *pair) for pair in zip(density, depth, strict=True)])
+    factors = np.array(
+        [input_factor(structure.carbon_unit + "/year", *pair) for pair in zip(density, depth, strict=True)]
+    )
     plant, manure = given.plant, given.manure
     if not roles.manure and manure.any():
         notes.append(f"{structure.name} has no driver of manure: its carbon is added to that of plants.")
@@ -295,112 +288,6 @@ def _unique(labels: list[str]) -> list[str]:
     return result
 
 
-def _faults(
-    obs: pd.DataFrame,
-    management: pd.DataFrame | None,
-    weather: pd.DataFrame | None,
-    structure: Structure,
-    weights: Mapping[str, np.ndarray],
-    drivers: Mapping[str, float],
-    parameters: Mapping[str, float],
-) -> list[Fault]:
-    """Everything that cannot be right, in all tables."""
-    from socbayes.table import validate_table
-    from socbayes.vocabulary import QUANTITIES, nearest
-
-    if len(obs) == 0:
-        raise EmptyTableError("the table of observations has no rows: nothing to fit")
-    faults: list[Fault] = []
-    for schema, table in (("field_soc", obs), ("field_management", management), ("field_weather", weather)):
-        if table is not None:
-            # Frames that reach a model are in canonical units, as read_table leaves them.
-            units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES and QUANTITIES[name].unit}
-            faults += validate_table(table, schema, units)
-    if faults:
-        return faults
-    holds = [name for pair in COLUMNS.values() for name in pair[:2] if name] + [FLUX]
-    if not any(np.isfinite(numeric(obs, name)).any() for name in holds):
-        faults.append(Fault("nothing measured", None, "", "no carbon column with a value", "one of " + ", ".join(holds)))
-    for name in holds:
-        values = numeric(obs, name)
-        for row in np.flatnonzero(values <= 0):
-            faults.append(Fault("not positive", int(row) + 2, name, f"{values[row]:g}", f"above zero {QUANTITIES[name].unit}"))
-    for fraction, (stock, concentration, _) in COLUMNS.items():
-        seen = [name for name in (stock, concentration) if name and np.isfinite(numeric(obs, name)).any()]
-        if seen and fraction not in weights:
-            faults.append(
-                Fault(
-                    "fraction without pools",
-                    None,
-                    seen[0],
-                    f"values, but {structure.name} has no pools for {fraction}",
-                    f"fractions={{{fraction!r}: (...)}} with some of {', '.join(structure.pools)}, or no such column",
-                )
-            )
-        needs = np.isfinite(numeric(obs, concentration)) & ~np.isfinite(numeric(obs, stock)) if concentration else None
-        if needs is None or not needs.any():
-            continue
-        if not np.isfinite(numeric(obs, "bulk_density")).any():
-            faults.append(
-                Fault(
-                    "no bulk density", None, "bulk_density", "no value", f"g/cm3, to turn {concentration} into a stock",
-                    "one measured value per plot is enough",
-                )
-            )  # fmt: skip
-        for row in np.flatnonzero(needs & ~np.isfinite(numeric(obs, "depth_bottom"))):
-            faults.append(
-                Fault("no depth", int(row) + 2, "depth_bottom", "nothing", f"cm, to turn {concentration} into a stock")
-            )
-    if obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
-        faults.append(
-            Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
-        )
-    if management is not None:
-        begin, end = numeric(management, "start_year"), numeric(management, "end_year")
-        for row in np.flatnonzero(end <= begin):
-            faults.append(
-                Fault(
-                    "lasts no time", int(row) + 2, "end_year", f"{end[row]:g}", f"after start_year {begin[row]:g}",
-                    f"the year {begin[row]:g} runs from {begin[row]:g} to {begin[row] + 1:g}",
-                )
-            )  # fmt: skip
-        known = set(obs["site"].astype(str))
-        if not known & set(management["site"].astype(str)):
-            hint = nearest(str(management["site"].iloc[0]), sorted(known))
-            faults.append(
-                Fault(
-                    "unknown site", None, "site", f"{management['site'].iloc[0]} in the management table",
-                    "a site of the observations: " + ", ".join(sorted(known)), f"did you mean {hint!r}?" if hint else "",
-                )
-            )  # fmt: skip
-    roles = roles_of(structure)
-    for name in drivers:
-        if name not in structure.driver_names:
-            faults.append(Fault("unknown driver", None, "", name, "one of " + ", ".join(structure.driver_names)))
-    for name in parameters:
-        if name not in structure.parameter_names:
-            faults.append(Fault("unknown parameter", None, "", name, "one of " + ", ".join(structure.parameter_names)))
-    for driver in structure.drivers:
-        if driver.default is None and driver.name not in drivers and driver.name not in roles.names:
-            faults.append(
-                Fault("driver not stated", None, "", f"no column tells {structure.name} its {driver.name} [{driver.unit}]",
-                      f"drivers={{{driver.name!r}: <number>}}")
-            )  # fmt: skip
-        if driver.name == roles.temperature and driver.default is None and driver.name not in drivers:
-            stated = numeric(obs, "mean_annual_temperature")
-            if weather is None and not np.isfinite(stated).any():
-                faults.append(
-                    Fault("no temperature", None, "temperature", f"nothing, but {structure.name} needs it",
-                          "a weather table, or mean_annual_temperature beside the observations")
-                )  # fmt: skip
-    if not roles.plant:
-        faults.append(
-            Fault("no carbon input", None, "", f"no driver of {structure.name} in carbon over time",
-                  f"a driver in {structure.carbon_unit}/{structure.time_unit}")
-        )  # fmt: skip
-    return faults
-
-
 def _one_layer(obs: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Keep the uppermost layer of each plot: structures have one."""
     top = numeric(obs, "depth_top")
@@ -454,7 +341,9 @@ def _measurements(
         error = np.nan_to_num(error)[rows] / np.sqrt(replicates[rows])
         measured_density = np.isfinite(own)[rows]
         error = np.sqrt(
-            error**2 + np.where(turned & measured_density, DENSITY_ERROR[0], 0.0) ** 2 + (ESTIMATE_ERROR * estimated[rows]) ** 2
+            error**2
+            + np.where(turned & measured_density, DENSITY_ERROR[0], 0.0) ** 2
+            + (ESTIMATE_ERROR * estimated[rows]) ** 2
         )
         pieces.append(
             pd.DataFrame(
@@ -478,7 +367,9 @@ def _measurements(
             f"density of other samples ({100 * DENSITY_ERROR[1]:g} % error shared by a plot), the others "
             f"{100 * DENSITY_ERROR[0]:g} % each."
         )
-    if not (numeric(obs, "replicates") > 1).any() and not any(f"{c}_sd" in obs for p in COLUMNS.values() for c in p[:2]):
+    if not (numeric(obs, "replicates") > 1).any() and not any(
+        f"{c}_sd" in obs for p in COLUMNS.values() for c in p[:2]
+    ):
         notes.append("No standard deviations or replicates are stated: errors are learned by quantity.")
     return result
 
@@ -492,9 +383,7 @@ def _initial_log_stock(measured: pd.DataFrame, site_of_plot: np.ndarray) -> np.n
     return np.where(np.isfinite(means), means, np.log(ASSUMED_STOCK))
 
 
-def _constants(
-    structure: Structure, clay: np.ndarray, given: Mapping[str, float], notes: list[str]
-) -> dict[str, Any]:
+def _constants(structure: Structure, clay: np.ndarray, given: Mapping[str, float], notes: list[str]) -> dict[str, Any]:
     """Parameters of the structure that the site determines."""
     constants: dict[str, Any] = {name: float(value) for name, value in given.items()}
     names = structure.parameter_names

@@ -37,7 +37,8 @@ import numpy as np
 from socbayes.core import find_steady_state, integrate, steady_state, with_factors
 from socbayes.core.structure import Structure
 from socbayes.models._blocks import group_means, weak_groups
-from socbayes.models._plots import DENSITY_ERROR, FLUX, Layout, lay_out
+from socbayes.models._field_faults import FLUX
+from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 from socbayes.structures import get
@@ -65,7 +66,11 @@ PRIORS = (
     Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", f"{_FEW}: median 0.15"),
     Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "allometric inputs are good to about a third"),
     Prior(
-        "input_level_unstated", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "croplands and grasslands: 1 to 10 t/ha/year"
+        "input_level_unstated",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.7},
+        "log",
+        "croplands and grasslands: 1 to 10 t/ha/year",
     ),
     Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "log", f"{_FEW}: median 0.14"),
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
@@ -233,7 +238,9 @@ def driven(data: Layout) -> Structure:
     return with_factors(data.structure, factors)
 
 
-def natural_parameters(data: Layout, constants: Any, rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]) -> Any:
+def natural_parameters(
+    data: Layout, constants: Any, rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]
+) -> Any:
     """Parameters of :func:`driven` from log factors.
 
     Parameters
@@ -319,7 +326,7 @@ def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
     inert = np.isin(chosen.pools, chosen.inert)
     steady = _steady(data, sampled)
     active = (1.0 - INERT_SHARE * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
-    return pt.log(pt.where(inert, INERT_SHARE / max(inert.sum(), 1), active + SMALLEST_SHARE))
+    return pt.log(pt.where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE))
 
 
 def _site_shares(steady: Any, prior: Priors, largest: int) -> Any:
@@ -341,7 +348,7 @@ def _shares(log_share: Any) -> Any:
     """Shares that sum to one over the last axis."""
     import pytensor.tensor as pt
 
-    raised = pt.exp(log_share - pt.max(log_share, axis=-1, keepdims=True))
+    raised = pt.exp(log_share)
     return raised / raised.sum(axis=-1, keepdims=True)
 
 

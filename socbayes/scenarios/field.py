@@ -107,7 +107,9 @@ def forecast(
         },
         coords={
             "plot": plots,
-            "new_plot": [f"{data.sites[data.site_of_plot[i]]}, {data.treatments[data.treatment_of_plot[i]]}" for i in firsts],
+            "new_plot": [
+                f"{data.sites[data.site_of_plot[i]]}, {data.treatments[data.treatment_of_plot[i]]}" for i in firsts
+            ],
             "year": wanted,
             "fraction": list(weights),
         },

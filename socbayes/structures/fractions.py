@@ -67,9 +67,7 @@ FRACTIONS: dict[str, dict[str, Fraction]] = {
 }
 
 
-def fraction_weights(
-    structure: Structure, fractions: Mapping[str, Fraction] | None = None
-) -> dict[str, np.ndarray]:
+def fraction_weights(structure: Structure, fractions: Mapping[str, Fraction] | None = None) -> dict[str, np.ndarray]:
     """Weight of every pool in every fraction the structure can show; each (pool,).
 
     Parameters
