@@ -81,6 +81,8 @@ class Layout:
         Log of what was measured, t C/ha or t C/ha/month, (measurement,).
     month, plot, fraction
         Of each measurement: month of its run, position of the plot and of the fraction.
+    row
+        Row of the table that each measurement stands in.
     stated_error
         Relative error known beforehand, (measurement,).
     replicates
@@ -116,6 +118,7 @@ class Layout:
     month: np.ndarray
     plot: np.ndarray
     fraction: np.ndarray
+    row: np.ndarray
     stated_error: np.ndarray
     replicates: np.ndarray
     density: np.ndarray
@@ -182,7 +185,9 @@ def lay_out(
     if faults:
         raise TableFaultsError(faults, "field tables")
     notes: list[str] = []
-    obs = _one_layer(obs.reset_index(drop=True), notes)
+    obs, deeper = uppermost_layer(obs)
+    if deeper:
+        notes.append(f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.")
     named = obs["plot"].astype(str)
     several = obs.groupby(named)["site"].nunique().max() > 1
     label = obs["site"].astype(str) + ", " + named if several else named
@@ -270,6 +275,7 @@ def lay_out(
         month=turn[measured["row"].to_numpy()] - start[measured["plot"].to_numpy()],
         plot=measured["plot"].to_numpy("int64"),
         fraction=np.array([used.index(name) for name in measured["fraction"]], dtype="int64"),
+        row=measured["row"].to_numpy("int64"),
         stated_error=measured["error"].to_numpy("float64"),
         replicates=measured["replicates"].to_numpy("float64"),
         density=np.where(measured["borrowed"], measured["plot"], -1).astype("int64"),
@@ -288,14 +294,21 @@ def _unique(labels: list[str]) -> list[str]:
     return result
 
 
-def _one_layer(obs: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Keep the uppermost layer of each plot: structures have one."""
-    top = numeric(obs, "depth_top")
-    highest = obs.assign(_top=top).groupby(["site", "plot"])["_top"].transform("min").to_numpy()
-    deeper = np.nan_to_num(top) > np.nan_to_num(highest)
-    if deeper.any():
-        notes.append(f"{int(deeper.sum())} rows of deeper layers are left out: the uppermost layer is modelled.")
-    return obs[~deeper].reset_index(drop=True)
+def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+
+    Returns
+    -------
+    table, deeper
+    """
+    top = np.nan_to_num(numeric(obs, "depth_top"))
+    highest = obs.assign(depth_top=top).groupby(["site", "plot"])["depth_top"].transform("min").to_numpy()
+    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
 
 
 def _of_plot(values: np.ndarray, plot: np.ndarray, otherwise: float) -> np.ndarray:
