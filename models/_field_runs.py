@@ -16,6 +16,12 @@ from socbayes.models._plots import Layout, month_of
 from socbayes.models.field import trajectories
 
 
+def departing_pools(data: Layout, posterior: Any) -> np.ndarray:
+    """Which pools depart from the steady state, (pool,): all but the largest."""
+    named = posterior["departing_pool"].to_numpy() if "departing_pool" in posterior.coords else []
+    return np.isin(data.structure.pools, named)
+
+
 def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.ndarray) -> dict[str, np.ndarray]:
     """What a plot has from its site and treatment, (sample, plot)."""
     samples = values["site_stock"].shape[0]
@@ -33,7 +39,7 @@ def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.nda
         "plant": plant,
         "manure": none + values["manure_level"][:, None] if "manure_level" in values else none,
         "stock": none + (data.initial + values["site_stock"])[:, site],
-        "log_share": np.log(values["initial_share"])[:, site],
+        "log_share": np.log(values["initial_share"])[:, site] if "initial_share" in values else none[..., None],
         "rate_constant": np.repeat(values["rate_constant"][:, None], plots.size, axis=1),
     }
 
@@ -42,7 +48,8 @@ def known_plots(data: Layout, values: Mapping[str, np.ndarray], departing: np.nd
     """Each plot as it was learned, (sample, plot)."""
     shared = shared_effects(data, values, np.arange(len(data.plots)))
     departure = np.zeros(shared["log_share"].shape)
-    departure[..., departing] = values["plot_departure"]
+    if departing.any():
+        departure[..., departing] = values["plot_departure"]
     return shared | {
         "plant": np.log(values["input_factor"]),
         "stock": values["log_initial_stock"],
@@ -61,10 +68,10 @@ def new_plots(
     shared = shared_effects(data, values, firsts)
     shape = shared["log_share"].shape
     departure = rng.standard_normal(shape) * departing
-    spread = {name: values[f"plot_{name}_sd"][:, None] for name in ("stock", "departure")}
-    between = values["plot_input_sd"][:, None] if "plot_input_sd" in values else 0.0
+    spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
+              for name in ("stock", "departure", "input")}  # fmt: skip
     return shared | {
-        "plant": shared["plant"] + between * rng.standard_normal(shape[:-1]),
+        "plant": shared["plant"] + spread["input"] * rng.standard_normal(shape[:-1]),
         "stock": shared["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
         "log_share": shared["log_share"] + spread["departure"][..., None] * departure,
     }

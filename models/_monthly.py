@@ -38,8 +38,8 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
     Examples
     --------
     >>> carbon, coefficients = carbon_from_yield("winter wheat", 5.0)
-    >>> round(carbon, 2), coefficients
-    (1.88, 'wheat, winter')
+    >>> round(float(carbon), 2), coefficients
+    (1.87, 'wheat, winter')
     """
     from socbayes.datasets import load_dataset
 
@@ -81,6 +81,8 @@ class Managed:
         t C/ha/year, (row, plot).
     cover, modifier
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
+    input_stated
+        Whether any carbon input is stated.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
     """
@@ -97,6 +99,7 @@ class Managed:
         self.input_error = np.full(len(places), np.nan)
         if table is not None and len(table):
             self._read(table.reset_index(drop=True), places, start, notes)
+        self.input_stated = bool(np.isfinite(self.plant).any())
         self._fill(start, notes)
 
     def _read(self, table: pd.DataFrame, places: pd.DataFrame, start: np.ndarray, notes: list[str]) -> None:
@@ -132,14 +135,14 @@ class Managed:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
-        if unknown.all():
+        if not self.input_stated:
             notes.append(f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.")
         elif gaps.any():
             notes.append(
                 f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
                 "taken, or the mean of all plots."
             )
-        overall = ASSUMED_INPUT if unknown.all() else float(np.nanmean(self.plant))
+        overall = float(np.nanmean(self.plant)) if self.input_stated else ASSUMED_INPUT
         for position in range(self.plant.shape[1]):
             self.plant[:, position] = filled_by_month(self.plant[:, position], start[position], overall)
             if np.isfinite(self.modifier[:, position]).any():

@@ -63,6 +63,8 @@ class Layout:
         Parameters that the site determines, by name; a number or (plot,).
     mean_drivers
         Driver to the mean over plots of a site, (site,): what held before the trial.
+    input_stated
+        Whether any month of any plot has a stated carbon input.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
     has_manure
@@ -107,6 +109,7 @@ class Layout:
     drivers: dict[str, Any]
     constants: dict[str, Any]
     mean_drivers: dict[str, Any]
+    input_stated: bool
     input_error: np.ndarray
     has_manure: bool
     carbon: np.ndarray
@@ -264,6 +267,7 @@ def lay_out(
         drivers=filled_drivers,
         constants=constants,
         mean_drivers=means,
+        input_stated=given.input_stated,
         input_error=given.input_error,
         has_manure=bool(roles.manure) and bool(manure.any()),
         carbon=1.0 / factors,

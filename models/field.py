@@ -12,11 +12,11 @@ exactly is uncertain on the log scale and partially pooled:
 ``rate`` is one factor on all decomposition: on the climate modifier of the
 structure where it has one, otherwise on its rate constants. Published rate
 constants have log-normal priors of their own. The initial pools are shares
-of the initial stock, which depart, by pool, site and plot, from the shares of
-the steady state that the structure reaches under the mean drivers of the
-site; what input would have held the initial stock there follows from the same
-state (``past_input``) where the structure is linear, and is a parameter where
-it is not.
+of the initial stock; log ratios of shares scatter, by site and by plot, about
+those of the steady state under the mean drivers of the site. What input would
+have held the initial stock there follows from that state
+(``past_input_ratio``) where the structure is linear; where it is not, the past
+input shapes the state and is a parameter (``past_input``).
 
 A measurement is normal on the log scale. Its variance is what its standard
 deviation, replicates and bulk density say, plus a scatter learned for each
@@ -182,10 +182,11 @@ def build(
         "constant": list(rate_constants(chosen)),
     }
     with pm.Model(coords=coords) as model:
-        sampled = _sampled(data, prior, largest, stated=not any("is assumed, and learned" in note for note in notes))
+        sampled = _sampled(data, prior, largest)
         steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
         log_share = _site_shares(steady, prior, largest)
-        pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
+        if len(chosen.pools) > 1:
+            pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
         if chosen.linear and shares is None:
             _past_input(data, sampled)
         sampled["log_share"] = log_share[data.site_of_plot] + sampled["plot_departure"]
@@ -338,6 +339,8 @@ def _site_shares(steady: Any, prior: Priors, largest: int) -> Any:
     """
     import pymc as pm
 
+    if steady.type.shape[1] == 1:
+        return 0.0 * steady
     free = np.delete(np.arange(steady.type.shape[1]), largest)
     ratio = steady[:, free] - steady[:, largest : largest + 1]
     own = pm.Normal("site_log_ratio", ratio, prior.sample("site_departure_sd"), dims=("site", "departing_pool"))
@@ -367,7 +370,7 @@ def _first_of(index: np.ndarray) -> np.ndarray:
     return np.unique(index, return_index=True)[1]
 
 
-def _sampled(data: Layout, prior: Priors, largest: int, stated: bool) -> dict[str, Any]:
+def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     """Random variables by name, as log factors of plots and sites."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -379,7 +382,7 @@ def _sampled(data: Layout, prior: Priors, largest: int, stated: bool) -> dict[st
         sampled["site_rate"] = weak_groups("site_rate", prior.sample("site_rate_sd"), "site")
     several = len(data.treatments) > 1
     rate = sampled["site_rate"][site] + pt.zeros(len(data.plots))
-    plant = prior.sample("input_level" if stated else "input_level_unstated") + pt.zeros(len(data.plots))
+    plant = prior.sample("input_level" if data.input_stated else "input_level_unstated") + pt.zeros(len(data.plots))
     if several:
         rate = rate + _contrasts("rate_effect", prior.sample("treatment_rate_sd"), "treatment")[treatment]
         plant = plant + _contrasts("treatment_input", prior.sample("treatment_input_sd"), "treatment")[treatment]
@@ -396,8 +399,10 @@ def _sampled(data: Layout, prior: Priors, largest: int, stated: bool) -> dict[st
     mean = (data.initial + sampled["site_stock"])[site]
     sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
-    of_plot = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
-    sampled["plot_departure"] = _with_zero(of_plot, largest)
+    sampled["plot_departure"] = np.zeros((len(data.plots), 1))
+    if len(data.structure.pools) > 1:
+        of_plot = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+        sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models import field
-from socbayes.models._field_runs import known_plots, stocks_of
+from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
 from socbayes.models._plots import Layout, lay_out, uppermost_layer
 from socbayes.structures import get
 
@@ -164,7 +164,7 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // SCORED_DRAWS)
     posterior = posterior.isel(draw=slice(None, None, every)).stack(sample=("chain", "draw"))
     values = {str(name): value.transpose("sample", ...).to_numpy() for name, value in posterior.data_vars.items()}
-    departing = np.isin(data.structure.pools, fitted["posterior"]["departing_pool"].to_numpy())
+    departing = departing_pools(data, fitted["posterior"])
     left_out = np.flatnonzero((data.row >= seen) & ~data.fraction_is_flux)
     months = np.unique(data.month[left_out] + data.start[data.plot[left_out]])
     weights = {name: data.weights[k] for k, name in enumerate(data.fractions)}

@@ -15,7 +15,7 @@ import numpy as np
 
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
-from socbayes.models._field_runs import known_plots, new_plots, stocks_of
+from socbayes.models._field_runs import departing_pools, known_plots, new_plots, stocks_of
 from socbayes.models._plots import lay_out
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.structures import get
@@ -93,7 +93,7 @@ def forecast(
     weights = fraction_weights(chosen, fractions)
     pairs = list(zip(data.site_of_plot.tolist(), data.treatment_of_plot.tolist(), strict=True))
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
-    departing = np.isin(chosen.pools, fitted["posterior"]["departing_pool"].to_numpy())
+    departing = departing_pools(data, fitted["posterior"])
     drawn = new_plots(data, values, departing, firsts, np.random.default_rng(seed))
     new = stocks_of(data, firsts, drawn, wanted, weights)
     known = stocks_of(data, np.arange(len(plots)), known_plots(data, values, departing), wanted, weights)

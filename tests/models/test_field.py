@@ -215,6 +215,44 @@ def test_a_structure_written_on_the_spot_works_at_once(trial):
     assert any("no driver of climate" in note for note in built.socbayes_spec.notes)
 
 
+def test_a_flux_is_the_carbon_that_leaves_in_a_month(trial):
+    obs, management = trial
+    seen = obs[["site", "plot", "year", "treatment", "soc_stock", "clay"]].assign(co2_flux=1.0)
+    built = field.build(seen, management)
+    assert np.isfinite(log_density_and_gradient(built)[0])
+    data = lay_out(seen, management, structure=get("rothc"))
+    shares = np.array([0.01, 0.13, 0.02, 0.75, 0.09])
+    at = {
+        "rate_constant": np.zeros(4), "rate": np.zeros(6), "plant": np.zeros(6), "manure": 0.0,
+        "stock": np.full(6, np.log(60.0)), "log_share": np.tile(np.log(shares), (6, 1)),
+    }  # fmt: skip
+    states = field.trajectories(data, at, np.array([0, 1, 12, 13]))
+    flux = data.fraction_is_flux & (data.plot == 0)
+    place = np.where(data.month == 0, 0, 2)
+    expected = field._expected(data, states, place, place + 1).eval(mode="FAST_COMPILE")[flux]
+    pools = states.eval(mode="FAST_COMPILE")[:, 0, :5].sum(axis=1)
+    np.testing.assert_allclose(expected[:2], INPUT / 12.0 - (pools[[1, 3]] - pools[[0, 2]]), rtol=1e-6)
+
+
+def test_one_pool_is_enough():
+    def flows(x, p, u):
+        yield Flow("input", "carbon", u.litterfall)
+        yield Flow("carbon", "co2", p.k * x.carbon)
+
+    single = Structure(
+        name="one pool",
+        pools=("carbon",),
+        flows=flows,
+        parameters=(Parameter("k", "1/year", 0.05, "assumed", 0.0),),
+        drivers=(Driver("litterfall", "t/ha/year", lower=0.0),),
+        carbon_unit="t/ha",
+        time_unit="year",
+        step=1.0 / 12.0,
+    )
+    obs = pd.DataFrame({"site": "a", "plot": "1", "year": [2000.0, 2005.0], "soc_stock": [50.0, 48.0]})
+    assert np.isfinite(log_density_and_gradient(field.build(obs, structure=single))[0])
+
+
 def test_only_a_total_and_nothing_else(trial):
     obs, _ = trial
     built = field.build(obs[["site", "plot", "year", "soc_stock"]])
