@@ -244,10 +244,14 @@ def climate_drivers(
     if needed:
         columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
         for site, name in enumerate(sites):
-            for plot in np.flatnonzero(site_of_plot == site):
-                found = _weather_of(weather, obs, name, int(start[plot]), rows, int(managed.months[plot]), notes)
-                for column, values in found.items():
-                    columns[column][:, plot] = values
+            here = np.flatnonzero(site_of_plot == site)
+            first = int(start[here].min())
+            months = int((start[here] + managed.months[here]).max()) - first
+            for column, values in _weather_of(weather, obs, name, first, months, notes).items():
+                for plot in here:
+                    since = int(start[plot]) - first
+                    # A run is as long as the longest; what comes after a plot's own end is never read.
+                    columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
         temperature = columns["temperature"]
         if np.isfinite(temperature).all():
             a = rothc_temperature(temperature)
@@ -274,9 +278,9 @@ def climate_drivers(
 
 
 def _weather_of(
-    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, months: int, notes: list[str]
+    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, notes: list[str]
 ) -> dict[str, np.ndarray]:
-    """Monthly temperature, rain and evaporation of one plot, gaps filled; NaN where nothing is known."""
+    """Monthly temperature, rain and evaporation of one site, gaps filled; NaN where nothing is known."""
     month = start + np.arange(rows)
     columns = ("temperature", "annual_temperature", "rain", "evaporation")
     monthly = {name: np.full(rows, np.nan) for name in columns}
@@ -298,12 +302,12 @@ def _weather_of(
     for name in ("rain", "evaporation"):
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
-            missing = _share(gaps[:months])
+            missing = _share(gaps)
             notes.append(f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.")
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
     gaps = ~np.isfinite(monthly["temperature"])
     if gaps.any():
-        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps[:months], notes)
+        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps, notes)
     return {name: monthly[name] for name in ("temperature", "rain", "evaporation")}
 
 

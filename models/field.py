@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 INERT_SHARE = 0.09
 """Share of carbon in inert pools about which the initial one is uncertain: Falloon et al. 1998 at 75 t/ha."""
+INERT_SPREAD = 0.4
+"""Standard deviation of the log of that share: the relation is good to a factor of two, and carbon that never moves
+must not explain whatever a structure cannot."""
 SMALLEST_SHARE = 1e-6
 
 _FEW = "few groups, nobody at zero"
@@ -184,7 +187,7 @@ def build(
     with pm.Model(coords=coords) as model:
         sampled = _sampled(data, prior, largest)
         steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
-        log_share = _site_shares(steady, prior, largest)
+        log_share = _site_shares(data, steady, prior, largest)
         if len(chosen.pools) > 1:
             pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
         if chosen.linear and shares is None:
@@ -330,7 +333,7 @@ def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
     return pt.log(pt.where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE))
 
 
-def _site_shares(steady: Any, prior: Priors, largest: int) -> Any:
+def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int) -> Any:
     """Log shares of pools at the start over that of the largest pool, (site, pool).
 
     All samples of a site pin its shares, so these are sampled, centred on what
@@ -339,11 +342,14 @@ def _site_shares(steady: Any, prior: Priors, largest: int) -> Any:
     """
     import pymc as pm
 
-    if steady.type.shape[1] == 1:
+    pools = data.structure.pools
+    if len(pools) == 1:
         return 0.0 * steady
-    free = np.delete(np.arange(steady.type.shape[1]), largest)
+    free = np.delete(np.arange(len(pools)), largest)
+    inert = np.isin(pools, data.structure.inert)[free]
     ratio = steady[:, free] - steady[:, largest : largest + 1]
-    own = pm.Normal("site_log_ratio", ratio, prior.sample("site_departure_sd"), dims=("site", "departing_pool"))
+    spread = inert * INERT_SPREAD + ~inert * prior.sample("site_departure_sd")
+    own = pm.Normal("site_log_ratio", ratio, spread, dims=("site", "departing_pool"))
     return _with_zero(own, largest)
 
 

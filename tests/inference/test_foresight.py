@@ -14,25 +14,25 @@ from socbayes.inference.foresight import crps, leave_future_out, split_future
 def decline():
     """Four plots that lose young carbon to a tenth of the input they had."""
     rng = np.random.default_rng(5)
-    years = np.arange(2000.0, 2013.0, 1.5)
+    years = np.arange(2000.0, 2006.5, 0.75)
     rows = [
         {"site": "Farm", "plot": f"P{plot}", "year": year, "soc_stock": stock * np.exp(rng.normal(0.0, 0.02))}
         for plot, start in enumerate((48.0, 50.0, 52.0, 55.0))
         for year, stock in zip(years, start * (0.9 + 0.1 * np.exp(-0.6 * (years - 2000.0))), strict=True)
     ]
-    management = {"site": ["Farm"], "start_year": [2000.0], "end_year": [2013.0], "plant_carbon_input": [0.3]}
+    management = {"site": ["Farm"], "start_year": [2000.0], "end_year": [2007.0], "plant_carbon_input": [0.3]}
     return pd.DataFrame(rows), pd.DataFrame(management)
 
 
 def test_the_last_third_is_left_out_of_every_plot(decline):
     past, future = split_future(decline[0])
     assert len(past) + len(future) == len(decline[0])
-    assert past["year"].max() <= 2008.0 < future["year"].min()
+    assert past["year"].max() <= 2004.0 < future["year"].min()
     assert set(future["plot"]) == set(past["plot"])
 
 
 def test_plots_that_begin_later_are_in_neither(decline):
-    late = pd.DataFrame({"site": ["Farm"], "plot": ["late"], "year": [2012.0], "soc_stock": [40.0]})
+    late = pd.DataFrame({"site": ["Farm"], "plot": ["late"], "year": [2005.5], "soc_stock": [40.0]})
     past, future = split_future(pd.concat([decline[0], late]))
     assert "late" not in set(past["plot"]) | set(future["plot"])
 
@@ -49,8 +49,8 @@ def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
         *decline,
         structures={"ICBM": {"structure": "icbm"}},
         store=tmp_path,
-        draws=200,
-        tune=300,
+        draws=150,
+        tune=250,
         chains=2,
         progress=False,
     )

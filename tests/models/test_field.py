@@ -82,7 +82,7 @@ def model(trial):
 
 @pytest.fixture(scope="module")
 def fitted(model, tmp_path_factory):
-    return fit(model, draws=300, tune=500, chains=2, seed=1, store=tmp_path_factory.mktemp("field"), progress=False)
+    return fit(model, draws=250, tune=400, chains=2, seed=1, store=tmp_path_factory.mktemp("field"), progress=False)
 
 
 def log_density_and_gradient(model):
