@@ -153,6 +153,8 @@ FACE = (
     "socbayes.models.priming:build",
     "socbayes.models.mcp:build",
     "socbayes.models.soil_incubation:build",
+    "socbayes.models.field:build",
+    "socbayes.scenarios.field:forecast",
     "socbayes.models.mcp:sector",
     "socbayes.inference.fit:fit",
     "socbayes.inference.checks:check",

@@ -7,6 +7,7 @@ or run it on arrays with :func:`socbayes.structures.simulate`.
 from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
 from socbayes.core.ages import Ages, ages, compartmental
 from socbayes.core.clock import with_clock
+from socbayes.core.factors import with_factors
 from socbayes.core.integrate import integrate
 from socbayes.core.reduce import without
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
@@ -31,6 +32,7 @@ __all__ = [
     "scale_to_total",
     "steady_state",
     "with_clock",
+    "with_factors",
     "with_label",
     "with_radiocarbon",
     "without",

@@ -1,0 +1,112 @@
+"""Posterior draws of the field model, run side by side.
+
+What comes after sampling: forecasts of plots that were measured and of new
+ones. Values of draws come as plain arrays by variable, shape (sample, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from socbayes.models._plots import Layout, month_of
+from socbayes.models.field import trajectories
+
+
+def departing_pools(data: Layout, posterior: Any) -> np.ndarray:
+    """Which pools depart from the steady state, (pool,): all but the largest."""
+    named = posterior["departing_pool"].to_numpy() if "departing_pool" in posterior.coords else []
+    return np.isin(data.structure.pools, named)
+
+
+def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.ndarray) -> dict[str, np.ndarray]:
+    """What a plot has from its site and treatment, (sample, plot)."""
+    samples = values["site_stock"].shape[0]
+    none = np.zeros((samples, plots.size))
+    site, treatment = data.site_of_plot[plots], data.treatment_of_plot[plots]
+    level = values["input_level" if "input_level" in values else "input_level_unstated"]
+    rate, plant = none, none + level[:, None]
+    if "site_rate" in values:
+        rate = rate + values["site_rate"][:, site]
+    if "rate_effect" in values:
+        rate = rate + values["rate_effect"][:, treatment]
+        plant = plant + values["treatment_input"][:, treatment]
+    return {
+        "rate": rate,
+        "plant": plant,
+        "manure": none + values["manure_level"][:, None] if "manure_level" in values else none,
+        "stock": none + (data.initial + values["site_stock"])[:, site],
+        "log_share": np.log(values["initial_share"])[:, site] if "initial_share" in values else none[..., None],
+        "rate_constant": np.repeat(values["rate_constant"][:, None], plots.size, axis=1),
+    }
+
+
+def known_plots(data: Layout, values: Mapping[str, np.ndarray], departing: np.ndarray) -> dict[str, np.ndarray]:
+    """Each plot as it was learned, (sample, plot)."""
+    shared = shared_effects(data, values, np.arange(len(data.plots)))
+    departure = np.zeros(shared["log_share"].shape)
+    if departing.any():
+        departure[..., departing] = values["plot_departure"]
+    return shared | {
+        "plant": np.log(values["input_factor"]),
+        "stock": values["log_initial_stock"],
+        "log_share": shared["log_share"] + departure,
+    }
+
+
+def new_plots(
+    data: Layout,
+    values: Mapping[str, np.ndarray],
+    departing: np.ndarray,
+    firsts: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """A further plot of each site and treatment, (sample, plot)."""
+    shared = shared_effects(data, values, firsts)
+    shape = shared["log_share"].shape
+    departure = rng.standard_normal(shape) * departing
+    spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
+              for name in ("stock", "departure", "input")}  # fmt: skip
+    return shared | {
+        "plant": shared["plant"] + spread["input"] * rng.standard_normal(shape[:-1]),
+        "stock": shared["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
+        "log_share": shared["log_share"] + spread["departure"][..., None] * departure,
+    }
+
+
+def stocks_of(
+    data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], years: np.ndarray, weights: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Stocks in t/ha, (sample, plot, year, fraction): all draws of all plots run side by side."""
+    samples = at["rate"].shape[0]
+    many = _repeated(data, plots, samples)
+    month = month_of(years) - data.start[plots][:, None]
+    when, place = np.unique(np.maximum(month, 0), return_inverse=True)
+    flat = {name: value.reshape(samples * plots.size, *value.shape[2:]) for name, value in at.items()}
+    flat["rate_constant"] = flat["rate_constant"].T
+    # Run once: interpreted, it is done before a compiler would be.
+    states = trajectories(many, flat, when).eval(mode="FAST_COMPILE")
+    pools = states[..., : len(data.structure.pools)].reshape(when.size, samples, plots.size, -1)
+    chosen = pools[place.reshape(month.shape), :, np.arange(plots.size)[:, None]]  # (plot, year, sample, pool)
+    result = np.stack([(chosen * weight).sum(axis=-1) for weight in weights.values()], axis=-1)
+    result[month < 0] = np.nan
+    return np.moveaxis(result, 2, 0)
+
+
+def _repeated(data: Layout, plots: np.ndarray, samples: int) -> Layout:
+    """The runs of some plots once for every draw."""
+
+    def tiled(value: Any) -> Any:
+        return value if np.ndim(value) == 0 else np.tile(np.asarray(value)[..., plots], samples)
+
+    return replace(
+        data,
+        plots=[data.plots[position] for position in plots] * samples,
+        drivers={name: np.tile(value[:, plots], (1, samples)) if np.ndim(value) else value
+                 for name, value in data.drivers.items()},
+        constants={name: tiled(value) for name, value in data.constants.items()},
+        carbon=tiled(data.carbon),
+    )  # fmt: skip

@@ -1,0 +1,422 @@
+"""How field tables are laid out as monthly runs side by side.
+
+One plot is one run. Its first row of drivers is the month of its first sample;
+a sample counts at the nearest turn of a month. What a table leaves out is
+filled by rules that :attr:`Layout.notes` names, and what cannot be right is
+collected and refused at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.core.environment import ZERO_CELSIUS
+from socbayes.core.structure import Structure
+from socbayes.errors import TableFaultsError
+from socbayes.models._blocks import filled, group_means, groups, numeric
+from socbayes.models._field_faults import COLUMNS, FLUX, faults_of
+from socbayes.models._monthly import ASSUMED_INPUT, Managed, climate_drivers
+from socbayes.structures.forcing import Roles, input_factor, roles_of
+from socbayes.structures.fractions import fraction_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: t C/ha/month of one g C/m2/day.
+FLUX_UNIT = 365.25 / 12.0 * 0.01
+
+ASSUMED_STOCK = 50.0  # t C/ha
+ASSUMED_DEPTH = 23.0  # cm
+ASSUMED_BULK_DENSITY = 1.3  # g/cm3
+#: Relative error of a bulk density measured with the sample, and of one borrowed from other samples.
+DENSITY_ERROR = (0.05, 0.1)
+#: Relative error added to what a source estimated instead of measuring.
+ESTIMATE_ERROR = 0.1
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Field tables as arrays: positions are made here, because compiled indexing is not bounds-checked.
+
+    Parameters
+    ----------
+    structure
+        Structure that the plots run.
+    roles
+        Which driver takes what.
+    plots, sites, treatments
+        Labels.
+    site_of_plot, treatment_of_plot
+        Positions, (plot,).
+    start
+        First month of each plot, counted from the year 0, (plot,).
+    rows
+        Months of the longest run.
+    drivers
+        Driver to values in the structure's units, (row, plot) or a number.
+    constants
+        Parameters that the site determines, by name; a number or (plot,).
+    mean_drivers
+        Driver to the mean over plots of a site, (site,): what held before the trial.
+    input_stated
+        Whether any month of any plot has a stated carbon input.
+    input_error
+        Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    has_manure
+        Whether any manure is applied through a driver of its own.
+    carbon
+        t C/ha of one unit of a pool, (plot,).
+    initial
+        Mean log total stock of each site, (site,).
+    weights
+        Fractions, (fraction, pool), in the order of ``fractions``.
+    total
+        Weight of each pool in the total, (pool,).
+    fractions
+        Names of the fractions that are observed, the flux included.
+    observed
+        Log of what was measured, t C/ha or t C/ha/month, (measurement,).
+    month, plot, fraction
+        Of each measurement: month of its run, position of the plot and of the fraction.
+    row
+        Row of the table that each measurement stands in.
+    stated_error
+        Relative error known beforehand, (measurement,).
+    replicates
+        Samples averaged in each measurement.
+    density
+        Position of the plot whose borrowed bulk density a measurement uses, -1 for none.
+    labels
+        Names of the measurements.
+    notes
+        What was filled or left out.
+    """
+
+    structure: Structure
+    roles: Roles
+    plots: list[str]
+    sites: list[str]
+    treatments: list[str]
+    site_of_plot: np.ndarray
+    treatment_of_plot: np.ndarray
+    start: np.ndarray
+    rows: int
+    drivers: dict[str, Any]
+    constants: dict[str, Any]
+    mean_drivers: dict[str, Any]
+    input_stated: bool
+    input_error: np.ndarray
+    has_manure: bool
+    carbon: np.ndarray
+    initial: np.ndarray
+    weights: np.ndarray
+    total: np.ndarray
+    fractions: list[str]
+    observed: np.ndarray
+    month: np.ndarray
+    plot: np.ndarray
+    fraction: np.ndarray
+    row: np.ndarray
+    stated_error: np.ndarray
+    replicates: np.ndarray
+    density: np.ndarray
+    labels: list[str]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def fraction_is_flux(self) -> np.ndarray:
+        """Whether each measurement is a flux, which needs the month after it."""
+        return np.array([self.fractions[position] == FLUX for position in self.fraction])
+
+
+def month_of(year: Any) -> np.ndarray:
+    """Turn of a month nearest to a decimal year, counted from the year 0; the middle counts as the end.
+
+    Examples
+    --------
+    >>> month_of([2000.0, 2000.20833, 2000.95]).tolist()
+    [24000, 24003, 24011]
+    """
+    # Years are written with few digits, so the middle of a month needs a hair.
+    return np.floor(np.asarray(year, dtype=float) * 12.0 + 0.5 + 1e-3).astype("int64")
+
+
+def lay_out(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    structure: Structure,
+    fractions: Mapping[str, Any] | None = None,
+    drivers: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float] | None = None,
+    until: float | None = None,
+) -> Layout:
+    """Lay field tables out as runs.
+
+    Parameters
+    ----------
+    obs, management, weather
+        Tables of schema ``field_soc``, ``field_management`` and ``field_weather``.
+    structure
+        What the plots run.
+    fractions
+        Fractions of a structure that is not known, or other ones.
+    drivers, parameters
+        Numbers for drivers that no field table states, and for properties of
+        the site such as clay.
+    until
+        Decimal year to which all plots run, by default that of their last sample.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    EmptyTableError, TableFaultsError
+        If there is nothing to fit, or for everything that cannot be right.
+    """
+    weights = fraction_weights(structure, fractions)
+    tables = {"field_soc": obs, "field_management": management, "field_weather": weather}
+    faults = faults_of(tables, structure, weights, drivers or {}, parameters or {})
+    if faults:
+        raise TableFaultsError(faults, "field tables")
+    notes: list[str] = []
+    obs, deeper = uppermost_layer(obs)
+    if deeper:
+        notes.append(f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.")
+    named = obs["plot"].astype(str)
+    several = obs.groupby(named)["site"].nunique().max() > 1
+    label = obs["site"].astype(str) + ", " + named if several else named
+    plots, plot = groups(label.rename("plot"))
+    first = np.unique(plot, return_index=True)[1]
+    sites, site_of_row = groups(obs["site"])
+    treatments, treatment_of_row = groups(filled(obs, "treatment", NOT_STATED))
+    site_of_plot, treatment_of_plot = site_of_row[first], treatment_of_row[first]
+    places = obs.loc[first, [name for name in ("study", "site", "plot", "treatment") if name in obs]]
+    if (treatment_of_row != treatment_of_plot[plot]).any():
+        notes.append("Plots whose treatment changes count with their first one.")
+
+    measured = _measurements(obs, plot, plots, list(weights), notes)
+    turn = month_of(obs["year"])
+    start = np.full(len(plots), np.iinfo("int64").max)
+    np.minimum.at(start, plot, turn)
+    last = np.zeros(len(plots), dtype="int64")
+    np.maximum.at(last, plot, turn + ("co2_flux" in obs))
+    if until is not None:
+        last = np.maximum(last, month_of(until))
+    months = np.maximum(last - start, 1)
+
+    depth = _of_plot(numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top")), plot, ASSUMED_DEPTH)
+    density = _of_plot(numeric(obs, "bulk_density"), plot, ASSUMED_BULK_DENSITY)
+    if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
+        notes.append(f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.")
+    clay = _of_plot(numeric(obs, "clay"), plot, np.nan)
+    constants = _constants(structure, clay, dict(parameters or {}), notes)
+
+    roles = roles_of(structure)
+    given = Managed(management, places, start, months, notes)
+    if not roles.modifier and not roles.temperature:
+        notes.append(f"{structure.name} has no driver of climate: weather takes no part.")
+    climate = climate_drivers(weather, obs, sites, site_of_plot, start, given, clay, depth, roles, notes)
+    filled_drivers: dict[str, Any] = {}
+    factors = np.array(
+        [input_factor(structure.carbon_unit + "/year", *pair) for pair in zip(density, depth, strict=True)]
+    )
+    plant, manure = given.plant, given.manure
+    if not roles.manure and manure.any():
+        notes.append(f"{structure.name} has no driver of manure: its carbon is added to that of plants.")
+        plant, manure = plant + manure, 0.0 * manure
+    for driver in structure.drivers:
+        per = np.array([input_factor(driver.unit, *pair) or 1.0 for pair in zip(density, depth, strict=True)])
+        if driver.name in roles.plant:
+            filled_drivers[driver.name] = plant * roles.plant[driver.name] * per
+        elif driver.name == roles.manure:
+            filled_drivers[driver.name] = manure * per
+        elif driver.name in climate:
+            kelvin = driver.unit == "K"
+            filled_drivers[driver.name] = climate[driver.name] + (ZERO_CELSIUS if kelvin else 0.0)
+    filled_drivers |= {name: float(value) for name, value in (drivers or {}).items()}
+    means = {
+        name: value if np.ndim(value) == 0 else _by_site(value, site_of_plot, len(sites), name in roles.plant)
+        for name, value in filled_drivers.items()
+    }
+    for name in roles.plant:
+        if name in means:
+            unit = structure.drivers[structure.driver_names.index(name)].unit
+            level = ASSUMED_INPUT * roles.plant[name] * (input_factor(unit, density[0], depth[0]) or 1.0)
+            means[name] = np.where(means[name] > 0, means[name], level)
+
+    used = [name for name in (*COLUMNS, FLUX) if name in set(measured["fraction"])]
+    return Layout(
+        structure=structure,
+        roles=roles,
+        plots=plots,
+        sites=sites,
+        treatments=treatments,
+        site_of_plot=site_of_plot,
+        treatment_of_plot=treatment_of_plot,
+        start=start,
+        rows=int(months.max()),
+        drivers=filled_drivers,
+        constants=constants,
+        mean_drivers=means,
+        input_stated=given.input_stated,
+        input_error=given.input_error,
+        has_manure=bool(roles.manure) and bool(manure.any()),
+        carbon=1.0 / factors,
+        initial=_initial_log_stock(measured, site_of_plot),
+        weights=np.stack([weights.get(name, 0.0 * weights["total"]) for name in used]),
+        total=weights["total"],
+        fractions=used,
+        observed=np.log(measured["value"].to_numpy()),
+        month=turn[measured["row"].to_numpy()] - start[measured["plot"].to_numpy()],
+        plot=measured["plot"].to_numpy("int64"),
+        fraction=np.array([used.index(name) for name in measured["fraction"]], dtype="int64"),
+        row=measured["row"].to_numpy("int64"),
+        stated_error=measured["error"].to_numpy("float64"),
+        replicates=measured["replicates"].to_numpy("float64"),
+        density=np.where(measured["borrowed"], measured["plot"], -1).astype("int64"),
+        labels=_unique(measured["label"].tolist()),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _unique(labels: list[str]) -> list[str]:
+    """Labels with a number where one repeats."""
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        result.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return result
+
+
+def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+
+    Returns
+    -------
+    table, deeper
+    """
+    top = np.nan_to_num(numeric(obs, "depth_top"))
+    highest = obs.assign(depth_top=top).groupby(["site", "plot"])["depth_top"].transform("min").to_numpy()
+    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
+
+
+def _of_plot(values: np.ndarray, plot: np.ndarray, otherwise: float) -> np.ndarray:
+    """Mean of each plot, else of all plots, else what is assumed; (plot,)."""
+    means = group_means(values, plot, int(plot.max()) + 1)
+    overall = float(np.nanmean(means)) if np.isfinite(means).any() else otherwise
+    return np.where(np.isfinite(means), means, overall)
+
+
+def _measurements(
+    obs: pd.DataFrame, plot: np.ndarray, plots: list[str], shown: list[str], notes: list[str]
+) -> pd.DataFrame:
+    """One row per measured value, as t C/ha, with its relative error."""
+    import pandas as pd
+
+    own = numeric(obs, "bulk_density")
+    density = np.where(np.isfinite(own), own, _of_plot(own, plot, np.nan)[plot])
+    depth = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
+    replicates = np.nan_to_num(numeric(obs, "replicates"), nan=1.0)
+    estimated = (filled(obs, "value_origin", "measured") == "estimated").to_numpy()
+    if estimated.any():
+        notes.append(
+            f"{int(estimated.sum())} rows were estimated by their source; "
+            f"{100 * ESTIMATE_ERROR:g} % is added to their error."
+        )
+    pieces = []
+    derived = 0
+    for name in (*COLUMNS, FLUX):
+        stock, concentration, unit = COLUMNS.get(name, (FLUX, "", 1.0))
+        direct = numeric(obs, stock) * (FLUX_UNIT if name == FLUX else 1.0) if stock else np.full(len(obs), np.nan)
+        content = numeric(obs, concentration) * unit if concentration else np.full(len(obs), np.nan)
+        value = np.where(np.isfinite(direct), direct, content * density * depth * 0.1)
+        rows = np.flatnonzero(np.isfinite(value))
+        if not rows.size or (name != FLUX and name not in shown):
+            continue
+        turned = ~np.isfinite(direct)[rows]
+        derived += int(turned.sum())
+        error = np.where(
+            np.isfinite(direct),
+            numeric(obs, f"{stock}_sd") / numeric(obs, stock),
+            numeric(obs, f"{concentration}_sd") / numeric(obs, concentration),
+        )
+        error = np.nan_to_num(error)[rows] / np.sqrt(replicates[rows])
+        measured_density = np.isfinite(own)[rows]
+        error = np.sqrt(
+            error**2
+            + np.where(turned & measured_density, DENSITY_ERROR[0], 0.0) ** 2
+            + (ESTIMATE_ERROR * estimated[rows]) ** 2
+        )
+        pieces.append(
+            pd.DataFrame(
+                {
+                    "row": rows,
+                    "plot": plot[rows],
+                    "fraction": name,
+                    "value": value[rows],
+                    "error": error,
+                    "replicates": replicates[rows],
+                    "borrowed": turned & ~measured_density,
+                    "label": [f"{plots[plot[i]]}, {obs['year'][i]:.2f}, {name}" for i in rows],
+                }
+            )
+        )
+    result = pd.concat(pieces, ignore_index=True)
+    if derived:
+        borrowed = int(result["borrowed"].sum())
+        notes.append(
+            f"{derived} stocks are concentration times bulk density times depth; {borrowed} of them with the bulk "
+            f"density of other samples ({100 * DENSITY_ERROR[1]:g} % error shared by a plot), the others "
+            f"{100 * DENSITY_ERROR[0]:g} % each."
+        )
+    if not (numeric(obs, "replicates") > 1).any() and not any(
+        f"{c}_sd" in obs for p in COLUMNS.values() for c in p[:2]
+    ):
+        notes.append("No standard deviations or replicates are stated: errors are learned by quantity.")
+    return result
+
+
+def _initial_log_stock(measured: pd.DataFrame, site_of_plot: np.ndarray) -> np.ndarray:
+    """Mean log of all totals of each site; 50 t/ha where no total was measured; (site,)."""
+    totals = measured[measured["fraction"] == "total"]
+    means = group_means(
+        np.log(totals["value"].to_numpy()), site_of_plot[totals["plot"].to_numpy("int64")], int(site_of_plot.max()) + 1
+    )
+    return np.where(np.isfinite(means), means, np.log(ASSUMED_STOCK))
+
+
+def _constants(structure: Structure, clay: np.ndarray, given: Mapping[str, float], notes: list[str]) -> dict[str, Any]:
+    """Parameters of the structure that the site determines."""
+    constants: dict[str, Any] = {name: float(value) for name, value in given.items()}
+    names = structure.parameter_names
+    if "clay" in names and "clay" not in constants:
+        parameter = structure.parameters[names.index("clay")]
+        if np.isfinite(clay).all():
+            constants["clay"] = clay * (1.0 if parameter.unit == "percent" else 0.01)
+        else:
+            notes.append(
+                f"No clay content is stated: {parameter.default:g} {parameter.unit}, the default of {structure.name}."
+            )
+    return constants
+
+
+def _by_site(values: np.ndarray, site_of_plot: np.ndarray, count: int, positive: bool) -> np.ndarray:
+    """Mean over months and over the plots of each site, of those above zero if asked; (site,)."""
+    means = values.mean(axis=0)
+    used = np.where(means > 0, means, np.nan) if positive else means
+    return np.nan_to_num(group_means(used, site_of_plot, count))

@@ -1,0 +1,510 @@
+r"""Field plots over time: any structure, from carbon stocks and fractions, management and weather.
+
+Each plot is a monthly run of the structure. What the field does not know
+exactly is uncertain on the log scale and partially pooled:
+
+.. math::
+
+    \ln rate_p = site + treatment, \quad
+    \ln input_p = level + treatment + plot, \quad
+    \ln C_{p}(0) = site + plot
+
+``rate`` is one factor on all decomposition: on the climate modifier of the
+structure where it has one, otherwise on its rate constants. Published rate
+constants have log-normal priors of their own. The initial pools are shares
+of the initial stock; log ratios of shares scatter, by site and by plot, about
+those of the steady state under the mean drivers of the site. What input would
+have held the initial stock there follows from that state
+(``past_input_ratio``) where the structure is linear; where it is not, the past
+input shapes the state and is a parameter (``past_input``).
+
+A measurement is normal on the log scale. Its variance is what its standard
+deviation, replicates and bulk density say, plus a scatter learned for each
+quantity.
+
+Carbon input and decomposition rate act alike on a stock near its steady
+state. Fractions and changes tell them apart in part, priors do the rest: see
+``rate_effect`` and ``input_factor`` together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.core import find_steady_state, integrate, steady_state, with_factors
+from socbayes.core.structure import Structure
+from socbayes.models._blocks import group_means, weak_groups
+from socbayes.models._field_faults import FLUX
+from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out
+from socbayes.priors import Override, Prior, Priors
+from socbayes.spec import ModelSpec, attach, describe_table, prior_records
+from socbayes.structures import get
+from socbayes.structures.forcing import DECOMPOSITION, month_length, rate_constants
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+INERT_SHARE = 0.09
+"""Share of carbon in inert pools about which the initial one is uncertain: Falloon et al. 1998 at 75 t/ha."""
+INERT_SPREAD = 0.4
+"""Standard deviation of the log of that share: the relation is good to a factor of two, and carbon that never moves
+must not explain whatever a structure cannot."""
+SMALLEST_SHARE = 1e-6
+
+_FEW = "few groups, nobody at zero"
+
+PRIORS = (
+    Prior(
+        "rate_constant",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.2},
+        "log",
+        "published constants were calibrated elsewhere: within a factor of 1.5",
+    ),
+    Prior("site_rate_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"{_FEW}: median 0.25"),
+    Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", f"{_FEW}: median 0.15"),
+    Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "allometric inputs are good to about a third"),
+    Prior(
+        "input_level_unstated",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.7},
+        "log",
+        "croplands and grasslands: 1 to 10 t/ha/year",
+    ),
+    Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "log", f"{_FEW}: median 0.14"),
+    Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
+    Prior("manure_level", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "carbon content of manure"),
+    Prior("past_input", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "history before the trial, over its mean input"),
+    Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
+    Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
+    Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
+    Prior("plot_departure_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", "between plots of a field: median 0.15"),
+    Prior("error_total", "LogNormal", {"mu": -2.7, "sigma": 0.5}, "log", "repeated sampling of a plot: median 7 %"),
+    Prior("error_particulate", "LogNormal", {"mu": -1.6, "sigma": 0.5}, "log", "fractionation: median 20 %"),
+    Prior("error_mineral_associated", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "fractionation: median 10 %"),
+    Prior("error_humus", "LogNormal", {"mu": -2.1, "sigma": 0.5}, "log", "by difference of fractions: median 12 %"),
+    Prior("error_resistant", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", "spectroscopy: median 15 %"),
+    Prior("error_microbial", "LogNormal", {"mu": -1.4, "sigma": 0.5}, "log", "fumigation-extraction: median 25 %"),
+    Prior("error_necromass", "LogNormal", {"mu": -1.4, "sigma": 0.5}, "log", "amino sugars: median 25 %"),
+    Prior("error_co2_flux", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log", "days stand for a month: median 40 %"),
+)
+
+QUANTITIES: dict[str, dict[str, str]] = {
+    "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
+    "treatment_rate_sd": {"unit": "log", "meaning": "spread of that effect between treatments"},
+    "input_factor": {"unit": "1", "meaning": "carbon input of each plot over what was stated or assumed"},
+    "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
+    "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
+    "past_input_ratio": {
+        "unit": "1",
+        "meaning": "input that would have held the mean initial stock, over the input during the trial",
+    },
+    "rate_constant": {"unit": "log", "meaning": "rate constants over their published values"},
+    "error": {"unit": "log", "meaning": "scatter of each measured quantity beyond what its standard deviation says"},
+}
+
+
+def build(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    structure: str | Structure = "rothc",
+    fractions: Mapping[str, Any] | None = None,
+    drivers: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float] | None = None,
+    priors: Mapping[str, Override] | None = None,
+) -> pm.Model:
+    """Build the model of field plots over time; nothing is sampled.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``: stocks, or concentrations with bulk
+        density and depth, of carbon and its fractions.
+    management
+        Table of schema ``field_management``. Inputs are taken as stated, or
+        from yields by ``crop_carbon_allocation``.
+    weather
+        Table of schema ``field_weather``.
+    structure
+        Name of a published structure, or any :class:`socbayes.core.Structure`.
+    fractions
+        Pools, or weights by pool, of the fractions of a structure that
+        ``socbayes.structures.fractions`` does not know.
+    drivers
+        Numbers for drivers that no field table states.
+    parameters
+        Numbers for parameters that are properties of the site, such as clay.
+    priors
+        Distributions by parameter name that replace the defaults in ``PRIORS``.
+
+    Returns
+    -------
+    pymc.Model
+        With coords site, plot, treatment, pool, fraction, measurement, and the
+        quantities of interest in ``QUANTITIES`` as deterministics. What was
+        assumed about gaps is in its notes.
+
+    Raises
+    ------
+    EmptyTableError, TableFaultsError
+        For a table without rows; for all faults of all tables at once.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> obs, management = sb.load_dataset("field_soc"), sb.load_dataset("field_management")
+    >>> tarlee = obs[obs["study"] == "Tarlee"]
+    >>> model = sb.models.field.build(tarlee, management[management["study"] == "Tarlee"], structure="rothc")
+    >>> model.coords["plot"]
+    ('1', '2', '3')
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    chosen = get(structure) if isinstance(structure, str) else structure
+    data = lay_out(
+        obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters
+    )
+    notes = list(data.notes)
+    shares, largest = initial_shares(data, notes)
+    prior = Priors(PRIORS, priors)
+    coords = {
+        "site": data.sites,
+        "plot": data.plots,
+        "treatment": data.treatments,
+        "pool": list(chosen.pools),
+        "departing_pool": [pool for pool in chosen.pools if pool != chosen.pools[largest]],
+        "fraction": data.fractions,
+        "measurement": data.labels,
+        "constant": list(rate_constants(chosen)),
+    }
+    with pm.Model(coords=coords) as model:
+        sampled = _sampled(data, prior, largest)
+        steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
+        log_share = _site_shares(data, steady, prior, largest)
+        if len(chosen.pools) > 1:
+            pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
+        if chosen.linear and shares is None:
+            _past_input(data, sampled)
+        sampled["log_share"] = log_share[data.site_of_plot] + sampled["plot_departure"]
+        when, place = np.unique(np.concatenate([data.month, data.month + data.fraction_is_flux]), return_inverse=True)
+        states = trajectories(data, sampled, when)
+        expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
+        spread = _spread(data, prior)
+        shift = _density_shift(data)
+        pm.Normal("log_carbon", pt.log(expected) + shift, spread, observed=data.observed, dims="measurement")
+    tables = {"obs": obs, "management": management, "weather": weather}
+    attach(
+        model,
+        ModelSpec(
+            model="field",
+            question="How did management and climate change soil carbon on these plots?",
+            tables={role: describe_table(table) for role, table in tables.items() if table is not None},
+            quantities={name: value for name, value in QUANTITIES.items() if name in model.named_vars},
+            observed=("log_carbon",),
+            priors=prior_records(prior),
+            choices={"structure": chosen.name, "fractions": list(data.fractions), "months": data.rows},
+            notes=tuple(notes),
+        ),
+    )
+    return model
+
+
+def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
+    """Priors of this model, after the caller's replacements.
+
+    Parameters
+    ----------
+    priors
+        Replacements by parameter name.
+
+    Examples
+    --------
+    >>> prior_table().loc["input_level", "unit"]
+    'log'
+    """
+    return Priors(PRIORS, priors).table()
+
+
+def driven(data: Layout) -> Structure:
+    """Structure of the plots with factors on its inputs and, where it has one, on its climate modifier."""
+    factors = dict.fromkeys(data.roles.plant, "input_factor")
+    if data.has_manure:
+        factors[data.roles.manure] = "manure_factor"
+    if data.roles.modifier:
+        factors[data.roles.modifier] = "rate_factor"
+    return with_factors(data.structure, factors)
+
+
+def natural_parameters(
+    data: Layout, constants: Any, rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]
+) -> Any:
+    """Parameters of :func:`driven` from log factors.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    constants
+        Log factors of the rate constants, (constant,).
+    rate, plant, manure
+        Log factors of decomposition, plant and manure input; numbers or one per run.
+    fixed
+        Parameters that the site determines.
+
+    Returns
+    -------
+    dict
+    """
+    import pytensor.tensor as pt
+
+    defaults = data.structure.defaults()
+    names = rate_constants(data.structure)
+    values = dict(fixed) | {
+        name: fixed.get(name, defaults[name]) * pt.exp(constants[position]) for position, name in enumerate(names)
+    }
+    values["input_factor"] = pt.exp(plant)
+    if data.has_manure:
+        values["manure_factor"] = pt.exp(manure)
+    if data.roles.modifier:
+        values["rate_factor"] = pt.exp(rate)
+    else:
+        for name in DECOMPOSITION.get(data.structure.name, names):
+            values[name] = values.get(name, defaults[name]) * pt.exp(rate)
+    return values
+
+
+def _site_constants(data: Layout) -> dict[str, Any]:
+    """Parameters that the site determines, as (site,) where they differ between plots."""
+    return {
+        name: value if np.ndim(value) == 0 else group_means(value, data.site_of_plot, len(data.sites))
+        for name, value in data.constants.items()
+    }
+
+
+def initial_shares(data: Layout, notes: list[str]) -> tuple[np.ndarray | None, int]:
+    """Whether initial shares follow from a steady state, and the position of the largest pool.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    notes
+        Receives what was assumed.
+
+    Returns
+    -------
+    shares, largest
+        None where the structure has a steady state under the mean drivers;
+        equal shares, (site, pool), where it has none.
+    """
+    chosen = data.structure
+    found = find_steady_state(chosen, _site_constants(data), data.mean_drivers)
+    if found.found:
+        return None, int(np.argmax(found.pools.sum(axis=0)))
+    reason = next(reason for reason in found.reasons if reason != "found")
+    notes.append(f"{chosen.name} has no steady state under mean drivers ({reason}): initial shares are about equal.")
+    return np.full((len(data.sites), len(chosen.pools)), 1.0 / len(chosen.pools)), 0
+
+
+def _steady(data: Layout, sampled: Mapping[str, Any]) -> Any:
+    """Pools that hold under the mean drivers of each site, (site, pool)."""
+    past = sampled["past_input"] if "past_input" in sampled else np.zeros(len(data.sites))
+    parameters = natural_parameters(
+        data, sampled["rate_constant"], sampled["site_rate"], past, 0.0 * past, _site_constants(data)
+    )
+    return steady_state(driven(data), parameters, data.mean_drivers)
+
+
+def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
+    """Log shares of the pools in the steady state of each site, inert pools as usual, (site, pool)."""
+    import pytensor.tensor as pt
+
+    chosen = data.structure
+    inert = np.isin(chosen.pools, chosen.inert)
+    steady = _steady(data, sampled)
+    active = (1.0 - INERT_SHARE * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
+    return pt.log(pt.where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE))
+
+
+def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int) -> Any:
+    """Log shares of pools at the start over that of the largest pool, (site, pool).
+
+    All samples of a site pin its shares, so these are sampled, centred on what
+    the steady state says of them, and not the departures from it: those would
+    have to follow every change of a rate constant.
+    """
+    import pymc as pm
+
+    pools = data.structure.pools
+    if len(pools) == 1:
+        return 0.0 * steady
+    free = np.delete(np.arange(len(pools)), largest)
+    inert = np.isin(pools, data.structure.inert)[free]
+    ratio = steady[:, free] - steady[:, largest : largest + 1]
+    spread = inert * INERT_SPREAD + ~inert * prior.sample("site_departure_sd")
+    own = pm.Normal("site_log_ratio", ratio, spread, dims=("site", "departing_pool"))
+    return _with_zero(own, largest)
+
+
+def _shares(log_share: Any) -> Any:
+    """Shares that sum to one over the last axis."""
+    import pytensor.tensor as pt
+
+    raised = pt.exp(log_share)
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def _past_input(data: Layout, sampled: Mapping[str, Any]) -> None:
+    """What input holds the mean initial stock of each site, over the mean input during the trial."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    inert = np.isin(data.structure.pools, data.structure.inert)
+    held = (_steady(data, sampled) * data.total).sum(axis=1) * data.carbon[_first_of(data.site_of_plot)]
+    wanted = pt.exp(data.initial + sampled["site_stock"]) * (1.0 - INERT_SHARE * inert.any())
+    pm.Deterministic("past_input_ratio", wanted / held, dims="site")
+
+
+def _first_of(index: np.ndarray) -> np.ndarray:
+    return np.unique(index, return_index=True)[1]
+
+
+def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
+    """Random variables by name, as log factors of plots and sites."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    site, treatment = data.site_of_plot, data.treatment_of_plot
+    sampled: dict[str, Any] = {"rate_constant": prior.sample("rate_constant", dims="constant")}
+    sampled["site_rate"] = np.zeros(len(data.sites))
+    if len(data.sites) > 1:
+        sampled["site_rate"] = weak_groups("site_rate", prior.sample("site_rate_sd"), "site")
+    several = len(data.treatments) > 1
+    rate = sampled["site_rate"][site] + pt.zeros(len(data.plots))
+    plant = prior.sample("input_level" if data.input_stated else "input_level_unstated") + pt.zeros(len(data.plots))
+    if several:
+        rate = rate + _contrasts("rate_effect", prior.sample("treatment_rate_sd"), "treatment")[treatment]
+        plant = plant + _contrasts("treatment_input", prior.sample("treatment_input_sd"), "treatment")[treatment]
+    error = np.where(np.isfinite(data.input_error), data.input_error, 0.0)
+    scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
+    plant = plant + weak_groups("plot_input", scale, "plot")
+    pm.Deterministic("input_factor", pt.exp(plant), dims="plot")
+    sampled["rate"], sampled["plant"] = rate, plant
+    sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
+    if not data.structure.linear:
+        sampled["past_input"] = prior.sample("past_input", dims="site")
+    sampled["site_stock"] = prior.sample("site_stock", dims="site")
+    # Stocks are measured well against their spread between plots, so plots are centred.
+    mean = (data.initial + sampled["site_stock"])[site]
+    sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
+    pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
+    sampled["plot_departure"] = np.zeros((len(data.plots), 1))
+    if len(data.structure.pools) > 1:
+        of_plot = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+        sampled["plot_departure"] = _with_zero(of_plot, largest)
+    return sampled
+
+
+def _with_zero(departures: Any, position: int) -> Any:
+    """Departures of all pools from those of all but one, which departs from nothing; (group, pool).
+
+    Shares sum to one, so one of them follows. Counted from the largest pool,
+    what is well known of others (resistant carbon) does not move with what is
+    not (decomposable plant material).
+    """
+    import pytensor.tensor as pt
+
+    none = pt.zeros_like(departures[:, :1])
+    return pt.concatenate([departures[:, :position], none, departures[:, position:]], axis=1)
+
+
+def _contrasts(name: str, scale: Any, dims: str) -> Any:
+    """Normal effects that sum to zero, non-centred.
+
+    Rate constants and the input level carry the mean of all treatments: a free
+    mean would be a second name for the same thing.
+    """
+    import pymc as pm
+
+    return pm.Deterministic(name, scale * pm.ZeroSumNormal(f"{name}_standardised", dims=dims), dims=dims)
+
+
+def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
+    """Pools of every plot, and sinks, in t C/ha at the turns of months ``when``; tensor (time, plot, state).
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    at
+        ``rate``, ``plant``, ``stock``, (plot,); ``manure``; ``rate_constant``,
+        (constant,); ``log_share``, (plot, pool): all logarithms.
+    when
+        Months since the start of each run, increasing.
+
+    Returns
+    -------
+    TensorVariable
+    """
+    import pytensor.tensor as pt
+
+    parameters = natural_parameters(
+        data, at["rate_constant"], at["rate"], at["plant"], at["manure"] + 0.0 * at["plant"], data.constants
+    )
+    share = _shares(at["log_share"])
+    stock = pt.exp(at["stock"])[:, None] / (share * data.total).sum(axis=1, keepdims=True)
+    carbon = data.carbon[:, None]
+    states = integrate(
+        driven(data),
+        share * stock / carbon,
+        {name: value + pt.zeros(len(data.plots)) if np.ndim(value) else value for name, value in parameters.items()},
+        data.drivers,
+        times=when,
+        interval=month_length(data.structure),
+    )
+    return states * carbon
+
+
+def _expected(data: Layout, states: Any, place: np.ndarray, after: np.ndarray) -> Any:
+    """What each measurement would read without error, t C/ha or t C/ha/month; (measurement,)."""
+    pools = len(data.structure.pools)
+    stock = (states[place, data.plot, :pools] * data.weights[data.fraction]).sum(axis=1)
+    if FLUX not in data.fractions:
+        return stock
+    import pytensor.tensor as pt
+
+    sink = pools + data.structure.sinks.index("co2")
+    flux = states[after, data.plot, sink] - states[place, data.plot, sink]
+    return pt.where(data.fraction_is_flux, flux, stock)
+
+
+def _spread(data: Layout, prior: Priors) -> Any:
+    """Standard deviation of the log of each measurement."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    errors = [prior.sample(f"error_{name}") for name in data.fractions]
+    pm.Deterministic("error", pt.stack(errors), dims="fraction")
+    # Not indexed: an index into a handful of scalars would be compiled as a thousand of them.
+    learned = sum((data.fraction == position) * error**2 for position, error in enumerate(errors))
+    return pt.sqrt(data.stated_error**2 + learned / data.replicates)
+
+
+def _density_shift(data: Layout) -> Any:
+    """Log error that all stocks of a plot share whose bulk density was borrowed; zero for the others."""
+    import pymc as pm
+
+    borrowed = sorted(set(data.density[data.density >= 0].tolist()))
+    if not borrowed:
+        return 0.0
+    pm.modelcontext(None).add_coord("plot_without_density", [data.plots[position] for position in borrowed])
+    shift = pm.Normal("density_error", 0.0, DENSITY_ERROR[1], dims="plot_without_density")
+    place = np.searchsorted(borrowed, np.maximum(data.density, borrowed[0]))
+    return (data.density >= 0) * shift[place]

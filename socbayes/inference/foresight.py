@@ -1,0 +1,208 @@
+"""Structures judged by the years they did not see.
+
+Leaving out single rows of a time series flatters a model: the neighbours in
+time give the answer away. Here every plot's last years are left out, the model
+is fitted to what came before, and each later measurement is compared with its
+predictive distribution, measurement error included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.inference.fit import fit
+from socbayes.models import field
+from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
+from socbayes.models._plots import Layout, lay_out, uppermost_layer
+from socbayes.structures import get
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+COVERED = (0.5, 0.89)
+"""Probabilities of the equal-tailed intervals whose coverage is counted."""
+
+SCORED_DRAWS = 1000
+
+
+def split_future(obs: pd.DataFrame, share: float = 1.0 / 3.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Observations up to, and after, the point at which a share of each site's time is still to come.
+
+    Plots first sampled after that point are in neither.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+    share
+        Part of the time from first to last sample that is left out.
+
+    Returns
+    -------
+    past, future
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"site": "a", "plot": "1", "year": [2000.0, 2003.0, 2006.0, 2009.0], "soc_stock": 50.0})
+    >>> past, future = split_future(obs)
+    >>> past["year"].tolist(), future["year"].tolist()
+    ([2000.0, 2003.0, 2006.0], [2009.0])
+    """
+    by_site = obs.groupby("site")["year"]
+    cut = by_site.transform("max") - share * (by_site.transform("max") - by_site.transform("min"))
+    later = obs["year"] > cut + 1e-9
+    past = obs[~later]
+    known = set(zip(past["site"], past["plot"], strict=True))
+    follows = np.array([pair in known for pair in zip(obs["site"], obs["plot"], strict=True)], dtype=bool)
+    return past, obs[later & follows]
+
+
+def leave_future_out(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    structures: Mapping[str, Mapping[str, Any]],
+    store: str | Path,
+    share: float = 1.0 / 3.0,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Fit each structure to the past of the plots and score it on their future.
+
+    Parameters
+    ----------
+    obs, management, weather
+        Tables of the field model. Drivers of the years left out are known to
+        the model: it is soil, not weather and yields, that is forecast.
+    structures
+        By label, the arguments of ``models.field.build`` that differ:
+        ``{"RothC": {"structure": "rothc"}, "ICBM": {"structure": "icbm"}}``.
+        Give all of them the same observations, or their scores compare nothing.
+    store
+        Folder for the runs, one subfolder each.
+    share
+        Part of each site's time that is left out.
+    draws, tune, chains, cores, seed, progress
+        As for :func:`socbayes.fit`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By label: ``elpd``, the sum of log predictive densities of the log
+        measurements left out, with its standard error; ``elpd_difference`` to
+        the best and its standard error, paired by measurement; ``crps`` in
+        t/ha; coverage of the 50 and 89 % intervals; numbers of ``measurements``
+        and whether the fit ``converged``. Best first.
+
+    Raises
+    ------
+    SocbayesError
+        If nothing is left out, or a structure cannot show what was measured.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> table = leave_future_out(obs, management, structures=two, store="runs/future")  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    past, future = split_future(uppermost_layer(obs)[0], share)
+    if len(future) == 0 or len(past) == 0:
+        raise SocbayesError(
+            f"leaving out the last {100 * share:.0f} % of time leaves nothing to learn from or to foresee"
+        )
+    rows, densities = {}, {}
+    for label, settings in structures.items():
+        model = field.build(past, management, weather, **settings)
+        run = Path(store) / label
+        fitted = fit(model, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, store=run, progress=progress)
+        chosen = settings.get("structure", "rothc")
+        plain = {name: value for name, value in settings.items() if name not in ("structure", "priors")}
+        everything = pd.concat([past, future])
+        data = lay_out(
+            everything, management, weather, structure=get(chosen) if isinstance(chosen, str) else chosen, **plain
+        )
+        scores = _scores(fitted, data, len(past), seed)
+        densities[label] = scores["density"]
+        rows[label] = {
+            "elpd": scores["density"].sum(),
+            "elpd_se": _standard_error(scores["density"]),
+            "crps": scores["crps"].mean(),
+            **{f"coverage_{round(100 * p)}": scores["inside"][:, k].mean() for k, p in enumerate(COVERED)},
+            "measurements": scores["density"].size,
+            "converged": bool(fitted.attrs["converged"]),
+        }
+    if len({density.size for density in densities.values()}) > 1:
+        raise SocbayesError("the structures were not scored on the same measurements")
+    table = pd.DataFrame.from_dict(rows, orient="index").sort_values("elpd", ascending=False)
+    best = densities[str(table.index[0])]
+    differences = [densities[str(label)] - best for label in table.index]
+    table.insert(2, "elpd_difference", [difference.sum() for difference in differences])
+    table.insert(3, "elpd_difference_se", [_standard_error(difference) for difference in differences])
+    return table.rename_axis("structure")
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(np.sqrt(values.size) * values.std())
+
+
+def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str, np.ndarray]:
+    """Log density, CRPS in t/ha and whether intervals cover, of each measurement in rows from ``seen`` on."""
+    posterior = fitted["posterior"].to_dataset()
+    every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // SCORED_DRAWS)
+    posterior = posterior.isel(draw=slice(None, None, every)).stack(sample=("chain", "draw"))
+    values = {str(name): value.transpose("sample", ...).to_numpy() for name, value in posterior.data_vars.items()}
+    departing = departing_pools(data, fitted["posterior"])
+    left_out = np.flatnonzero((data.row >= seen) & ~data.fraction_is_flux)
+    months = np.unique(data.month[left_out] + data.start[data.plot[left_out]])
+    weights = {name: data.weights[k] for k, name in enumerate(data.fractions)}
+    runs = stocks_of(data, np.arange(len(data.plots)), known_plots(data, values, departing), months / 12.0, weights)
+    when = np.searchsorted(months, data.month[left_out] + data.start[data.plot[left_out]])
+    mean = np.log(runs[:, data.plot[left_out], when, data.fraction[left_out]])
+    names = [str(name) for name in fitted["posterior"]["fraction"].to_numpy()]
+    learned = values["error"][:, [names.index(data.fractions[k]) for k in data.fraction[left_out]]]
+    variance = data.stated_error[left_out] ** 2 + learned**2 / data.replicates[left_out]
+    observed = data.observed[left_out]
+    log_density = -0.5 * (observed - mean) ** 2 / variance - 0.5 * np.log(2.0 * np.pi * variance)
+    highest = log_density.max(axis=0)
+    density = highest + np.log(np.exp(log_density - highest).mean(axis=0))
+    drawn = np.random.default_rng(seed).normal(mean, np.sqrt(variance))
+    tails = np.array([[(1.0 - p) / 2.0, (1.0 + p) / 2.0] for p in COVERED])
+    bounds = np.quantile(drawn, tails, axis=0)  # (interval, side, measurement)
+    inside = (bounds[:, 0] <= observed) & (observed <= bounds[:, 1])
+    return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": inside.T}
+
+
+def crps(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score of draws, (measurement,): zero is a perfect forecast.
+
+    Parameters
+    ----------
+    draws
+        Predictive draws, (sample, measurement).
+    observed
+        What came, (measurement,).
+
+    Examples
+    --------
+    >>> float(crps(np.zeros((10, 1)), np.array([2.0]))[0])
+    2.0
+    """
+    count = len(draws)
+    ordered = np.sort(draws, axis=0)
+    # Mean distance between two draws, from their ranks (Gini).
+    weight = (2.0 * np.arange(1, count + 1) - count - 1.0)[:, None]
+    apart = 2.0 * (weight * ordered).sum(axis=0) / count**2
+    return np.abs(draws - observed).mean(axis=0) - 0.5 * apart

@@ -1,0 +1,68 @@
+"""Structures are scored on years they did not see, with scores that are what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from socbayes.errors import SocbayesError
+from socbayes.inference.foresight import crps, leave_future_out, split_future
+
+
+@pytest.fixture(scope="module")
+def decline():
+    """Four plots that lose young carbon to a tenth of the input they had."""
+    rng = np.random.default_rng(5)
+    years = np.arange(2000.0, 2006.5, 0.75)
+    rows = [
+        {"site": "Farm", "plot": f"P{plot}", "year": year, "soc_stock": stock * np.exp(rng.normal(0.0, 0.02))}
+        for plot, start in enumerate((48.0, 50.0, 52.0, 55.0))
+        for year, stock in zip(years, start * (0.9 + 0.1 * np.exp(-0.6 * (years - 2000.0))), strict=True)
+    ]
+    management = {"site": ["Farm"], "start_year": [2000.0], "end_year": [2007.0], "plant_carbon_input": [0.3]}
+    return pd.DataFrame(rows), pd.DataFrame(management)
+
+
+def test_the_last_third_is_left_out_of_every_plot(decline):
+    past, future = split_future(decline[0])
+    assert len(past) + len(future) == len(decline[0])
+    assert past["year"].max() <= 2004.0 < future["year"].min()
+    assert set(future["plot"]) == set(past["plot"])
+
+
+def test_plots_that_begin_later_are_in_neither(decline):
+    late = pd.DataFrame({"site": ["Farm"], "plot": ["late"], "year": [2005.5], "soc_stock": [40.0]})
+    past, future = split_future(pd.concat([decline[0], late]))
+    assert "late" not in set(past["plot"]) | set(future["plot"])
+
+
+def test_crps_of_a_normal_forecast_is_the_published_one():
+    """Gneiting and Raftery 2007: 2 phi(0) - 1 / sqrt(pi) standard deviations for an observation at the mean."""
+    draws = np.random.default_rng(1).normal(3.0, 2.0, size=(200_000, 1))
+    expected = 2.0 * (2.0 / np.sqrt(2.0 * np.pi) - 1.0 / np.sqrt(np.pi))
+    assert crps(draws, np.array([3.0]))[0] == pytest.approx(expected, rel=0.01)
+
+
+def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
+    table = leave_future_out(
+        *decline,
+        structures={"ICBM": {"structure": "icbm"}},
+        store=tmp_path,
+        draws=150,
+        tune=250,
+        chains=2,
+        progress=False,
+    )
+    row = table.loc["ICBM"]
+    assert row["measurements"] == len(split_future(decline[0])[1])
+    assert row["elpd_difference"] == 0.0
+    assert 0.0 < row["crps"] < 3.0
+    # Errors of 2 percent: a perfect forecast would have a log density of 2.5 each.
+    assert 1.0 < row["elpd"] / row["measurements"] < 2.6
+    assert row["coverage_89"] > 0.6
+
+
+def test_nothing_to_foresee_is_said(decline, tmp_path):
+    with pytest.raises(SocbayesError, match="nothing to learn from or to foresee"):
+        leave_future_out(*decline, structures={"ICBM": {"structure": "icbm"}}, store=tmp_path, share=0.0)

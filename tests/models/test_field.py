@@ -1,0 +1,352 @@
+"""The model of field plots: known parameters found again, any structure, faults named, gaps said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from socbayes.core import Driver, Flow, Parameter, Structure, steady_state
+from socbayes.datasets import load_dataset
+from socbayes.errors import EmptyTableError, TableFaultsError
+from socbayes.inference.fit import fit
+from socbayes.models import field
+from socbayes.models._monthly import carbon_from_yield, filled_by_month
+from socbayes.models._plots import lay_out, month_of
+from socbayes.scenarios.field import forecast
+from socbayes.structures import get
+
+EFFECT = {"ploughed": 0.35, "direct drilled": -0.35}
+MONTHS = 96
+INPUT = 4.0  # t C/ha/year
+CLAY = 20.0
+
+
+def rothc_by_hand(stock: float, effect: float, months: int = MONTHS) -> np.ndarray:
+    """RothC written out: pools (month, pool) from steady-state shares; shares no code with the package."""
+    rates = np.array([10.0, 0.3, 0.66, 0.02])
+    x = 1.67 * (1.85 + 1.60 * np.exp(-0.0786 * CLAY))
+    kept = 1.0 / (x + 1.0)
+
+    def step(pools, pace):
+        decayed = pools[:4] * (1.0 - np.exp(-pace * rates / 12.0))
+        new = pools.copy()
+        new[:4] -= decayed
+        new[2] += 0.46 * kept * decayed.sum()
+        new[3] += 0.54 * kept * decayed.sum()
+        new[0] += INPUT / 12.0 * 0.59016
+        new[1] += INPUT / 12.0 * 0.40984
+        return new
+
+    pools = np.zeros(5)
+    for _ in range(12 * 3000):
+        pools = step(pools, 0.6)
+    pools[:4] *= 0.91 * stock / pools.sum()
+    pools[4] = 0.09 * stock
+    states = [pools]
+    for _ in range(months):
+        states.append(step(states[-1], 0.6 * np.exp(effect)))
+    return np.array(states)
+
+
+@pytest.fixture(scope="module")
+def trial():
+    rng = np.random.default_rng(3)
+    soil, management = [], []
+    for number in range(6):
+        treatment = list(EFFECT)[number % 2]
+        states = rothc_by_hand(60.0 + 2.0 * number, EFFECT[treatment])
+        for month in range(0, MONTHS + 1, 12):
+            total, plant, inert = states[month].sum(), states[month][:2].sum(), states[month][4]
+            seen = np.array([total, plant, inert]) * np.exp(rng.normal(0.0, [0.015, 0.03, 0.03]))
+            soil.append(
+                {
+                    "site": "Farm", "plot": f"P{number}", "year": 2000 + month / 12, "treatment": treatment,
+                    "soc_stock": seen[0], "particulate_carbon_stock": seen[1], "resistant_carbon_stock": seen[2],
+                    "clay": CLAY,
+                }
+            )  # fmt: skip
+        management.append(
+            {
+                "site": "Farm", "plot": f"P{number}", "start_year": 2000.0, "end_year": 2012.0,
+                "plant_carbon_input": INPUT, "rate_modifier": 0.6,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(soil), pd.DataFrame(management)
+
+
+@pytest.fixture(scope="module")
+def model(trial):
+    return field.build(*trial)
+
+
+@pytest.fixture(scope="module")
+def fitted(model, tmp_path_factory):
+    return fit(model, draws=250, tune=400, chains=2, seed=1, store=tmp_path_factory.mktemp("field"), progress=False)
+
+
+def log_density_and_gradient(model):
+    point = model.initial_point()
+    density = model.compile_logp(mode="FAST_COMPILE")(point)
+    return density, model.compile_dlogp(mode="FAST_COMPILE")(point)
+
+
+def own_structure() -> Structure:
+    """Three pools as somebody might write them in a notebook."""
+
+    def flows(x, p, u):
+        yield Flow("input", "litter", u.litterfall)
+        yield Flow("litter", "humus", 0.3 * p.k_litter * x.litter)
+        yield Flow("litter", "co2", 0.7 * p.k_litter * x.litter)
+        yield Flow("humus", "stone", 0.05 * p.k_humus * x.humus)
+        yield Flow("humus", "co2", 0.95 * p.k_humus * x.humus)
+        yield Flow("stone", "co2", p.k_stone * x.stone)
+
+    return Structure(
+        name="mine",
+        pools=("litter", "humus", "stone"),
+        flows=flows,
+        parameters=tuple(
+            Parameter(f"k_{pool}", "1/year", value, "assumed", 0.0)
+            for pool, value in (("litter", 0.6), ("humus", 0.05), ("stone", 0.005))
+        ),
+        drivers=(Driver("litterfall", "t/ha/year", lower=0.0),),
+        carbon_unit="t/ha",
+        time_unit="year",
+        scheme="rk4",
+        step=1.0 / 12.0,
+    )
+
+
+def test_known_parameters_are_found_again(fitted):
+    posterior = fitted["posterior"]
+    for treatment, truth in EFFECT.items():
+        effect = posterior["rate_effect"].sel(treatment=treatment)
+        assert abs(float(effect.mean()) - truth) < 3 * float(effect.std())
+        assert np.sign(effect.mean()) == np.sign(truth)
+    stocks = posterior["initial_stock"].mean(("chain", "draw")).to_numpy()
+    np.testing.assert_allclose(stocks, 60.0 + 2.0 * np.arange(6), rtol=0.03)
+    factor = posterior["input_factor"].mean().item()
+    assert 0.5 < factor < 2.0
+    inert = posterior["initial_share"].sel(pool="iom").mean().item()
+    assert inert == pytest.approx(0.09, abs=0.01)
+    assert fitted["sample_stats"]["diverging"].mean() < 0.01
+
+
+def test_known_plots_are_forecast_closer_than_new_ones(fitted, trial):
+    future = forecast(fitted, *trial, years=[1995.0, 2006.0, 2030.0], draws=100)
+    assert future["known"].dims == ("sample", "plot", "year", "fraction")
+    assert future["known"].attrs["units"] == "t/ha"
+    assert "converged" in future.attrs
+    assert np.isnan(future["known"].sel(year=1995.0)).all()
+    total = future.sel(year=2006.0, fraction="total")
+    truth = rothc_by_hand(60.0, EFFECT["ploughed"])[72].sum()
+    known = total["known"].sel(plot="P0")
+    assert float(known.mean()) == pytest.approx(truth, rel=0.03)
+    assert (total["new"].std("sample").to_numpy() > float(known.std())).all()
+    parts = future["known"].sel(fraction=["particulate", "humus", "resistant"]).sum("fraction", skipna=False)
+    np.testing.assert_allclose(parts.sel(year=2030.0), future["known"].sel(fraction="total", year=2030.0))
+
+
+def test_forecast_refuses_other_plots(fitted, trial):
+    obs, management = trial
+    with pytest.raises(Exception, match="same plots: P0"):
+        forecast(fitted, obs[obs["plot"] != "P0"], management, years=[2030.0])
+
+
+def test_description_names_what_the_model_has(model):
+    spec = model.socbayes_spec
+    assert spec.observed == ("log_carbon",)
+    assert set(spec.quantities) <= set(model.named_vars)
+    assert {"rate_effect", "input_factor", "initial_stock", "past_input_ratio", "error"} <= set(spec.quantities)
+    assert not field.prior_table().isna().any().any()
+
+
+def test_density_and_gradient_are_finite_at_the_start(model):
+    density, gradient = log_density_and_gradient(model)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
+
+
+def test_initial_shares_are_those_of_the_steady_state(trial):
+    obs, management = trial
+    data = lay_out(obs, management, structure=get("rothc"))
+    at = {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)}
+    shares = np.exp(field._log_steady_shares(data, at).eval(mode="FAST_COMPILE"))[0]
+    state = steady_state(get("rothc"), {"clay": CLAY}, {"rate_modifier": 0.6, "plant_input": INPUT / 12.0})
+    active = state.eval(mode="FAST_COMPILE")[0, :4]
+    np.testing.assert_allclose(shares[:4], 0.91 * active / active.sum(), rtol=1e-3)
+    assert shares[4] == pytest.approx(0.09)
+
+
+def test_run_repeats_rothc_by_hand(trial):
+    obs, management = trial
+    data = lay_out(obs, management, structure=get("rothc"))
+    shares = field._log_steady_shares(data, {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)})
+    at = {
+        "rate_constant": np.zeros(4), "rate": np.array([EFFECT[data.treatments[i]] for i in data.treatment_of_plot]),
+        "plant": np.zeros(6), "manure": 0.0, "stock": np.log(60.0 + 2.0 * np.arange(6)),
+        "log_share": shares.eval(mode="FAST_COMPILE")[data.site_of_plot],
+    }  # fmt: skip
+    states = field.trajectories(data, at, np.array([0, 60, MONTHS])).eval(mode="FAST_COMPILE")
+    for plot in (0, 5):
+        truth = rothc_by_hand(60.0 + 2.0 * plot, EFFECT[list(EFFECT)[plot % 2]])[[0, 60, MONTHS]]
+        np.testing.assert_allclose(states[:, plot, :5], truth, rtol=2e-4)
+
+
+@pytest.mark.parametrize("structure", ["icbm", "century", "mcp"])
+def test_published_structures_run_on_the_same_tables(trial, structure):
+    obs, management = trial
+    weather = pd.DataFrame({"site": "Farm", "year": 2000, "month": range(1, 13), "temperature": 10.0})
+    seen = obs.drop(columns="resistant_carbon_stock").assign(depth_top=0.0, depth_bottom=23.0, bulk_density=1.3)
+    built = field.build(seen, management, weather, structure=structure)
+    density, gradient = log_density_and_gradient(built)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
+
+
+def test_a_structure_written_on_the_spot_works_at_once(trial):
+    obs, management = trial
+    seen = obs[["site", "plot", "year", "treatment", "soc_stock", "particulate_carbon_stock"]]
+    built = field.build(seen, management, structure=own_structure(), fractions={"particulate": ("litter",)})
+    density, gradient = log_density_and_gradient(built)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
+    assert any("no driver of climate" in note for note in built.socbayes_spec.notes)
+
+
+def test_a_flux_is_the_carbon_that_leaves_in_a_month(trial):
+    obs, management = trial
+    seen = obs[["site", "plot", "year", "treatment", "soc_stock", "clay"]].assign(co2_flux=1.0)
+    built = field.build(seen, management)
+    assert np.isfinite(log_density_and_gradient(built)[0])
+    data = lay_out(seen, management, structure=get("rothc"))
+    shares = np.array([0.01, 0.13, 0.02, 0.75, 0.09])
+    at = {
+        "rate_constant": np.zeros(4), "rate": np.zeros(6), "plant": np.zeros(6), "manure": 0.0,
+        "stock": np.full(6, np.log(60.0)), "log_share": np.tile(np.log(shares), (6, 1)),
+    }  # fmt: skip
+    states = field.trajectories(data, at, np.array([0, 1, 12, 13]))
+    flux = data.fraction_is_flux & (data.plot == 0)
+    place = np.where(data.month == 0, 0, 2)
+    expected = field._expected(data, states, place, place + 1).eval(mode="FAST_COMPILE")[flux]
+    pools = states.eval(mode="FAST_COMPILE")[:, 0, :5].sum(axis=1)
+    np.testing.assert_allclose(expected[:2], INPUT / 12.0 - (pools[[1, 3]] - pools[[0, 2]]), rtol=1e-6)
+
+
+def test_one_pool_is_enough():
+    def flows(x, p, u):
+        yield Flow("input", "carbon", u.litterfall)
+        yield Flow("carbon", "co2", p.k * x.carbon)
+
+    single = Structure(
+        name="one pool",
+        pools=("carbon",),
+        flows=flows,
+        parameters=(Parameter("k", "1/year", 0.05, "assumed", 0.0),),
+        drivers=(Driver("litterfall", "t/ha/year", lower=0.0),),
+        carbon_unit="t/ha",
+        time_unit="year",
+        step=1.0 / 12.0,
+    )
+    obs = pd.DataFrame({"site": "a", "plot": "1", "year": [2000.0, 2005.0], "soc_stock": [50.0, 48.0]})
+    assert np.isfinite(log_density_and_gradient(field.build(obs, structure=single))[0])
+
+
+def test_only_a_total_and_nothing_else(trial):
+    obs, _ = trial
+    built = field.build(obs[["site", "plot", "year", "soc_stock"]])
+    notes = " ".join(built.socbayes_spec.notes)
+    assert "No carbon input is stated" in notes
+    assert "No temperature is stated" in notes
+    assert "input_level_unstated" in built.named_vars
+    assert "rate_effect" not in built.named_vars
+    assert np.isfinite(log_density_and_gradient(built)[0])
+
+
+def test_concentrations_become_stocks_with_the_error_of_bulk_density(trial):
+    obs, management = trial
+    seen = obs.assign(soil_organic_carbon=obs["soc_stock"] / (1.3 * 23.0 * 0.1), depth_top=0.0, depth_bottom=23.0)
+    seen["bulk_density"] = np.where(seen["year"] < 2003, 1.3, np.nan)
+    concentrations = seen.drop(columns=["soc_stock", "particulate_carbon_stock", "resistant_carbon_stock"])
+    data = lay_out(concentrations, management, structure=get("rothc"))
+    np.testing.assert_allclose(np.exp(data.observed), obs["soc_stock"])
+    own = concentrations["bulk_density"].notna().to_numpy()
+    assert (data.density[own] == -1).all()
+    assert (data.density[~own] >= 0).all()
+    np.testing.assert_allclose(data.stated_error, np.where(own, 0.05, 0.0))
+    assert "density_error" in field.build(concentrations, management).named_vars
+
+
+def test_stated_deviations_and_replicates_are_the_known_part_of_the_error(trial):
+    obs, management = trial
+    seen = obs[["site", "plot", "year", "soc_stock"]].assign(soc_stock_sd=obs["soc_stock"] * 0.06, replicates=4)
+    data = lay_out(seen, management, structure=get("rothc"))
+    np.testing.assert_allclose(data.stated_error, 0.03)
+
+
+def test_all_faults_are_named_at_once(trial):
+    obs, management = trial
+    bad = obs.assign(microbial_biomass=200.0, necromass=5.0)
+    bad.loc[4, "soc_stock"] = 0.0
+    bad.loc[4, ["particulate_carbon_stock", "resistant_carbon_stock"]] = np.nan
+    late = management.assign(end_year=[2000.0, *management["end_year"][1:]])
+    with pytest.raises(TableFaultsError) as caught:
+        field.build(bad, late, parameters={"cley": 20.0})
+    text = str(caught.value)
+    assert "row 6, column 'soc_stock': not positive: found 0" in text
+    assert "row 2, column 'end_year': lasts no time" in text
+    assert "fraction without pools" in text
+    assert "no bulk density" in text
+    assert "row 2, column 'depth_bottom': no depth" in text
+    assert "'cley'" in text or "cley" in text
+    with pytest.raises(EmptyTableError):
+        field.build(obs.iloc[:0])
+
+
+def test_a_driver_that_no_table_states_is_asked_for(trial):
+    obs, management = trial
+    with pytest.raises(TableFaultsError, match=r"drivers=\{'water': <number>\}"):
+        field.build(obs.drop(columns="resistant_carbon_stock"), management, structure="millennial")
+
+
+def test_one_date_per_plot_is_refused(trial):
+    obs, _ = trial
+    with pytest.raises(TableFaultsError, match="no change to fit"):
+        field.build(obs[obs["year"] == 2000.0])
+
+
+def test_annual_means_become_a_sinusoid_and_say_so(trial):
+    obs, management = trial
+    weather = pd.DataFrame({"site": "Farm", "year": range(2000, 2012), "month": 1, "annual_temperature": 9.0})
+    data = lay_out(obs, management.drop(columns="rate_modifier"), weather, structure=get("rothc"))
+    modifier = data.drivers["rate_modifier"][:, 0]
+    assert modifier[:12].argmax() == 6
+    assert any("sinusoid" in note for note in data.notes)
+
+
+def test_gaps_are_filled_with_the_mean_of_the_month():
+    values = np.where(np.arange(24) == 13, np.nan, np.arange(24) % 12)
+    np.testing.assert_allclose(filled_by_month(values, 5, 0.0), np.arange(24) % 12)
+    assert (filled_by_month(np.full(3, np.nan), 0, 2.5) == 2.5).all()
+
+
+def test_inputs_follow_from_yields():
+    carbon, source = carbon_from_yield("barley, spring", 4.0)
+    assert source == "barley, spring"
+    assert carbon == pytest.approx(4.0 * 0.45 * (0.4 * 0.15 + 0.09 + 0.059) / 0.451)
+    assert np.isnan(carbon_from_yield("rice", 4.0)[0])
+
+
+def test_months_are_turns_of_months():
+    assert month_of([2000.20833, 2009.125]).tolist() == [24003, 24110]
+
+
+@pytest.mark.parametrize(
+    "study", ["Broadbalk wheat", "Tarlee", "Brigalow", "Hoosfield barley", "Highfield bare fallow"]
+)
+def test_bundled_trials_build(study):
+    tables = [load_dataset(name) for name in ("field_soc", "field_management")]
+    obs, management = (table[table["study"] == study] for table in tables)
+    built = field.build(obs, management, load_dataset("field_weather"))
+    assert np.isfinite(built.compile_logp(mode="FAST_COMPILE")(built.initial_point()))
