@@ -11,6 +11,7 @@ of no literature. A fit that did not converge is named and left out.
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ def main() -> None:
         print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
     write_text(DATA / "literature_moments.json", joint.to_json(sources, origin))
     print(joint.disagreement(sources).round(2).to_string())
+    # Seconds, and new whenever a literature is.
+    shutil.rmtree(arguments.store / "joint", ignore_errors=True)
     together = sb.fit(
         joint.build(sources), draws=2000, tune=1000, chains=4, seed=SEED, store=arguments.store / "joint",
         progress=False,

@@ -278,8 +278,8 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
     -------
     pymc.Model
         With each parameter of :data:`SHARED` for a soil of no literature, on
-        its natural scale; ``<parameter>_common`` and ``by_literature``, values
-        without bounds; and ``conflict_sd``.
+        its natural scale; ``<parameter>_common``, without bounds; and
+        ``conflict_sd``.
 
     Raises
     ------
@@ -296,18 +296,16 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
     with pm.Model(coords={"parameter": list(SHARED), "literature": list(named)}) as model:
         common = {name: prior.sample(f"{name}_common") for name in SHARED}
         conflict = prior.sample("conflict_sd", dims="parameter")
-        # Centred, for a literature that knows its value well leaves the departure from the common one no freedom.
-        value = pm.Normal("by_literature", pt.stack(list(common.values())), conflict, dims=("literature", "parameter"))
-        for position, source in enumerate(named.values()):
+        for source in named.values():
             places = [list(SHARED).index(name) for name in source.parameters]
             estimate, covariance = likelihood(source)
-            # Rotated to independent coordinates: a matrix product takes long to compile.
-            rotation = np.linalg.inv(np.linalg.cholesky(covariance))
-            rotated = [
-                sum(float(rotation[row, k]) * value[position, places[k]] for k in range(row + 1))
-                for row in range(len(places))
-            ]
-            pm.Normal(f"estimate_{source.name.replace(' ', '_')}", pt.stack(rotated), 1.0, observed=rotation @ estimate)
+            # The literature's own value is integrated out: sampled, it makes a funnel with the conflict.
+            pm.MvNormal(
+                f"estimate_{source.name.replace(' ', '_')}",
+                pt.stack([common[name] for name in source.parameters]),
+                cov=pt.as_tensor(covariance) + pt.diag(conflict[places] ** 2),
+                observed=estimate,
+            )
         for place, (name, text) in enumerate(SHARED.items()):
             free = common[name] + conflict[place] * pm.Normal(f"{name}_departure")
             pm.Deterministic(name, pt.exp(free) if text["scale"] == "log" else pm.math.sigmoid(free))
@@ -319,7 +317,6 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
         f"{name}_common": {"unit": text["scale"], "meaning": text["meaning"] + ", common to the literatures"}
         for name, text in SHARED.items()
     }
-    quantities["by_literature"] = {"unit": "log or logit", "meaning": "value of each literature"}
     quantities["conflict_sd"] = {"unit": "1", "meaning": "spread between literatures beyond their own uncertainty"}
     attach(
         model,

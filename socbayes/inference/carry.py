@@ -190,6 +190,7 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
     provenance = {
         "model": spec.model,
         "question": spec.question,
+        "choices": dict(spec.choices),
         "tables": {role: {k: table[k] for k in ("name", "rows", "sha256")} for role, table in spec.tables.items()},
         "versions": json.loads(fitted.attrs.get("versions", "{}")),
         "draws": int(free.shape[0]),
