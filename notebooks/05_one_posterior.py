@@ -66,7 +66,8 @@ print(learned.round(2).to_string())
 #
 # Differences are on the unbounded scale (log or logit), with the prior of
 # each model divided out. A `z` beyond two or so is a conflict that sampling
-# error does not explain.
+# error does not explain. Where a literature says nothing of a parameter its
+# standard error is huge.
 
 # %%
 print(joint.disagreement(sources).round(2).to_string())
@@ -92,15 +93,14 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     return middle, low, high
 
 
-figure, axes = plt.subplots(1, len(joint.SHARED), figsize=(13, 3.2), layout="constrained")
-for axis, (name, text) in zip(axes, joint.SHARED.items(), strict=True):
+figure, axes = plt.subplots(2, 2, figsize=(10, 4.6), layout="constrained")
+for axis, (name, text) in zip(axes.flat, joint.SHARED.items(), strict=True):
     rows = []
     for source in sources:
         if name in source.parameters:
             place = source.parameters.index(name)
-            mean, covariance = joint.likelihood(source)
-            half = 1.598 * np.sqrt(covariance[place, place])
-            rows.append((source.name, mean[place], mean[place] - half, mean[place] + half))
+            middle, half = source.mean[place], 1.598 * np.sqrt(source.covariance[place, place])
+            rows.append((f"{source.name}, by itself", middle, middle - half, middle + half))
     common = posterior[f"{name}_common"].to_numpy().ravel()
     natural = posterior[name].to_numpy().ravel()
     free = np.log(natural) if text["scale"] == "log" else np.log(natural / (1 - natural))
@@ -108,12 +108,12 @@ for axis, (name, text) in zip(axes, joint.SHARED.items(), strict=True):
     for height, (label, middle, low, high) in enumerate(reversed(rows)):
         back = np.exp if text["scale"] == "log" else lambda x: 1 / (1 + np.exp(-x))
         axis.plot(back(np.array([low, high])), [height, height], color="0.4", linewidth=2)
-        axis.plot(back(np.array([middle])), [height], "o", color="C0" if "literature" not in label else "C1")
+        axis.plot(back(np.array([middle])), [height], "o", color="C1" if "by itself" in label else "C0")
     axis.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
     if text["scale"] == "log":
         axis.set_xscale("log")
     axis.set_xlabel(f"{name.replace('_', ' ')} [{text['unit']}]")
-figure.suptitle("Medians and 89 % intervals: data of each literature without its prior, and the joint posterior")
+_ = figure.suptitle("Medians and 89 % intervals: each literature under its own prior, and the joint posterior")
 
 # %% [markdown]
 # ## 4. The literature as a prior
@@ -162,7 +162,7 @@ before = pm.sample_prior_predictive(400, model=forecast, random_seed=2)["prior"]
 # (numbers made up for this page).
 
 # %%
-seen_days, seen = np.array([1, 3, 7, 21]), np.array([0.045, 0.062, 0.078, 0.098])
+seen_days, seen = np.array([1, 3, 7, 21]), np.array([0.045, 0.066, 0.080, 0.090])
 with pm.Model(coords={"day": days}) as updated:
     path = pm.Deterministic("respired", respired(prior.sample()), dims="day")
     pm.Normal("label_co2", path[seen_days], 0.05 * dose, observed=seen)
@@ -175,8 +175,8 @@ for values, colour, label in ((before, "0.6", "literature alone"), (after, "C0",
     axis.fill_between(days, low, high, color=colour, alpha=0.3, label=f"{label}: 89 % interval")
     axis.plot(days, middle, color=colour)
 axis.plot(seen_days, 100 * seen / dose, "k.", label="measured")
-axis.set(xlabel="day", ylabel="label respired [% of dose]")
-axis.legend(frameon=False)
+_ = axis.set(xlabel="day", ylabel="label respired [% of dose]")
+_ = axis.legend(frameon=False)
 
 # %%
 width = [np.ptp(np.quantile(values[:, -1], [0.055, 0.945])) / dose for values in (before, after)]
