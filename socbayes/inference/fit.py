@@ -263,9 +263,11 @@ def _read_draws(path: Path) -> xr.DataTree:
 
     tree = xr.open_datatree(path, engine="zarr", consolidated=False)
     posterior = tree["posterior"].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
-    variables = [tree["sample_stats"].to_dataset()["energy"]]
-    variables += [value for value in posterior.data_vars.values() if value.dtype.kind == "f"]
-    written = np.min([_draws_written(variable) for variable in variables], axis=0)
+    written = _draws_written(tree["sample_stats"].to_dataset()["energy"])
+    # No further: a run may have been asked for millions of draws.
+    reached = posterior.isel(draw=slice(0, int(written.max(initial=0))))
+    counts = [_draws_written(value) for value in reached.data_vars.values() if value.dtype.kind == "f"]
+    written = np.min([written, *counts], axis=0)
     if written.max(initial=0) == 0:
         raise SocbayesError(f"{path.parent} holds no draws after warm-up yet")
     chains = np.flatnonzero(2 * written >= written.max())

@@ -110,7 +110,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from toy import toy_model
 from socbayes.inference.fit import fit
-fit(toy_model(), draws=2_000_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
+fit(toy_model(), draws=200_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
 """
 
 
