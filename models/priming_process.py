@@ -155,6 +155,11 @@ def build(
     SocbayesError
         Naming what in the table cannot be.
 
+    Notes
+    -----
+    Fits of single studies converge. Over all bundled jars chains stop in modes
+    whose log densities differ by hundreds: such a fit says that it failed.
+
     Examples
     --------
     >>> import socbayes as sb

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # What the literatures say together, and what that is worth in a new soil
 #
-# Three kinds of experiment see the same microbes. Laboratories measure carbon
+# Several kinds of experiment see the same microbes. Laboratories measure carbon
 # use efficiency with labels, jars with glucose show priming, and field trials
 # show how much necromass a practice leaves. The process models of socbayes
 # write all of them with one structure, so they share parameters: the
@@ -24,7 +24,8 @@
 # The fits take minutes each and are not repeated here: the package carries
 # what each converged fit says of the shared parameters, the moments of its
 # posterior and of its prior. `python benchmarks/literature.py` makes them
-# anew. What is sampled below is the joint model, which takes seconds.
+# anew. Priming is not among them: its process model does not converge over
+# all jars yet. What is sampled below is the joint model, which is small.
 
 # %%
 # %matplotlib inline
@@ -36,9 +37,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pymc as pm
+from scipy import stats
 
 import socbayes as sb
 from socbayes.models import joint
+from socbayes.vocabulary import CI_PROB
 
 
 def effort() -> dict[str, int]:
@@ -87,9 +90,12 @@ print("converged" if fitted.attrs["converged"] else fitted.attrs["failures"])
 
 
 # %%
+ENDS = [0.5 - CI_PROB / 2, 0.5, 0.5 + CI_PROB / 2]
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Median and ends of the 89 % equal-tailed interval."""
-    low, middle, high = np.quantile(values, [0.055, 0.5, 0.945])
+    """Median and ends of the equal-tailed interval of the house, 89 %."""
+    low, middle, high = np.quantile(values, ENDS)
     return middle, low, high
 
 
@@ -99,7 +105,7 @@ for axis, (name, text) in zip(axes.flat, joint.SHARED.items(), strict=True):
     for source in sources:
         if name in source.parameters:
             place = source.parameters.index(name)
-            middle, half = source.mean[place], 1.598 * np.sqrt(source.covariance[place, place])
+            middle, half = source.mean[place], stats.norm.ppf(ENDS[2]) * np.sqrt(source.covariance[place, place])
             rows.append((f"{source.name}, by itself", middle, middle - half, middle + half))
     common = posterior[f"{name}_common"].to_numpy().ravel()
     natural = posterior[name].to_numpy().ravel()
@@ -171,7 +177,7 @@ after = measured["posterior"]["respired"].to_numpy().reshape(-1, days.size)
 
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for values, colour, label in ((before, "0.6", "literature alone"), (after, "C0", "and one jar")):
-    low, middle, high = np.quantile(100 * values / dose, [0.055, 0.5, 0.945], axis=0)
+    low, middle, high = np.quantile(100 * values / dose, ENDS, axis=0)
     axis.fill_between(days, low, high, color=colour, alpha=0.3, label=f"{label}: 89 % interval")
     axis.plot(days, middle, color=colour)
 axis.plot(seen_days, 100 * seen / dose, "k.", label="measured")
@@ -179,7 +185,7 @@ _ = axis.set(xlabel="day", ylabel="label respired [% of dose]")
 _ = axis.legend(frameon=False)
 
 # %%
-width = [np.ptp(np.quantile(values[:, -1], [0.055, 0.945])) / dose for values in (before, after)]
+width = [np.ptp(np.quantile(values[:, -1], ENDS)) / dose for values in (before, after)]
 print(
     f"89 % interval of label respired by day 21: {100 * width[0]:.0f} % of the dose wide, then {100 * width[1]:.0f} %"
 )

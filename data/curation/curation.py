@@ -529,7 +529,9 @@ licence. Unstated is not permission: ask the authors before a use that needs
 one.
 
 **The two necromass tables come from a database under CC BY-NC 4.0: they may not
-be used commercially.**
+be used commercially.** What `literature_moments.json` and
+`literature_prior.json` say of pump efficacy was learned from these tables and
+`cue`: treat them as bound by the same terms.
 """
 
 

@@ -38,7 +38,9 @@ class Held(Op):
 
     def __init__(self, data: Any) -> None:
         self.data = np.ascontiguousarray(data, dtype="float64")
-        self.digest = hashlib.sha256(repr(self.data.shape).encode() + self.data.tobytes()).hexdigest()
+        digest = hashlib.sha256(repr(self.data.shape).encode())
+        digest.update(self.data)
+        self.digest = digest.hexdigest()
 
     def __str__(self) -> str:
         return f"Held{{{self.digest[:8]}}}"

@@ -22,7 +22,7 @@ from socbayes.core.vectors import INNER, OPTIONS, compiled, interleaved
 # One step is a chain of dependent operations: several sites side by side fill
 # the pipeline and the vector registers.
 LANES = 8
-# Keeping 11 MB is a fifth faster than running once more, keeping 28 MB a third slower.
+# A path larger than the processor's cache takes longer to write and read than to run once more.
 KEPT_BYTES = 12_000_000
 # Rows of drivers asked for in advance.
 AHEAD = 16

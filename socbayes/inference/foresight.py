@@ -18,14 +18,15 @@ from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models import field
 from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
-from socbayes.models._plots import Layout, lay_out, uppermost_layer
+from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.structures import get
+from socbayes.vocabulary import CI_PROB
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-COVERED = (0.5, 0.89)
+COVERED = (0.5, CI_PROB)
 """Probabilities of the equal-tailed intervals whose coverage is counted."""
 
 SCORED_DRAWS = 1000
@@ -171,9 +172,10 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     runs = stocks_of(data, np.arange(len(data.plots)), known_plots(data, values, departing), months / 12.0, weights)
     when = np.searchsorted(months, data.month[left_out] + data.start[data.plot[left_out]])
     mean = np.log(runs[:, data.plot[left_out], when, data.fraction[left_out]])
+    mean, shared = _with_density_error(mean, data, left_out, fitted["posterior"], values)
     names = [str(name) for name in fitted["posterior"]["fraction"].to_numpy()]
     learned = values["error"][:, [names.index(data.fractions[k]) for k in data.fraction[left_out]]]
-    variance = data.stated_error[left_out] ** 2 + learned**2 / data.replicates[left_out]
+    variance = data.stated_error[left_out] ** 2 + shared**2 + learned**2 / data.replicates[left_out]
     observed = data.observed[left_out]
     log_density = -0.5 * (observed - mean) ** 2 / variance - 0.5 * np.log(2.0 * np.pi * variance)
     highest = log_density.max(axis=0)
@@ -183,6 +185,19 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     bounds = np.quantile(drawn, tails, axis=0)  # (interval, side, measurement)
     inside = (bounds[:, 0] <= observed) & (observed <= bounds[:, 1])
     return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": inside.T}
+
+
+def _with_density_error(
+    mean: np.ndarray, data: Layout, chosen: np.ndarray, posterior: Any, values: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log means with the error of borrowed bulk densities as learned, and its spread where none was learned."""
+    plots = [data.plots[k] if k >= 0 else "" for k in data.density[chosen]]
+    known = [str(name) for name in posterior["plot_without_density"].to_numpy()] if "density_error" in values else []
+    learned = np.isin(plots, known)
+    if learned.any():
+        mean = mean.copy()
+        mean[:, learned] += values["density_error"][:, [known.index(plots[k]) for k in np.flatnonzero(learned)]]
+    return mean, np.where((data.density[chosen] >= 0) & ~learned, DENSITY_ERROR[1], 0.0)
 
 
 def crps(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:

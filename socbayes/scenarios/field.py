@@ -68,7 +68,7 @@ def forecast(
     Raises
     ------
     SocbayesError
-        If the tables hold other plots than the fit.
+        If the tables hold other plots, sites or treatments than the fit, or the structure other pools.
 
     Examples
     --------
@@ -85,15 +85,19 @@ def forecast(
         obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters,
         until=float(wanted.max()),
     )  # fmt: skip
-    plots = [str(name) for name in fitted["posterior"]["plot"].to_numpy()]
-    if plots != data.plots:
-        strangers = sorted(set(plots) ^ set(data.plots))
-        raise SocbayesError(f"the tables and the fit do not hold the same plots: {', '.join(strangers[:5])}")
+    posterior = fitted["posterior"]
+    here = {"plot": data.plots, "site": data.sites, "treatment": data.treatments, "pool": list(chosen.pools)}
+    for name, labels in here.items():
+        told = posterior[name].to_numpy().astype(str).tolist() if name in posterior.coords else labels
+        if told != labels:
+            strangers = sorted(set(told) ^ set(labels)) or labels
+            raise SocbayesError(f"the tables and the fit do not hold the same {name}s: {', '.join(strangers[:5])}")
+    plots = data.plots
     values = values_of(fitted, draws, seed)
     weights = fraction_weights(chosen, fractions)
     pairs = list(zip(data.site_of_plot.tolist(), data.treatment_of_plot.tolist(), strict=True))
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
-    departing = departing_pools(data, fitted["posterior"])
+    departing = departing_pools(data, posterior)
     drawn = new_plots(data, values, departing, firsts, np.random.default_rng(seed))
     new = stocks_of(data, firsts, drawn, wanted, weights)
     known = stocks_of(data, np.arange(len(plots)), known_plots(data, values, departing), wanted, weights)

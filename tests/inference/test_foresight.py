@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.foresight import crps, leave_future_out, split_future
+from socbayes.inference.foresight import _with_density_error, crps, leave_future_out, split_future
+from socbayes.models._plots import DENSITY_ERROR
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,18 @@ def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
     # Errors of 2 percent: a perfect forecast would have a log density of 2.5 each.
     assert 1.0 < row["elpd"] / row["measurements"] < 2.6
     assert row["coverage_89"] > 0.6
+
+
+def test_errors_of_borrowed_densities_are_those_learned_or_as_wide_as_assumed():
+    data = SimpleNamespace(plots=["a", "b", "c"], density=np.array([-1, 1, 2, 1]))
+    posterior = xr.Dataset(coords={"plot_without_density": ["b"]})
+    values = {"density_error": np.array([[0.3], [-0.3]])}
+    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), posterior, values)
+    np.testing.assert_array_equal(mean, [[0.0, 0.3, 0.0, 0.3], [0.0, -0.3, 0.0, -0.3]])
+    np.testing.assert_array_equal(spread, [0.0, 0.0, DENSITY_ERROR[1], 0.0])
+    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), xr.Dataset(), {})
+    assert not mean.any()
+    np.testing.assert_array_equal(spread > 0, [False, True, True, True])
 
 
 def test_nothing_to_foresee_is_said(decline, tmp_path):

@@ -10,7 +10,7 @@ import xarray as xr
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
-from socbayes.models import cue_process, joint
+from socbayes.models import cue_process, joint, mcp_process
 from socbayes.models.joint import SHARED, Literature, disagreement, likelihood
 from socbayes.spec import ModelSpec, spec_of
 
@@ -111,6 +111,16 @@ def test_moments_come_from_the_fit_and_from_the_priors():
     expected = {prior.name: prior.parameters for prior in cue_process.PRIORS}["log_turnover"]
     assert source.prior_mean[1] == pytest.approx(expected["mu"], abs=0.02)
     assert np.sqrt(source.prior_covariance[1, 1]) == pytest.approx(expected["sigma"], rel=0.02)
+
+
+def test_turnover_of_the_pump_is_that_of_its_balance():
+    """Deaths over biomass of the control, from 10 to 15 degC and from years to days, by the rates of the structure."""
+    drawn = {prior.name: np.array([prior.parameters["mu"]]) for prior in mcp_process.PRIORS if "mu" in prior.parameters}
+    sampled = drawn | {"share": drawn["share_mean"], "turnover": drawn["turnover_mean"]}
+    pools, rates = mcp_process.control_state(mcp_process.properties(sampled, np.exp))
+    per_year = rates["k_death"] * pools["microbes"] ** (mcp_process.BETA - 1.0)
+    found = joint._of_pump(drawn)["microbial_turnover"]
+    np.testing.assert_allclose(np.exp(found), per_year / 365.25 * cue_process.Q10**0.5)
 
 
 def test_what_cannot_be_joined_is_refused():
