@@ -16,18 +16,15 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
+from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
 from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.structures import get
-from socbayes.vocabulary import CI_PROB
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-COVERED = (0.5, CI_PROB)
-"""Probabilities of the equal-tailed intervals whose coverage is counted."""
 
 SCORED_DRAWS = 1000
 
@@ -103,7 +100,8 @@ def leave_future_out(
     pandas.DataFrame
         By label: ``elpd``, the sum of log predictive densities of the log
         measurements left out, with its standard error; ``elpd_difference`` to
-        the best and its standard error, paired by measurement; ``crps`` in
+        the best and its standard error, paired by measurement; ``weight`` of
+        each in the best mixture (stacking); ``crps`` in
         t/ha; coverage of the 50 and 89 % intervals; numbers of ``measurements``
         and whether the fit ``converged``. Best first.
 
@@ -138,25 +136,12 @@ def leave_future_out(
         scores = _scores(fitted, data, len(past), seed)
         densities[label] = scores["density"]
         rows[label] = {
-            "elpd": scores["density"].sum(),
-            "elpd_se": _standard_error(scores["density"]),
             "crps": scores["crps"].mean(),
             **{f"coverage_{round(100 * p)}": scores["inside"][:, k].mean() for k, p in enumerate(COVERED)},
             "measurements": scores["density"].size,
             "converged": bool(fitted.attrs["converged"]),
         }
-    if len({density.size for density in densities.values()}) > 1:
-        raise SocbayesError("the structures were not scored on the same measurements")
-    table = pd.DataFrame.from_dict(rows, orient="index").sort_values("elpd", ascending=False)
-    best = densities[str(table.index[0])]
-    differences = [densities[str(label)] - best for label in table.index]
-    table.insert(2, "elpd_difference", [difference.sum() for difference in differences])
-    table.insert(3, "elpd_difference_se", [_standard_error(difference) for difference in differences])
-    return table.rename_axis("structure")
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(np.sqrt(values.size) * values.std())
+    return ranked(densities, rows).rename_axis("structure")
 
 
 def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str, np.ndarray]:
@@ -178,13 +163,9 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     variance = data.stated_error[left_out] ** 2 + shared**2 + learned**2 / data.replicates[left_out]
     observed = data.observed[left_out]
     log_density = -0.5 * (observed - mean) ** 2 / variance - 0.5 * np.log(2.0 * np.pi * variance)
-    highest = log_density.max(axis=0)
-    density = highest + np.log(np.exp(log_density - highest).mean(axis=0))
+    density = log_mean_exp(log_density)
     drawn = np.random.default_rng(seed).normal(mean, np.sqrt(variance))
-    tails = np.array([[(1.0 - p) / 2.0, (1.0 + p) / 2.0] for p in COVERED])
-    bounds = np.quantile(drawn, tails, axis=0)  # (interval, side, measurement)
-    inside = (bounds[:, 0] <= observed) & (observed <= bounds[:, 1])
-    return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": inside.T}
+    return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": covered(drawn, observed)}
 
 
 def _with_density_error(
@@ -198,26 +179,3 @@ def _with_density_error(
         mean = mean.copy()
         mean[:, learned] += values["density_error"][:, [known.index(plots[k]) for k in np.flatnonzero(learned)]]
     return mean, np.where((data.density[chosen] >= 0) & ~learned, DENSITY_ERROR[1], 0.0)
-
-
-def crps(draws: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score of draws, (measurement,): zero is a perfect forecast.
-
-    Parameters
-    ----------
-    draws
-        Predictive draws, (sample, measurement).
-    observed
-        What came, (measurement,).
-
-    Examples
-    --------
-    >>> float(crps(np.zeros((10, 1)), np.array([2.0]))[0])
-    2.0
-    """
-    count = len(draws)
-    ordered = np.sort(draws, axis=0)
-    # Mean distance between two draws, from their ranks (Gini).
-    weight = (2.0 * np.arange(1, count + 1) - count - 1.0)[:, None]
-    apart = 2.0 * (weight * ordered).sum(axis=0) / count**2
-    return np.abs(draws - observed).mean(axis=0) - 0.5 * apart

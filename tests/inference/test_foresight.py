@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.foresight import _with_density_error, crps, leave_future_out, split_future
+from socbayes.inference.foresight import _with_density_error, leave_future_out, split_future
 from socbayes.models._plots import DENSITY_ERROR
 
 
@@ -39,13 +39,6 @@ def test_plots_that_begin_later_are_in_neither(decline):
     late = pd.DataFrame({"site": ["Farm"], "plot": ["late"], "year": [2005.5], "soc_stock": [40.0]})
     past, future = split_future(pd.concat([decline[0], late]))
     assert "late" not in set(past["plot"]) | set(future["plot"])
-
-
-def test_crps_of_a_normal_forecast_is_the_published_one():
-    """Gneiting and Raftery 2007: 2 phi(0) - 1 / sqrt(pi) standard deviations for an observation at the mean."""
-    draws = np.random.default_rng(1).normal(3.0, 2.0, size=(200_000, 1))
-    expected = 2.0 * (2.0 / np.sqrt(2.0 * np.pi) - 1.0 / np.sqrt(np.pi))
-    assert crps(draws, np.array([3.0]))[0] == pytest.approx(expected, rel=0.01)
 
 
 def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
