@@ -35,7 +35,7 @@ def models() -> dict[str, tuple[Any, dict[str, int]]]:
         ),
         "priming_process": (
             lambda: priming_process.build(load("priming_time_series"), load("priming_endpoints")),
-            {"draws": 1000, "tune": 1000},
+            {"draws": 1000, "tune": 700},
         ),
     }
 
@@ -47,8 +47,7 @@ def fitted(name: str, store: Path) -> Any:
         return sb.load(folder)
     build, effort = models()[name]
     start = time.perf_counter()
-    adaptation = "low_rank" if name == "priming_process" else "diag"
-    fit = sb.fit(build(), seed=SEED, chains=4, cores=2, store=folder, progress=False, adaptation=adaptation, **effort)
+    fit = sb.fit(build(), seed=SEED, chains=4, cores=2, store=folder, progress=False, **effort)
     print(f"{name}: {time.perf_counter() - start:.0f} s in all")
     return fit
 

@@ -50,8 +50,13 @@ BIOMASS_SHARE, ORGANIC = 0.017, 20.0
 DOSE = 0.37
 #: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
 MOST_PERSISTENT = 0.5
+#: Exponent of biomass in turnover.
+BETA = 1.0
 #: Pools left out: exchange with minerals is too slow to show in the CO2 of weeks.
 MINERAL = ("mineral_necromass", "mineral_plant")
+
+#: Label that need not be found where the CO2 left it.
+RECOVERED = ("substrate_carbon_in_particulate_fraction", "substrate_carbon_in_soil")
 
 _SPREAD = "few groups, nobody at zero"
 
@@ -65,10 +70,7 @@ PRIORS = (
     Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
     Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
     Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
-    Prior(
-        "turnover_run", "Normal", {"mu": -0.5, "sigma": 1.0}, "log 1/day", "dissolved carbon lasts two days, sevenfold"
-    ),
-    Prior("turnover_sd", "LogNormal", {"mu": -1.5, "sigma": 0.4}, "log", "soils of a run differ by a fifth"),
+    Prior("dissolved_turnover", "Normal", {"mu": -0.5, "sigma": 1.0}, "log 1/day", "two days, sevenfold"),
     Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
     Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", _SPREAD),
     Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
@@ -81,12 +83,18 @@ PRIORS = (
     Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
     Prior("nitrogen_on_efficiency", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "weak"),
     Prior("nitrogen_on_uptake", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "weak"),
-    Prior("solid_decay", "Normal", {"mu": -5.0, "sigma": 1.5}, "log 1/day", "litter in months, plastics in decades"),
-    Prior("soluble", "Normal", {"mu": -1.5, "sigma": 1.0}, "logit", "4 to 60 % of a solid dissolves at once"),
+    Prior("solid_decay", "Normal", {"mu": -7.0, "sigma": 2.5}, "log 1/day", "litter in months, plastics in centuries"),
+    Prior(
+        "soluble",
+        "Normal",
+        {"mu": -3.0, "sigma": 2.0},
+        "logit",
+        "of litter a third dissolves at once, of plastics a thousandth",
+    ),
     Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
     Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
     Prior("final_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "a pool at the end, 30 %"),
-    Prior("recovery", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "label found in soil, half to twice what CO2 leaves"),
+    Prior("recovery", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "label found, half to twice what the CO2 left"),
     Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "0.5", "misfit lasts from one interval to the next"),
 )
 
@@ -105,7 +113,10 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "nitrogen": {"unit": "1", "meaning": "the same by soil"},
     "nitrogen_on_efficiency": {"unit": "logit", "meaning": "change of carbon use efficiency with nitrogen"},
     "nitrogen_on_uptake": {"unit": "1", "meaning": "log factor of nitrogen on uptake"},
-    "recovery": {"unit": "log", "meaning": "label found in the soil over what the substrate CO2 leaves there, by run"},
+    "recovery": {
+        "unit": "log",
+        "meaning": "label found in the soil or its particles over what the substrate CO2 left there, by run",
+    },
     "dose_unknown": {"unit": "log mg/g", "meaning": "dose of the studies that do not state it"},
 }
 
@@ -129,6 +140,7 @@ def build(
     endpoints: pd.DataFrame | None = None,
     *,
     priors: Mapping[str, Override] | None = None,
+    beta: float = BETA,
     finer: int = 1,
 ) -> pm.Model:
     """Build the process model of priming; nothing is sampled.
@@ -142,6 +154,8 @@ def build(
         organic carbon of the same jars.
     priors
         Distributions by parameter name that replace the defaults in ``PRIORS``.
+    beta
+        Exponent of biomass in turnover: 1, or more where microbes in a crowd die faster.
     finer
         Pieces every step of the integration is cut into.
 
@@ -175,8 +189,8 @@ def build(
     prior = Priors(PRIORS, priors)
     with pm.Model(coords=_coords(data)) as model:
         sampled = _sampled(data, prior)
-        states, final = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp))
-        seen = _final_likelihood(data, final, prior)
+        states, final = _runs(data, basal(sampled, data, pt.exp), treated(sampled, data, pt.exp), beta)
+        seen = _final_likelihood(data, final, sampled["biomass_log_error"], prior)
         scatter = prior.sample("scatter", dims=("series", "study"))
         persistence = MOST_PERSISTENT * prior.sample("persistence", dims=("series", "study"))
         for position, (name, outputs) in enumerate(states.items()):
@@ -193,8 +207,10 @@ def build(
             quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
             observed=(*(f"co2_{name}" for name in SERIES), *seen),
             priors=prior_records(prior),
-            choices={"priors": sorted(priors or {}), "finer": finer},
+            choices={"priors": sorted(priors or {}), "beta": beta, "finer": finer},
             notes=notes,
+            adaptation="low_rank",
+            climbs=6,
         ),
     )
     return model
@@ -250,10 +266,9 @@ def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
         "half_saturation": prior.sample("half_saturation", dims="study"),
         "residue_share": prior.sample("residue_share", dims="study"),
         "addition": _population(prior, "addition", "run"),
+        # Soil by soil, uptake of a single dose fits a fast and a slow turnover alike; a run has one.
+        "dissolved_turnover": prior.sample("dissolved_turnover", dims="run"),
     }
-    # Soil by soil, uptake of a single dose fits a fast and a slow turnover alike; a run has one.
-    turnover = prior.sample("turnover_run", dims="run")[data.run_of_soil]
-    sampled["turnover"] = pm.Normal("turnover", turnover, prior.sample("turnover_sd"), dims="soil_run")
     treatments = data.treatments
     expected = sampled["addition"][treatments["run"].to_numpy()] * log_dose(data)
     efficiency = sampled["efficiency"][treatments["soil_run"].to_numpy()]
@@ -292,6 +307,11 @@ def biomass_guess(data: Incubations) -> np.ndarray:
     return np.where(np.isfinite(controls["biomass"]), controls["biomass"] * MILLIGRAM, typical)
 
 
+def biomass_known(data: Incubations) -> np.ndarray:
+    """Whether the biomass of each control was measured, (control,)."""
+    return np.isfinite(data.controls["biomass"].to_numpy())
+
+
 def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, Any]:
     """Natural-scale values by control, from sampled ones: tensors, or arrays with draws in front.
 
@@ -311,15 +331,14 @@ def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, 
     """
     controls = data.controls
     study, soil, soil_run = (controls[name].to_numpy() for name in ("study", "soil", "soil_run"))
-    known = np.isfinite(controls["biomass"].to_numpy())
     # Where biomass was not measured it is twice as uncertain.
-    error = sampled["biomass_log_error"][..., study] * np.where(known, 1.0, 2.0)
+    error = sampled["biomass_log_error"][..., study] * np.where(biomass_known(data), 1.0, 2.0)
     return {
         "respiration": exp(sampled["respiration"]),
         "supply": exp(sampled["supply"])[..., soil_run],
         "depletion": exp(sampled["depletion"])[..., soil_run],
         "efficiency": _share(sampled["efficiency"], exp)[..., soil_run],
-        "turnover": exp(sampled["turnover"])[..., soil_run],
+        "turnover": exp(sampled["dissolved_turnover"])[..., data.run_of_soil[soil_run]],
         "saturation": exp(sampled["elasticity"])[..., soil],
         "biomass": biomass_guess(data) * exp(error),
         "half_saturation": exp(sampled["half_saturation"])[..., study],
@@ -368,7 +387,7 @@ def _share(logit: Any, exp: Any) -> Any:
     return 1.0 / (1.0 + exp(-logit))
 
 
-def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def start(basal: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pools at the start (mg C/g) and parameters of ``mcp`` from what the data determine.
 
     Parameters
@@ -377,6 +396,8 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         Basal respiration, supply, depletion, efficiency, turnover of dissolved
         carbon, saturation (half-saturating over initial biomass), biomass,
         half_saturation and residue_share; numbers, arrays or tensors of one shape.
+    beta
+        Exponent of biomass in turnover.
 
     Returns
     -------
@@ -405,7 +426,8 @@ def start(basal: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "v_dissolved": (uptake + basal["turnover"] * basal["half_saturation"]) / biomass,
         "k_dissolved": basal["half_saturation"],
         "e_ref": e,
-        "k_death": e * uptake / biomass,
+        "k_death": e * uptake / biomass**beta,
+        "beta": 0.0 * e + beta,
         "necromass_share": share,
     }
     return pools, parameters
@@ -448,7 +470,7 @@ def _initial(names: tuple[str, ...], pools: Mapping[str, Any], count: int) -> An
 
 
 def _runs(
-    data: Incubations, basal_values: Mapping[str, Any], treated_values: Mapping[str, Any]
+    data: Incubations, basal_values: Mapping[str, Any], treated_values: Mapping[str, Any], beta: float = BETA
 ) -> tuple[dict[str, Any], Any]:
     """Cumulative CO2 (row, site) of each kind of series, and pools of the treated on the last day (site,)."""
     from socbayes.core import integrate, with_label
@@ -456,7 +478,7 @@ def _runs(
     plain = pump()
     labelled = with_label(plain)
     times = np.arange(len(data.steps) + 1)
-    pools, parameters = start(basal_values)
+    pools, parameters = start(basal_values, beta)
     count = len(data.controls)
     drivers = {"litter_input": 0.0, "step_length": data.steps[:, data.controls["study"]]}
     control = integrate(plain, _initial(plain.pools, pools, count), parameters, drivers, times=times, interval=1.0)
@@ -506,11 +528,12 @@ def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, per
     pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
 
 
-def _final_likelihood(data: Incubations, final: Mapping[str, Any], prior: Priors) -> list[str]:
+def _final_likelihood(data: Incubations, final: Mapping[str, Any], biomass_error: Any, prior: Priors) -> list[str]:
     """Pools of the last day where they were measured; the names of what is observed.
 
-    Label found in the soil need not be what the CO2 left there: a recovery by
-    run says which share of it was found.
+    Label found in the soil, or in its particles, need not be what the CO2 left
+    there: a recovery by run says which share of it was found. Biomass at the
+    end was extracted as it was at the start, so the same error is taken off.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -524,14 +547,21 @@ def _final_likelihood(data: Incubations, final: Mapping[str, Any], prior: Priors
         return []
     model = pm.modelcontext(None)
     model.add_coord("final", list(measured))
+    recovered = [name for name in RECOVERED if name in measured]
+    if recovered:
+        model.add_coord("recovered", recovered)
+        recovery = prior.sample("recovery", dims=("recovered", "run"))
+    extraction = biomass_error[data.controls["study"].to_numpy()] * biomass_known(data)
     scatter = pt.exp(prior.sample("final_scatter", dims="final"))
     for position, (name, jars) in enumerate(measured.items()):
         members = data.jars.iloc[jars]
         model.add_coord(f"jar_{name}", members["jar_key"].tolist())
         # Chosen before the logarithm: a pool that is empty elsewhere would spoil the gradient.
         expected = pt.log(final[name][members["treatment_index"].to_numpy()])
-        if name == "substrate_carbon_in_soil":
-            expected = expected + prior.sample("recovery", dims="run")[members["run_index"].to_numpy()]
+        if name in recovered:
+            expected = expected + recovery[recovered.index(name)][members["run_index"].to_numpy()]
+        else:
+            expected = expected - extraction[members["control_index"].to_numpy()]
         observed = np.log(members[name].to_numpy() * MILLIGRAM)
         pm.StudentT(name, nu=4.0, mu=expected, sigma=scatter[position], observed=observed, dims=f"jar_{name}")
     return list(measured)

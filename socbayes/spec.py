@@ -38,6 +38,10 @@ class ModelSpec:
         What the builder left out or assumed on these data, in sentences.
     target_accept
         Acceptance that a sampler of this model should aim at, where the usual one is too low.
+    adaptation
+        Adaptation of the sampler's metric that suits this model.
+    climbs
+        Climbs to tops of the density before sampling, of which chains begin at the highest; 0 for none.
     """
 
     model: str
@@ -49,6 +53,8 @@ class ModelSpec:
     choices: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     target_accept: float | None = None
+    adaptation: str = "diag"
+    climbs: int = 0
 
     def to_json(self) -> str:
         """The specification as JSON text."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.diagnostics import gate
+from socbayes.inference.starts import climbing
 from socbayes.spec import ModelSpec, spec_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def fit(
     tune: int = 1000,
     chains: int = 4,
     target_accept: float | None = None,
-    adaptation: str = "diag",
+    adaptation: str | None = None,
     seed: int | None = None,
     cores: int | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -70,8 +71,8 @@ def fit(
         for, or 0.9. At 0.9 the baseline models take as many leapfrog steps per
         draw as at 0.8 and none of their draws diverges.
     adaptation
-        nutpie's adaptation of the mass matrix: ``"diag"``, or ``"low_rank"`` for
-        the strong correlations of process models.
+        nutpie's adaptation of the mass matrix, ``"diag"`` or ``"low_rank"`` for
+        strong correlations; by default what the model asks for.
     seed
         Seed of everything random in the fit; the same seed gives the same draws.
     cores
@@ -109,11 +110,13 @@ def fit(
     write_text(folder / SPEC, spec.to_json())
 
     started = time.perf_counter()
-    compiled = nutpie.compile_pymc_model(model)
+    compiled = nutpie.compile_pymc_model(model, jitter_rvs=set() if spec.climbs else None)
     compile_seconds = time.perf_counter() - started
 
-    zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)
     started = time.perf_counter()
+    if spec.climbs:
+        compiled = climbing(compiled, spec.climbs, chains, seed)
+    zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)
     nutpie.sample(
         compiled,
         draws=draws,
@@ -122,7 +125,7 @@ def fit(
         cores=cores or min(chains, os.cpu_count() or 1),
         seed=seed,
         target_accept=target_accept or spec.target_accept or TARGET_ACCEPT,
-        adaptation=adaptation,
+        adaptation=adaptation or spec.adaptation,
         zarr_store=zarr_store,
         progress_bar=progress,
     )

@@ -31,7 +31,9 @@ UNITS = {
 }
 
 
-def jar_outcomes(values: Mapping[str, np.ndarray], data: Incubations) -> xr.Dataset:
+def jar_outcomes(
+    values: Mapping[str, np.ndarray], data: Incubations, *, beta: float = priming_process.BETA
+) -> xr.Dataset:
     """Fate of the carbon of every treated run at its last day.
 
     Parameters
@@ -40,6 +42,8 @@ def jar_outcomes(values: Mapping[str, np.ndarray], data: Incubations) -> xr.Data
         Draws: see :func:`socbayes.scenarios._draws.values_of`.
     data
         The incubations that were fitted.
+    beta
+        Exponent of biomass in turnover that was fitted.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def jar_outcomes(values: Mapping[str, np.ndarray], data: Incubations) -> xr.Data
     basal = priming_process.basal(values, data, np.exp)
     treated = priming_process.treated(values, data, np.exp)
     steps = data.steps[:, data.treatments["study"].to_numpy()]
-    outcome = _outcomes(basal, treated, steps, data.doses)
+    outcome = _outcomes(basal, treated, steps, data.doses, beta)
     return xr.Dataset(
         {name: (("sample", "treatment"), value) for name, value in outcome.items()},
         coords={"treatment": data.treatments["label"].tolist()},
@@ -65,6 +69,7 @@ def dose_response(
     days: float = 60.0,
     *,
     nitrogen: bool = False,
+    beta: float = priming_process.BETA,
     seed: int = 0,
 ) -> xr.Dataset:
     """Fate of one dissolved dose in every soil of the data and in a new one.
@@ -82,6 +87,8 @@ def dose_response(
     nitrogen
         Whether nitrogen is given as well; soils without a contrast of their
         own take the average effect.
+    beta
+        Exponent of biomass in turnover that was fitted.
     seed
         Seed of the new soil.
 
@@ -111,7 +118,7 @@ def dose_response(
     ends = step_ends(np.array([days]), np.array([]))
     ends = np.unique(np.concatenate([ends, np.linspace(0.0, days, 21)[1:]]))
     steps = np.repeat(np.diff(ends, prepend=0.0)[:, None], sites.size, axis=1)
-    outcome = _outcomes(basal, treated, steps, np.zeros_like(steps))
+    outcome = _outcomes(basal, treated, steps, np.zeros_like(steps), beta)
     labels = [*data.soil_runs, NEW_SOIL]
     return xr.Dataset(
         {
@@ -192,8 +199,8 @@ def _soils(
     for name in ("respiration", "supply", "depletion"):
         new[name] = np.exp(drawn(name))
     # What belongs to runs and laboratories is taken from one of them.
-    run_level = values["turnover_run"][rows, rng.integers(len(data.runs), size=rows.size)]
-    new["turnover"] = np.exp(run_level + values["turnover_sd"] * rng.standard_normal(rows.size))[:, None]
+    run = rng.integers(len(data.runs), size=rows.size)
+    new["turnover"] = np.exp(values["dissolved_turnover"][rows, run])[:, None]
     if nitrogen and "nitrogen" in values:
         contrasted = np.unique(data.treatments["soil"][data.treatments["nitrogen"]])
         place = {k: position for position, k in enumerate(contrasted)}
@@ -214,14 +221,14 @@ def _soils(
 
 
 def _outcomes(
-    basal: Mapping[str, np.ndarray], treated: Mapping[str, Any], steps: np.ndarray, doses: np.ndarray
+    basal: Mapping[str, np.ndarray], treated: Mapping[str, Any], steps: np.ndarray, doses: np.ndarray, beta: float
 ) -> dict[str, np.ndarray]:
     """Variables ``UNITS``, each (sample, treatment), from a control run and a treated run of every treatment."""
     from socbayes.core import with_label
     from socbayes.core.tracer import priming
 
     labelled = with_label(priming_process.pump())
-    pools, parameters = priming_process.start(basal)
+    pools, parameters = priming_process.start(basal, beta)
     native, label, changed = priming_process.treat(pools, parameters, basal, treated)
     at = treated["control"]
     shape = native["microbes"].shape
