@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CARBON_OF_DRY_MATTER = 0.45
-#: Carbon of fresh farmyard manure: 3.0 t in 35 t, as in the Hoosfield example of the RothC manual.
+#: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
 ASSUMED_AMPLITUDE = 7.0  # degC, half of the range of monthly means in a temperate climate
@@ -195,7 +195,7 @@ def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, n
         notes.append(f"No allocation coefficients for {', '.join(sorted(missing))}: their inputs are unknown.")
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
     if (fresh[~np.isfinite(manure)] > 0).any():
-        notes.append(f"Fresh manure holds {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon (RothC manual, Hoosfield).")
+        notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
     return plant, np.where(np.isfinite(manure), manure, np.nan_to_num(fresh) * CARBON_OF_FRESH_MANURE)
 
 

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 INERT_SHARE = 0.09
 """Share of carbon in inert pools about which the initial one is uncertain: Falloon et al. 1998 at 75 t/ha."""
 INERT_SPREAD = 0.4
-"""Standard deviation of the log of that share: the relation is good to a factor of two, and carbon that never moves
-must not explain whatever a structure cannot."""
+"""Standard deviation of the log of that share. Assumed, a factor of two at two standard deviations: the authors of the
+relation call it rough, and carbon that never moves must not explain whatever a structure cannot."""
 SMALLEST_SHARE = 1e-6
 
 _FEW = "few groups, nobody at zero"
@@ -118,6 +118,7 @@ def build(
     drivers: Mapping[str, float] | None = None,
     parameters: Mapping[str, float] | None = None,
     priors: Mapping[str, Override] | None = None,
+    until: float | None = None,
 ) -> pm.Model:
     """Build the model of field plots over time; nothing is sampled.
 
@@ -142,6 +143,10 @@ def build(
         Numbers for parameters that are properties of the site, such as clay.
     priors
         Distributions by parameter name that replace the defaults in ``PRIORS``.
+    until
+        Decimal year to which all plots run, by default that of their last
+        sample: a plot with one sample has no climate of its own to start from
+        otherwise.
 
     Returns
     -------
@@ -169,7 +174,14 @@ def build(
 
     chosen = get(structure) if isinstance(structure, str) else structure
     data = lay_out(
-        obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters
+        obs,
+        management,
+        weather,
+        structure=chosen,
+        fractions=fractions,
+        drivers=drivers,
+        parameters=parameters,
+        until=until,
     )
     notes = list(data.notes)
     shares, largest = initial_shares(data, notes)
@@ -390,8 +402,8 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     rate = sampled["site_rate"][site] + pt.zeros(len(data.plots))
     plant = prior.sample("input_level" if data.input_stated else "input_level_unstated") + pt.zeros(len(data.plots))
     if several:
-        rate = rate + _contrasts("rate_effect", prior.sample("treatment_rate_sd"), "treatment")[treatment]
-        plant = plant + _contrasts("treatment_input", prior.sample("treatment_input_sd"), "treatment")[treatment]
+        of_rate, of_input = _treatment_effects(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
+        rate, plant = rate + of_rate[treatment], plant + of_input[treatment]
     error = np.where(np.isfinite(data.input_error), data.input_error, 0.0)
     scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
     plant = plant + weak_groups("plot_input", scale, "plot")
@@ -407,9 +419,23 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
-        of_plot = weak_groups("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+        of_plot = _half_centred("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
         sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
+
+
+def _half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+    """Normal effects of groups of which some data say much and others little.
+
+    Non-centred effects get narrow where a large scale meets telling data,
+    centred ones where a small scale meets none. What is sampled has the root
+    of the scale for its own, so each happens by half.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    root = pt.sqrt(scale)
+    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
 def _with_zero(departures: Any, position: int) -> Any:
@@ -425,15 +451,26 @@ def _with_zero(departures: Any, position: int) -> Any:
     return pt.concatenate([departures[:, :position], none, departures[:, position:]], axis=1)
 
 
-def _contrasts(name: str, scale: Any, dims: str) -> Any:
-    """Normal effects that sum to zero, non-centred.
+def _treatment_effects(rate_sd: Any, input_sd: Any) -> tuple[Any, Any]:
+    """Effects of treatments on decomposition and on input, each normal with a sum of zero.
 
     Rate constants and the input level carry the mean of all treatments: a free
-    mean would be a second name for the same thing.
+    mean would be a second name for the same thing. What a treatment adds to
+    the log of input over rate shows in the stock it tends to; given that, data
+    say little of how much is rate and how much is input. So the ratio is
+    sampled, and what the rate is beyond what is expected of it given the ratio.
     """
     import pymc as pm
+    import pytensor.tensor as pt
 
-    return pm.Deterministic(name, scale * pm.ZeroSumNormal(f"{name}_standardised", dims=dims), dims=dims)
+    spread = pt.sqrt(rate_sd**2 + input_sd**2)
+    ratio = spread * pm.ZeroSumNormal("treatment_ratio_standardised", dims="treatment")
+    common = rate_sd * input_sd / spread * pm.ZeroSumNormal("treatment_common_standardised", dims="treatment")
+    share = (rate_sd / spread) ** 2
+    return (
+        pm.Deterministic("rate_effect", common - share * ratio, dims="treatment"),
+        pm.Deterministic("treatment_input", common + (1.0 - share) * ratio, dims="treatment"),
+    )
 
 
 def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:

@@ -306,7 +306,7 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
     from pymc.stats import compute_log_prior
 
     with warnings.catch_warnings(), quiet_sampling_log():
-        # Every draw is evaluated: a run of the core repays its compilation, a formula does not.
+        # A run of the core, month by month, repays its compilation; a formula does not.
         compile_kwargs = {} if _runs_the_core(model) else PLAIN
         pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=compile_kwargs)
         compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
@@ -315,10 +315,10 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
         kept = result["posterior"].to_dataset().isel(draw=slice(None, None, step))
         thinned = xr.DataTree.from_dict({"posterior": kept})
         predicted = pm.sample_posterior_predictive(
-            thinned, model=model, var_names=observed, random_seed=seed, progressbar=False, compile_kwargs=PLAIN
+            thinned, model=model, var_names=observed, random_seed=seed, progressbar=False, compile_kwargs=compile_kwargs
         )
         prior = pm.sample_prior_predictive(
-            draws=2 * PREDICTIVE_DRAWS, model=model, var_names=observed, random_seed=seed, compile_kwargs=PLAIN
+            draws=2 * PREDICTIVE_DRAWS, model=model, var_names=observed, random_seed=seed, compile_kwargs=compile_kwargs
         )
     for name, tree in (
         ("posterior_predictive", predicted),

@@ -1,9 +1,10 @@
-"""Structures judged by the years they did not see.
+"""Structures judged by the years, and by the sites, they did not see.
 
 Leaving out single rows of a time series flatters a model: the neighbours in
-time give the answer away. Here every plot's last years are left out, the model
-is fitted to what came before, and each later measurement is compared with its
-predictive distribution, measurement error included.
+time give the answer away. Here every plot's last years are left out, or all of
+a site but the stock it starts from. The model is fitted to the rest, and each
+measurement left out is compared with its predictive distribution, measurement
+error included.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
+from socbayes.models._field_faults import COLUMNS, FLUX
 from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.structures import get
@@ -115,31 +117,141 @@ def leave_future_out(
     >>> import socbayes as sb
     >>> table = leave_future_out(obs, management, structures=two, store="runs/future")  # doctest: +SKIP
     """
-    import pandas as pd
-
     past, future = split_future(uppermost_layer(obs)[0], share)
     if len(future) == 0 or len(past) == 0:
         raise SocbayesError(
             f"leaving out the last {100 * share:.0f} % of time leaves nothing to learn from or to foresee"
         )
+    effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
+    parts = {"": (past, future)}
+    return _compared(parts, management, weather, structures, Path(store), effort, until=None)
+
+
+def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Observations known, and left out, when a site is new and only its first stocks are measured.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+    site
+        Which one is left out.
+
+    Returns
+    -------
+    known, left_out
+        All of the other sites and the total at the first sample of each plot of this one; its later samples.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"site": ["a", "a", "b", "b"], "plot": "1", "year": [2000.0, 2005.0] * 2, "soc_stock": 50.0})
+    >>> known, left_out = split_site(obs, "b")
+    >>> len(known), left_out["year"].tolist()
+    (3, [2005.0])
+    """
+    here = (obs["site"] == site).to_numpy()
+    first = (obs["year"] == obs.groupby(["site", "plot"])["year"].transform("min")).to_numpy()
+    known = obs[~here | first].copy()
+    stocks = {column for pair in COLUMNS.values() for column in pair[:2]} - set(COLUMNS["total"][:2]) | {FLUX}
+    fractions = [column for column in known.columns if column.removesuffix("_sd") in stocks - {""}]
+    known.loc[known["site"] == site, fractions] = np.nan
+    return known, obs[here & ~first]
+
+
+def leave_one_site_out(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    structures: Mapping[str, Mapping[str, Any]],
+    store: str | Path,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Fit each structure without each site in turn and score it on the site left out, as a new one.
+
+    What is known of the new site is its management and weather and the first
+    total of each of its plots, as for a farm that begins a project. Its rate,
+    its shares of pools and the inputs of its plots come from the population of
+    sites and plots; a treatment that no other site has from that of treatments.
+
+    Parameters
+    ----------
+    obs, management, weather, structures, store, draws, tune, chains, cores, seed, progress
+        As for :func:`leave_future_out`; each structure and site has a run of its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As for :func:`leave_future_out`. Errors take measurements as
+        independent; those of one site are not, so with few sites the errors are
+        lower bounds.
+
+    Raises
+    ------
+    SocbayesError
+        If there are not two sites, or nothing is left out.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> table = leave_one_site_out(obs, management, structures=two, store="runs/sites")  # doctest: +SKIP
+    """
+    upper = uppermost_layer(obs)[0]
+    sites = sorted(upper["site"].unique())
+    if len(sites) < 2:
+        raise SocbayesError(f"leaving out the only site, {sites[0]!r}, leaves nothing to learn from")
+    parts = {site: split_site(upper, site) for site in sites}
+    parts = {site: (known, left_out) for site, (known, left_out) in parts.items() if len(left_out)}
+    if not parts:
+        raise SocbayesError("no plot has a second sample to foresee")
+    effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
+    return _compared(parts, management, weather, structures, Path(store), effort, until=float(upper["year"].max()))
+
+
+def _compared(
+    parts: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    management: pd.DataFrame | None,
+    weather: pd.DataFrame | None,
+    structures: Mapping[str, Mapping[str, Any]],
+    store: Path,
+    effort: Mapping[str, Any],
+    until: float | None,
+) -> pd.DataFrame:
+    """Scores of each structure on what each split leaves out, best first."""
+    import pandas as pd
+
     rows, densities = {}, {}
     for label, settings in structures.items():
-        model = field.build(past, management, weather, **settings)
-        run = Path(store) / label
-        fitted = fit(model, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, store=run, progress=progress)
+        scores, converged = [], []
         chosen = settings.get("structure", "rothc")
         plain = {name: value for name, value in settings.items() if name not in ("structure", "priors")}
-        everything = pd.concat([past, future])
-        data = lay_out(
-            everything, management, weather, structure=get(chosen) if isinstance(chosen, str) else chosen, **plain
-        )
-        scores = _scores(fitted, data, len(past), seed)
-        densities[label] = scores["density"]
+        for part, (known, left_out) in parts.items():
+            model = field.build(known, management, weather, until=until, **settings)
+            fitted = fit(model, store=store / label / part, **effort)
+            everything = pd.concat([known, left_out])
+            data = lay_out(
+                everything,
+                management,
+                weather,
+                structure=get(chosen) if isinstance(chosen, str) else chosen,
+                until=until,
+                **plain,
+            )
+            scores.append(_scores(fitted, data, len(known), effort["seed"]))
+            converged.append(bool(fitted.attrs["converged"]))
+        joined = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
+        densities[label] = joined["density"]
         rows[label] = {
-            "crps": scores["crps"].mean(),
-            **{f"coverage_{round(100 * p)}": scores["inside"][:, k].mean() for k, p in enumerate(COVERED)},
-            "measurements": scores["density"].size,
-            "converged": bool(fitted.attrs["converged"]),
+            "crps": joined["crps"].mean(),
+            **{f"coverage_{round(100 * p)}": joined["inside"][:, k].mean() for k, p in enumerate(COVERED)},
+            "measurements": joined["density"].size,
+            "converged": all(converged),
         }
     return ranked(densities, rows).rename_axis("structure")
 

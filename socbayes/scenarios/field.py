@@ -4,6 +4,9 @@ A known plot keeps its own input, initial stock and initial shares. A new plot
 of a treatment has the treatment's effects and draws the rest from the spread
 between plots, so its uncertainty is what a farmer next door should expect.
 Both are stocks without the error of measuring them.
+
+Structures disagree, so a forecast by one of them is too sure of itself.
+:func:`average` mixes them, and says how much of the variance is between them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
-from socbayes.models._field_runs import departing_pools, known_plots, new_plots, stocks_of
+from socbayes.models._field_runs import departing_pools, known_plots, new_plots, stocks_of, variance_parts
 from socbayes.models._plots import lay_out
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.structures import get
@@ -39,6 +42,7 @@ def forecast(
     parameters: Mapping[str, float] | None = None,
     draws: int = 500,
     seed: int = 0,
+    parts: bool = False,
 ) -> xr.Dataset:
     """Stocks of every fraction in past or future years, on known plots and on a new one of each treatment.
 
@@ -57,13 +61,21 @@ def forecast(
         Posterior draws run.
     seed
         Seed of their choice and of the new plots.
+    parts
+        Whether to say what the variance is made of; takes four times as long.
 
     Returns
     -------
     xarray.Dataset
         ``known`` (sample, plot, year, fraction) and ``new`` (sample, new_plot,
-        year, fraction), t/ha; NaN before the first sample of a plot. ``attrs``
-        say whether the fit converged and what was assumed.
+        year, fraction), t/ha; NaN before the first sample of a plot. With
+        ``parts`` also ``known_variance`` and ``new_variance`` (part, plot, year,
+        fraction), (t/ha)²: parameters (rate constants and effects on rates),
+        inputs, initial state and their interaction sum to the variance of the
+        stock (see :func:`socbayes.models._field_runs.variance_parts`);
+        ``observation`` is what one further measurement would add, NaN for a
+        fraction that nobody measured. ``attrs`` say whether the fit converged
+        and what was assumed.
 
     Raises
     ------
@@ -98,23 +110,156 @@ def forecast(
     pairs = list(zip(data.site_of_plot.tolist(), data.treatment_of_plot.tolist(), strict=True))
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
     departing = departing_pools(data, posterior)
-    drawn = new_plots(data, values, departing, firsts, np.random.default_rng(seed))
-    new = stocks_of(data, firsts, drawn, wanted, weights)
-    known = stocks_of(data, np.arange(len(plots)), known_plots(data, values, departing), wanted, weights)
-    dims = ("year", "fraction")
-    units = {"units": "t/ha"}
+    everywhere = np.arange(len(plots))
+    at = {
+        "known": (everywhere, known_plots(data, values, departing)),
+        "new": (firsts, new_plots(data, values, departing, firsts, np.random.default_rng(seed))),
+    }
+    result: dict[str, Any] = {}
+    for kind, dim, meaning in (
+        ("known", "plot", "carbon of the plots measured"),
+        ("new", "new_plot", "carbon of a plot not measured"),
+    ):
+        chosen_plots, factors = at[kind]
+
+        def run(varied: Mapping[str, np.ndarray], chosen_plots: np.ndarray = chosen_plots) -> np.ndarray:
+            return stocks_of(data, chosen_plots, varied, wanted, weights)
+
+        if parts:
+            stocks, variance = variance_parts(run, factors)
+            variance["observation"] = _observation_variance(stocks, values, posterior, list(weights))
+            dims = ("part", dim, "year", "fraction")
+            attrs = {"units": "(t/ha)^2", "long_name": f"variance of the {meaning}"}
+            result[f"{kind}_variance"] = (dims, np.stack(list(variance.values())), attrs)
+            result["part"] = list(variance)
+        else:
+            stocks = run(factors)
+        result[kind] = (("sample", dim, "year", "fraction"), stocks, {"units": "t/ha", "long_name": meaning})
+    coords = {
+        "plot": plots,
+        "new_plot": [
+            f"{data.sites[data.site_of_plot[i]]}, {data.treatments[data.treatment_of_plot[i]]}" for i in firsts
+        ],
+        "year": wanted,
+        "fraction": list(weights),
+    }
     return xr.Dataset(
-        {
-            "known": (("sample", "plot", *dims), known, units | {"long_name": "carbon of the plots measured"}),
-            "new": (("sample", "new_plot", *dims), new, units | {"long_name": "carbon of a plot not measured"}),
-        },
-        coords={
-            "plot": plots,
-            "new_plot": [
-                f"{data.sites[data.site_of_plot[i]]}, {data.treatments[data.treatment_of_plot[i]]}" for i in firsts
-            ],
-            "year": wanted,
-            "fraction": list(weights),
-        },
-        attrs=verdict(fitted) | {"structure": chosen.name, "notes": " ".join(data.notes)},
+        result, coords=coords, attrs=verdict(fitted) | {"structure": chosen.name, "notes": " ".join(data.notes)}
     )
+
+
+def _observation_variance(
+    stocks: np.ndarray, values: Mapping[str, np.ndarray], posterior: Any, fractions: list[str]
+) -> np.ndarray:
+    """Variance that measuring once adds to stocks, (plot, year, fraction): multiplicative and without bias."""
+    learned = np.full((len(stocks), len(fractions)), np.nan)
+    for position, name in enumerate(posterior["fraction"].to_numpy().astype(str)):
+        if name in fractions:
+            learned[:, fractions.index(name)] = values["error"][:, position]
+    return (stocks**2 * np.expm1(learned**2)[:, None, None, :]).mean(axis=0)
+
+
+def average(
+    forecasts: Mapping[str, xr.Dataset], weights: Mapping[str, float], *, draws: int = 1000, seed: int = 0
+) -> xr.Dataset:
+    """Mix forecasts of several structures, each with its weight.
+
+    Parameters
+    ----------
+    forecasts
+        By label, what :func:`forecast` returned for the same plots and years.
+    weights
+        By label, such as the column ``weight`` of
+        :func:`socbayes.inference.foresight.leave_future_out`; they are scaled
+        to sum to one.
+    draws
+        Draws of the mixture, each structure's share of them by its weight.
+    seed
+        Seed of their choice.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`forecast`, of the fractions that all structures show, with the
+        ``structure`` of each sample as a coordinate. Where the forecasts have
+        parts of the variance, so has the mixture: each is the weighted mean
+        over structures, and ``structures``, the weighted variance of their
+        means, comes on top. Without ``observation`` they sum to the variance of
+        the mixture.
+
+    Raises
+    ------
+    SocbayesError
+        If labels, plots or years differ, or weights are no weights.
+
+    Examples
+    --------
+    >>> mixed = average({"RothC": first, "ICBM": second}, table["weight"])  # doctest: +SKIP
+    >>> mixed["known_variance"].sel(part="structures")  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    shares = _shares_of(forecasts, weights)
+    _require_alike(forecasts)
+    first = next(iter(forecasts.values()))
+    common = [
+        name
+        for name in first["fraction"].to_numpy().astype(str)
+        if all(name in one["fraction"].to_numpy().astype(str) for one in forecasts.values())
+    ]
+    alike = {label: one.sel(fraction=common) for label, one in forecasts.items()}
+    rng = np.random.default_rng(seed)
+    counts = _allotted(shares, draws)
+    pieces = []
+    for label, one in alike.items():
+        size = one.sizes["sample"]
+        chosen = rng.choice(size, counts[label], replace=counts[label] > size)
+        kept = one[["known", "new"]].isel(sample=chosen)
+        pieces.append(kept.assign_coords(structure=("sample", [label] * counts[label])))
+    result = xr.concat(pieces, dim="sample", join="exact", combine_attrs="override")
+    share = np.array(list(shares.values()))
+    for kind in ("known", "new"):
+        if all(f"{kind}_variance" in one for one in alike.values()):
+            named = first[f"{kind}_variance"]
+            within = np.tensordot(share, np.stack([one[f"{kind}_variance"].to_numpy() for one in alike.values()]), 1)
+            means = np.stack([one[kind].mean("sample").to_numpy() for one in alike.values()])
+            between = np.tensordot(share, (means - np.tensordot(share, means, 1)) ** 2, 1)
+            result.coords["part"] = ["structures", *named["part"].to_numpy().tolist()]
+            result[f"{kind}_variance"] = (named.dims, np.concatenate([between[None], within]), named.attrs)
+    converged = [int(one.attrs.get("converged", 1)) for one in forecasts.values()]
+    failures = [f"{label}: {one.attrs['failures']}" for label, one in forecasts.items() if one.attrs.get("failures")]
+    result.attrs = {
+        "converged": min(converged),
+        "failures": "; ".join(failures),
+        "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
+        "notes": " ".join(dict.fromkeys(one.attrs.get("notes", "") for one in forecasts.values())),
+    }
+    return result
+
+
+def _shares_of(forecasts: Mapping[str, xr.Dataset], weights: Mapping[str, float]) -> dict[str, float]:
+    if set(forecasts) != set(weights.keys()):
+        strangers = ", ".join(sorted(set(forecasts) ^ set(weights.keys())))
+        raise SocbayesError(f"forecasts and weights are not of the same structures: {strangers}")
+    chosen = {label: float(weights[label]) for label in forecasts}
+    total = sum(chosen.values())
+    if not total > 0 or min(chosen.values()) < 0:
+        raise SocbayesError("weights have to be zero or more, and one of them above zero")
+    return {label: weight / total for label, weight in chosen.items()}
+
+
+def _require_alike(forecasts: Mapping[str, xr.Dataset]) -> None:
+    first = next(iter(forecasts))
+    for label, one in forecasts.items():
+        for name in ("plot", "new_plot", "year"):
+            if not np.array_equal(one[name].to_numpy(), forecasts[first][name].to_numpy()):
+                raise SocbayesError(f"forecasts {first!r} and {label!r} are not of the same {name}s")
+
+
+def _allotted(shares: Mapping[str, float], draws: int) -> dict[str, int]:
+    """Whole numbers of draws in proportion to shares: rounded down, what remains to the largest remainders."""
+    exact = {label: share * draws for label, share in shares.items()}
+    counts = {label: int(value) for label, value in exact.items()}
+    for label in sorted(exact, key=lambda label: counts[label] - exact[label])[: draws - sum(counts.values())]:
+        counts[label] += 1
+    return counts

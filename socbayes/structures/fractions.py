@@ -16,6 +16,9 @@ recipes of sieves and acids, so every mapping is an assumption:
   third particulate.
 - **mcp**: free necromass is particulate; necromass is free and mineral-bound.
 
+The papers are cited as the field quotes them; the texts were not at hand to
+check the wording. What cites none is our reading of the pools.
+
 The total is the sum of all pools unless the mapping says otherwise, biomass
 and necromass are what the structure declares them to be.
 """

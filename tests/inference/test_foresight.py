@@ -10,7 +10,13 @@ import pytest
 import xarray as xr
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.foresight import _with_density_error, leave_future_out, split_future
+from socbayes.inference.foresight import (
+    _with_density_error,
+    leave_future_out,
+    leave_one_site_out,
+    split_future,
+    split_site,
+)
 from socbayes.models._plots import DENSITY_ERROR
 
 
@@ -75,3 +81,35 @@ def test_errors_of_borrowed_densities_are_those_learned_or_as_wide_as_assumed():
 def test_nothing_to_foresee_is_said(decline, tmp_path):
     with pytest.raises(SocbayesError, match="nothing to learn from or to foresee"):
         leave_future_out(*decline, structures={"ICBM": {"structure": "icbm"}}, store=tmp_path, share=0.0)
+
+
+def test_of_a_site_left_out_only_first_totals_are_known(decline):
+    obs = decline[0].assign(particulate_carbon_stock=5.0)
+    both = pd.concat([obs, obs.assign(site="Hill")], ignore_index=True)
+    known, left_out = split_site(both, "Hill")
+    assert set(left_out["site"]) == {"Hill"}
+    there = known[known["site"] == "Hill"]
+    assert there["year"].tolist() == [2000.0] * 4
+    assert there["soc_stock"].notna().all()
+    assert there["particulate_carbon_stock"].isna().all()
+    assert known.loc[known["site"] == "Farm", "particulate_carbon_stock"].notna().all()
+    assert len(known) + len(left_out) == len(both)
+
+
+def test_a_new_site_is_foreseen_less_well_than_the_future_of_a_known_one(decline, tmp_path):
+    obs, management = decline
+    obs = pd.concat([obs, obs.assign(site="Hill")], ignore_index=True)
+    management = pd.concat([management, management.assign(site="Hill")], ignore_index=True)
+    settings = {"structures": {"ICBM": {"structure": "icbm"}}, "draws": 150, "tune": 250, "chains": 2}
+    table = leave_one_site_out(obs, management, store=tmp_path, progress=False, **settings)
+    row = table.loc["ICBM"]
+    assert row["measurements"] == (obs["year"] > 2000.0).sum()
+    assert sorted(path.name for path in (tmp_path / "ICBM").iterdir()) == ["Farm", "Hill"]
+    # A forecast of 10 percent error has a log density of 0.9; of 2 percent, that of the measurements, 2.5.
+    assert 0.5 < row["elpd"] / row["measurements"] < 2.4
+    assert row["coverage_89"] > 0.8
+
+
+def test_one_site_cannot_be_left_out(decline, tmp_path):
+    with pytest.raises(SocbayesError, match="leaving out the only site, 'Farm'"):
+        leave_one_site_out(*decline, structures={"ICBM": {"structure": "icbm"}}, store=tmp_path)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from socbayes.core import Driver, Flow, Parameter, Structure, steady_state
 from socbayes.datasets import load_dataset
-from socbayes.errors import EmptyTableError, TableFaultsError
+from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models import field
 from socbayes.models._monthly import carbon_from_yield, filled_by_month
 from socbayes.models._plots import lay_out, month_of
-from socbayes.scenarios.field import forecast
+from socbayes.scenarios.field import average, forecast
 from socbayes.structures import get
 
 EFFECT = {"ploughed": 0.35, "direct drilled": -0.35}
@@ -146,6 +147,24 @@ def test_known_plots_are_forecast_closer_than_new_ones(fitted, trial):
     assert (total["new"].std("sample").to_numpy() > float(known.std())).all()
     parts = future["known"].sel(fraction=["particulate", "humus", "resistant"]).sum("fraction", skipna=False)
     np.testing.assert_allclose(parts.sel(year=2030.0), future["known"].sel(fraction="total", year=2030.0))
+
+
+def test_parts_of_the_variance_sum_to_it(fitted, trial):
+    future = forecast(fitted, *trial, years=[2006.0, 2030.0], draws=100, parts=True)
+    for kind in ("known", "new"):
+        parts = future[f"{kind}_variance"].sel(fraction="total")
+        assert parts["part"].to_numpy().tolist() == [
+            "parameters", "inputs", "initial state", "interaction", "observation"
+        ]  # fmt: skip
+        of_stock = parts.drop_sel(part="observation").sum("part")
+        np.testing.assert_allclose(of_stock, future[kind].sel(fraction="total").var("sample"))
+    again = forecast(fitted, *trial, years=[2006.0, 2030.0], draws=100)
+    np.testing.assert_array_equal(again["new"], future["new"])
+    error = fitted["posterior"]["error"].sel(fraction="total").mean().item()
+    measured = future["known_variance"].sel(part="observation", fraction="total", year=2006.0, plot="P0").item()
+    stock = future["known"].sel(fraction="total", year=2006.0, plot="P0").mean().item()
+    assert np.sqrt(measured) / stock == pytest.approx(error, rel=0.1)
+    assert np.isnan(future["known_variance"].sel(part="observation", fraction="microbial")).all()
 
 
 def test_forecast_refuses_other_plots(fitted, trial):
@@ -350,3 +369,50 @@ def test_bundled_trials_build(study):
     obs, management = (table[table["study"] == study] for table in tables)
     built = field.build(obs, management, load_dataset("field_weather"))
     assert np.isfinite(built.compile_logp(mode="FAST_COMPILE")(built.initial_point()))
+
+
+def a_forecast(
+    mean: float, deviation: float, converged: int = 1, fractions: tuple[str, ...] = ("total",)
+) -> xr.Dataset:
+    draws = mean + deviation * np.repeat([-1.0, 1.0], 200)
+    stocks = (("sample", "plot", "year", "fraction"), np.tile(draws[:, None, None, None], (1, 1, 1, len(fractions))))
+    parts = np.full((2, 1, 1, len(fractions)), [[[[1.0]]], [[[deviation**2]]]])
+    parts[1] -= parts[0]
+    return xr.Dataset(
+        {
+            "known": stocks,
+            "new": (("sample", "new_plot", "year", "fraction"), stocks[1]),
+            "known_variance": (("part", "plot", "year", "fraction"), parts),
+        },
+        coords={"plot": ["1"], "new_plot": ["a"], "year": [2030.0], "fraction": list(fractions),
+                "part": ["parameters", "inputs"]},
+        attrs={"converged": converged, "failures": "" if converged else "r_hat", "notes": "assumed."},
+    )  # fmt: skip
+
+
+def test_a_mixture_has_the_moments_of_a_mixture():
+    both = {"a": a_forecast(10.0, 1.0, fractions=("total", "humus")), "b": a_forecast(14.0, 2.0, converged=0)}
+    mixed = average(both, {"a": 3.0, "b": 1.0}, draws=1000)
+    assert mixed["fraction"].to_numpy().tolist() == ["total"]
+    assert dict(zip(*np.unique(mixed["structure"], return_counts=True), strict=True)) == {"a": 750, "b": 250}
+    parts = mixed["known_variance"].sel(fraction="total", year=2030.0, plot="1")
+    # 0.75 (10 - 11)^2 + 0.25 (14 - 11)^2 between; 0.75 * 1 + 0.25 * 4 within, of which 1 for parameters.
+    assert parts.sel(part="structures").item() == pytest.approx(3.0)
+    assert parts.sel(part="parameters").item() == pytest.approx(1.0)
+    assert parts.sum().item() == pytest.approx(4.75)
+    drawn = mixed["known"].to_numpy().ravel()
+    assert drawn.mean() == pytest.approx(11.0, abs=0.15)
+    assert drawn.var() == pytest.approx(4.75, rel=0.1)
+    assert mixed.attrs["converged"] == 0
+    assert mixed.attrs["failures"] == "b: r_hat"
+
+
+def test_what_cannot_be_mixed_is_named():
+    both = {"a": a_forecast(10.0, 1.0), "b": a_forecast(14.0, 2.0)}
+    with pytest.raises(SocbayesError, match="not of the same structures: c"):
+        average(both, {"a": 1.0, "b": 1.0, "c": 1.0})
+    with pytest.raises(SocbayesError, match="zero or more"):
+        average(both, {"a": 1.0, "b": -1.0})
+    later = {"a": both["a"], "b": both["b"].assign_coords(year=[2031.0])}
+    with pytest.raises(SocbayesError, match="not of the same years"):
+        average(later, {"a": 1.0, "b": 1.0})
