@@ -57,11 +57,11 @@ def printed_efficiency(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
     from socbayes.scenarios.cue import printed
 
     seen = printed(fitted)
-    rows = ["intrinsic, free of method", *map(readable, seen["method"].to_numpy())]
+    rows = ["intrinsic, free of method", *map(readable, seen["measurement_method"].to_numpy())]
     rows += [f"labelled {seen.attrs['substrate']}, {hours_in_words(hours)}" for hours in seen["hours"].to_numpy()]
     figure, ax = panel(ax, 1.1 + 0.34 * len(rows))
     places = rows_of(ax, rows)
-    methods = seen.sizes["method"]
+    methods = seen.sizes["measurement_method"]
     intervals(ax, seen["intrinsic"].to_numpy()[:, None], places[:1], GREEN, size=7)
     intervals(ax, seen["printed"].to_numpy(), places[1 : 1 + methods], ORANGE)
     intervals(ax, seen["labelled"].to_numpy(), places[1 + methods :], BLUE)

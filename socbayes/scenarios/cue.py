@@ -47,7 +47,7 @@ def printed(
     Returns
     -------
     xarray.Dataset
-        ``intrinsic`` (sample); ``printed`` (sample, method) of methods that
+        ``intrinsic`` (sample); ``printed`` (sample, measurement_method) of methods that
         see the moment; ``labelled`` (sample, hours) of the labelled substrate;
         and ``difference`` (sample, cause, hours), what the substrate, the
         incubation time and the method add to its logit. ``attrs`` say whether
@@ -101,11 +101,15 @@ def printed(
     return xr.Dataset(
         {
             "intrinsic": ("sample", _logistic(level)),
-            "printed": (("sample", "method"), _logistic(level[:, None] + gap[:, instant])),
+            "printed": (("sample", "measurement_method"), _logistic(level[:, None] + gap[:, instant])),
             "labelled": (("sample", "hours"), _logistic(after + of_label)),
             "difference": (("sample", "cause", "hours"), difference),
         },
-        coords={"method": [methods[place] for place in instant], "hours": list(hours), "cause": list(CAUSES)},
+        coords={
+            "measurement_method": [methods[place] for place in instant],
+            "hours": list(hours),
+            "cause": list(CAUSES),
+        },
         attrs=verdict(fitted) | {"substrate": substrate},
     )
 

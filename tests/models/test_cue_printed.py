@@ -38,8 +38,8 @@ def test_loss_of_label_is_that_of_the_model(fitted):
 def test_methods_without_label_depart_by_their_discrepancy(fitted):
     seen = printed(fitted, draws=50)
     gap = logit(seen["printed"]) - logit(seen["intrinsic"])
-    assert seen["method"].to_numpy().tolist() == ["metabolic_flux", "water_18O"]
-    assert (gap.sel(method="water_18O") < gap.sel(method="metabolic_flux")).mean() > 0.99
+    assert seen["measurement_method"].to_numpy().tolist() == ["metabolic_flux", "water_18O"]
+    assert (gap.sel(measurement_method="water_18O") < gap.sel(measurement_method="metabolic_flux")).mean() > 0.99
 
 
 def test_unknown_substrate_gets_a_hint(fitted):
