@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVER_UNITS = {
-    "input": "Δ ln input",
-    "efficiency": "Δ logit efficiency",
-    "depolymerisation": "Δ ln depolymerisation",
-    "protection": "Δ ln protection",
+    "input": "Δ ln input (1)",
+    "efficiency": "Δ logit efficiency (1)",
+    "depolymerisation": "Δ ln depolymerisation (1)",
+    "protection": "Δ ln protection (1)",
 }
 
 
@@ -97,7 +97,7 @@ def pump_contraction(fitted: xr.DataTree) -> Figure:
     ax.set_xticks(range(share.shape[1]), [readable(name) for name in posterior["lever"].to_numpy()])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    figure.colorbar(image, label="narrowed by the data (% of the prior variance)", shrink=0.7)
+    figure.colorbar(image, label="taken off the prior variance by the data (%)", shrink=0.7)
     return figure
 
 
