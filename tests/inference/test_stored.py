@@ -41,6 +41,15 @@ def test_bundled_posteriors_are_of_converged_fits_to_the_bundled_tables(name):
     assert (FOLDER / f"{name}-1.nc").stat().st_size < 1_000_000
 
 
+def test_gates_of_a_stored_posterior_are_those_of_the_full_fit():
+    """Some hundreds of draws could not show what thousands did."""
+    checks = socbayes.check(load_posterior("mcp_process"))
+    assert not checks.failures
+    assert "6,000 draws before they were thinned: max r hat 1.0061" in checks["convergence"].text
+    assert checks["divergences"].verdict == "passed"
+    assert checks["loo"].verdict == "not run"
+
+
 def test_thinning_keeps_the_draws_and_their_labels(tmp_path):
     fit = fit_of()
     store_posterior(fit, ["a"], tmp_path / "new" / "a.nc", draws=50)
