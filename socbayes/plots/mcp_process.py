@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVER_UNITS = {
-    "input": "Δ ln input (1)",
-    "efficiency": "Δ logit efficiency (1)",
-    "depolymerisation": "Δ ln depolymerisation (1)",
-    "protection": "Δ ln protection (1)",
+    "input": "input\nΔ ln (1)",
+    "efficiency": "efficiency\nΔ logit (1)",
+    "depolymerisation": "depolymerisation\nΔ ln (1)",
+    "protection": "protection\nΔ ln (1)",
 }
 
 
