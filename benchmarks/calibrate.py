@@ -78,12 +78,24 @@ def soil_incubation() -> Any:
     return sb.models.soil_incubation.build(table, priors=shares)
 
 
+def cue_process() -> Any:
+    """Five studies of six rows."""
+    return sb.models.cue_process.build(few(sb.load_dataset("cue"), 5, 6))
+
+
+def mcp_process() -> Any:
+    """Five studies of four pairs, in half the steps: a model's own simulations know no finer ones."""
+    return sb.models.mcp_process.build(few(sb.load_dataset("necromass_pairs"), 5, 4), steps=32)
+
+
 CASES: dict[str, Callable[[], Any]] = {
     "toy": toy,
     "cue": cue,
     "priming": priming,
     "mcp": mcp,
     "soil_incubation": soil_incubation,
+    "cue_process": cue_process,
+    "mcp_process": mcp_process,
 }
 
 

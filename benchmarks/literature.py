@@ -5,7 +5,8 @@
 Fits that are in the folder already are read, not repeated. Writes
 ``data/literature_moments.json``, what each converged fit says of the shared
 parameters, and ``data/literature_prior.json``, the joint posterior for a soil
-of no literature. A fit that did not converge is named and left out.
+of no literature; and ``data/posteriors``, a few hundred draws of what is
+reported of each fit. A fit that did not converge is named and left out.
 """
 
 from __future__ import annotations
@@ -18,10 +19,22 @@ from typing import Any
 
 import socbayes as sb
 from socbayes.inference.fit import write_text
+from socbayes.inference.stored import VERSION, store_posterior
 from socbayes.models import cue_process, joint, mcp_process, priming_process
 
 DATA = Path(__file__).parents[1] / "data"
 SEED = 12
+STORED = {
+    "cue_process": (
+        *cue_process.QUANTITIES, "level", "log_uptake", "residue_share", "slope_mean", "slope_method", "slope_between",
+        "study_slope", "ecosystem_effect",
+    ),
+    "mcp_process": (
+        *mcp_process.QUANTITIES, *mcp_process.CONTROL, "practice_lever_standardised", "share_sd", "turnover_sd",
+        "conversion_sd", "residual_correlation",
+    ),
+}  # fmt: skip
+"""Variables kept of each model: what is reported, and what figures and scenarios are made of."""
 
 
 def models() -> dict[str, tuple[Any, dict[str, int]]]:
@@ -76,6 +89,8 @@ def main() -> None:
         if not a["converged"]:
             print(f"{name} is left out: {a['failures']}")
             continue
+        if name in STORED:
+            store_posterior(fit, STORED[name], DATA / "posteriors" / f"{name}-{VERSION}.nc")
         source = joint.literature(fit)
         sources.append(source)
         keys = ("created", "seed", "max_r_hat", "min_ess_bulk", "divergences")

@@ -24,6 +24,7 @@ _LAZY = {
     "sbc": "socbayes.inference.calibration",
     "prior_from": "socbayes.inference.carry",
     "load_prior": "socbayes.inference.carry",
+    "load_posterior": "socbayes.inference.stored",
     "report": "socbayes.report",
     "simulate": "socbayes.structures",
 }
@@ -37,6 +38,7 @@ __all__ = [
     "list_datasets",
     "load",
     "load_dataset",
+    "load_posterior",
     "load_prior",
     "models",
     "open_run",

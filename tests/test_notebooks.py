@@ -60,6 +60,24 @@ def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
     assert "Hillside 2024" in page
 
 
+@pytest.mark.parametrize(
+    ("name", "pictures", "words"),
+    [
+        ("03_cue", 5, ("R-hat 1.0", "from 1 h to 48 h", "microbial biomass stays", "how it was measured")),
+        ("04_mcp_efficacy", 5, ("R-hat 1.0", "after 30 years, direction", "both gain in a new study", "median ΔE")),
+    ],
+)
+def test_notebooks_on_stored_posteriors_run(name, pictures, words, tmp_path, monkeypatch):
+    notebook = executed(next(path for path in NOTEBOOKS if path.stem == name), tmp_path, monkeypatch)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells), "every cell ran"
+    outputs = [output for cell in cells for output in cell.outputs]
+    text = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
+    assert not [word for word in words if word not in text]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == pictures
+    assert not list(tmp_path.iterdir()), "nothing was sampled"
+
+
 def test_a_failing_cell_fails(tmp_path, monkeypatch):
     """The test above can fail."""
     from nbclient.exceptions import CellExecutionError

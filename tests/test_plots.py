@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache, partial
 
 import matplotlib
 import numpy as np
@@ -204,7 +205,14 @@ def comparison(sign: float = 1.0, *, converged: bool = True, unit: str = "percen
     return ScenarioComparison("priming", "change of native CO2", unit, draws, "plain", "a new study", converged)
 
 
+@cache
+def stored(name: str) -> xr.DataTree:
+    """A bundled posterior, read once: forecasts are kept by the fit they are of."""
+    return sb.load_posterior(name)
+
+
 FITS = {"cue": cue_fit, "priming": priming_fit, "mcp": mcp_fit}
+FITS |= {name: partial(stored, name) for name in ("cue_process", "mcp_process")}
 DRAWINGS = [(model, one) for model, readings in READINGS.items() for one in readings]
 
 
@@ -224,6 +232,8 @@ def test_figure_names_what_its_marks_mean(model, reading):
         "The plane of necromass and organic carbon": "no practical change",
         "Each practice in the plane": f"ellipse with {share}",
         "Sectors to expect in a new study": "no practical change",
+        "Sectors to expect after 10, 30 and 100 years, new study": "no practical change",
+        "What the data told of each lever": "prior variance",
     }
     assert named.get(reading.title, INTERVAL_NAME) in text
     assert any(unit in text for unit in ("(1)", "(1/°C)", "(%)", "(fraction)", "percentage points"))

@@ -39,7 +39,7 @@ def good_checks(**changes: CheckResult) -> Checks:
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     fits = [make() for make in FITS.values()]
-    report(*fits, [comparison()], path=path, checks=[good_checks()] * 3)
+    report(*fits, [comparison()], path=path, checks=[good_checks()] * len(fits))
     return path.read_text(encoding="utf-8")
 
 
@@ -246,6 +246,31 @@ def test_direction_admits_what_it_does_not_know():
     assert direction(draws, "rises", "falls").startswith("may go either way")
     assert direction(draws + 0.7, "rises", "falls").startswith("probably rises")
     assert direction(draws - 2, "rises", "falls").startswith("falls")
+
+
+def with_scores(fitted: xr.DataTree, shift: float) -> xr.DataTree:
+    """The fit with a pointwise log likelihood of the bundled efficiencies."""
+    rng = np.random.default_rng(5)
+    names = socbayes.load_dataset("cue")["observation"].to_numpy().astype(str)
+    sizes = [fitted["posterior"].sizes[dim] for dim in ("chain", "draw")]
+    values = shift - 0.5 * np.sin(np.arange(names.size)) ** 2 + 0.1 * rng.standard_normal((*sizes, names.size))
+    tree = fitted.copy()
+    tree["log_likelihood"] = xr.Dataset({"logit_cue": (("chain", "draw", "obs"), values)}, coords={"obs": names})
+    tree["observed_data"] = xr.Dataset({"logit_cue": ("obs", np.sin(np.arange(names.size)))}, coords={"obs": names})
+    return tree
+
+
+def test_process_model_is_set_beside_its_baseline(tmp_path):
+    pair = with_scores(FITS["cue_process"](), 0.0), with_scores(cue_fit(), -0.2)
+    text = report(*pair, path=tmp_path / "r.html", checks=[good_checks()] * 2).read_text(encoding="utf-8")
+    assert text.count("Beside its baseline") == 1
+    assert "the process model is better: the baseline model&#39;s log density is lower by" in text
+    assert "python benchmarks/literature.py --models cue_process" in text
+
+
+def test_stored_posteriors_say_that_they_hold_no_scores(written):
+    assert written.count("Beside its baseline") == 2
+    assert written.count("has no log_likelihood") == 2
 
 
 def test_graph_is_drawn_from_what_the_fit_holds():

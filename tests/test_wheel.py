@@ -55,7 +55,11 @@ def test_data_templates_and_licences_are_in_the_wheel(wheel):
     assert len(tables) >= 5
     pages = {f"socbayes/report/{p.name}" for p in (ROOT / "socbayes/report").iterdir() if p.suffix in (".html", ".css")}
     assert any(page.endswith(".html") for page in pages)
-    needed = tables | pages | {"socbayes/py.typed", "socbayes/data/datapackage.json", "socbayes/data/LICENSES.md"}
+    stored = {f"socbayes/data/posteriors/{path.name}" for path in (ROOT / "data" / "posteriors").glob("*.nc")}
+    assert stored
+    needed = (
+        tables | pages | stored | {"socbayes/py.typed", "socbayes/data/datapackage.json", "socbayes/data/LICENSES.md"}
+    )
     assert not needed - set(names)
     licences = [name for name in names if ".dist-info/licenses/" in name]
     assert any(name.endswith("/LICENSE") for name in licences)

@@ -529,9 +529,10 @@ licence. Unstated is not permission: ask the authors before a use that needs
 one.
 
 **The two necromass tables come from a database under CC BY-NC 4.0: they may not
-be used commercially.** What `literature_moments.json` and
-`literature_prior.json` say of pump efficacy was learned from these tables and
-`cue`: treat them as bound by the same terms.
+be used commercially.** What `literature_moments.json`, `literature_prior.json`
+and `posteriors/mcp_process-1.nc` say of pump efficacy was learned from these
+tables and `cue`: treat them as bound by the same terms. `posteriors/cue_process-1.nc`
+was learned from `cue`.
 """
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.inference.densities import in_variables
 from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, versions
 from socbayes.spec import joined, spec_of
 
@@ -405,7 +406,6 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
     import pymc as pm
     import pytensor
     from pymc.model.fgraph import clone_model
-    from pytensor.graph.replace import graph_replace
 
     copy = clone_model(model)
     places = {}
@@ -416,16 +416,9 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
         del copy.values_to_rvs[values]
         copy.rvs_to_values[variable] = shared
         copy.values_to_rvs[shared] = variable
-    # The density is a function of unconstrained values; a deterministic is one of the variables themselves.
-    unconstrained = {}
-    for variable in copy.free_RVs:
-        transform = copy.rvs_to_transforms[variable]
-        unconstrained[copy.rvs_to_values[variable]] = (
-            variable if transform is None else transform.forward(variable, *variable.owner.inputs)
-        )
     density = copy.logp(vars=copy.observed_RVs, jacobian=False)
     with copy:
-        pm.Deterministic(LOG_LIKELIHOOD, graph_replace(density, unconstrained, strict=False))
+        pm.Deterministic(LOG_LIKELIHOOD, in_variables(copy, density))
     return copy, places
 
 

@@ -190,7 +190,27 @@ def check(fitted: xr.DataTree) -> Checks:
     True
     >>> checks["posterior_predictive"].figure()  # doctest: +SKIP
     """
-    return Checks({name: _run(name, function, fitted) for name, function in CHECKS.items()})
+    found = {name: _run(name, function, fitted) for name, function in CHECKS.items()}
+    if "thinned_from" in fitted.attrs:
+        found |= {name: _before_thinning(name, fitted) for name in GATES}
+    return Checks(found)
+
+
+def _before_thinning(name: str, fitted: xr.DataTree) -> CheckResult:
+    """Verdict of a gate on the full fit that a stored posterior was thinned from."""
+    import pandas as pd
+
+    numbers = {
+        "convergence": ("max_r_hat", "min_ess_bulk", "min_ess_tail"),
+        "divergences": ("divergences",),
+        "energy": ("min_energy_fraction",),
+    }[name]
+    values = {number: float(fitted.attrs[number]) for number in numbers}
+    total = int(fitted.attrs["thinned_from"]) * fitted["posterior"].sizes["chain"]
+    said = ", ".join(f"{number.replace('_', ' ')} {value:.5g}" for number, value in values.items())
+    text = f"Judged on all {total:,} draws before they were thinned: {said}."
+    table = pd.DataFrame({"value": values}).rename_axis("diagnostic")
+    return CheckResult(name, bool(fitted.attrs["converged"]), text, table)
 
 
 def check_convergence(fitted: xr.DataTree) -> CheckResult:

@@ -307,7 +307,7 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
 
     with warnings.catch_warnings(), quiet_sampling_log():
         # A run of the core, month by month, repays its compilation; a formula does not.
-        compile_kwargs = {} if _runs_the_core(model) else PLAIN
+        compile_kwargs = {} if runs_the_core(model) else PLAIN
         pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=compile_kwargs)
         compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
         observed = [variable.name for variable in model.observed_RVs]
@@ -330,7 +330,8 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
             result[name] = tree[name].to_dataset()
 
 
-def _runs_the_core(model: pm.Model) -> bool:
+def runs_the_core(model: pm.Model) -> bool:
+    """Whether the likelihood of a model is made of runs of the core."""
     from pytensor.graph.traversal import ancestors
 
     from socbayes.core.integrate import Integrate

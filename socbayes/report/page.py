@@ -18,6 +18,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.inference import diagnostics
 from socbayes.inference.checks import Checks, check
+from socbayes.inference.compare import compare
 from socbayes.inference.fit import write_text
 from socbayes.plots import scenario_differences
 from socbayes.plots._data import spec_of_fit
@@ -70,8 +71,23 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "A larger necromass share alone is no gain of carbon: read it with the log ratio of organic carbon.",
         "Pairs that were published may differ from pairs that were measured; publication bias is not in the model.",
     ),
+    "cue_process": (
+        "The data hold the differences between methods, not which of them is right: the intrinsic efficiency is as "
+        "uncertain as the prior on the methods' discrepancies leaves it.",
+        "Turnover is learned from labelled incubations of hours to months at one pace per temperature; substrate and "
+        "study go together.",
+    ),
+    "mcp_process": (
+        "Two log ratios do not identify four levers: input, depolymerisation and protection move a soil along nearly "
+        "the same line, and what parts them is mostly prior.",
+        "Controls are taken to be in a steady state, and a practice to act at once and alike in all years.",
+        "A forecast beyond the durations of the trials is the structure's, not the data's.",
+    ),
 }
 """What the data of a model cannot say, whatever the numbers."""
+
+BASELINES = {"cue_process": "cue", "priming_process": "priming", "mcp_process": "mcp"}
+"""The baseline that each process model is set beside."""
 
 ALWAYS = (
     "Intervals hold what the model leaves open, not the possibility that the model is wrong; the checks show where it "
@@ -111,6 +127,7 @@ class Section:
     studies: str
     limits: list[str]
     command: str
+    beside: dict[str, str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -123,6 +140,8 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
         raise SocbayesError(f"{len(checks)} sets of checks were given for {len(fits)} fits")
     judged = list(checks) if checks is not None else [check(fitted) for fitted in fits]
     sections = [_section(fitted, found, place) for place, (fitted, found) in enumerate(zip(fits, judged, strict=True))]
+    for section, fitted in zip(sections, fits, strict=True):
+        section.beside = _beside(fitted, section.spec.model, fits)
     scenarios = [_scenario(comparison) for comparison in comparisons]
 
     files = resources.files("socbayes.report")
@@ -345,6 +364,27 @@ def _limits(spec: Any, tables: list[dict[str, Any]]) -> list[str]:
     return sentences
 
 
+def _beside(fitted: xr.DataTree, model: str, fits: Sequence[xr.DataTree]) -> dict[str, str] | None:
+    """How a process model predicts beside its baseline, where both were given."""
+    baseline = next((one for one in fits if BASELINES.get(model) == str(one.attrs.get("model"))), None)
+    if baseline is None:
+        return None
+    try:
+        table = compare({"process": fitted, "baseline": baseline})
+    except SocbayesError as error:
+        return {"text": f"The two could not be scored on the same observations: {error}.", "table": ""}
+    worse = table.iloc[1]
+    text = (
+        f"Predicting each of {table.attrs['observations']:,} observations from all others (PSIS-LOO), the "
+        f"{table.index[0]} model is better: the {table.index[1]} model's log density is lower by "
+        f"{abs(worse['elpd_diff']):.1f}, with a standard error of {worse['dse']:.1f}. This knows the other rows of a "
+        "study; whole studies are left out by socbayes.inference.left_out."
+    )
+    text += "".join(f" Note: {note}." for note in table.attrs["warnings"])
+    shown = table[["elpd", "se", "elpd_diff", "dse", "weight", "pareto_k_above"]]
+    return {"text": text, "table": html_table(shown)}
+
+
 def _command(spec: Any, attrs: dict[str, Any]) -> str:
     """How to make the fit again, as far as a command can."""
     if spec.model not in NAMES or "draws" not in attrs:
@@ -354,6 +394,9 @@ def _command(spec: Any, attrs: dict[str, Any]) -> str:
     from socbayes.datasets import list_datasets
 
     bundled = set(list_datasets()["name"])
+    if spec.model in BASELINES:
+        own = any(table.get("name") not in bundled for table in spec.tables.values())
+        return "" if own else f"python benchmarks/literature.py --models {spec.model}"
     flags = {"table": "--data", "levels": "--levels", "gradient": "--gradient"}
     files = [
         f"{flags[role]} YOUR_{role.upper()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -284,11 +284,142 @@ def necromass_levels(fitted: xr.DataTree) -> str:
     )
 
 
+# --- carbon use efficiency, process model ---------------------------------------------
+
+
+def printed_values(fitted: xr.DataTree) -> str:
+    """Say how far incubation time and method move the printed value."""
+    from socbayes.scenarios.cue import printed
+
+    seen = printed(fitted, (1.0, 48.0))
+    intrinsic, label = seen["intrinsic"].to_numpy(), seen["labelled"].to_numpy()
+    sentence = (
+        f"The intrinsic efficiency at 15 °C, free of method, is {said(intrinsic)}. Between 1 h and 48 h of incubation "
+        f"the value printed for labelled {seen.attrs['substrate']} falls by {said(label[:, 0] - label[:, 1])}"
+    )
+    others = {
+        str(name): seen["printed"].sel(measurement_method=name).to_numpy() for name in seen["measurement_method"].values
+    }
+    if "water_18O" not in others:
+        return sentence + "."
+    return sentence + f"; after 48 h it lies {said(label[:, 1] - others['water_18O'], signed=True)} from ¹⁸O in water."
+
+
+def intrinsic_ecosystems(fitted: xr.DataTree) -> str:
+    """Say whether ecosystems differ in intrinsic efficiency."""
+    values = fitted["posterior"].to_dataset()["intrinsic_efficiency_by_ecosystem"]
+    names, draws = [readable(name) for name in values["ecosystem"].to_numpy()], flat(values)
+    median = np.median(draws, axis=0)
+    top, bottom = int(median.argmax()), int(median.argmin())
+    p = float((draws[:, top] > draws[:, bottom]).mean())
+    return (
+        f"Free of method and time, efficiency is highest in {names[top]}, {said(draws[:, top])}, and lowest in "
+        f"{names[bottom]}, {said(draws[:, bottom])}; the first exceeds the second with probability {probability(p)}."
+    )
+
+
+# --- microbial carbon pump, process model -------------------------------------------------
+
+
+def pump_pulled(fitted: xr.DataTree) -> str:
+    """Say which levers are known to move."""
+    lever = fitted["posterior"].to_dataset()["practice_lever"]
+    draws, practices = flat(lever), [readable(name) for name in lever["practice"].to_numpy()]
+    levers = [str(name) for name in lever["lever"].to_numpy()]
+    above = (draws > 0).mean(axis=0)
+    sure = [
+        f"{levers[k]} with {practices[i]} ({direction(draws[:, i, k], 'up', 'down')})"
+        for i, k in zip(*np.nonzero((above >= SURE) | (above <= 1 - SURE)), strict=True)
+    ]
+    sentence = f"Of {above.size} shifts of a lever by a practice, {len(sure)} exclude zero"
+    sentence += f": {few(sure)}." if sure else "."
+    best = int(above[:, levers.index("efficiency")].argmax())
+    p = float(above[best, levers.index("efficiency")])
+    return f"{sentence} Efficiency is likeliest raised by {practices[best]} (probability {probability(p)})."
+
+
+def pump_learned(fitted: xr.DataTree) -> str:
+    """Say of which lever the data tell most."""
+    from socbayes.scenarios.mcp import contraction
+
+    share = 100 * contraction(fitted).mean("practice")
+    order = np.argsort(-share.to_numpy())
+    names = [str(name) for name in share["lever"].to_numpy()]
+    return (
+        f"Averaged over practices the data take {float(share[order[0]]):.0f} % off the prior variance of "
+        f"{names[order[0]]} and {float(share[order[-1]]):.0f} % off that of {names[order[-1]]}: what is left is prior."
+    )
+
+
+def pump_outlook(fitted: xr.DataTree) -> str:
+    """Say where both gain in a new study."""
+    from socbayes.models.mcp import SECTORS
+    from socbayes.scenarios.mcp import sector_probabilities
+
+    chances = sector_probabilities(outlook(fitted)).sel(study="new study").isel(year=-1)
+    years = float(chances["year"])
+    gain, lose = (chances.sel(sector=list(names)).sum("sector").to_series() for names in (SECTORS[:2], SECTORS[4:6]))
+    return (
+        f"After {years:g} years necromass and organic carbon have both gained in a new study with a probability of "
+        f"{probability(float(gain.max()))} with {readable(gain.idxmax())}, and both lost with a probability of "
+        f"{probability(float(lose.max()))} with {readable(lose.idxmax())}."
+    )
+
+
+def pump_change(fitted: xr.DataTree) -> str:
+    """Say whether the change of the share turns over the years."""
+    change = 100 * outlook(fitted)["efficacy_change"].sel(study="average study")
+    first, last = change.isel(year=0), change.isel(year=-1)
+    turned = (first.median("sample") < 0) & (last.median("sample") > 0)
+    practices = [readable(name) for name in change["practice"].to_numpy()]
+    names = [name for name, turns in zip(practices, turned.to_numpy(), strict=True) if turns]
+    top = int(np.median(last.to_numpy(), axis=0).argmax())
+    largest = said(last.to_numpy()[:, top], "percentage points", signed=True)
+    sentence = f"The largest median change after {float(last['year']):g} years is {largest} with {practices[top]}."
+    if not names:
+        return sentence
+    return sentence + (
+        f" From below zero after {float(first['year']):g} years the median rises above it with {few(names)}: carbon "
+        "comes first and necromass follows."
+    )
+
+
+def outlook(fitted: xr.DataTree) -> xr.Dataset:
+    """Forecast of a fit at 10, 30 and 100 years; the last one is kept, as two figures and two sentences rest on it."""
+    from socbayes.scenarios.mcp import forecast
+
+    if _LAST.get("fit") is not fitted:
+        _LAST.update(fit=fitted, forecast=forecast(fitted, draws=300))
+    return _LAST["forecast"]
+
+
+_LAST: dict[str, Any] = {}
+
 READINGS: dict[str, tuple[Reading, ...]] = {
     "cue": (
         Reading("Carbon use efficiency by method and ecosystem", plots.cue_by_method_and_ecosystem, cue_levels),
         Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes),
         Reading("What the published spread goes with", plots.spread_shares, cue_spread),
+    ),
+    "cue_process": (
+        Reading("What each method would print of one soil", plots.printed_efficiency, printed_values),
+        Reading("Intrinsic efficiency by ecosystem", plots.intrinsic_by_ecosystem, intrinsic_ecosystems),
+        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes),
+        Reading("What the published spread goes with", plots.spread_shares, cue_spread),
+    ),
+    "mcp_process": (
+        Reading("Levers that practices pull", plots.pump_levers, pump_pulled),
+        Reading("What the data told of each lever", plots.pump_contraction, pump_learned),
+        Reading(
+            "Sectors to expect after 10, 30 and 100 years, new study",
+            lambda fitted: plots.pump_forecast_sectors(outlook(fitted)),
+            pump_outlook,
+        ),
+        Reading(
+            "Change of the necromass share over the years",
+            lambda fitted: plots.pump_forecast_efficacy(outlook(fitted)),
+            pump_change,
+        ),
     ),
     "priming": (
         Reading("Priming by dose", plots.priming_by_dose, priming_dose),
@@ -310,6 +441,8 @@ HEADLINES: dict[str, tuple[Callable[[xr.DataTree], str], ...]] = {
     "cue": (cue_spread, cue_slopes),
     "priming": (priming_new, priming_nitrogen),
     "mcp": (pump_each, pump_efficacy),
+    "cue_process": (printed_values, cue_spread, cue_slopes),
+    "mcp_process": (pump_pulled, pump_outlook, pump_change),
 }
 """Readings that open a report."""
 

@@ -1,0 +1,185 @@
+"""Which model foresees a study it has not seen: baselines, process models and variants of them.
+
+    python benchmarks/left_out.py                         # everything, about an hour on two cores
+    python benchmarks/left_out.py --only cue cue_process --store runs/left_out
+
+Each model is fitted several times without a part of the studies, and the rows
+of these are predicted as those of a new study. Results are kept in the folder
+``--store`` and read from there when they exist. Writes ``docs/left_out/README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+import socbayes as sb
+from socbayes.inference.fit import replacing, write_text
+from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, ranked_left_out
+from socbayes.models import mcp_process
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
+SEED = 20261122
+EFFORT = {"draws": 250, "tune": 350, "chains": 2, "redraws": 20}
+FOLDS = {"cue": 8, "mcp": 6}
+"""Fits that the studies of a literature are divided among."""
+
+Case = tuple["pm.Model", dict[str, Any], list[str]]
+
+
+def cue(build: Callable[[pd.DataFrame], pm.Model], *local: str) -> Case:
+    """A model of carbon use efficiency, the study of its rows and what studies have of their own."""
+    table = sb.load_dataset("cue")
+    return (
+        build(table),
+        {"logit_cue": table["study"]},
+        ["study", "study_with_temperatures", "study_with_scatter", *local],
+    )
+
+
+def pump_baseline() -> Case:
+    """The baseline model of the pump; shares of necromass are of other studies than those left out, or of no use."""
+    pairs, levels = sb.load_dataset("necromass_pairs"), sb.load_dataset("necromass_levels")
+    return (
+        sb.models.mcp.build(pairs, levels=levels),
+        {"pair_log_ratio": pairs["study"]},
+        ["pair_study", "shared_control"],
+    )
+
+
+def pump(**options: Any) -> Case:
+    """The process model of the pump; the share of necromass of a study is left out with its pairs."""
+    pairs, levels = sb.load_dataset("necromass_pairs"), sb.load_dataset("necromass_levels")
+    model = mcp_process.build(pairs, levels, **options)
+    groups = {"pair_log_ratio": pairs["study"], "log_share": model.coords["pair_study"]}
+    local = ["trial", "pair_study", "shared_control", "undated_study"]
+    return model, groups, [dim for dim in local if dim in model.coords]
+
+
+def _fixed(name: str, at: float) -> dict[str, Any]:
+    """A prior that leaves a parameter no choice."""
+    return {"priors": {name: ("Normal", {"mu": at, "sigma": 0.1})}}
+
+
+CASES: dict[str, tuple[str, Callable[[], Case]]] = {
+    "cue": ("baseline", lambda: cue(sb.models.cue.build)),
+    "cue_process": ("process", lambda: cue(sb.models.cue_process.build, "study_without_hours")),
+    "mcp": ("baseline", pump_baseline),
+    "mcp_process": ("process", pump),
+    "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", lambda: pump(beta=1.0)),
+    "mcp_process_no_capacity": ("minerals without capacity", lambda: pump(**_fixed("saturation", -6.0))),
+    "mcp_process_first_order": ("depolymerisation without microbes", lambda: pump(**_fixed("elasticity", -5.0))),
+}
+COMPARED = {
+    "Carbon use efficiency": ("cue", "cue_process"),
+    "Microbial carbon pump": ("mcp", "mcp_process"),
+    "Microbial carbon pump, variants of the process model": (
+        "mcp_process",
+        "mcp_process_beta_1",
+        "mcp_process_no_capacity",
+        "mcp_process_first_order",
+    ),
+}
+
+
+def result_of(name: str, store: Path, effort: dict[str, int]) -> xr.Dataset:
+    """The result in the folder, made first if it is not there."""
+    path = store / f"{name}.nc"
+    if not path.exists():
+        start = time.perf_counter()
+        model, groups, local = CASES[name][1]()
+        result = leave_groups_out(model, groups, local, seed=SEED, folds=FOLDS[name[:3]], **effort)
+        result.attrs |= {"seconds": time.perf_counter() - start, "date": datetime.now(UTC).date().isoformat()}
+        store.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            result.to_netcdf(temporary)
+        print(f"{name}: {result.attrs['seconds']:.0f} s, R-hat up to {float(result['max_r_hat'].max()):.3f}")
+    return xr.load_dataset(path)
+
+
+def table_of(results: dict[str, xr.Dataset], score: str) -> str:
+    """A ranking in Markdown."""
+    table = ranked_left_out(results, score)
+    rows = [
+        "| model | elpd | difference to the best | weight | inside 50 % | inside 89 % | studies |",
+        "|" + " --- |" * 7,
+    ]
+    for label, row in table.iterrows():
+        difference = "–"
+        if row["elpd_difference"] < 0:
+            difference = f"{row['elpd_difference']:.1f} ± {row['elpd_difference_se']:.1f}"
+        inside = [f"{100 * row[f'inside_{p}']:.0f} ± {100 * row[f'inside_{p}_se']:.0f} %" for p in (50, 89)]
+        rows.append(
+            f"| {label} | {row['elpd']:.1f} ± {row['elpd_se']:.1f} | {difference} | {row['weight']:.2f} | "
+            f"{inside[0]} | {inside[1]} | {row['groups']:.0f} |"
+        )
+    return "\n".join(rows)
+
+
+def page(store: Path) -> str:
+    """The page of all comparisons that have results."""
+    found = {name: xr.load_dataset(store / f"{name}.nc") for name in CASES if (store / f"{name}.nc").exists()}
+    lines = [
+        "# Studies that were left out",
+        "",
+        "Every study predicted from the others as a study nobody has done (`socbayes.inference.left_out`; written by",
+        "`python benchmarks/left_out.py`). Each model is fitted once for each fold, without the studies of the fold;",
+        "what studies have of their own (levels, slopes, scatter, levers, durations, errors of controls) is then drawn",
+        "anew. `elpd` is the sum of log predictive densities, with standard errors that count a study as one",
+        "independent part. *One by one* sums the densities of the single rows; *jointly* takes the density of all rows",
+        f"of a study together, where it rests on at least {MIN_EFFECTIVE:.0f} effective draws in every model. The",
+        "weights are those of the mixture of models that foresees best (stacking). Inside: the mean over studies of",
+        "the share of measurements in the equal-tailed intervals, with its standard error.",
+    ]
+    for title, names in COMPARED.items():
+        there = {f"{name} ({CASES[name][0]})": found[name] for name in names if name in found}
+        if len(there) < 2:
+            continue
+        lines += ["", f"## {title}"]
+        for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
+            lines += ["", what + ":", "", table_of(there, score)]
+    lines += [
+        "",
+        "## How the fits went",
+        "",
+        "| model | folds | draws | largest R-hat | divergences | seconds | date | seed |",
+        "|" + " --- |" * 8,
+    ]
+    for name, one in found.items():
+        a = one.attrs
+        lines.append(
+            f"| {name} | {a['folds']} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
+            f"{int(one['divergences'].sum())} | {a['seconds']:.0f} | {a['date']} | {a['seed']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--store", type=Path, default=Path("runs/left_out"))
+    parser.add_argument("--effort", type=json.loads, default={}, help="settings to replace, as JSON")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for name in given.only:
+        result_of(name, given.store, EFFORT | given.effort)
+    PAGE.parent.mkdir(exist_ok=True)
+    write_text(PAGE, page(given.store))
+    print(PAGE.read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""How well models foresee whole groups that they did not see, such as studies.
+
+Leaving out one row of a study at a time flatters every model: the other rows
+give its level away. What a user wants is a prediction where nothing was
+measured, so all rows of a group are left out together, and what the model
+holds of that group alone is drawn anew.
+
+The model is compiled once. A group is left out by giving its rows no weight,
+so its own effects return to their distribution over groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.inference.densities import rows_density
+from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, runs_the_core
+from socbayes.inference.scores import COVERED, covered, log_mean_exp, ranked
+from socbayes.spec import joined, spec_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+    import xarray as xr
+
+log = logging.getLogger("socbayes")
+
+MIN_EFFECTIVE = 20.0
+"""Effective draws below which the joint density of a group is not used."""
+PREDICTED = 400
+"""Predictions of each fold whose intervals are counted."""
+
+
+def leave_groups_out(
+    model: pm.Model,
+    groups: Mapping[str, Sequence[str]],
+    local: Collection[str],
+    *,
+    folds: int | None = 8,
+    draws: int = 400,
+    tune: int = 500,
+    chains: int = 2,
+    redraws: int = 20,
+    seed: int = 0,
+    cores: int | None = None,
+) -> xr.Dataset:
+    """Predict every group from the others, as a group nobody has measured.
+
+    Parameters
+    ----------
+    model
+        Any PyMC model.
+    groups
+        By observed variable, the group of each of its rows; the first
+        variable is scored, the rest are left out with it.
+    local
+        Dimensions of what groups have of their own. Variables along one of
+        them are drawn anew for the groups left out.
+    folds
+        How many sets the groups are divided into, each left out by one fit;
+        ``None`` leaves out one group at a time.
+    draws, tune, chains
+        Kept draws and warm-up steps of each chain, and number of chains, of each fit.
+    redraws
+        Times that what is local is drawn anew for each draw of the rest.
+    seed
+        Seed of everything random.
+    cores
+        Chains run at a time; all of them by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        By ``group``: ``rows``; ``one_by_one``, the sum of the log predictive
+        densities of its rows; ``jointly``, the log predictive density of all
+        its rows together, and ``effective``, the draws that this rests on. By
+        measurement: ``inside`` whether intervals of probability ``COVERED``
+        hold it, and its ``group_of``. By ``fold``: ``max_r_hat`` and
+        ``divergences``. ``attrs``: model, scored variable, settings.
+
+    Raises
+    ------
+    SocbayesError
+        If a variable or a dimension is not in the model, or groups and rows differ in number.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model(coords={"site": ["a", "b", "c"]}) as model:
+    ...     site = pm.Normal("site_effect", pm.Normal("mean"), 1.0, dims="site")
+    ...     value = pm.Normal("value", site, 0.5, observed=[0.3, 1.2, 0.1])
+    >>> left_out = leave_groups_out(model, {"value": ["a", "b", "c"]}, ["site"], folds=None)  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    rng = np.random.default_rng(seed)
+    scored = next(iter(groups))
+    _require_known(model, groups, local)
+    labels = {name: np.asarray(list(column), dtype=str) for name, column in groups.items()}
+    names, sizes = np.unique(labels[scored], return_counts=True)
+    dealt = _dealt(sizes, folds or names.size, rng)
+    shared = [
+        variable for variable in model.free_RVs if not set(model.named_vars_to_dims.get(variable.name, ())) & set(local)
+    ]
+    fit_without = _refitter(model, labels, [variable.name for variable in shared])
+    density, prediction = _forward(model, scored, shared, int(rng.integers(2**31)))
+    observed = np.asarray(model.rvs_to_values[model[scored]].eval())
+    row_group = np.searchsorted(names, labels[scored])
+    of_group = {key: np.full(names.size, np.nan) for key in ("one_by_one", "jointly", "effective")}
+    inside = np.zeros((*observed.shape, len(COVERED)), dtype=bool)
+    fits = []
+    accept = spec_of(model).target_accept or TARGET_ACCEPT
+    settings = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
+    settings |= {"cores": cores or chains, "progress_bar": False}
+    for fold, members in enumerate(dealt):
+        posterior, judged = fit_without(names[members], settings | {"seed": int(rng.integers(2**31))})
+        fits.append(judged)
+        log.info(
+            "fold %d of %d: %d groups left out, R-hat %.3f", fold + 1, len(dealt), members.size, judged["max_r_hat"]
+        )
+        rows = np.flatnonzero(np.isin(row_group, members))
+        kept = np.stack([density(*draw)[rows] for draw in posterior for _ in range(redraws)])
+        kept = np.where(np.isnan(kept), -np.inf, kept)  # a run that failed predicts nothing
+        apart = log_mean_exp(kept)
+        for member in members:
+            mine = row_group[rows] == member
+            together = kept[:, mine].sum(axis=1)
+            of_group["one_by_one"][member] = apart[mine].sum()
+            of_group["jointly"][member] = log_mean_exp(together)
+            weight = np.exp(together - together.max())
+            of_group["effective"][member] = weight.sum() ** 2 / (weight**2).sum()
+        chosen = rng.choice(len(posterior), PREDICTED)
+        predicted = np.stack([prediction(*posterior[place])[rows] for place in chosen])
+        flat = covered(predicted.reshape(PREDICTED, -1), observed[rows].ravel())
+        inside[rows] = flat.reshape(*observed[rows].shape, len(COVERED))
+
+    per_row = int(np.prod(observed.shape[1:], dtype=int))
+    result = xr.Dataset(
+        {
+            "rows": ("group", sizes),
+            **{key: ("group", value) for key, value in of_group.items()},
+            "inside": (("measurement", "probability"), inside.reshape(-1, len(COVERED))),
+            "group_of": ("measurement", np.repeat(labels[scored], per_row)),
+            **{key: ("fold", np.array([judged[key] for judged in fits])) for key in fits[0]},
+        },
+        coords={"group": names, "probability": list(COVERED)},
+    )
+    result.attrs = {
+        "model": spec_of(model).model,
+        "scored": scored,
+        "folds": len(dealt),
+        "seed": seed,
+        "draws": draws * chains * redraws,
+    }
+    return result
+
+
+def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one") -> pd.DataFrame:
+    """Models by how well they foresaw the groups that they did not see, best first.
+
+    Parameters
+    ----------
+    results
+        Of :func:`leave_groups_out` by label, from the same data.
+    score
+        ``"one_by_one"``, or ``"jointly"``: then only groups whose density rests on enough draws in every model.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What :func:`socbayes.inference.scores.ranked` says, with groups as the
+        independent parts; the mean over groups of the share of measurements
+        inside intervals, with its standard error; ``groups`` that were scored.
+
+    Raises
+    ------
+    SocbayesError
+        If the results are of different groups or variables.
+    """
+    sets = list(results.values())
+    if any(one.attrs["scored"] != sets[0].attrs["scored"] or not one["group"].equals(sets[0]["group"]) for one in sets):
+        raise SocbayesError("the models did not predict the same groups of the same variable")
+    used = np.ones(sets[0].sizes["group"], dtype=bool)
+    if score == "jointly":
+        used = np.all([one["effective"] >= MIN_EFFECTIVE for one in sets], axis=0)
+    others = {}
+    for label, one in results.items():
+        share = one["inside"].groupby(one["group_of"]).mean()
+        others[label] = {"groups": float(used.sum())}
+        for k, probability in enumerate(COVERED):
+            values = share.isel(probability=k).to_numpy()
+            others[label][f"inside_{100 * probability:.0f}"] = values.mean()
+            others[label][f"inside_{100 * probability:.0f}_se"] = values.std() / np.sqrt(values.size)
+    return ranked({label: one[score].to_numpy()[used] for label, one in results.items()}, others)
+
+
+def _require_known(model: pm.Model, groups: Mapping[str, Sequence[str]], local: Collection[str]) -> None:
+    """Refuse names that the model does not have, and groups that are not one for each row."""
+    observed = [variable.name for variable in model.observed_RVs]
+    for name, column in groups.items():
+        if name not in observed:
+            raise SocbayesError(f"the model has no observed variable {name!r}; it has {joined(observed)}")
+        rows = int(model[name].shape[0].eval())
+        if rows != len(column):
+            raise SocbayesError(f"{name!r} has {rows} rows, but {len(column)} groups were given")
+    strange = [dim for dim in local if dim not in model.coords]
+    if strange:
+        raise SocbayesError(f"the model has no dimension {joined(strange)}; it has {joined(list(model.coords))}")
+
+
+def _dealt(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Groups of each fold: dealt from the largest, so that folds are about as large."""
+    order = rng.permutation(sizes.size)
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    count = min(folds, sizes.size)
+    rows = np.zeros(count)
+    members: list[list[int]] = [[] for _ in range(count)]
+    for group in order:
+        fold = int(rows.argmin())
+        members[fold].append(int(group))
+        rows[fold] += sizes[group]
+    return [np.sort(fold) for fold in members]
+
+
+def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[str]) -> Any:
+    """Function from groups and settings to draws of the shared variables and how the fit went."""
+    import arviz as az
+    import nutpie
+    import pymc as pm
+    from pymc.model.fgraph import clone_model
+
+    copy = clone_model(model)
+    with copy:
+        for name, column in labels.items():
+            weight = pm.Data(f"{name}_weight", np.ones(column.size))
+            # The likelihood counts once already.
+            pm.Potential(f"{name}_left_out", (weight - 1.0) * rows_density(copy, name))
+    with quiet_sampling_log():
+        compiled = nutpie.compile_pymc_model(copy, var_names=shared)
+
+    def fit_without(groups: np.ndarray, settings: Mapping[str, Any]) -> tuple[list[list[np.ndarray]], dict[str, float]]:
+        weights = {f"{name}_weight": (~np.isin(column, groups)).astype("float64") for name, column in labels.items()}
+        fitted = nutpie.sample(compiled.with_data(**weights), **settings)
+        posterior = fitted["posterior"].to_dataset()[shared]
+        judged = {
+            "max_r_hat": float(az.rhat(posterior).to_array().max()),
+            "divergences": int(fitted["sample_stats/diverging"].sum()),
+        }
+        flat = [posterior[name].transpose("chain", "draw", ...).to_numpy() for name in shared]
+        flat = [value.reshape(-1, *value.shape[2:]) for value in flat]
+        return [list(draw) for draw in zip(*flat, strict=True)], judged
+
+    return fit_without
+
+
+def _forward(model: pm.Model, scored: str, shared: Sequence[Any], seed: int) -> tuple[Any, Any]:
+    """Functions from draws of the shared variables to log densities of rows and to predictions, local ones redrawn."""
+    from pymc.pytensorf import compile as compile_random
+
+    variable = model[scored]
+    options = {"random_seed": seed, "on_unused_input": "ignore"}
+    fast = {} if runs_the_core(model) else PLAIN
+    return (
+        compile_random(list(shared), rows_density(model, scored), **options, **fast),
+        compile_random(list(shared), variable, **options, **PLAIN),
+    )

@@ -1,0 +1,100 @@
+"""Groups that were left out are predicted as they should be: a model whose predictions are known exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+
+from socbayes.errors import SocbayesError
+from socbayes.inference.left_out import leave_groups_out, ranked_left_out
+
+SPREAD, SCATTER, VAGUE = 0.8, 0.5, 2.0
+SIZES = {"a": 3, "b": 1, "c": 4, "d": 2, "e": 3, "f": 3}
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(4)
+    group = np.repeat(list(SIZES), list(SIZES.values()))
+    effect = dict(zip(SIZES, rng.normal(1.0, SPREAD, len(SIZES)), strict=True))
+    order = rng.permutation(group.size)
+    group = group[order]
+    return group, np.array([effect[name] for name in group]) + SCATTER * rng.standard_normal(group.size)
+
+
+def model_of(group, values, spread=SPREAD):
+    labels, index = np.unique(group, return_inverse=True)
+    with pm.Model(coords={"site": labels, "row": np.arange(values.size)}) as model:
+        mean = pm.Normal("mean", 0.0, VAGUE)
+        effect = pm.Normal("effect", mean, spread, dims="site")
+        pm.Normal("value", effect[index], SCATTER, observed=values, dims="row")
+    return model
+
+
+def covariance(group):
+    same = group[:, None] == group[None, :]
+    return VAGUE**2 + SPREAD**2 * same + SCATTER**2 * np.eye(group.size)
+
+
+def exact(group, values, name):
+    """Log density of the rows of one group given all other rows: jointly, and one by one."""
+    out = group == name
+    full = covariance(group)
+    gain = np.linalg.solve(full[np.ix_(~out, ~out)], full[np.ix_(~out, out)]).T
+    mean = gain @ values[~out]
+    spread = full[np.ix_(out, out)] - gain @ full[np.ix_(~out, out)]
+    apart = stats.norm.logpdf(values[out], mean, np.sqrt(np.diag(spread))).sum()
+    return stats.multivariate_normal.logpdf(values[out], mean, spread), apart
+
+
+@pytest.fixture(scope="module")
+def left_out(data):
+    group, values = data
+    return leave_groups_out(
+        model_of(group, values), {"value": group}, ["site"], folds=None, draws=2000, tune=500, redraws=10, seed=3
+    )
+
+
+@pytest.mark.parametrize("name", list(SIZES))
+def test_densities_are_those_of_exact_refits(data, left_out, name):
+    jointly, apart = exact(*data, name)
+    found = left_out.sel(group=name)
+    assert int(found["rows"]) == SIZES[name]
+    assert float(found["jointly"]) == pytest.approx(jointly, abs=0.12)
+    assert float(found["one_by_one"]) == pytest.approx(apart, abs=0.12)
+
+
+def test_intervals_and_diagnostics(left_out):
+    assert left_out.sizes["measurement"] == sum(SIZES.values())
+    assert left_out.attrs["folds"] == len(SIZES)
+    assert (left_out["divergences"] == 0).all()
+    inside = left_out["inside"].mean("measurement")
+    assert float(inside[0]) < float(inside[1])
+    assert float(left_out["effective"].min()) > 100
+
+
+def test_folds_hold_every_group_once_and_the_better_model_wins(data, left_out):
+    group, values = data
+    narrow = leave_groups_out(
+        model_of(group, values, spread=0.05), {"value": group}, ["site"], folds=3, draws=300, tune=300, redraws=5
+    )
+    assert narrow.attrs["folds"] == 3
+    assert np.isfinite(narrow["jointly"]).all()
+    for score in ("one_by_one", "jointly"):
+        table = ranked_left_out({"narrow": narrow, "true": left_out}, score)
+        assert table.index[0] == "true"
+        assert table["elpd_difference"].iloc[1] < 0
+    assert table["inside_89"].between(0, 1).all()
+
+
+def test_faults_are_named(data):
+    group, values = data
+    model = model_of(group, values)
+    with pytest.raises(SocbayesError, match="no observed variable 'other'"):
+        leave_groups_out(model, {"other": group}, ["site"])
+    with pytest.raises(SocbayesError, match="15 groups were given"):
+        leave_groups_out(model, {"value": group[1:]}, ["site"])
+    with pytest.raises(SocbayesError, match="no dimension study"):
+        leave_groups_out(model, {"value": group}, ["study"])

@@ -1,0 +1,76 @@
+"""Stored posteriors: small, true to the fit they were thinned from, and of the tables that are bundled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import socbayes
+from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.inference.stored import load_posterior, store_posterior
+from socbayes.plots._data import table_of
+from socbayes.spec import ModelSpec
+
+FOLDER = Path(socbayes.__file__).parents[1] / "data" / "posteriors"
+NAMES = ("cue_process", "mcp_process")
+
+
+def fit_of(draws: int = 500, converged: int = 1) -> xr.DataTree:
+    values = np.random.default_rng(1).normal(size=(2, draws, 3))
+    posterior = xr.Dataset({"a": (("chain", "draw", "x"), values), "b": (("chain", "draw"), values[..., 0])})
+    tree = xr.DataTree.from_dict({"posterior": posterior.assign_coords(x=["i", "j", "k"], draw=range(draws))})
+    tree.attrs = {"converged": converged, "failures": json.dumps([] if converged else ["R-hat 1.2"]), "store": "here"}
+    return tree
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bundled_posteriors_are_of_converged_fits_to_the_bundled_tables(name):
+    fitted = load_posterior(name)
+    spec = ModelSpec.from_json(fitted.attrs["spec"])
+    assert spec.model == name
+    assert fitted.attrs["converged"] == 1
+    assert fitted.attrs["max_r_hat"] <= 1.01
+    assert fitted.attrs["divergences"] == 0
+    for role in spec.tables:
+        assert table_of(fitted, role) is not None, f"{role} has changed since: refit with benchmarks/literature.py"
+    assert set(spec.quantities) <= set(fitted["posterior"].data_vars)
+    assert (FOLDER / f"{name}-1.nc").stat().st_size < 1_000_000
+
+
+def test_gates_of_a_stored_posterior_are_those_of_the_full_fit():
+    """Some hundreds of draws could not show what thousands did."""
+    checks = socbayes.check(load_posterior("mcp_process"))
+    assert not checks.failures
+    assert "6,000 draws before they were thinned: max r hat 1.0061" in checks["convergence"].text
+    assert checks["divergences"].verdict == "passed"
+    assert checks["loo"].verdict == "not run"
+
+
+def test_thinning_keeps_the_draws_and_their_labels(tmp_path):
+    fit = fit_of()
+    store_posterior(fit, ["a"], tmp_path / "new" / "a.nc", draws=50)
+    stored = socbayes.load(tmp_path / "new" / "a.nc")
+    assert dict(stored["posterior"]["a"].sizes) == {"chain": 2, "draw": 50, "x": 3}
+    assert stored["posterior"]["x"].to_numpy().tolist() == ["i", "j", "k"]
+    assert stored.attrs["thinned_from"] == 500
+    assert "store" not in stored.attrs
+    np.testing.assert_allclose(
+        stored["posterior"]["a"], fit["posterior"]["a"].sel(draw=stored["posterior"]["draw"]), rtol=1e-6
+    )
+
+
+def test_a_bad_fit_is_not_stored(tmp_path):
+    with pytest.raises(SocbayesError, match=r"R-hat 1\.2"):
+        store_posterior(fit_of(converged=0), ["a"], tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_posterior_gets_a_hint():
+    with pytest.raises(UnknownNameError, match="did you mean 'cue_process-1'"):
+        load_posterior("cue_proces")
+    with pytest.raises(UnknownNameError, match="version 99"):
+        load_posterior("cue_process", 99)
