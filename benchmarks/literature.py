@@ -33,6 +33,12 @@ STORED = {
         *mcp_process.QUANTITIES, *mcp_process.CONTROL, "practice_lever_standardised", "share_sd", "turnover_sd",
         "conversion_sd", "residual_correlation",
     ),
+    "priming_process": (
+        *priming_process.QUANTITIES, "respiration", "respiration_mean", "respiration_sd", "supply", "supply_mean",
+        "supply_sd", "depletion", "depletion_mean", "depletion_sd", "efficiency", "efficiency_sd", "elasticity",
+        "elasticity_sd", "biomass_log_error", "half_saturation", "residue_share", "addition_mean", "addition_sd",
+        "dissolved_turnover", "efficiency_treated", "depolymerisation", "solid_decay", "soluble", "nitrogen_sd",
+    ),
 }  # fmt: skip
 """Variables kept of each model: what is reported, and what figures and scenarios are made of."""
 

@@ -171,8 +171,10 @@ def build(
 
     Notes
     -----
-    Fits of single studies converge. Over all bundled jars chains stop in modes
-    whose log densities differ by hundreds: such a fit says that it failed.
+    Chains begin at tops of climbs (``socbayes.inference.starts``). Other
+    explanations have tops of their own, the nearest one of the repeatedly
+    dosed soils with fast uptake and efficiencies near 0.9; chains do not
+    cross to it, so intervals are those of one explanation.
 
     Examples
     --------

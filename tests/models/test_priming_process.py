@@ -236,6 +236,34 @@ def test_carbon_is_conserved_and_priming_has_two_parts():
     assert np.corrcoef(found, expected)[0, 1] > 0.95
 
 
+def test_biomass_at_the_end_is_extracted_as_at_the_start():
+    """Soil with half as much again as extracted is expected to yield what was extracted, at both ends."""
+    table, endpoints = skeleton(np.random.default_rng(3))
+    endpoints["microbial_biomass_final"] = np.where(endpoints["study"] == "Weekly", 300.0, np.nan)
+    model = priming_process.build(table, endpoints)
+    data = incubations(table, endpoints)
+    seen = model["microbial_biomass_final"].owner
+    (expected,) = model.replace_rvs_by_values([seen.op.dist_params(seen)[1]])
+    evaluate = model.compile_fn(expected, inputs=model.value_vars, on_unused_input="ignore", mode="FAST_COMPILE")
+    point = model.initial_point()
+    for error in (0.0, np.log(1.5)):
+        at = point | {"biomass_log_error": np.full(2, error)}
+        _, final = priming_process._runs(
+            data, priming_process.basal(at, data, np.exp), priming_process.treated(at, data, np.exp)
+        )
+        jars = data.jars[data.jars["microbial_biomass_final"] > 0]
+        there = final["microbial_biomass_final"].eval(mode="FAST_COMPILE")[jars["treatment_index"]]
+        np.testing.assert_allclose(evaluate(at), np.log(there) - error, rtol=1e-9)
+
+
+def test_label_in_particles_and_soil_has_a_recovery_each(model):
+    assert model.coords["recovered"] == (
+        "substrate_carbon_in_particulate_fraction",
+        "substrate_carbon_in_soil",
+    )
+    assert model.named_vars_to_dims["recovery"] == ("recovered", "run")
+
+
 def test_known_values_are_recovered(tmp_path):
     table, endpoints, values = simulate()
     fitted = fit(
