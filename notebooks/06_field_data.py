@@ -43,7 +43,7 @@ def effort() -> dict[str, int]:
     """Draws of a fit: enough to use, or with SOCBAYES_FAST=1 just enough to run through."""
     if os.environ.get("SOCBAYES_FAST") == "1":
         return {"draws": 50, "tune": 150, "chains": 2}
-    return {"draws": 1000, "tune": 800, "chains": 4}
+    return {"draws": 800, "tune": 600, "chains": 4}
 
 
 folder = Path(mkdtemp())

@@ -37,7 +37,7 @@ def test_draw_counts_come_from_one_helper(path):
     assert text.count("def effort()") == 1
     calls = re.findall(r"(?:sb\.fit|leave_future_out)\((.*?)\)\n", text, re.DOTALL)
     assert calls
-    assert all("**effort()" in call and "draws=" not in call for call in calls)
+    assert all("**effort(" in call and "draws=" not in call for call in calls)
 
 
 def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
