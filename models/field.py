@@ -406,7 +406,9 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
         rate, plant = rate + of_rate[treatment], plant + of_input[treatment]
     error = np.where(np.isfinite(data.input_error), data.input_error, 0.0)
     scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
-    plant = plant + weak_groups("plot_input", scale, "plot")
+    # One plot to a treatment: its own input and that of its treatment are one. New plots still differ by the prior.
+    if error.any() or np.bincount(treatment).max() > 1:
+        plant = plant + _half_centred("plot_input", scale, "plot")
     pm.Deterministic("input_factor", pt.exp(plant), dims="plot")
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
@@ -464,7 +466,8 @@ def _treatment_effects(rate_sd: Any, input_sd: Any) -> tuple[Any, Any]:
     import pytensor.tensor as pt
 
     spread = pt.sqrt(rate_sd**2 + input_sd**2)
-    ratio = spread * pm.ZeroSumNormal("treatment_ratio_standardised", dims="treatment")
+    root = pt.sqrt(spread)  # half-centred, as departures of plots are
+    ratio = root * pm.ZeroSumNormal("treatment_ratio_half", sigma=root, dims="treatment")
     common = rate_sd * input_sd / spread * pm.ZeroSumNormal("treatment_common_standardised", dims="treatment")
     share = (rate_sd / spread) ** 2
     return (
