@@ -163,7 +163,8 @@ def page(store: Path) -> str:
             f"| {name} | {a['folds']} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
             f"{int(one['divergences'].sum())} | {a['seconds']:.0f} | {a['date']} | {a['seed']} |"
         )
-    return "\n".join(lines) + "\n"
+    notes = PAGE.with_name("notes.md")
+    return "\n".join(lines) + "\n" + ("\n" + notes.read_text("utf-8") if notes.exists() else "")
 
 
 def main() -> None:

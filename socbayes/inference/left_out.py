@@ -32,7 +32,7 @@ log = logging.getLogger("socbayes")
 
 MIN_EFFECTIVE = 20.0
 """Effective draws below which the joint density of a group is not used."""
-PREDICTED = 400
+PREDICTED = 200
 """Predictions of each fold whose intervals are counted."""
 
 
