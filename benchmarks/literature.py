@@ -54,7 +54,7 @@ def models() -> dict[str, tuple[Any, dict[str, int]]]:
         ),
         "priming_process": (
             lambda: priming_process.build(load("priming_time_series"), load("priming_endpoints")),
-            {"draws": 1000, "tune": 700},
+            {"draws": 800, "tune": 600},
         ),
     }
 

@@ -41,7 +41,7 @@ class ModelSpec:
     adaptation
         Adaptation of the sampler's metric that suits this model.
     climbs
-        Climbs to tops of the density before sampling, of which chains begin at the highest; 0 for none.
+        Climbs to tops of the density before sampling; chains begin at the highest. 0 for none.
     """
 
     model: str

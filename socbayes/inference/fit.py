@@ -90,7 +90,8 @@ def fit(
         observed_data, constant_data, log_likelihood, log_prior,
         posterior_predictive and prior_predictive. ``attrs`` holds the
         specification, dataset hashes, versions, seed, seconds, and
-        ``converged`` (1 or 0) with ``failures`` in words.
+        ``converged`` (1 or 0) with ``failures`` in words; ``tops`` are the log
+        densities that climbs reached before sampling, where the model asks for climbs.
 
     Raises
     ------
@@ -114,8 +115,9 @@ def fit(
     compile_seconds = time.perf_counter() - started
 
     started = time.perf_counter()
+    tops: list[float] = []
     if spec.climbs:
-        compiled = climbing(compiled, spec.climbs, chains, seed)
+        compiled, tops = climbing(compiled, spec.climbs, seed)
     zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)
     nutpie.sample(
         compiled,
@@ -150,6 +152,7 @@ def fit(
             "compile_seconds": compile_seconds,
             "sampling_seconds": sampling_seconds,
             "after_seconds": time.perf_counter() - started,
+            "tops": json.dumps(tops),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": json.dumps(versions()),
         }

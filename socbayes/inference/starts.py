@@ -9,7 +9,6 @@ are cheaper than one chain lost.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import logging
 from typing import Any
 
@@ -20,10 +19,12 @@ log = logging.getLogger("socbayes")
 STEPS = 4000
 """Evaluations of the density after which a climb ends wherever it is."""
 MEMORY = 30
+AROUND = 0.05
+"""Distance from the top, in every coordinate, within which chains begin."""
 
 
-def climbing(compiled: Any, climbs: int, chains: int, seed: int | None = None) -> Any:
-    """The compiled model with chains that begin at the best of several climbs, each from a random point.
+def climbing(compiled: Any, climbs: int, seed: int | None = None) -> tuple[Any, list[float]]:
+    """The compiled model with chains that begin at the highest top of several climbs from random points.
 
     Every coordinate starts within one of its prior centre. (Initial points
     that are drawn from the top of a hierarchy down add up the jitter of every
@@ -36,24 +37,26 @@ def climbing(compiled: Any, climbs: int, chains: int, seed: int | None = None) -
     compiled
         Of ``nutpie.compile_pymc_model`` without jitter.
     climbs
-        How many; at least one a chain.
-    chains
-        As many of the highest tops are used, one by each chain.
+        How many.
     seed
         Seed of the random points.
 
     Returns
     -------
     nutpie.CompiledPyMCModel
+        Its chains begin within ``AROUND`` of the top.
+    list of float
+        Log densities of all tops, the highest first. Where only one climb
+        reached the highest, there may be a higher one.
 
     Examples
     --------
     >>> import nutpie, pymc as pm
     >>> with pm.Model() as model:
     ...     x = pm.Normal("x", 3.0, 0.1)
-    >>> compiled = nutpie.compile_pymc_model(model, jitter_rvs=set())
-    >>> climbing(compiled, 3, 2, seed=1).initial_point_func(1).round(3).tolist()
-    [3.0]
+    >>> started, heights = climbing(nutpie.compile_pymc_model(model, jitter_rvs=set()), 2, seed=1)
+    >>> bool(abs(started.initial_point_func(1)[0] - 3.0) < AROUND + 1e-3), len(heights)
+    (True, 2)
     """
     centre = compiled.initial_point_func(0)
     names, places, _ = compiled.shape_info
@@ -62,12 +65,16 @@ def climbing(compiled: Any, climbs: int, chains: int, seed: int | None = None) -
         if place.stop <= compiled.n_dim:
             held[place] = name.removesuffix("_log__").endswith("_sd")
     rng = np.random.default_rng(seed)
-    points = [centre + ~held * rng.uniform(-1.0, 1.0, centre.size) for _ in range(max(climbs, chains))]
+    points = [centre + ~held * rng.uniform(-1.0, 1.0, centre.size) for _ in range(climbs)]
     tops = sorted((climb(compiled.logp_func, point, held) for point in points), key=lambda top: -top[0])
-    log.info("log densities of the tops: %s", ", ".join(f"{height:.1f}" for height, _ in tops))
-    # The sampler asks once a chain, and again where it cannot start.
-    turn = itertools.cycle(place for _, place in tops[:chains])
-    return dataclasses.replace(compiled, initial_point_func=lambda _: next(turn))
+    heights = [height for height, _ in tops if np.isfinite(height)]
+    log.info("log densities of the tops: %s", ", ".join(f"{height:.1f}" for height in heights))
+
+    def start(chain_seed: int | None) -> np.ndarray:
+        near = np.random.default_rng(None if chain_seed is None else abs(int(chain_seed)))
+        return tops[0][1] + ~held * near.uniform(-AROUND, AROUND, centre.size)
+
+    return dataclasses.replace(compiled, initial_point_func=start), heights
 
 
 def climb(density: Any, start: np.ndarray, held: np.ndarray) -> tuple[float, np.ndarray]:
