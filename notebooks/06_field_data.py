@@ -255,15 +255,16 @@ plt.show()
 # %% [markdown]
 # ## 6. Where does the uncertainty come from?
 #
-# The variance of one plot's stock at the end of 2034, with the stacking weights
-# and with equal ones, which show what the structures disagree about. Parts of the forecast sum to its
+# The variance of the stock of one plot at the end of 2034 after stopping, with
+# the stacking weights and with equal ones, which show how far the structures
+# disagree. Parts of the forecast sum to its
 # variance; a part below zero works against another one (more input goes with
 # faster decay, because the data know their ratio better than either).
 # `observation` is what measuring once would add.
 
 # %%
 variance = {
-    name: one["go on"]["known_variance"].sel(fraction="total", plot="B1", year=last).to_series()
+    name: one["stop"]["known_variance"].sel(fraction="total", plot="B1", year=last).to_series()
     for name, one in (("stacking", mixed), ("equal weights", evenly))
 }
 print("variance, (t/ha)²")
