@@ -100,7 +100,7 @@ PRIORS = (
     ),
     Prior("ecosystem_sd", "LogNormal", {"mu": -1.4, "sigma": 0.7}, "logit", "median 0.25, 0.06 CUE at 0.5; " + _FEW),
     Prior("substrate_sd", "LogNormal", {"mu": -0.7, "sigma": 0.7}, "logit", "median 0.5, 0.12 CUE at 0.5; " + _FEW),
-    Prior("study_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
+    Prior("study_sd", "LogNormal", {"mu": -0.4, "sigma": 0.6}, "logit", "median 0.67, 0.16 CUE at 0.5; " + _FEW),
     Prior("soil_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior(
         "scatter_log_mean",
