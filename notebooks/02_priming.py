@@ -134,9 +134,8 @@ print(pd.DataFrame(rows).T.to_string())
 # %%
 posterior = fit["posterior"].to_dataset()
 for run in posterior["run"].to_numpy():
-    print(
-        f"power of (1 + dose / biomass), {run.split(': ')[-1]}: {said(posterior['addition'].sel(run=run).to_numpy().ravel())}"
-    )
+    power = posterior["addition"].sel(run=run).to_numpy().ravel()
+    print(f"power of (1 + dose / biomass), {run.split(': ')[-1]}: {said(power)}")
 effect = np.exp(posterior["nitrogen"])
 print()
 for soil in effect["soil_with_nitrogen"].to_numpy():

@@ -63,6 +63,7 @@ def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "pictures", "words"),
     [
+        ("02_priming", 2, ("R-hat 1.0", "net balance", "average soil: ", "gains with probability")),
         ("03_cue", 5, ("R-hat 1.0", "from 1 h to 48 h", "microbial biomass stays", "how it was measured")),
         ("04_mcp_efficacy", 5, ("R-hat 1.0", "after 30 years, direction", "both gain in a new study", "median ΔE")),
     ],

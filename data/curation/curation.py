@@ -531,8 +531,9 @@ one.
 **The two necromass tables come from a database under CC BY-NC 4.0: they may not
 be used commercially.** What `literature_moments.json`, `literature_prior.json`
 and `posteriors/mcp_process-1.nc` say of pump efficacy was learned from these
-tables and `cue`: treat them as bound by the same terms. `posteriors/cue_process-1.nc`
-was learned from `cue`.
+tables, `cue` and the priming tables: treat them as bound by the same terms.
+`posteriors/cue_process-1.nc` was learned from `cue`, `posteriors/priming_process-1.nc`
+from the priming tables.
 """
 
 

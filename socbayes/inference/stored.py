@@ -75,7 +75,7 @@ def load_posterior(name: str, version: int = VERSION) -> xr.DataTree:
     Parameters
     ----------
     name
-        Name of the model: ``"cue_process"`` or ``"mcp_process"``.
+        Name of the model: ``"cue_process"``, ``"mcp_process"`` or ``"priming_process"``.
     version
         Of the stored posterior.
 
