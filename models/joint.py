@@ -133,11 +133,7 @@ def _of_pump(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _of_priming(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    efficiency = priming_process.efficiency(draws["efficiency_mean"], np.exp)
-    return {
-        "carbon_use_efficiency": np.log(efficiency / (1.0 - efficiency)),
-        "half_saturating_biomass": draws["elasticity_mean"],
-    }
+    return {"carbon_use_efficiency": draws["efficiency_mean"], "half_saturating_biomass": draws["elasticity_mean"]}
 
 
 _SOURCES: dict[str, tuple[str, tuple[Prior, ...], tuple[str, ...], Callable[..., dict[str, np.ndarray]]]] = {

@@ -24,8 +24,9 @@
 # The fits take minutes each and are not repeated here: the package carries
 # what each converged fit says of the shared parameters, the moments of its
 # posterior and of its prior. `python benchmarks/literature.py` makes them
-# anew. Priming is not among them: its process model does not converge over
-# all jars yet. What is sampled below is the joint model, which is small.
+# anew. Priming is not among them: two explanations of its jars are about
+# equally likely, and they differ in the shared efficiency (`02_priming.py`).
+# What is sampled below is the joint model, which is small.
 
 # %%
 # %matplotlib inline
