@@ -306,6 +306,7 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
     """Add what the checks need and only the model can give."""
     import pymc as pm
     import xarray as xr
+    from pymc.distributions.custom import CustomDistRV
     from pymc.stats import compute_log_prior
 
     with warnings.catch_warnings(), quiet_sampling_log():
@@ -314,6 +315,9 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
         pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=compile_kwargs)
         compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
         observed = [variable.name for variable in model.observed_RVs]
+        # A distribution of our own draws in Python, which compiled code would only call back.
+        if any(isinstance(variable.owner.op, CustomDistRV) for variable in model.observed_RVs):
+            compile_kwargs = PLAIN
         step = max(1, result.posterior.sizes["draw"] // PREDICTIVE_DRAWS)
         kept = result["posterior"].to_dataset().isel(draw=slice(None, None, step))
         thinned = xr.DataTree.from_dict({"posterior": kept})
