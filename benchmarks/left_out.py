@@ -24,7 +24,7 @@ import xarray as xr
 
 import socbayes as sb
 from socbayes.inference.fit import replacing, write_text
-from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, ranked_left_out
+from socbayes.inference.left_out import MIN_EFFECTIVE, converged, leave_groups_out, ranked_left_out
 from socbayes.models import mcp_process
 
 if TYPE_CHECKING:
@@ -128,6 +128,22 @@ def table_of(results: dict[str, xr.Dataset], score: str) -> str:
     return "\n".join(rows)
 
 
+def passed(result: xr.Dataset) -> int:
+    """Fits that passed."""
+    return sum(converged(result.isel(fold=[fold])) for fold in range(result.sizes["fold"]))
+
+
+def apart(results: dict[str, xr.Dataset], count: int = 6) -> str:
+    """Studies that make most of the difference between two models, rows jointly, in Markdown."""
+    labels, (first, second) = list(results), results.values()
+    used = ((first["effective"] >= MIN_EFFECTIVE) & (second["effective"] >= MIN_EFFECTIVE)).to_numpy()
+    difference = (second["jointly"] - first["jointly"]).to_series()[used]
+    largest = difference.reindex(difference.abs().sort_values(ascending=False).index[:count])
+    rows = [f"| {study} | {value:+.1f} |" for study, value in largest.items()]
+    head = f"| study | {labels[1]} less {labels[0]}, jointly |"
+    return "\n".join([head, "| --- | --- |", *rows, f"| all {difference.size} | {difference.sum():+.1f} |"])
+
+
 def page(store: Path) -> str:
     """The page of all comparisons that have results."""
     found = {name: xr.load_dataset(store / f"{name}.nc") for name in CASES if (store / f"{name}.nc").exists()}
@@ -150,17 +166,21 @@ def page(store: Path) -> str:
         lines += ["", f"## {title}"]
         for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
             lines += ["", what + ":", "", table_of(there, score)]
+        if len(there) == 2:
+            lines += ["", "Where they differ most:", "", apart(there)]
     lines += [
         "",
         "## How the fits went",
         "",
-        "| model | folds | draws | largest R-hat | divergences | seconds | date | seed |",
-        "|" + " --- |" * 8,
+        "A fit passes with an R-hat of 1.01 or less of all that studies share, and no divergence.",
+        "",
+        "| model | folds | passed | draws | largest R-hat | divergences | seconds | date | seed |",
+        "|" + " --- |" * 9,
     ]
     for name, one in found.items():
         a = one.attrs
         lines.append(
-            f"| {name} | {a['folds']} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
+            f"| {name} | {a['folds']} | {passed(one)} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
             f"{int(one['divergences'].sum())} | {a['seconds']:.0f} | {a['date']} | {a['seed']} |"
         )
     notes = PAGE.with_name("notes.md")

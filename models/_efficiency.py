@@ -119,7 +119,7 @@ def recorded(eta: Any, scatter: Any, efficiency: np.ndarray, study: np.ndarray, 
     )
     beyond = int(((efficiency <= RECORDED_LIMITS[0]) | (efficiency >= RECORDED_LIMITS[1])).sum())
     if beyond:
-        notes.append(f"{beyond} values at or beyond {RECORDED_LIMITS} enter as censored.")
+        notes.append(f"Efficiencies at or beyond {RECORDED_LIMITS} enter as censored: {beyond}.")
 
 
 def spread_share(parts: dict[str, Any], scatter: Any, study: np.ndarray) -> None:

@@ -89,7 +89,8 @@ class Incubations:
     run_of_soil
         Position of the run of each of ``soil_runs``.
     jars
-        One row per jar with the position of its treatment.
+        One row per jar with the position of its treatment and the native
+        carbon primed by its last day, ug C/g.
     steps
         Length of each row by study, days, shape (row, study).
     doses
@@ -297,6 +298,8 @@ def _jars(rows: pd.DataFrame, endpoints: pd.DataFrame | None) -> pd.DataFrame:
     else:
         jars[about[1:]] = np.nan
         jars["substrate"] = "dissolved (glucose)"
+    last = rows.groupby("jar_key")[["native_co2_treated", "native_co2_control"]].last()
+    jars["primed"] = (last["native_co2_treated"] - last["native_co2_control"]).to_numpy(dtype="float64")
     dose = rows.groupby("jar_key")["substrate_dose"].last().to_numpy(dtype="float64", na_value=np.nan)
     # Replicates are weighed in with an error of a percent or so.
     rounded = [f"{value:.2g}" for value in dose]

@@ -28,9 +28,8 @@ soil, drawn about the common one, is that much less certain.
 
 Turnover is that of 15 degC, with a Q10 of two.
 
-Bundled are the literatures whose fits converged, those on carbon use
-efficiency and on pump efficacy; the process model of priming did not, over
-all its jars.
+Bundled are the literatures on carbon use efficiency and on pump efficacy. That
+on priming is left out: its fit holds one of two explanations of the jars.
 """
 
 from __future__ import annotations

@@ -39,9 +39,7 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.models._incubations import incubations
-from socbayes.scenarios._draws import values_of
-from socbayes.scenarios.priming import NEW_SOIL, break_even, dose_response, jar_outcomes
+from socbayes.scenarios.priming import NEW_SOIL, UNITS, break_even, dose_response, jar_outcomes
 from socbayes.wording import said
 
 
@@ -60,8 +58,7 @@ if os.environ.get("SOCBAYES_REFIT") == "1":
     fit = sb.fit(model, seed=12, store=Path(mkdtemp()) / "priming_process", progress=False, **effort())
 else:
     fit = sb.load_posterior("priming_process", version=1)
-data = incubations(series, endpoints)
-values = values_of(fit, RUNS, seed=1)
+data = sb.models.priming_process.incubations(series, endpoints)
 print(
     f"{len(series):,} rows of {len(data.jars)} jars, {len(data.studies)} studies; fit of {fit.attrs['created'][:10]}: "
     f"R-hat {fit.attrs['max_r_hat']:.3f}, {fit.attrs['min_ess_bulk']:.0f} effective draws or more, "
@@ -75,13 +72,9 @@ print(
 # its control.
 
 # %%
-outcome = jar_outcomes(values, data)
-last = series.sort_values("incubation_day").groupby(["study", "jar"]).last()
-primed = (last["native_co2_treated"] - last["native_co2_control"]).rename("observed")
-jars = data.jars.assign(observed=[primed[jar.study, jar.jar] for jar in data.jars.itertuples()])
-observed = jars.groupby("treatment_index")["observed"].mean()
+outcome = jar_outcomes(fit, data, draws=RUNS, seed=1)
 low, middle, high = outcome["priming"].quantile(ENDS, "sample").to_numpy()
-study = np.array(data.studies)[data.treatments["study"]]
+observed, study = outcome["observed"].to_numpy(), outcome["study"].to_numpy()
 
 figure, axis = plt.subplots(figsize=(5.6, 5.0), layout="constrained")
 for colour, name in enumerate(data.studies):
@@ -112,7 +105,7 @@ print(f"intervals of the run hold {100 * within:.0f} % of the observed means (sc
 rows = {}
 for name in data.studies:
     at = np.flatnonzero(study == name)
-    total = {key: outcome[key].isel(treatment=at).mean("treatment").to_numpy() for key in outcome.data_vars}
+    total = {key: outcome[key].isel(treatment=at).mean("treatment").to_numpy() for key in UNITS}
     rows[name] = {
         "treatments": at.size,
         "priming (µg C/g)": said(total["priming"]),
@@ -153,7 +146,7 @@ print(f"\ndepolymerisation rises by {said(elasticity)} % per percent of biomass 
 
 # %%
 doses = np.geomspace(10.0, 3000.0, 9)
-response = dose_response(values, data, doses, days=60.0, seed=2)
+response = dose_response(fit, data, doses, days=60.0, draws=RUNS, seed=2)
 balance = response["net_balance"] / response["dose"]
 figure, axis = plt.subplots(figsize=(6.6, 3.8), layout="constrained")
 for soil in data.soil_runs:
@@ -193,8 +186,8 @@ soil_of = [label.rsplit("; ", 1)[0] for label in data.soil_runs]
 about = endpoints.assign(label=endpoints["study"].astype(str) + ": " + endpoints["soil"].astype(str))
 stated = about.dropna(subset="ecosystem").groupby("label")["ecosystem"].first()
 kind = [stated.get(name, name.split(": ")[-1]) for name in soil_of]
-one = dose_response(values, data, [300.0], days=60.0, seed=3).isel(dose=0)
-with_nitrogen = dose_response(values, data, [300.0], days=60.0, nitrogen=True, seed=3).isel(dose=0)
+one = dose_response(fit, data, [300.0], days=60.0, draws=RUNS, seed=3).isel(dose=0)
+with_nitrogen = dose_response(fit, data, [300.0], days=60.0, nitrogen=True, draws=RUNS, seed=3).isel(dose=0)
 contrasted = set(effect["soil_with_nitrogen"].to_numpy().tolist())
 rows = {}
 for name in sorted(set(kind)):

@@ -16,7 +16,7 @@ import socbayes as sb
 from socbayes import plots
 from socbayes.plots._style import intervals, panel, readable, rows_of
 from socbayes.plots.cue import least_squares
-from socbayes.report.readings import READINGS
+from socbayes.report.readings import READINGS, material
 from socbayes.scenarios import ScenarioComparison
 from socbayes.spec import ModelSpec, describe_table
 from socbayes.vocabulary import INTERVAL_NAME
@@ -212,7 +212,8 @@ def stored(name: str) -> xr.DataTree:
 
 
 FITS = {"cue": cue_fit, "priming": priming_fit, "mcp": mcp_fit}
-FITS |= {name: partial(stored, name) for name in ("cue_process", "mcp_process")}
+FITS |= {name: partial(stored, name) for name in ("cue_process", "mcp_process", "priming_process")}
+MATERIAL = cache(lambda model: material(FITS[model]()))
 DRAWINGS = [(model, one) for model, readings in READINGS.items() for one in readings]
 
 
@@ -223,7 +224,7 @@ def words(figure: Figure) -> str:
 @pytest.mark.parametrize(("model", "reading"), DRAWINGS, ids=[f"{model}:{one.title}" for model, one in DRAWINGS])
 def test_figure_names_what_its_marks_mean(model, reading):
     before = dict(matplotlib.rcParams)
-    figure = reading.draw(FITS[model]())
+    figure = reading.draw(MATERIAL(model)(reading))
     assert isinstance(figure, Figure)
     text = words(figure)
     # Sectors are probabilities and ellipses regions; everything else draws intervals.
@@ -236,7 +237,7 @@ def test_figure_names_what_its_marks_mean(model, reading):
         "What the data told of each lever": "prior variance",
     }
     assert named.get(reading.title, INTERVAL_NAME) in text
-    assert any(unit in text for unit in ("(1)", "(1/°C)", "(%)", "(fraction)", "percentage points"))
+    assert any(unit in text for unit in ("(1)", "(1/°C)", "(%)", "(fraction)", "percentage points", "(µg C/g)"))
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in figure.canvas.__class__.__module__
     text_stays_inside(figure)

@@ -269,8 +269,8 @@ def test_process_model_is_set_beside_its_baseline(tmp_path):
 
 
 def test_stored_posteriors_say_that_they_hold_no_scores(written):
-    assert written.count("Beside its baseline") == 2
-    assert written.count("has no log_likelihood") == 2
+    assert written.count("Beside its baseline") == 3
+    assert written.count("has no log_likelihood") == 3
 
 
 def test_graph_is_drawn_from_what_the_fit_holds():

@@ -139,7 +139,8 @@ def sbc(
         compiled = nutpie.compile_pymc_model(refittable, var_names=[*ranked, LOG_LIKELIHOOD])
     true_likelihood = _likelihood(refittable, places)
     accept = target_accept or spec_of(model).target_accept or TARGET_ACCEPT
-    settings = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
+    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
+    settings["adaptation"] = spec_of(model).adaptation
     settings |= {"cores": cores or chains, "progress_bar": False}
     rows: list[dict[str, Any]] = []
     for number in range(simulations):

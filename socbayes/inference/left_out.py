@@ -19,6 +19,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
+from socbayes.inference.diagnostics import MAX_R_HAT
 from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, runs_the_core
 from socbayes.inference.scores import COVERED, covered, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
@@ -115,8 +116,8 @@ def leave_groups_out(
     inside = np.zeros((*observed.shape, len(COVERED)), dtype=bool)
     fits = []
     accept = spec_of(model).target_accept or TARGET_ACCEPT
-    settings = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
-    settings |= {"cores": cores or chains, "progress_bar": False}
+    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
+    settings |= {"cores": cores or chains, "progress_bar": False, "adaptation": spec_of(model).adaptation}
     for fold, members in enumerate(dealt):
         posterior, judged = fit_without(names[members], settings | {"seed": int(rng.integers(2**31))})
         fits.append(judged)
@@ -175,7 +176,8 @@ def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one"
     pandas.DataFrame
         What :func:`socbayes.inference.scores.ranked` says, with groups as the
         independent parts; the mean over groups of the share of measurements
-        inside intervals, with its standard error; ``groups`` that were scored.
+        inside intervals, with its standard error; ``groups`` that were scored;
+        ``converged``, 1 where all fits passed (:func:`converged`).
 
     Raises
     ------
@@ -186,17 +188,38 @@ def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one"
     if any(one.attrs["scored"] != sets[0].attrs["scored"] or not one["group"].equals(sets[0]["group"]) for one in sets):
         raise SocbayesError("the models did not predict the same groups of the same variable")
     used = np.ones(sets[0].sizes["group"], dtype=bool)
+    for label, one in results.items():
+        if not converged(one):
+            log.warning("%s: not all of its fits converged, so its scores are unsure", label)
     if score == "jointly":
         used = np.all([one["effective"] >= MIN_EFFECTIVE for one in sets], axis=0)
-    others = {}
+    others: dict[str, dict[str, float]] = {}
     for label, one in results.items():
-        share = one["inside"].groupby(one["group_of"]).mean()
-        others[label] = {"groups": float(used.sum())}
+        share = one["inside"].groupby(one["group_of"]).mean().sel(group_of=one["group"].to_numpy()[used])
+        others[label] = {"groups": int(used.sum()), "converged": int(converged(one))}
         for k, probability in enumerate(COVERED):
             values = share.isel(probability=k).to_numpy()
             others[label][f"inside_{100 * probability:.0f}"] = values.mean()
             others[label][f"inside_{100 * probability:.0f}_se"] = values.std() / np.sqrt(values.size)
     return ranked({label: one[score].to_numpy()[used] for label, one in results.items()}, others)
+
+
+def converged(result: xr.Dataset) -> bool:
+    """Whether every fit behind a result passed: R-hat of what groups share, and no divergences.
+
+    Parameters
+    ----------
+    result
+        Of :func:`leave_groups_out`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> fits = {"max_r_hat": ("fold", [1.004, 1.06]), "divergences": ("fold", [0, 0])}
+    >>> converged(xr.Dataset(fits))
+    False
+    """
+    return bool((result["max_r_hat"] <= MAX_R_HAT).all() and (result["divergences"] == 0).all())
 
 
 def _require_known(model: pm.Model, groups: Mapping[str, Sequence[str]], local: Collection[str]) -> None:

@@ -24,7 +24,7 @@ from socbayes.plots import scenario_differences
 from socbayes.plots._data import spec_of_fit
 from socbayes.plots._style import flat
 from socbayes.report.graph import graph_svg
-from socbayes.report.readings import READINGS, findings, published_rows
+from socbayes.report.readings import READINGS, Reading, findings, material, published_rows
 from socbayes.scenarios import ScenarioComparison
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import decimals, limits, number, probability, unit_of_difference
@@ -216,7 +216,7 @@ def _section(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
     spec = spec_of_fit(fitted)
     attrs = {str(key): _plain(value) for key, value in fitted.attrs.items()}
     described = [_table(role, table) for role, table in spec.tables.items()]
-    readings = READINGS.get(spec.model, ())
+    of = material(fitted)
     return Section(
         anchor=f"{spec.model}-{place + 1}",
         name=NAMES.get(spec.model, spec.model),
@@ -226,10 +226,10 @@ def _section(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
         tables=described,
         graph=graph_svg(fitted, spec),
         checks=[_check(name, result) for name, result in checks.items()],
-        pictures=[_picture(one.title, one.draw, one.say, fitted) for one in readings],
+        pictures=[_picture(one, of) for one in READINGS.get(spec.model, ())],
         quantities=_quantities(fitted, spec),
         published=published_rows(fitted),
-        findings=_or_nothing(findings, fitted),
+        findings=_or_nothing(lambda: findings(fitted, of)),
         rows=" + ".join(f"{table['rows']:,}" for table in described if table["rows"]) or "–",
         studies=" + ".join(f"{table['studies']:,}" for table in described if table["studies"]) or "–",
         limits=_limits(spec, described),
@@ -308,18 +308,18 @@ def _check(name: str, result: Any) -> dict[str, Any]:
     }
 
 
-def _picture(title: str, draw: Callable[[Any], Figure], say: Callable[[Any], str], fitted: Any) -> Picture:
+def _picture(one: Reading, of: Callable[[Reading], Any]) -> Picture:
     """Draw a figure and say what it shows; a figure that cannot be drawn says why."""
     try:
-        return Picture(title, data_uri(draw(fitted)), say(fitted))
+        return Picture(one.title, data_uri(one.draw(of(one))), one.say(of(one)))
     except Exception as error:  # one broken figure must not cost the reader the others
-        log.warning("figure %r of the report failed", title, exc_info=True)
-        return Picture(title, "", f"Not drawn: {type(error).__name__}: {error}")
+        log.warning("figure %r of the report failed", one.title, exc_info=True)
+        return Picture(one.title, "", f"Not drawn: {type(error).__name__}: {error}")
 
 
-def _or_nothing(say: Callable[[Any], list[str]], fitted: Any) -> list[str]:
+def _or_nothing(say: Callable[[], list[str]]) -> list[str]:
     try:
-        return say(fitted)
+        return say()
     except KeyError:  # an edited model may lack a quantity
         log.warning("findings of the report failed", exc_info=True)
         return []
@@ -448,10 +448,10 @@ def _scenario(comparison: ScenarioComparison) -> dict[str, Any]:
         "rows": rows,
         "sentences": sentences,
         "picture": _picture(
-            f"{comparison.quantity} in {comparison.group}",
-            scenario_differences,
-            lambda _: " ".join(sentences),
-            comparison,
+            Reading(
+                f"{comparison.quantity} in {comparison.group}", scenario_differences, lambda _: " ".join(sentences)
+            ),
+            lambda _: comparison,
         ),
     }
 

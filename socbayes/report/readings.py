@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes import plots
+from socbayes.errors import SocbayesError
 from socbayes.plots._data import table_of
 from socbayes.plots._style import flat, readable
 from socbayes.plots.cue import least_squares
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from socbayes.models._incubations import Incubations
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -30,14 +34,32 @@ class Reading:
     title
         What the figure shows.
     draw
-        Draws it from a fit.
+        Draws it.
     say
         Says in a sentence or two what is to be seen.
+    of
+        Makes of a fit what both take; several figures may rest on one forecast.
+    opens
+        Place of what it says among the sentences that open a report; none where 0.
     """
 
     title: str
-    draw: Callable[[xr.DataTree], Figure]
-    say: Callable[[xr.DataTree], str]
+    draw: Callable[[Any], Figure]
+    say: Callable[[Any], str]
+    of: Callable[[xr.DataTree], Any] = lambda fitted: fitted
+    opens: int = 0
+
+
+def material(fitted: xr.DataTree) -> Callable[[Reading], Any]:
+    """What a reading takes, made once for all that share it."""
+    made: dict[Callable[[xr.DataTree], Any], Any] = {}
+
+    def of(one: Reading) -> Any:
+        if one.of not in made:
+            made[one.of] = one.of(fitted)
+        return made[one.of]
+
+    return of
 
 
 # --- carbon use efficiency ---------------------------------------------------------
@@ -351,12 +373,12 @@ def pump_learned(fitted: xr.DataTree) -> str:
     )
 
 
-def pump_outlook(fitted: xr.DataTree) -> str:
+def pump_outlook(forecast: xr.Dataset) -> str:
     """Say where both gain in a new study."""
     from socbayes.models.mcp import SECTORS
     from socbayes.scenarios.mcp import sector_probabilities
 
-    chances = sector_probabilities(outlook(fitted)).sel(study="new study").isel(year=-1)
+    chances = sector_probabilities(forecast).sel(study="new study").isel(year=-1)
     years = float(chances["year"])
     gain, lose = (chances.sel(sector=list(names)).sum("sector").to_series() for names in (SECTORS[:2], SECTORS[4:6]))
     return (
@@ -366,9 +388,9 @@ def pump_outlook(fitted: xr.DataTree) -> str:
     )
 
 
-def pump_change(fitted: xr.DataTree) -> str:
+def pump_change(forecast: xr.Dataset) -> str:
     """Say whether the change of the share turns over the years."""
-    change = 100 * outlook(fitted)["efficacy_change"].sel(study="average study")
+    change = 100 * forecast["efficacy_change"].sel(study="average study")
     first, last = change.isel(year=0), change.isel(year=-1)
     turned = (first.median("sample") < 0) & (last.median("sample") > 0)
     practices = [readable(name) for name in change["practice"].to_numpy()]
@@ -385,66 +407,155 @@ def pump_change(fitted: xr.DataTree) -> str:
 
 
 def outlook(fitted: xr.DataTree) -> xr.Dataset:
-    """Forecast of a fit at 10, 30 and 100 years; the last one is kept, as two figures and two sentences rest on it."""
+    """Forecast of a fit of the pump at 10, 30 and 100 years."""
     from socbayes.scenarios.mcp import forecast
 
-    if _LAST.get("fit") is not fitted:
-        _LAST.update(fit=fitted, forecast=forecast(fitted, draws=300))
-    return _LAST["forecast"]
+    return forecast(fitted, draws=300)
 
 
-_LAST: dict[str, Any] = {}
+# --- process model of priming ---------------------------------------------------------
+
+DOSES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+"""Dissolved carbon (ug C/g) of the doses that are compared."""
+
+
+def fitted_incubations(fitted: xr.DataTree) -> Incubations:
+    """Lay out the incubations of a fit, where they come with the package."""
+    from socbayes.models.priming_process import incubations
+
+    series = table_of(fitted, "time_series")
+    if series is None:
+        raise SocbayesError(
+            "the incubations of this fit do not come with the package: give them to "
+            "socbayes.scenarios.priming.jar_outcomes, and what it returns to the figure"
+        )
+    return incubations(series, table_of(fitted, "endpoints"))
+
+
+def outcome_of_jars(fitted: xr.DataTree) -> xr.Dataset:
+    """Fate of the carbon of every treatment on its last day."""
+    from socbayes.scenarios.priming import jar_outcomes
+
+    return jar_outcomes(fitted, fitted_incubations(fitted), draws=150)
+
+
+def balance_of_doses(fitted: xr.DataTree) -> xr.Dataset:
+    """Fate of one dissolved dose after sixty days, by soil and dose."""
+    from socbayes.scenarios.priming import dose_response
+
+    return dose_response(fitted, fitted_incubations(fitted), DOSES, days=60.0, draws=150)
+
+
+def jars_agree(outcome: xr.Dataset) -> str:
+    """Say how well the runs agree with the jars."""
+    observed = outcome["observed"].to_numpy()
+    low, middle, high = np.quantile(
+        outcome["priming"].transpose("sample", "treatment").to_numpy(),
+        [(1 - CI_PROB) / 2, 0.5, (1 + CI_PROB) / 2],
+        axis=0,
+    )
+    inside = 100 * ((low <= observed) & (observed <= high)).mean()
+    return (
+        f"Over {observed.size} treatments fitted and observed priming correlate with "
+        f"{np.corrcoef(observed, middle)[0, 1]:.2f}, and {inside:.0f} % of the observed means lie within the interval "
+        "of the run, which holds no scatter between jars."
+    )
+
+
+def parts_of_priming(outcome: xr.Dataset) -> str:
+    """Say where net priming hides the most of the real one."""
+    study = outcome["study"].to_numpy()
+    means = outcome[["priming", "priming_real", "priming_apparent"]].groupby("study").mean("treatment")
+    hidden = -means["priming_apparent"].median("sample").to_series()
+    name = str(hidden.idxmax())
+    here = means.sel(study=name)
+    net, real, apparent = (
+        said(here[key].to_numpy(), "µg C/g", signed=True) for key in ("priming", "priming_real", "priming_apparent")
+    )
+    return (
+        f"In the {(study == name).sum()} treatments of {name}, {real} of real priming come with {apparent} of apparent "
+        f"priming, which leaves {net} to be seen. Real is carbon lost from what is dead; apparent is carbon lost from "
+        "the native biomass, negative where microbes took native carbon up and kept it."
+    )
+
+
+def dose_that_pays(response: xr.Dataset) -> str:
+    """Say which dose costs a new soil carbon."""
+    from socbayes.scenarios.priming import NEW_SOIL
+
+    gain = (100 * response["net_balance"] / response["dose"]).sel(soil_run=NEW_SOIL)
+    parts = []
+    for dose in (DOSES[0], DOSES[-1]):
+        values = gain.sel(dose=dose).to_numpy()
+        chance = probability(float((values > 0).mean()))
+        parts.append(f"{said(values, '%', signed=True)} of {dose:,.0f} µg C/g (above zero with probability {chance})")
+    return f"Sixty days after one dissolved dose a new soil has gained, net of priming, {' and '.join(parts)}."
+
+
+def nitrogen_slows(fitted: xr.DataTree) -> str:
+    """Say what nitrogen does to depolymerisation."""
+    posterior = fitted["posterior"].to_dataset()
+    mean = said(np.exp(flat(posterior["nitrogen_mean"])))
+    effect = np.exp(flat(posterior["nitrogen"]))
+    order = np.argsort(np.median(effect, axis=0))
+    soils = [str(name).split(": ")[-1] for name in posterior["soil_with_nitrogen"].to_numpy()]
+    return (
+        f"In the average soil nitrogen multiplies depolymerisation by {mean}, "
+        f"from {said(effect[:, order[0]])} ({soils[order[0]]}) to {said(effect[:, order[-1]])} ({soils[order[-1]]})."
+    )
+
 
 READINGS: dict[str, tuple[Reading, ...]] = {
     "cue": (
         Reading("Carbon use efficiency by method and ecosystem", plots.cue_by_method_and_ecosystem, cue_levels),
-        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes),
-        Reading("What the published spread goes with", plots.spread_shares, cue_spread),
+        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes, opens=2),
+        Reading("What the published spread goes with", plots.spread_shares, cue_spread, opens=1),
     ),
     "cue_process": (
-        Reading("What each method would print of one soil", plots.printed_efficiency, printed_values),
+        Reading("What each method would print of one soil", plots.printed_efficiency, printed_values, opens=1),
         Reading("Intrinsic efficiency by ecosystem", plots.intrinsic_by_ecosystem, intrinsic_ecosystems),
-        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes),
-        Reading("What the published spread goes with", plots.spread_shares, cue_spread),
+        Reading("Temperature slopes, pooled and unpooled", plots.temperature_slopes, cue_slopes, opens=3),
+        Reading("What the published spread goes with", plots.spread_shares, cue_spread, opens=2),
     ),
     "mcp_process": (
-        Reading("Levers that practices pull", plots.pump_levers, pump_pulled),
+        Reading("Levers that practices pull", plots.pump_levers, pump_pulled, opens=1),
         Reading("What the data told of each lever", plots.pump_contraction, pump_learned),
         Reading(
             "Sectors to expect after 10, 30 and 100 years, new study",
-            lambda fitted: plots.pump_forecast_sectors(outlook(fitted)),
+            plots.pump_forecast_sectors,
             pump_outlook,
+            of=outlook,
+            opens=2,
         ),
         Reading(
             "Change of the necromass share over the years",
-            lambda fitted: plots.pump_forecast_efficacy(outlook(fitted)),
+            plots.pump_forecast_efficacy,
             pump_change,
+            of=outlook,
+            opens=3,
         ),
+    ),
+    "priming_process": (
+        Reading("Does one pump explain the jars", plots.priming_of_jars, jars_agree, of=outcome_of_jars),
+        Reading("Real and apparent priming", plots.priming_parts, parts_of_priming, of=outcome_of_jars, opens=1),
+        Reading("The dose that pays for itself", plots.addition_balance, dose_that_pays, of=balance_of_doses, opens=3),
+        Reading("Effect of nitrogen", plots.nitrogen_on_depolymerisation, nitrogen_slows, opens=2),
     ),
     "priming": (
         Reading("Priming by dose", plots.priming_by_dose, priming_dose),
         Reading("Priming by soil", plots.priming_by_soil, priming_soils),
-        Reading("Effect of added nitrogen", plots.nitrogen_effect_by_soil, priming_nitrogen),
-        Reading("What to expect in a new study", plots.priming_new_study, priming_new),
+        Reading("Effect of added nitrogen", plots.nitrogen_effect_by_soil, priming_nitrogen, opens=2),
+        Reading("What to expect in a new study", plots.priming_new_study, priming_new, opens=1),
     ),
     "mcp": (
         Reading("The plane of necromass and organic carbon", plots.pump_plane, pump_pairs),
-        Reading("Each practice in the plane", plots.pump_practices, pump_each),
+        Reading("Each practice in the plane", plots.pump_practices, pump_each, opens=1),
         Reading("Sectors to expect in a new study", plots.pump_sectors, pump_sector_shares),
-        Reading("Change of the necromass share", plots.efficacy_change, pump_efficacy),
+        Reading("Change of the necromass share", plots.efficacy_change, pump_efficacy, opens=2),
         Reading("Necromass share by ecosystem", plots.necromass_share, necromass_levels),
     ),
 }
 """Figures of each model, in the order they are read."""
-
-HEADLINES: dict[str, tuple[Callable[[xr.DataTree], str], ...]] = {
-    "cue": (cue_spread, cue_slopes),
-    "priming": (priming_new, priming_nitrogen),
-    "mcp": (pump_each, pump_efficacy),
-    "cue_process": (printed_values, cue_spread, cue_slopes),
-    "mcp_process": (pump_pulled, pump_outlook, pump_change),
-}
-"""Readings that open a report."""
 
 
 def first_sentences(text: str, count: int = 1) -> str:
@@ -454,16 +565,19 @@ def first_sentences(text: str, count: int = 1) -> str:
     --------
     >>> first_sentences("It rises by 0.5 %. So what.")
     'It rises by 0.5 %.'
+    >>> first_sentences("Soils of Liu et al. 2020 lose. So what.")
+    'Soils of Liu et al. 2020 lose.'
     """
-    parts = text.split(". ")
+    parts = re.split(r"(?<!et al)\. ", text)
     kept = ". ".join(parts[:count])
     return kept if kept.endswith(".") else kept + "."
 
 
-def findings(fitted: xr.DataTree) -> list[str]:
+def findings(fitted: xr.DataTree, of: Callable[[Reading], Any] | None = None) -> list[str]:
     """Sentences on a fit for the head of a report; none for a model without figures of its own."""
-    model = str(fitted.attrs.get("model", "user"))
-    return [first_sentences(say(fitted)) for say in HEADLINES.get(model, ())]
+    of = of or material(fitted)
+    opening = [one for one in READINGS.get(str(fitted.attrs.get("model", "user")), ()) if one.opens]
+    return [first_sentences(one.say(of(one))) for one in sorted(opening, key=lambda one: one.opens)]
 
 
 def verdict(value: float, role: str, draws: np.ndarray) -> str:
@@ -510,4 +624,4 @@ def published_rows(fitted: xr.DataTree) -> list[dict[str, str]]:
     return rows
 
 
-__all__ = ["HEADLINES", "READINGS", "Reading", "findings", "number", "published_rows", "verdict"]
+__all__ = ["READINGS", "Reading", "findings", "material", "number", "published_rows", "verdict"]

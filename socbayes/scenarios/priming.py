@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.errors import SocbayesError
 from socbayes.models import priming_process
 from socbayes.models._incubations import MILLIGRAM, Incubations, step_ends
+from socbayes.scenarios._draws import values_of, verdict
+from socbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,55 +34,75 @@ UNITS = {
 }
 
 
-def jar_outcomes(
-    values: Mapping[str, np.ndarray], data: Incubations, *, beta: float = priming_process.BETA
-) -> xr.Dataset:
+def jar_outcomes(fitted: xr.DataTree, data: Incubations, *, draws: int = 300, seed: int = 0) -> xr.Dataset:
     """Fate of the carbon of every treated run at its last day.
 
     Parameters
     ----------
-    values
-        Draws: see :func:`socbayes.scenarios._draws.values_of`.
+    fitted
+        Fit of ``models.priming_process``.
     data
-        The incubations that were fitted.
-    beta
-        Exponent of biomass in turnover that was fitted.
+        The incubations that were fitted, laid out by ``priming_process.incubations``.
+    draws
+        Posterior draws run.
+    seed
+        Seed of their choice.
 
     Returns
     -------
     xarray.Dataset
-        Variables ``UNITS``, dims sample and treatment.
+        Variables ``UNITS``, dims sample and treatment, and ``observed``, the
+        mean priming of its jars; coordinate ``study``. ``attrs`` say whether
+        the fit converged.
+
+    Raises
+    ------
+    SocbayesError
+        If the incubations are not those of the fit.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> series, endpoints = sb.load_dataset("priming_time_series"), sb.load_dataset("priming_endpoints")
+    >>> data = sb.models.priming_process.incubations(series, endpoints)
+    >>> outcome = jar_outcomes(sb.load_posterior("priming_process"), data, draws=2)
+    >>> dict(outcome["priming"].sizes)
+    {'sample': 2, 'treatment': 114}
     """
     import xarray as xr
 
+    _require_same(fitted, data)
+    values, beta = values_of(fitted, draws, seed), _beta(fitted)
     basal = priming_process.basal(values, data, np.exp)
     treated = priming_process.treated(values, data, np.exp)
     steps = data.steps[:, data.treatments["study"].to_numpy()]
     outcome = _outcomes(basal, treated, steps, data.doses, beta)
+    observed = data.jars.groupby("treatment_index")["primed"].mean().to_numpy()
+    study = np.array(data.studies)[data.treatments["study"]]
     return xr.Dataset(
-        {name: (("sample", "treatment"), value) for name, value in outcome.items()},
-        coords={"treatment": data.treatments["label"].tolist()},
+        {name: (("sample", "treatment"), value) for name, value in outcome.items()}
+        | {"observed": ("treatment", observed)},
+        coords={"treatment": data.treatments["label"].tolist(), "study": ("treatment", study)},
+        attrs=verdict(fitted),
     )
 
 
 def dose_response(
-    values: Mapping[str, np.ndarray],
+    fitted: xr.DataTree,
     data: Incubations,
     doses: Sequence[float],
     days: float = 60.0,
     *,
     nitrogen: bool = False,
-    beta: float = priming_process.BETA,
+    draws: int = 300,
     seed: int = 0,
 ) -> xr.Dataset:
     """Fate of one dissolved dose in every soil of the data and in a new one.
 
     Parameters
     ----------
-    values
-        Draws: see :func:`socbayes.scenarios._draws.values_of`.
-    data
-        The incubations that were fitted.
+    fitted, data, draws
+        As for :func:`jar_outcomes`.
     doses
         Substrate carbon given at the start, ug C/g.
     days
@@ -87,19 +110,29 @@ def dose_response(
     nitrogen
         Whether nitrogen is given as well; soils without a contrast of their
         own take the average effect.
-    beta
-        Exponent of biomass in turnover that was fitted.
     seed
-        Seed of the new soil.
+        Seed of the choice of draws and of the new soil.
 
     Returns
     -------
     xarray.Dataset
         Variables ``UNITS``, dims sample, soil_run and dose; the last soil is
-        ``"new soil"``, a draw from the population.
+        ``"new soil"``, a draw from the population. ``attrs`` say whether the fit converged.
+
+    Raises
+    ------
+    SocbayesError
+        If the incubations are not those of the fit.
+
+    Examples
+    --------
+    >>> response = dose_response(fitted, data, [30.0, 300.0])  # doctest: +SKIP
+    >>> response["net_balance"].sel(soil_run="new soil").median("sample")  # doctest: +SKIP
     """
     import xarray as xr
 
+    _require_same(fitted, data)
+    values, beta = values_of(fitted, draws, seed), _beta(fitted)
     basal, effect = _soils(values, data, nitrogen, np.random.default_rng(seed))
     count, dose = basal["respiration"].shape[1], np.asarray(doses, dtype=float) * MILLIGRAM
     sites = np.repeat(np.arange(count), dose.size)
@@ -126,6 +159,7 @@ def dose_response(
             for name, value in outcome.items()
         },
         coords={"soil_run": labels, "dose": np.asarray(doses, dtype=float)},
+        attrs=verdict(fitted),
     )
 
 
@@ -161,6 +195,27 @@ def break_even(response: xr.Dataset) -> xr.DataArray:
     found = dose[last] + share * (dose[after] - dose[last])
     found = np.where(negative[..., -1], np.inf, np.where(negative.any(axis=-1), found, 0.0))
     return balance.isel(dose=0, drop=True).copy(data=found).rename("break_even")
+
+
+def _require_same(fitted: xr.DataTree, data: Incubations) -> None:
+    """Refuse incubations other than those of the fit: draws are found by position."""
+    here = {
+        "study": data.studies,
+        "run": data.runs,
+        "soil": data.soils,
+        "soil_run": data.soil_runs,
+        "control": data.controls["label"].tolist(),
+        "treatment": data.treatments["label"].tolist(),
+    }
+    for name, labels in here.items():
+        told = fitted["posterior"][name].to_numpy().astype(str).tolist()
+        if told != labels:
+            strangers = sorted(set(told) ^ set(labels)) or labels
+            raise SocbayesError(f"the incubations and those of the fit differ in {name}: {', '.join(strangers[:5])}")
+
+
+def _beta(fitted: xr.DataTree) -> float:
+    return float(ModelSpec.from_json(fitted.attrs["spec"]).choices["beta"])
 
 
 def _soils(

@@ -89,6 +89,26 @@ def test_folds_hold_every_group_once_and_the_better_model_wins(data, left_out):
     assert table["inside_89"].between(0, 1).all()
 
 
+def test_scores_of_fits_that_failed_say_so(left_out, caplog):
+    bad = left_out.copy()
+    bad["max_r_hat"] = bad["max_r_hat"] + 0.1
+    table = ranked_left_out({"good": left_out, "bad": bad})
+    assert table["converged"].to_dict() == {"good": 1, "bad": 0}
+    assert "bad: not all of its fits converged" in caplog.text
+
+
+def test_coverage_is_that_of_the_groups_scored(left_out):
+    """A group without effective draws is in neither."""
+    poor = left_out.copy(deep=True)
+    poor["effective"][0] = 0.0
+    poor["inside"][:] = True
+    poor["inside"][(poor["group_of"] == poor["group"][0]).to_numpy()] = False
+    table = ranked_left_out({"a": poor, "b": left_out}, "jointly")
+    assert table.loc["a", "groups"] == len(SIZES) - 1
+    assert table.loc["a", "inside_50"] == 1.0
+    assert ranked_left_out({"a": poor, "b": left_out}).loc["a", "inside_50"] < 1.0
+
+
 def test_faults_are_named(data):
     group, values = data
     model = model_of(group, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from socbayes.datasets import load_dataset
 from socbayes.errors import SocbayesError
@@ -12,6 +13,7 @@ from socbayes.inference.fit import fit
 from socbayes.models import priming_process
 from socbayes.models._incubations import MILLIGRAM, SERIES, incubations
 from socbayes.scenarios import priming as outcomes
+from socbayes.spec import ModelSpec
 
 DAYS = (1.0, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
 KNOWN = {"nitrogen_mean": -0.8, "efficiency_mean": 0.4, "elasticity_mean": 0.0}
@@ -223,10 +225,50 @@ def test_faults_are_named(change, says):
         incubations(change(table), endpoints)
 
 
+def fit_at(values: dict[str, np.ndarray], data, beta: float = 1.0) -> xr.DataTree:
+    """A fit of one draw with these values."""
+    dims = {
+        "respiration": "control", "supply": "soil_run", "depletion": "soil_run", "efficiency": "soil_run",
+        "dissolved_turnover": "run", "elasticity": "soil", "biomass_log_error": "study", "half_saturation": "study",
+        "residue_share": "study", "addition": "run", "nitrogen": "soil_with_nitrogen",
+        "solid_decay": "treatment_with_solid", "soluble": "treatment_with_solid", "efficiency_treated": "treatment",
+        "depolymerisation": "treatment",
+    }  # fmt: skip
+    coords = {name: labels for name, labels in priming_process._coords(data).items() if name != "series"}
+    posterior = xr.Dataset(
+        {
+            name: (("chain", "draw", *([dims[name]] if name in dims else [])), value[None, None])
+            for name, value in values.items()
+        },
+        coords=coords,
+    )
+    spec = ModelSpec(model="priming_process", question="", choices={"beta": beta})
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    tree.attrs = {"converged": 1, "failures": "[]", "spec": spec.to_json()}
+    return tree
+
+
+def test_outcomes_follow_the_turnover_that_was_fitted():
+    table, endpoints, values = simulate()
+    data = incubations(table, endpoints)
+    first, second = (outcomes.jar_outcomes(fit_at(values, data, beta), data)["priming"] for beta in (1.0, 2.0))
+    assert float(abs(first - second).max()) > 1.0
+
+
+def test_outcomes_refuse_incubations_of_other_soils():
+    table, endpoints, values = simulate()
+    fitted = fit_at(values, incubations(table, endpoints))
+    fewer = incubations(table[table["study"] == "Weekly"], endpoints)
+    for ask in (outcomes.jar_outcomes, lambda fit, data: outcomes.dose_response(fit, data, [100.0])):
+        with pytest.raises(SocbayesError, match="differ in study: Once"):
+            ask(fitted, fewer)
+
+
 def test_carbon_is_conserved_and_priming_has_two_parts():
     table, endpoints, values = simulate()
     data = incubations(table, endpoints)
-    result = outcomes.jar_outcomes({name: value[None] for name, value in values.items()}, data)
+    result = outcomes.jar_outcomes(fit_at(values, data), data)
+    assert result.attrs["converged"] == 1
     np.testing.assert_allclose(result["priming"], result["priming_real"] + result["priming_apparent"], atol=1e-6)
     np.testing.assert_allclose(result["net_balance"], result["substrate_kept"] - result["priming"], atol=1e-9)
     last = table.groupby(["study", "jar"]).last()
