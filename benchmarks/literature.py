@@ -42,9 +42,6 @@ STORED = {
 }  # fmt: skip
 """Variables kept of each model: what is reported, and what figures and scenarios are made of."""
 
-ALONE = {"priming_process": "its chains hold one of two explanations that are about equally likely"}
-"""Models whose posterior is stored and not carried further, and why."""
-
 
 def models() -> dict[str, tuple[Any, dict[str, int]]]:
     """Builder and number of draws of every model, by name."""
@@ -102,9 +99,6 @@ def main() -> None:
             store_posterior(fit, STORED[name], DATA / "posteriors" / f"{name}-{VERSION}.nc")
         source = joint.literature(fit)
         print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
-        if name in ALONE:
-            print(f"  kept out of the joint posterior: {ALONE[name]}")
-            continue
         sources.append(source)
         keys = ("created", "seed", "max_r_hat", "min_ess_bulk", "divergences")
         origin[source.name] = {"model": name} | {key: _plain(a[key]) for key in keys}

@@ -50,6 +50,8 @@ BIOMASS_SHARE, ORGANIC = 0.017, 20.0
 DOSE = 0.37
 #: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
 MOST_PERSISTENT = 0.5
+#: Most of the carbon taken up that microbes can keep: the theoretical yield usually quoted for growth on glucose.
+GREATEST_EFFICIENCY = 0.88
 #: Exponent of biomass in turnover.
 BETA = 1.0
 #: Pools left out: exchange with minerals is too slow to show in the CO2 of weeks.
@@ -67,7 +69,7 @@ PRIORS = (
     Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
     Prior("depletion_mean", "Normal", {"mu": -5.3, "sigma": 0.7}, "log 1/day", "pool of a half-life of 140 days"),
     Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
-    Prior("efficiency_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "Qiao et al. 2019: 0.50"),
+    Prior("efficiency_mean", "Normal", {"mu": 0.3, "sigma": 0.5}, "logit of share", "Qiao et al. 2019: 0.50"),
     Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
     Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
     Prior("dissolved_turnover", "Normal", {"mu": -0.5, "sigma": 1.0}, "log 1/day", "two days, sevenfold"),
@@ -100,7 +102,10 @@ PRIORS = (
 
 
 QUANTITIES: dict[str, dict[str, str]] = {
-    "efficiency_mean": {"unit": "logit", "meaning": "carbon use efficiency of the average soil"},
+    "efficiency_mean": {
+        "unit": "logit",
+        "meaning": "carbon use efficiency of the average soil over the greatest possible one, 0.88",
+    },
     "elasticity_mean": {
         "unit": "logit",
         "meaning": "relative rise of depolymerisation per relative rise of biomass, average soil",
@@ -173,11 +178,7 @@ def build(
     -----
     Chains begin at the highest top of several climbs
     (``socbayes.inference.starts``): from arbitrary points they settle where
-    some jars are explained badly. Over all bundled jars two tops explain the
-    repeatedly dosed soils about equally well: uptake far from saturation with
-    efficiencies near 0.7, or fast uptake with efficiencies near 0.9 and half
-    the biomass that was extracted. Chains do not cross between them, so a fit
-    that converges holds one of the two.
+    some jars are explained badly.
 
     Examples
     --------
@@ -342,7 +343,7 @@ def basal(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str, 
         "respiration": exp(sampled["respiration"]),
         "supply": exp(sampled["supply"])[..., soil_run],
         "depletion": exp(sampled["depletion"])[..., soil_run],
-        "efficiency": _share(sampled["efficiency"], exp)[..., soil_run],
+        "efficiency": efficiency(sampled["efficiency"], exp)[..., soil_run],
         "turnover": exp(sampled["dissolved_turnover"])[..., data.run_of_soil[soil_run]],
         "saturation": exp(sampled["elasticity"])[..., soil],
         "biomass": biomass_guess(data) * exp(error),
@@ -379,13 +380,32 @@ def treated(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str
         uptake = exp(sampled["nitrogen_on_uptake"][..., None] * treatments["nitrogen"].to_numpy(dtype="float64"))
     return {
         "control": treatments["control"].to_numpy(),
-        "efficiency": _share(sampled["efficiency_treated"], exp),
+        "efficiency": efficiency(sampled["efficiency_treated"], exp),
         "uptake": uptake,
         "depolymerisation": exp(sampled["depolymerisation"]),
         "decay": decay,
         "soluble": soluble,
         "dose": dose,
     }
+
+
+def efficiency(logit: Any, exp: Any) -> Any:
+    """Carbon use efficiency from its unbounded scale, the logit of its share of the greatest possible.
+
+    Parameters
+    ----------
+    logit
+        Numbers, arrays or tensors.
+    exp
+        Exponential of whatever ``logit`` is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(efficiency(0.0, np.exp))
+    0.44
+    """
+    return GREATEST_EFFICIENCY * _share(logit, exp)
 
 
 def _share(logit: Any, exp: Any) -> Any:
@@ -575,12 +595,7 @@ def _final_likelihood(data: Incubations, final: Mapping[str, Any], biomass_error
 def _notes(data: Incubations) -> tuple[str, ...]:
     negative = sum(int((seen.rate <= 0).sum()) for seen in data.increments.values())
     total = sum(seen.rate.size for seen in data.increments.values())
-    repeated = (
-        "Soils dosed repeatedly may have two explanations, of high and of very high efficiency, between which chains "
-        "do not cross: a fit that converges holds one of them.",
-    )
     return (
         f"{len(data.jars)} jars in {len(data.treatments)} treated runs and {len(data.controls)} controls.",
         f"{negative} of {total} increments are zero or below; the scale of the likelihood keeps them.",
-        *(repeated if data.doses.any() else ()),
     )

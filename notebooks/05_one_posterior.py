@@ -24,9 +24,7 @@
 # The fits take minutes each and are not repeated here: the package carries
 # what each converged fit says of the shared parameters, the moments of its
 # posterior and of its prior. `python benchmarks/literature.py` makes them
-# anew. Priming is not among them: two explanations of its jars are about
-# equally likely, and they differ in the shared efficiency (`02_priming.py`).
-# What is sampled below is the joint model, which is small.
+# anew. What is sampled below is the joint model, which is small.
 
 # %%
 # %matplotlib inline
@@ -38,6 +36,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pymc as pm
+from matplotlib import ticker
 from scipy import stats
 
 import socbayes as sb
@@ -74,7 +73,11 @@ print(learned.round(2).to_string())
 # standard error is huge.
 
 # %%
-print(joint.disagreement(sources).round(2).to_string())
+differences = joint.disagreement(sources)
+print(differences.round(2).to_string())
+for name, row in differences.loc[differences["z"].abs() > 2].iterrows():
+    lower, higher = (row["first"], row["second"]) if row["z"] < 0 else (row["second"], row["first"])
+    print(f"\nconflict: {name} is lower in {lower} than in {higher}, z = {abs(row['z']):.1f}")
 
 # %% [markdown]
 # ## 3. One posterior
@@ -119,6 +122,9 @@ for axis, (name, text) in zip(axes.flat, joint.SHARED.items(), strict=True):
     axis.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
     if text["scale"] == "log":
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
     axis.set_xlabel(f"{name.replace('_', ' ')} [{text['unit']}]")
 _ = figure.suptitle("Medians and 89 % intervals: each literature under its own prior, and the joint posterior")
 
@@ -126,14 +132,16 @@ _ = figure.suptitle("Medians and 89 % intervals: each literature under its own p
 # ## 4. The literature as a prior
 #
 # The bundled prior is this joint posterior for a soil of no literature, as a
-# multivariate normal whose fit to the draws was checked. It can be used in any
+# multivariate t whose fit to the draws was checked. Its tails are heavy, as
+# the spread between literatures is itself uncertain. It can be used in any
 # model. Here: glucose of 0.2 mg C/g with a label is given to a soil of 0.3 mg
 # C/g of microbial biomass. How much of the label will be respired within
 # three weeks, before anything is measured?
 
 # %%
 prior = sb.load_prior()
-print(pd.DataFrame({"scale": prior.scales, "mean": prior.mean, "distance to normal": prior.distances}, prior.names))
+print(pd.DataFrame({"scale": prior.scales, "centre": prior.centre, "distance to t": prior.distances}, prior.names))
+print(f"degrees of freedom {prior.degrees_of_freedom:.1f}, distance of all together {prior.joint_distance:.3f}")
 days = np.arange(22)
 biomass, dissolved, dose = 0.3, 0.01, 0.2
 labelled = sb.core.with_label(sb.core.without(sb.structures.get("mcp"), ("mineral_necromass", "mineral_plant")))

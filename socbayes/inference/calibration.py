@@ -23,7 +23,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import in_variables
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, versions
+from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, versions
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ def sbc(
     true_likelihood = _likelihood(refittable, places)
     accept = target_accept or spec_of(model).target_accept or TARGET_ACCEPT
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
-    settings["adaptation"] = spec_of(model).adaptation
-    settings |= {"cores": cores or chains, "progress_bar": False}
+    settings |= adapting(spec_of(model).adaptation) | {"cores": cores or chains, "progress_bar": False}
     rows: list[dict[str, Any]] = []
     for number in range(simulations):
         if progress and number % max(1, simulations // 10) == 0:

@@ -1,7 +1,9 @@
-"""A posterior carried to another model as its prior: one multivariate normal on the unconstrained scale.
+"""A posterior carried to another model as its prior: one multivariate t on the unconstrained scale.
 
-The file is small and says where it comes from and how well a normal stands
-for the draws, so that a prior can be used, and judged, without the fit.
+Parameters for a new site have heavier tails than a normal, as the spread
+between sites is itself uncertain. The file is small and says where it comes
+from and how well it stands for the draws, so that a prior can be used, and
+judged, without the fit.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-VERSION = 1
+VERSION = 2
 MAX_DISTANCE = 0.1
-"""Kolmogorov-Smirnov distance to the normal above which a posterior is not carried."""
+"""Kolmogorov-Smirnov distance above which a posterior is not carried."""
+DEGREES_OF_FREEDOM = (2.5, 200.0)
+"""Bounds: a covariance exists above 2, and a t with 200 is a normal."""
 
 _TO_FREE: dict[str, Callable[[Any], Any]] = {
     "identity": lambda x: x,
@@ -38,20 +42,23 @@ _TO_FREE: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True)
 class CarriedPrior:
-    """Multivariate normal distribution of named parameters on their unconstrained scales.
+    """Multivariate t distribution of named parameters on their unconstrained scales.
 
     Parameters
     ----------
     names
         Parameters.
     scales
-        ``"identity"``, ``"log"`` or ``"logit"`` of each: the scale that is normal.
-    mean, covariance
-        Of the unconstrained parameters.
+        ``"identity"``, ``"log"`` or ``"logit"`` of each: the scale that is unconstrained.
+    centre, scatter
+        Of the unconstrained parameters; their covariance is the scatter times
+        ``degrees_of_freedom / (degrees_of_freedom - 2)``.
+    degrees_of_freedom
+        Small where the tails are heavy.
     distances
-        Kolmogorov-Smirnov distance of each margin to the normal.
+        Kolmogorov-Smirnov distance of each margin to its t distribution.
     joint_distance
-        The same of squared Mahalanobis distances to their chi-squared distribution.
+        The same of squared Mahalanobis distances to their F distribution.
     provenance
         Model, versions, tables with their hashes, diagnostics and date of the fit.
     version
@@ -60,17 +67,18 @@ class CarriedPrior:
     Examples
     --------
     >>> import pymc as pm
-    >>> prior = CarriedPrior(("k",), ("log",), (0.0,), ((0.04,),), (0.01,), 0.01, {})
+    >>> prior = CarriedPrior(("k",), ("log",), (0.0,), ((0.04,),), 8.0, (0.01,), 0.01, {})
     >>> with pm.Model() as model:
     ...     k = prior.sample()["k"]
     >>> sorted(model.named_vars)
-    ['carried', 'k']
+    ['carried', 'carried_precision', 'k']
     """
 
     names: tuple[str, ...]
     scales: tuple[str, ...]
-    mean: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
+    centre: tuple[float, ...]
+    scatter: tuple[tuple[float, ...], ...]
+    degrees_of_freedom: float
     distances: tuple[float, ...]
     joint_distance: float
     provenance: Mapping[str, Any]
@@ -108,13 +116,16 @@ class CarriedPrior:
                     + (f"; did you mean {hint!r}?" if hint else f"; it has {', '.join(self.names)}")
                 )
         places = [self.names.index(name) for name in chosen]
-        factor = np.linalg.cholesky(np.array(self.covariance)[np.ix_(places, places)])
-        standard = pm.Normal(f"{prefix}carried", shape=len(chosen))
+        factor = np.linalg.cholesky(np.array(self.scatter)[np.ix_(places, places)])
+        # A t is a normal whose precision, one for all parameters, is a draw of its own.
+        half = self.degrees_of_freedom / 2.0
+        precision = pm.Gamma(f"{prefix}carried_precision", half, half)
+        standard = pm.Normal(f"{prefix}carried", shape=len(chosen)) / pt.sqrt(precision)
         from_free = {"identity": lambda x: x, "log": pt.exp, "logit": pt.sigmoid}
         result = {}
         for row, (name, place) in enumerate(zip(chosen, places, strict=True)):
             # Written out: a matrix product takes seconds to compile.
-            free = self.mean[place] + sum(factor[row, k] * standard[k] for k in range(row + 1))
+            free = self.centre[place] + sum(factor[row, k] * standard[k] for k in range(row + 1))
             result[name] = pm.Deterministic(f"{prefix}{name}", from_free[self.scales[place]](free))
         return result
 
@@ -132,7 +143,7 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
         A fit that converged.
     parameters
         Scalar variables of its posterior and the scale on which each is taken
-        as normal: ``"identity"``, ``"log"`` or ``"logit"``.
+        as unconstrained: ``"identity"``, ``"log"`` or ``"logit"``.
 
     Returns
     -------
@@ -141,8 +152,8 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
     Raises
     ------
     SocbayesError
-        If the fit did not converge, a variable is no scalar, or a normal does
-        not stand for the draws: all faults at once.
+        If the fit did not converge, a variable is no scalar, or no multivariate
+        t stands for the draws: all faults at once.
     UnknownNameError
         For a variable that the posterior does not have.
 
@@ -171,20 +182,20 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
         raise SocbayesError("no prior can be made of this fit:\n  - " + "\n  - ".join(faults))
     names = tuple(parameters)
     free = np.stack([_TO_FREE[parameters[name]](posterior[name].to_numpy().ravel()) for name in names], axis=1)
-    mean, covariance = free.mean(axis=0), np.atleast_2d(np.cov(free, rowvar=False))
-    z = (free - mean) / np.sqrt(np.diag(covariance))
-    distances = tuple(float(stats.kstest(column, "norm").statistic) for column in z.T)
-    squared = np.einsum("ij,ij->i", free - mean, np.linalg.solve(covariance, (free - mean).T).T)
-    joint = float(stats.kstest(squared, "chi2", args=(len(names),)).statistic)
+    centre, scatter, freedom = _multivariate_t(free)
+    z = (free - centre) / np.sqrt(np.diag(scatter))
+    distances = tuple(float(stats.kstest(column, "t", args=(freedom,)).statistic) for column in z.T)
+    squared = _squared_distances(free, centre, scatter) / len(names)
+    joint = float(stats.kstest(squared, "f", args=(len(names), freedom)).statistic)
     far = [
-        f"{name} is no normal on its {parameters[name]} scale (distance {d:.2f})"
+        f"{name} has no t distribution on its {parameters[name]} scale (distance {d:.2f})"
         for name, d in zip(names, distances, strict=True)
         if d > MAX_DISTANCE
     ]
     if joint > MAX_DISTANCE:
-        far.append(f"the parameters together are no multivariate normal (distance {joint:.2f})")
+        far.append(f"the parameters together have no multivariate t distribution (distance {joint:.2f})")
     if far:
-        raise SocbayesError("a normal does not stand for these draws:\n  - " + "\n  - ".join(far))
+        raise SocbayesError("no multivariate t distribution stands for these draws:\n  - " + "\n  - ".join(far))
     spec = ModelSpec.from_json(fitted.attrs["spec"])
     diagnostics = ("created", "seed", "max_r_hat", "min_ess_bulk", "min_ess_tail", "divergences")
     provenance = {
@@ -197,9 +208,44 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
         **{name: np.asarray(fitted.attrs[name]).item() for name in diagnostics if name in fitted.attrs},
     }
     return CarriedPrior(
-        names, tuple(parameters.values()), tuple(map(float, mean)),
-        tuple(tuple(map(float, row)) for row in covariance), distances, joint, provenance,
+        names, tuple(parameters.values()), tuple(map(float, centre)),
+        tuple(tuple(map(float, row)) for row in scatter), freedom, distances, joint, provenance,
     )  # fmt: skip
+
+
+def _squared_distances(free: np.ndarray, centre: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distance of each row of ``free``."""
+    off = free - centre
+    squared: np.ndarray = np.einsum("ij,ij->i", off, np.linalg.solve(scatter, off.T).T)
+    return squared
+
+
+def _multivariate_t(free: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Centre, scatter and degrees of freedom of greatest likelihood.
+
+    Draws are weighted by their expected precision in turn with the degrees of
+    freedom given the scatter (Liu and Rubin 1995, Statistica Sinica 5, 19-39).
+    """
+    from scipy import optimize, special
+
+    count, size = free.shape
+    centre, scatter, freedom = free.mean(axis=0), np.atleast_2d(np.cov(free, rowvar=False)), 10.0
+    for _ in range(500):
+        squared = _squared_distances(free, centre, scatter)
+
+        def cost(log_freedom: float, squared: np.ndarray = squared) -> float:
+            nu = np.exp(log_freedom)
+            constant = special.gammaln((nu + size) / 2) - special.gammaln(nu / 2) - size / 2 * log_freedom
+            return float(np.mean((nu + size) / 2 * np.log1p(squared / nu)) - constant)
+
+        found = optimize.minimize_scalar(cost, bounds=tuple(np.log(DEGREES_OF_FREEDOM)), method="bounded")
+        freedom, before = float(np.exp(found.x)), scatter
+        weights = (freedom + size) / (freedom + squared)
+        centre = weights @ free / weights.sum()
+        scatter = (free - centre).T @ (weights[:, None] * (free - centre)) / count
+        if np.abs(scatter - before).max() <= 1e-6 * np.abs(scatter).max():
+            break
+    return centre, scatter, freedom
 
 
 def load_prior(path: str | os.PathLike[str] | None = None) -> CarriedPrior:
@@ -227,6 +273,6 @@ def load_prior(path: str | os.PathLike[str] | None = None) -> CarriedPrior:
         raise SocbayesError(f"{path} does not exist; CarriedPrior.save(path) writes such a file") from None
     if values.get("version") != VERSION:
         raise SocbayesError(f"{path}: version {values.get('version')} of the format, expected {VERSION}")
-    lists = ("names", "scales", "mean", "distances")
-    covariance = tuple(tuple(row) for row in values["covariance"])
-    return CarriedPrior(**values | {name: tuple(values[name]) for name in lists} | {"covariance": covariance})
+    lists = ("names", "scales", "centre", "distances")
+    scatter = tuple(tuple(row) for row in values["scatter"])
+    return CarriedPrior(**values | {name: tuple(values[name]) for name in lists} | {"scatter": scatter})

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.diagnostics import gate
@@ -35,6 +35,9 @@ STATISTICS = ("diverging", "energy", "n_steps", "step_size", "depth", "logp", "m
 PLAIN = {"mode": "FAST_COMPILE"}
 """How functions called a few thousand times only are compiled: quick to make, not quick to run."""
 TARGET_ACCEPT = 0.9
+LOW_RANK = {"mass_matrix_gamma": 1e-3}
+"""Regularisation of low-rank adaptation. A direction that only the draws or only the gradients of a window span gets a
+variance of its root; with nutpie's 1e-5 that lies beyond its cutoff, 1/100, and noise is taken for correlation."""
 PREDICTIVE_DRAWS = 200
 """Draws per chain kept of prior and posterior predictions: enough for every check drawn from them."""
 
@@ -127,7 +130,7 @@ def fit(
         cores=cores or min(chains, os.cpu_count() or 1),
         seed=seed,
         target_accept=target_accept or spec.target_accept or TARGET_ACCEPT,
-        adaptation=adaptation or spec.adaptation,
+        **adapting(adaptation or spec.adaptation),
         zarr_store=zarr_store,
         progress_bar=progress,
     )
@@ -162,6 +165,17 @@ def fit(
     shutil.rmtree(folder / DRAWS)
     result.attrs["store"] = str(folder)
     return result
+
+
+def adapting(adaptation: str) -> dict[str, Any]:
+    """Settings of nutpie for an adaptation of the mass matrix.
+
+    Examples
+    --------
+    >>> adapting("diag")
+    {'adaptation': 'diag'}
+    """
+    return {"adaptation": adaptation} | (LOW_RANK if adaptation == "low_rank" else {})
 
 
 def save(fitted: xr.DataTree, path: str | os.PathLike[str]) -> None:

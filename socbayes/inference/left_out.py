@@ -20,7 +20,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
 from socbayes.inference.diagnostics import MAX_R_HAT
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, quiet_sampling_log, runs_the_core
+from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, runs_the_core
 from socbayes.inference.scores import COVERED, covered, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
 
@@ -117,7 +117,7 @@ def leave_groups_out(
     fits = []
     accept = spec_of(model).target_accept or TARGET_ACCEPT
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
-    settings |= {"cores": cores or chains, "progress_bar": False, "adaptation": spec_of(model).adaptation}
+    settings |= adapting(spec_of(model).adaptation) | {"cores": cores or chains, "progress_bar": False}
     for fold, members in enumerate(dealt):
         posterior, judged = fit_without(names[members], settings | {"seed": int(rng.integers(2**31))})
         fits.append(judged)

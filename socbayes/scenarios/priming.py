@@ -248,7 +248,7 @@ def _soils(
         "biomass": typical * np.exp(BIOMASS_SPREAD * rng.standard_normal((rows.size, 1))),
         "half_saturation": np.exp(values["half_saturation"])[rows, study][:, None],
         "residue_share": share[rows, study][:, None],
-        "efficiency": 1.0 / (1.0 + np.exp(-new_logit)),
+        "efficiency": priming_process.efficiency(new_logit, np.exp),
         "saturation": np.exp(drawn("elasticity")),
     }
     for name in ("respiration", "supply", "depletion"):
@@ -267,7 +267,7 @@ def _soils(
         uptake = uptake * np.exp(values["nitrogen_on_uptake"])[:, None]
         new_uptake = uptake[:, :1]
     effect = {
-        "efficiency": 1.0 / (1.0 + np.exp(-np.concatenate([logit, new_logit], axis=1))),
+        "efficiency": priming_process.efficiency(np.concatenate([logit, new_logit], axis=1), np.exp),
         "depolymerisation": np.exp(np.concatenate([log_factor, new_factor], axis=1)),
         "uptake": np.concatenate([uptake, new_uptake], axis=1),
         "power": np.concatenate([power, drawn("addition")], axis=1),

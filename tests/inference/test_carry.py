@@ -32,13 +32,36 @@ def fitted():
 
 def test_moments_and_provenance_are_carried(fitted, tmp_path):
     prior = prior_from(fitted, SCALES)
-    np.testing.assert_allclose(prior.mean, MEAN, atol=0.02)
-    np.testing.assert_allclose(prior.covariance, COVARIANCE, atol=0.005)
+    np.testing.assert_allclose(prior.centre, MEAN, atol=0.02)
+    np.testing.assert_allclose(covariance_of(prior), COVARIANCE, atol=0.005)
+    assert prior.degrees_of_freedom > 50.0
     assert prior.joint_distance < 0.03
     assert prior.provenance["model"] == "example"
     assert prior.provenance["tables"]["table"]["sha256"] == "ab"
     prior.save(tmp_path / "prior.json")
     assert load_prior(tmp_path / "prior.json") == prior
+
+
+def covariance_of(prior):
+    freedom = prior.degrees_of_freedom
+    return np.array(prior.scatter) * freedom / (freedom - 2.0)
+
+
+def test_heavy_tails_are_carried(fitted):
+    rng = np.random.default_rng(3)
+    precision = rng.gamma(3.0, 1 / 3.0, size=(4, 2000, 1))
+    free = MEAN + rng.multivariate_normal(np.zeros(2), COVARIANCE, size=(4, 2000)) / np.sqrt(precision)
+    tree = fitted.copy()
+    tree["posterior"] = xr.DataTree(xr.Dataset({k: (("chain", "draw"), free[..., i]) for i, k in enumerate("ab")}))
+    prior = prior_from(tree, {"a": "identity", "b": "identity"})
+    assert 5.0 < prior.degrees_of_freedom < 7.5
+    np.testing.assert_allclose(prior.scatter, COVARIANCE, rtol=0.06)
+    assert max(*prior.distances, prior.joint_distance) < 0.03
+    with pm.Model():
+        drawn = np.stack(pm.draw(list(prior.sample().values()), 20_000, random_seed=4))
+    levels = [0.005, 0.05, 0.5, 0.95, 0.995]
+    expected = np.quantile(free.reshape(-1, 2), levels, axis=0)
+    np.testing.assert_allclose(np.quantile(drawn.T, levels, axis=0), expected, atol=0.12)
 
 
 @pytest.mark.parametrize("names", [None, ["share"], ["share", "rate"]])
@@ -62,7 +85,7 @@ def test_what_cannot_be_carried_is_said_all_at_once(fitted):
         prior_from(broken, {"several": "identity", "rate": "sqrt"})
     for word in ("did not converge: stuck", "several has dimensions", "scale 'sqrt'"):
         assert word in str(error.value)
-    with pytest.raises(SocbayesError, match="no normal on its identity scale"):
+    with pytest.raises(SocbayesError, match="lumps has no t distribution on its identity scale"):
         prior_from(fitted, {"lumps": "identity"})
     with pytest.raises(UnknownNameError, match="did you mean 'share'"):
         prior_from(fitted, {"shar": "logit"})

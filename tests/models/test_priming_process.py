@@ -190,16 +190,16 @@ def typical_values(data) -> dict[str, np.ndarray]:
         "respiration": (-4.8, len(data.controls)),
         "supply": (-0.3, len(data.soil_runs)),
         "depletion": (-5.3, len(data.soil_runs)),
-        "efficiency": (0.0, len(data.soil_runs)),
-        "dissolved_turnover": (0.0, len(data.runs)),
+        "efficiency": (0.3, len(data.soil_runs)),
+        "dissolved_turnover": (-0.5, len(data.runs)),
         "elasticity": (0.0, len(data.soils)),
         "biomass_log_error": (0.0, len(data.studies)),
         "half_saturation": (0.0, len(data.studies)),
         "residue_share": (0.4, len(data.studies)),
-        "efficiency_treated": (0.0, len(treatments)),
+        "efficiency_treated": (0.3, len(treatments)),
         "depolymerisation": (0.0, len(treatments)),
-        "solid_decay": (-5.0, int(treatments["solid"].sum())),
-        "soluble": (-1.5, int(treatments["solid"].sum())),
+        "solid_decay": (-7.0, int(treatments["solid"].sum())),
+        "soluble": (-3.0, int(treatments["solid"].sum())),
     }
     values = {name: np.full(size, value) for name, (value, size) in by_dim.items()}
     return values | {"dose_unknown": np.array(-1.0)}
