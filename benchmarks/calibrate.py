@@ -88,6 +88,31 @@ def mcp_process() -> Any:
     return sb.models.mcp_process.build(few(sb.load_dataset("necromass_pairs"), 5, 4), steps=32)
 
 
+def priming_process() -> Any:
+    """A month of two jars of three studies: nitrogen and weekly doses, litters, soils with a dose unknown."""
+    series = sb.load_dataset("priming_time_series")
+    series = series[series["study"].str.contains("Arizona|Elias|LAMPS") & (series["incubation_day"] <= 30)]
+    kinds = ["study", "control", "added_nitrogen", "substrate_dose"]
+    jars = series.groupby(["study", "jar"], sort=False).last().reset_index().drop_duplicates(kinds)
+    jars = jars.groupby("study", sort=False).head(2)[["study", "jar"]]
+    return sb.models.priming_process.build(series.merge(jars), sb.load_dataset("priming_endpoints").merge(jars))
+
+
+def joint() -> Any:
+    """The estimates of all literatures."""
+    return sb.models.joint.build(sb.models.joint.literatures())
+
+
+def field() -> Any:
+    """Total carbon of the three plots of one trial, with two pools."""
+    obs, management = (
+        table[table["study"] == "Tarlee"].reset_index(drop=True)
+        for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
+    )
+    obs = obs.drop(columns=["humus_carbon_stock", "resistant_carbon_stock"])
+    return sb.models.field.build(obs, management, structure="icbm")
+
+
 CASES: dict[str, Callable[[], Any]] = {
     "toy": toy,
     "cue": cue,
@@ -96,6 +121,9 @@ CASES: dict[str, Callable[[], Any]] = {
     "soil_incubation": soil_incubation,
     "cue_process": cue_process,
     "mcp_process": mcp_process,
+    "priming_process": priming_process,
+    "joint": joint,
+    "field": field,
 }
 
 

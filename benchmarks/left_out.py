@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import left_out_priming
 import pandas as pd
+import pymc as pm
 import xarray as xr
 
 import socbayes as sb
@@ -27,16 +29,11 @@ from socbayes.inference.fit import replacing, write_text
 from socbayes.inference.left_out import MIN_EFFECTIVE, converged, leave_groups_out, ranked_left_out
 from socbayes.models import mcp_process
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
 SEED = 20261122
 EFFORT = {"draws": 250, "tune": 350, "chains": 2, "redraws": 20}
-FOLDS = {"cue": 8, "mcp": 6}
-"""Fits that the studies of a literature are divided among."""
 
-Case = tuple["pm.Model", dict[str, Any], list[str]]
+Case = tuple[pm.Model, dict[str, Any], list[str]]
 
 
 def cue(build: Callable[[pd.DataFrame], pm.Model], *local: str) -> Case:
@@ -73,14 +70,39 @@ def _fixed(name: str, at: float) -> dict[str, Any]:
     return {"priors": {name: ("Normal", {"mu": at, "sigma": 0.1})}}
 
 
-CASES: dict[str, tuple[str, Callable[[], Case]]] = {
-    "cue": ("baseline", lambda: cue(sb.models.cue.build)),
-    "cue_process": ("process", lambda: cue(sb.models.cue_process.build, "study_without_hours")),
-    "mcp": ("baseline", pump_baseline),
-    "mcp_process": ("process", pump),
-    "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", lambda: pump(beta=1.0)),
-    "mcp_process_no_capacity": ("minerals without capacity", lambda: pump(**_fixed("saturation", -6.0))),
-    "mcp_process_first_order": ("depolymerisation without microbes", lambda: pump(**_fixed("elasticity", -5.0))),
+def priming() -> Case:
+    """The baseline model of priming, on the jars that have a time series."""
+    jars = left_out_priming.tables()[1]
+    local = ["study", "study_with_scatter", "soil", "soil_with_nitrogen", "run", "shared_control"]
+    return sb.models.priming.build(jars), {"log_ratio": jars["study"]}, local
+
+
+def by_fold(case: Callable[[], Case], folds: int) -> Callable[[dict[str, int]], xr.Dataset]:
+    """Function from settings to the result of a model that is fitted without a part of the studies."""
+
+    def result(effort: dict[str, int]) -> xr.Dataset:
+        model, groups, local = case()
+        return leave_groups_out(model, groups, local, seed=SEED, folds=folds, **effort)
+
+    return result
+
+
+CASES: dict[str, tuple[str, Callable[[dict[str, int]], xr.Dataset]]] = {
+    "priming": ("baseline", by_fold(priming, 5)),
+    "priming_process": ("process", left_out_priming.left_out),
+    "cue": ("baseline", by_fold(lambda: cue(sb.models.cue.build), 8)),
+    "cue_process": ("process", by_fold(lambda: cue(sb.models.cue_process.build, "study_without_hours"), 8)),
+    "mcp": ("baseline", by_fold(pump_baseline, 6)),
+    "mcp_process": ("process", by_fold(pump, 6)),
+    "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", by_fold(lambda: pump(beta=1.0), 6)),
+    "mcp_process_no_capacity": (
+        "minerals without capacity",
+        by_fold(lambda: pump(**_fixed("saturation", -6.0)), 6),
+    ),
+    "mcp_process_first_order": (
+        "depolymerisation without microbes",
+        by_fold(lambda: pump(**_fixed("elasticity", -5.0)), 6),
+    ),
 }
 COMPARED = {
     "Carbon use efficiency": ("cue", "cue_process"),
@@ -99,8 +121,7 @@ def result_of(name: str, store: Path, effort: dict[str, int]) -> xr.Dataset:
     path = store / f"{name}.nc"
     if not path.exists():
         start = time.perf_counter()
-        model, groups, local = CASES[name][1]()
-        result = leave_groups_out(model, groups, local, seed=SEED, folds=FOLDS[name[:3]], **effort)
+        result = CASES[name][1](effort)
         result.attrs |= {"seconds": time.perf_counter() - start, "date": datetime.now(UTC).date().isoformat()}
         store.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
@@ -133,6 +154,27 @@ def passed(result: xr.Dataset) -> int:
     return sum(converged(result.isel(fold=[fold])) for fold in range(result.sizes["fold"]))
 
 
+def table_of_crps(results: dict[str, xr.Dataset]) -> str:
+    """Scores in the unit of the measurement, studies weighing the same, in Markdown."""
+    rows = ["| model | CRPS | difference to the best | inside 50 % | inside 89 % | studies |", "|" + " --- |" * 6]
+    means = {label: one[["crps", "inside"]].groupby(one["group_of"]).mean() for label, one in results.items()}
+    best = min(means, key=lambda label: float(means[label]["crps"].mean()))
+    for label in sorted(means, key=lambda label: float(means[label]["crps"].mean())):
+        by_study = means[label]
+        count = by_study.sizes["group_of"]
+        difference = (by_study["crps"] - means[best]["crps"]).to_numpy()
+        apart = "–" if label == best else f"{difference.mean():.3f} ± {difference.std(ddof=1) / count**0.5:.3f}"
+        inside = [f"{100 * float(share):.0f} %" for share in by_study["inside"].mean("group_of")]
+        rows.append(f"| {label} | {float(by_study['crps'].mean()):.3f} | {apart} | {' | '.join(inside)} | {count} |")
+    head = "| study | jars | " + " | ".join(means) + " |"
+    rows += ["", "CRPS by study:", "", head, "|" + " --- |" * (2 + len(means))]
+    jars = results[best]["group_of"].to_series().value_counts()
+    for study in means[best]["group_of"].to_numpy():
+        values = " | ".join(f"{float(one['crps'].sel(group_of=study)):.3f}" for one in means.values())
+        rows.append(f"| {study} | {jars[study]} | {values} |")
+    return "\n".join(rows)
+
+
 def apart(results: dict[str, xr.Dataset], count: int = 6) -> str:
     """Studies that make most of the difference between two models, rows jointly, in Markdown."""
     labels, (first, second) = list(results), results.values()
@@ -159,6 +201,17 @@ def page(store: Path) -> str:
         "weights are those of the mixture of models that foresees best (stacking). Inside: the mean over studies of",
         "the share of measurements in the equal-tailed intervals, with its standard error.",
     ]
+    if "priming" in found and "priming_process" in found:
+        lines += [
+            "",
+            "## Priming",
+            "",
+            "Log ratio of native CO2 at the last day, treated over control, in the jars that have a time series. The",
+            "process model foresees CO2 interval by interval, so the density of this ratio has no closed form: scores",
+            "are continuous ranked probability scores (CRPS), in units of the log ratio; less is better.",
+            "",
+            table_of_crps({f"{name} ({CASES[name][0]})": found[name] for name in ("priming", "priming_process")}),
+        ]
     for title, names in COMPARED.items():
         there = {f"{name} ({CASES[name][0]})": found[name] for name in names if name in found}
         if len(there) < 2:

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 BIOMASS_SHARE, ORGANIC = 0.017, 20.0
 #: Dose (mg C/g) that stands for an unknown one where a guess is enough: the median of its prior.
 DOSE = 0.37
+#: Degrees of freedom of the misfit: single intervals may be far off.
+FREEDOM = 4.0
 #: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
 MOST_PERSISTENT = 0.5
 #: Most of the carbon taken up that microbes can keep: the theoretical yield usually quoted for growth on glucose.
@@ -536,21 +538,57 @@ def _likelihood(name: str, data: Incubations, cumulative: Any, scatter: Any, per
 
     ``asinh(rate / 2 floor)`` is ``log(rate / floor)`` for rates far above the
     floor and passes through zero, so increments at or below zero stay in.
-    Misfit of an interval carries over to the next.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     seen = data.increments[name]
     rate = (cumulative[seen.end, seen.site] - cumulative[seen.start, seen.site]) / seen.days
-    expected = pt.arcsinh(rate / (2.0 * seen.floor))
-    observed = np.arcsinh(seen.rate / (2.0 * seen.floor))
     first = seen.previous < 0
     lasting = pt.where(first, 0.0, persistence[seen.study])
-    mean = expected + lasting * (observed - expected)[np.where(first, 0, seen.previous)]
     spread = pt.exp(scatter)[seen.study] / pt.where(first, pt.sqrt(1.0 - persistence[seen.study] ** 2), 1.0)
     pm.modelcontext(None).add_coord(f"increment_{name}", seen.label)
-    pm.StudentT(f"co2_{name}", nu=4.0, mu=mean, sigma=spread, observed=observed, dims=f"increment_{name}")
+    logp, random = _lasting_misfit(seen.previous)
+    pm.CustomDist(
+        f"co2_{name}",
+        pt.arcsinh(rate / (2.0 * seen.floor)),
+        spread,
+        lasting,
+        logp=logp,
+        random=random,
+        signature="(i),(i),(i)->(i)",
+        observed=np.arcsinh(seen.rate / (2.0 * seen.floor)),
+        dims=f"increment_{name}",
+    )
+
+
+def _lasting_misfit(previous: np.ndarray) -> tuple[Any, Any]:
+    """Log density and draws of series whose misfit carries over from one interval to the next.
+
+    Parameters
+    ----------
+    previous
+        Position of the interval before each, -1 for the first of a series.
+    """
+    import pymc as pm
+
+    before = np.maximum(previous, 0)  # where there is none, nothing lasts
+    rounds = [np.flatnonzero(previous < 0)]
+    while (following := np.flatnonzero(np.isin(previous, rounds[-1]))).size:
+        rounds.append(following)
+
+    def logp(value: Any, expected: Any, spread: Any, lasting: Any) -> Any:
+        mean = expected + lasting * (value - expected)[before]
+        return pm.logp(pm.StudentT.dist(nu=FREEDOM, mu=mean, sigma=spread), value)
+
+    def random(expected, spread, lasting, rng=None, size=None):
+        shape = np.shape(expected) if size is None else (*size, previous.size)
+        misfit = spread * rng.standard_t(FREEDOM, shape)
+        for rows in rounds[1:]:
+            misfit[..., rows] += lasting[..., rows] * misfit[..., before[rows]]
+        return expected + misfit
+
+    return logp, random
 
 
 def _final_likelihood(data: Incubations, final: Mapping[str, Any], biomass_error: Any, prior: Priors) -> list[str]:
@@ -588,7 +626,7 @@ def _final_likelihood(data: Incubations, final: Mapping[str, Any], biomass_error
         else:
             expected = expected - extraction[members["control_index"].to_numpy()]
         observed = np.log(members[name].to_numpy() * MILLIGRAM)
-        pm.StudentT(name, nu=4.0, mu=expected, sigma=scatter[position], observed=observed, dims=f"jar_{name}")
+        pm.StudentT(name, nu=FREEDOM, mu=expected, sigma=scatter[position], observed=observed, dims=f"jar_{name}")
     return list(measured)
 
 

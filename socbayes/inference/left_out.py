@@ -21,7 +21,7 @@ from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
 from socbayes.inference.diagnostics import MAX_R_HAT
 from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, runs_the_core
-from socbayes.inference.scores import COVERED, covered, log_mean_exp, ranked
+from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def leave_groups_out(
         densities of its rows; ``jointly``, the log predictive density of all
         its rows together, and ``effective``, the draws that this rests on. By
         measurement: ``inside`` whether intervals of probability ``COVERED``
-        hold it, and its ``group_of``. By ``fold``: ``max_r_hat`` and
+        hold it, ``crps``, and its ``group_of``. By ``fold``: ``max_r_hat`` and
         ``divergences``. ``attrs``: model, scored variable, settings.
 
     Raises
@@ -114,6 +114,7 @@ def leave_groups_out(
     row_group = np.searchsorted(names, labels[scored])
     of_group = {key: np.full(names.size, np.nan) for key in ("one_by_one", "jointly", "effective")}
     inside = np.zeros((*observed.shape, len(COVERED)), dtype=bool)
+    ranked_score = np.zeros(observed.shape)
     fits = []
     accept = spec_of(model).target_accept or TARGET_ACCEPT
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
@@ -137,8 +138,9 @@ def leave_groups_out(
             of_group["effective"][member] = weight.sum() ** 2 / (weight**2).sum()
         chosen = rng.choice(len(posterior), PREDICTED)
         predicted = np.stack([prediction(*posterior[place])[rows] for place in chosen])
-        flat = covered(predicted.reshape(PREDICTED, -1), observed[rows].ravel())
-        inside[rows] = flat.reshape(*observed[rows].shape, len(COVERED))
+        flat, seen = predicted.reshape(PREDICTED, -1), observed[rows].ravel()
+        inside[rows] = covered(flat, seen).reshape(*observed[rows].shape, len(COVERED))
+        ranked_score[rows] = crps(flat, seen).reshape(observed[rows].shape)
 
     per_row = int(np.prod(observed.shape[1:], dtype=int))
     result = xr.Dataset(
@@ -146,6 +148,7 @@ def leave_groups_out(
             "rows": ("group", sizes),
             **{key: ("group", value) for key, value in of_group.items()},
             "inside": (("measurement", "probability"), inside.reshape(-1, len(COVERED))),
+            "crps": ("measurement", ranked_score.ravel()),
             "group_of": ("measurement", np.repeat(labels[scored], per_row)),
             **{key: ("fold", np.array([judged[key] for judged in fits])) for key in fits[0]},
         },
