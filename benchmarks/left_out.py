@@ -30,6 +30,7 @@ from socbayes.inference.left_out import MIN_EFFECTIVE, converged, leave_groups_o
 from socbayes.models import mcp_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
+ROWS = PAGE.with_name("rows.csv")
 SEED = 20261122
 EFFORT = {"draws": 250, "tune": 350, "chains": 2, "redraws": 20}
 
@@ -95,6 +96,10 @@ CASES: dict[str, tuple[str, Callable[[dict[str, int]], xr.Dataset]]] = {
     "mcp": ("baseline", by_fold(pump_baseline, 6)),
     "mcp_process": ("process", by_fold(pump, 6)),
     "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", by_fold(lambda: pump(beta=1.0), 6)),
+    "mcp_process_forward": (
+        "forward kinetics: pools saturate, not biomass",
+        by_fold(lambda: pump(kinetics="forward"), 6),
+    ),
     "mcp_process_no_capacity": (
         "minerals without capacity",
         by_fold(lambda: pump(**_fixed("saturation", -6.0)), 6),
@@ -110,6 +115,7 @@ COMPARED = {
     "Microbial carbon pump, variants of the process model": (
         "mcp_process",
         "mcp_process_beta_1",
+        "mcp_process_forward",
         "mcp_process_no_capacity",
         "mcp_process_first_order",
     ),
@@ -175,6 +181,21 @@ def table_of_crps(results: dict[str, xr.Dataset]) -> str:
     return "\n".join(rows)
 
 
+def table_of_rows(rows: pd.DataFrame) -> str:
+    """Comparison by rows in Markdown."""
+    lines = [
+        "| model | elpd | difference to the best | weight | rows of Pareto k above 0.7 |",
+        "|" + " --- |" * 5,
+    ]
+    for row in rows.to_dict("records"):
+        apart = "–" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ± {row['dse']:.1f}"
+        lines.append(
+            f"| {row['fit']} | {row['elpd']:.1f} ± {row['se']:.1f} | {apart} | {row['weight']:.2f} | "
+            f"{row['pareto_k_above']} |"
+        )
+    return "\n".join(lines)
+
+
 def apart(results: dict[str, xr.Dataset], count: int = 6) -> str:
     """Studies that make most of the difference between two models, rows jointly, in Markdown."""
     labels, (first, second) = list(results), results.values()
@@ -221,6 +242,16 @@ def page(store: Path) -> str:
             lines += ["", what + ":", "", table_of(there, score)]
         if len(there) == 2:
             lines += ["", "Where they differ most:", "", apart(there)]
+    if ROWS.exists():
+        lines += [
+            "",
+            "## Rows left out one by one, within studies that were seen",
+            "",
+            "PSIS-LOO of fits to all rows (`python benchmarks/literature.py`). A row is easily foreseen from others",
+            "of its study, so this says less of a new study than the tables above.",
+            "",
+            table_of_rows(pd.read_csv(ROWS)),
+        ]
     lines += [
         "",
         "## How the fits went",

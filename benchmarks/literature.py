@@ -6,7 +6,9 @@ Fits that are in the folder already are read, not repeated. Writes
 ``data/literature_moments.json``, what each converged fit says of the shared
 parameters, and ``data/literature_prior.json``, the joint posterior for a soil
 of no literature; and ``data/posteriors``, a few hundred draws of what is
-reported of each fit. A fit that did not converge is named and left out.
+reported of each fit. A fit that did not converge is named and left out. Process
+models are compared with their baselines row by row (PSIS-LOO), in
+``docs/left_out/rows.csv``, which ``benchmarks/left_out.py`` shows.
 """
 
 from __future__ import annotations
@@ -17,12 +19,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import socbayes as sb
 from socbayes.inference.fit import write_text
 from socbayes.inference.stored import VERSION, store_posterior
-from socbayes.models import cue_process, joint, mcp_process, priming_process
+from socbayes.models import cue, cue_process, joint, mcp, mcp_process, priming_process
 
-DATA = Path(__file__).parents[1] / "data"
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "data"
 SEED = 12
 STORED = {
     "cue_process": (
@@ -41,12 +46,16 @@ STORED = {
     ),
 }  # fmt: skip
 """Variables kept of each model: what is reported, and what figures and scenarios are made of."""
+COMPARED = {"cue_process": ("cue", "logit_cue"), "mcp_process": ("mcp", "pair_log_ratio")}
+"""By process model, its baseline and the variable that both observe."""
 
 
 def models() -> dict[str, tuple[Any, dict[str, int]]]:
     """Builder and number of draws of every model, by name."""
     load = sb.load_dataset
     return {
+        "cue": (lambda: cue.build(load("cue")), {}),
+        "mcp": (lambda: mcp.build(load("necromass_pairs"), levels=load("necromass_levels")), {}),
         "cue_process": (lambda: cue_process.build(load("cue")), {"draws": 1500, "tune": 1000}),
         "mcp_process": (
             lambda: mcp_process.build(load("necromass_pairs"), load("necromass_levels")),
@@ -76,11 +85,21 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def by_rows(store: Path) -> pd.DataFrame:
+    """Process models against their baselines, rows left out one by one by importance sampling."""
+    parts = []
+    for process, (baseline, variable) in COMPARED.items():
+        fits = {name: fitted(name, store) for name in (baseline, process)}
+        parts.append(sb.compare(fits, variable).reset_index().assign(variable=variable))
+    columns = ["variable", "fit", "elpd", "se", "elpd_diff", "dse", "weight", "pareto_k_above", "converged"]
+    return pd.concat(parts)[columns]
+
+
 def main() -> None:
     """Fit, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path("runs/literature"))
-    parser.add_argument("--models", nargs="*", default=list(models()))
+    parser.add_argument("--models", nargs="*", default=list(STORED), choices=list(STORED))
     arguments = parser.parse_args()
     sources, origin = [], {}
     for name in arguments.models:
@@ -113,6 +132,9 @@ def main() -> None:
     print({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")})
     prior = sb.prior_from(together, {name: text["scale"] for name, text in joint.SHARED.items()})
     prior.save(DATA / "literature_prior.json")
+    rows = by_rows(arguments.store).round(3)
+    print(rows.to_string(index=False))
+    rows.to_csv(ROOT / "docs" / "left_out" / "rows.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

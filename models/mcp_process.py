@@ -262,6 +262,7 @@ def build(
     *,
     priors: Mapping[str, Override] | None = None,
     beta: float = BETA,
+    kinetics: str = "reverse",
     steps: int = STEPS,
 ) -> pm.Model:
     """Build the process model of pump efficacy; nothing is sampled.
@@ -277,6 +278,8 @@ def build(
         Distributions by parameter name that replace the defaults in ``PRIORS``.
     beta
         Exponent of biomass in turnover: 1, or more where microbes in a crowd die faster.
+    kinetics
+        What saturates depolymerisation: biomass (``"reverse"``), or the pool itself (``"forward"``).
     steps
         Steps of a run.
 
@@ -318,7 +321,7 @@ def build(
         sampled = _sampled(data, prior)
         study = data.study_of_trial[data.trial_of_site]
         at_site = {name: sampled[name][study] for name in ("share", "turnover")}
-        pools, rates = control_state(properties(sampled | at_site, pt.exp), beta)
+        pools, rates = control_state(properties(sampled | at_site, pt.exp), beta, kinetics)
         levers = sampled["trial_lever"][data.trial_of_site]
         ratio = log_ratios(pools, rates, levers, _years(data, prior), beta=beta, steps=steps)
         _share_likelihood(data, pools, levels, prior, sampled)
@@ -357,6 +360,7 @@ def build(
             choices={
                 "equivalence_band": EQUIVALENCE_BAND,
                 "beta": beta,
+                "kinetics": kinetics,
                 "steps": steps,
                 "ecosystem_of_practice": _mostly(data),
                 "priors": sorted(priors or {}),
@@ -412,7 +416,9 @@ def _logistic(logit: Any, exp: Any) -> Any:
     return 1.0 / (1.0 + exp(-logit))
 
 
-def control_state(at: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, Any], dict[str, Any]]:
+def control_state(
+    at: Mapping[str, Any], beta: float = BETA, kinetics: str = "reverse"
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Pools of a control as shares of its carbon, and the rates of ``mcp`` that hold it in balance.
 
     Parameters
@@ -425,15 +431,22 @@ def control_state(at: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, 
         ``efficiency``; ``residue_share`` of dead microbes that stays
         particulate; ``mineral_release``, turnover of carbon over residence on
         minerals where little of it is there; ``elasticity`` of
-        depolymerisation to biomass; ``half_saturation`` of uptake over
+        depolymerisation to biomass, or to the pool where kinetics are forward; ``half_saturation`` of uptake over
         dissolved carbon; ``soluble`` share of the input.
     beta
         Exponent of biomass in turnover.
+    kinetics
+        ``"reverse"`` or ``"forward"``: what saturates depolymerisation.
 
     Returns
     -------
     pools, rates
-        Pools by name; parameters of ``mcp`` per year, and ``input``.
+        Pools by name; parameters of ``mcp``, or of ``mcp_forward``, per year, and ``input``.
+
+    Raises
+    ------
+    SocbayesError
+        For other kinetics.
 
     Examples
     --------
@@ -466,13 +479,21 @@ def control_state(at: Mapping[str, Any], beta: float = BETA) -> tuple[dict[str, 
     recycled = formed / (1.0 + demand)
     release = sorbed / pools["mineral_necromass"]
     vacant = 1.0 - at["saturation"]
-    # Elasticity is KP / (KP + B): the attack B / (KP + B) is one less it.
+    # Elasticity is K / (K + X): the attack X / (K + X) is one less it, X the biomass or the pool.
     attack = 1.0 - at["elasticity"]
+    half = at["elasticity"] / attack
+    decayed = {"particulate": income * (1.0 - at["soluble"]), "necromass": recycled}
+    if kinetics == "reverse":
+        depolymerisation = {f"v_{name}": flow / pools[name] / attack for name, flow in decayed.items()}
+        depolymerisation["k_particulate"] = biomass * half
+    elif kinetics == "forward":
+        depolymerisation = {f"v_{name}": flow / biomass / attack for name, flow in decayed.items()}
+        depolymerisation |= {f"k_{name}": pools[name] * half for name in decayed}
+    else:
+        raise SocbayesError(f"kinetics {kinetics!r} are neither 'reverse' nor 'forward'")
     rates = {
         "input": income,
-        "v_particulate": income * (1.0 - at["soluble"]) / pools["particulate"] / attack,
-        "v_necromass": recycled / pools["necromass"] / attack,
-        "k_particulate": biomass * at["elasticity"] / attack,
+        **depolymerisation,
         "v_dissolved": uptake / biomass * (1.0 + at["half_saturation"]),
         "k_dissolved": at["half_saturation"] * dissolved,
         "e_ref": at["efficiency"],
@@ -503,7 +524,7 @@ _PER_YEAR = (
     "v_particulate", "v_necromass", "v_dissolved", "k_death", "k_necromass_sorption", "k_dissolved_sorption",
     "k_mineral",
 )  # fmt: skip
-_CARBON = ("k_particulate", "k_dissolved", "capacity")
+_CARBON = ("k_particulate", "k_necromass", "k_dissolved", "capacity")
 _LEVER_OF = {
     "v_particulate": ("depolymerisation", 1.0),
     "v_necromass": ("depolymerisation", 1.0),
@@ -545,7 +566,7 @@ def log_ratios(
     from socbayes.core import integrate, with_clock
     from socbayes.structures import get
 
-    pump = get("mcp")
+    pump = get("mcp_forward" if "k_necromass" in rates else "mcp")
     levers = pt.as_tensor(levers)
     shift = {name: levers[:, position] for position, name in enumerate(LEVERS)}
     income = rates["input"] * pt.exp(shift["input"])
@@ -555,7 +576,7 @@ def log_ratios(
     for name, (lever, sign) in _LEVER_OF.items():
         treated[name] = treated[name] * pt.exp(sign * shift[lever])
     treated = treated | {name: treated[name] * years for name in _PER_YEAR}
-    treated = treated | {name: treated[name] / unit for name in _CARBON}
+    treated = treated | {name: treated[name] / unit for name in _CARBON if name in treated}
     treated["k_death"] = treated["k_death"] * unit ** (beta - 1.0)
     odds = rates["e_ref"] / (1.0 - rates["e_ref"]) * pt.exp(shift["efficiency"])
     treated["e_ref"] = odds / (1.0 + odds)

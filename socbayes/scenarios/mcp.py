@@ -217,8 +217,11 @@ def _run(
     sampled = {name: np.broadcast_to(value[..., None], shape).ravel() for name, value in controls.items()}
     each = int(np.prod(shape[1:]))
     everywhere = {name: np.repeat(values[name], each) for name in mcp_process.CONTROL}
-    beta = ModelSpec.from_json(fitted.attrs["spec"]).choices["beta"]
-    pools, rates = mcp_process.control_state(mcp_process.properties(sampled | everywhere, np.exp), beta)
+    choices = ModelSpec.from_json(fitted.attrs["spec"]).choices
+    beta = choices["beta"]
+    at = mcp_process.properties(sampled | everywhere, np.exp)
+    # A fit stored before there was a choice has none.
+    pools, rates = mcp_process.control_state(at, beta, choices.get("kinetics", "reverse"))
     years = np.broadcast_to(duration, shape).ravel()
     flat = np.broadcast_to(levers, (*shape, len(LEVERS))).reshape(-1, len(LEVERS))
     ratio = mcp_process.log_ratios(pools, rates, flat, years, beta=beta).eval()

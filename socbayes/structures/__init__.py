@@ -24,6 +24,7 @@ _WHERE = {
     "ger": ("enzymes", "ger"),
     "icbm": ("icbm", "icbm"),
     "mcp": ("mcp", "mcp"),
+    "mcp_forward": ("mcp", "mcp_forward"),
     "mend": ("mend", "mend"),
     "millennial": ("millennial", "millennial"),
     "millennial_eca": ("millennial", "millennial_eca"),

@@ -1,9 +1,10 @@
 """The microbial carbon pump: priming, carbon use efficiency and necromass as flows.
 
 The smallest structure in which all three appear, for incubations (days) and
-field plots (decades); mg C per g soil, days. Decomposition is of the reverse
-Michaelis-Menten kind (it needs microbes), so priming emerges from a labelled
-addition. Necromass is a pool of its own, free and mineral-associated, so the
+field plots (decades); mg C per g soil, days. Decomposition needs microbes, so
+priming emerges from a labelled addition: it is of the reverse Michaelis-Menten
+kind in ``mcp`` and of the forward kind in ``mcp_forward``, where substrate and
+not biomass saturates it. Necromass is a pool of its own, free and mineral-associated, so the
 share of the pump in soil organic carbon is a state and not an assumption.
 
 ==============  ==========================================================
@@ -11,6 +12,7 @@ flow            rate (f: temperature and moisture modifier)
 ==============  ==========================================================
 P -> D          VP f P B / (KP + B)
 N -> D          VN f N B / (KP + B)
+P, N -> D       V f X B / (K + X), X the pool, in ``mcp_forward``
 D -> B, co2     e U and (1 - e) U, U = VD f B D / (KD + D)
 B -> N, D       s kB B**beta and (1 - s) kB B**beta
 N -> Mn         kN N (1 - (Mn + Mp) / Q)
@@ -26,7 +28,8 @@ estimates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from socbayes.core.environment import q10
@@ -36,34 +39,42 @@ from socbayes.core.structure import Driver, Flow, Parameter, Structure
 _GUESS = "assumed: order of magnitude of a temperate topsoil"
 
 
-def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
-    f = q10(u.temperature, p.q10) * u.moisture
-    e = logistic(log(p.e_ref / (1.0 - p.e_ref)) + p.e_slope * (u.temperature - 15.0))
-    attack = f * x.microbes / (p.k_particulate + x.microbes)
-    uptake = p.v_dissolved * f * x.microbes * x.dissolved / (p.k_dissolved + x.dissolved)
-    death = p.k_death * x.microbes**p.beta
-    vacant = 1.0 - (x.mineral_necromass + x.mineral_plant) / p.capacity
-    release = p.k_mineral * f * (1.0 + p.exudate_release * u.exudate_input)
+def _flows(reverse: bool) -> Callable[[Any, Any, Any], Iterator[Flow]]:
+    def flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
+        f = q10(u.temperature, p.q10) * u.moisture
+        e = logistic(log(p.e_ref / (1.0 - p.e_ref)) + p.e_slope * (u.temperature - 15.0))
+        half = {"particulate": p.k_particulate, "necromass": p.k_particulate if reverse else p.k_necromass}
 
-    yield Flow("input", "particulate", u.litter_input * (1.0 - p.soluble_share))
-    yield Flow("input", "dissolved", u.litter_input * p.soluble_share + u.exudate_input)
-    yield Flow("particulate", "dissolved", p.v_particulate * attack * x.particulate)
-    yield Flow("necromass", "dissolved", p.v_necromass * attack * x.necromass)
-    yield Flow("dissolved", "microbes", e * uptake)
-    yield Flow("dissolved", "co2", (1.0 - e) * uptake)
-    yield Flow("microbes", "necromass", p.necromass_share * death)
-    yield Flow("microbes", "dissolved", (1.0 - p.necromass_share) * death)
-    yield Flow("microbes", "co2", p.maintenance * f * x.microbes)
-    yield Flow("necromass", "mineral_necromass", p.k_necromass_sorption * x.necromass * vacant)
-    yield Flow("dissolved", "mineral_plant", p.k_dissolved_sorption * x.dissolved * vacant)
-    yield Flow("mineral_necromass", "dissolved", release * x.mineral_necromass)
-    yield Flow("mineral_plant", "dissolved", release * x.mineral_plant)
+        def depolymerised(pool: str, v: Any) -> Any:
+            saturating = x.microbes if reverse else x[pool]
+            return v * f * x.microbes * x[pool] / (half[pool] + saturating)
+
+        uptake = p.v_dissolved * f * x.microbes * x.dissolved / (p.k_dissolved + x.dissolved)
+        death = p.k_death * x.microbes**p.beta
+        vacant = 1.0 - (x.mineral_necromass + x.mineral_plant) / p.capacity
+        release = p.k_mineral * f * (1.0 + p.exudate_release * u.exudate_input)
+
+        yield Flow("input", "particulate", u.litter_input * (1.0 - p.soluble_share))
+        yield Flow("input", "dissolved", u.litter_input * p.soluble_share + u.exudate_input)
+        yield Flow("particulate", "dissolved", depolymerised("particulate", p.v_particulate))
+        yield Flow("necromass", "dissolved", depolymerised("necromass", p.v_necromass))
+        yield Flow("dissolved", "microbes", e * uptake)
+        yield Flow("dissolved", "co2", (1.0 - e) * uptake)
+        yield Flow("microbes", "necromass", p.necromass_share * death)
+        yield Flow("microbes", "dissolved", (1.0 - p.necromass_share) * death)
+        yield Flow("microbes", "co2", p.maintenance * f * x.microbes)
+        yield Flow("necromass", "mineral_necromass", p.k_necromass_sorption * x.necromass * vacant)
+        yield Flow("dissolved", "mineral_plant", p.k_dissolved_sorption * x.dissolved * vacant)
+        yield Flow("mineral_necromass", "dissolved", release * x.mineral_necromass)
+        yield Flow("mineral_plant", "dissolved", release * x.mineral_plant)
+
+    return flows
 
 
 mcp = Structure(
     name="mcp",
     pools=("particulate", "dissolved", "microbes", "necromass", "mineral_necromass", "mineral_plant"),
-    flows=_flows,
+    flows=_flows(reverse=True),
     parameters=(
         Parameter("v_particulate", "1/day", 7e-4, _GUESS, 0.0, meaning="Depolymerisation of particulate carbon (VP)."),
         Parameter("v_necromass", "1/day", 1e-3, _GUESS, 0.0, meaning="Depolymerisation of free necromass (VN)."),
@@ -138,4 +149,17 @@ mcp = Structure(
     scheme="mprk22",
     step=1.0,
     reference="this package",
+)
+
+mcp_forward = replace(
+    mcp,
+    name="mcp_forward",
+    flows=_flows(reverse=False),
+    parameters=(
+        *(one for one in mcp.parameters if one.name not in ("v_particulate", "v_necromass", "k_particulate")),
+        Parameter("v_particulate", "1/day", 7e-3, _GUESS, 0.0, meaning="Particulate carbon per biomass at most (VP)."),
+        Parameter("v_necromass", "1/day", 7e-3, _GUESS, 0.0, meaning="Free necromass per biomass at most (VN)."),
+        Parameter("k_particulate", "mg/g", 3.0, _GUESS, 0.0, meaning="Particulate carbon at half of it."),
+        Parameter("k_necromass", "mg/g", 3.0, _GUESS, 0.0, meaning="Free necromass at half of it."),
+    ),
 )

@@ -34,14 +34,16 @@ def model(tables):
     return mcp_process.build(*tables)
 
 
-def drawn_controls(rng: np.random.Generator, count: int, width: float = 1.0) -> tuple[dict, dict]:
+def drawn_controls(
+    rng: np.random.Generator, count: int, width: float = 1.0, kinetics: str = "reverse"
+) -> tuple[dict, dict]:
     """Pools and rates of controls drawn from the priors, their spread times ``width``."""
     means = {"share": ("share_mean", 1.0), "turnover": ("turnover_mean", 1.0)} | {name: (name, 1.0) for name in CONTROL}
     sampled = {
         name: PRIOR[prior]["mu"] + width * PRIOR[prior]["sigma"] * rng.standard_normal(count)
         for name, (prior, _) in means.items()
     }
-    return mcp_process.control_state(mcp_process.properties(sampled, np.exp))
+    return mcp_process.control_state(mcp_process.properties(sampled, np.exp), kinetics=kinetics)
 
 
 def test_model_has_what_its_description_names(model, tables):
@@ -72,13 +74,17 @@ def test_pairs_of_one_run_are_of_one_practice_study_and_duration(tables):
     np.testing.assert_array_equal(data.share_pairs, of_study.size()[data.studies])
 
 
-def test_control_is_a_fixed_point():
-    """Every pool of soils drawn from the priors gains what it loses, by the flows of ``mcp`` themselves."""
+KINETICS = pytest.mark.parametrize(("kinetics", "structure"), [("reverse", "mcp"), ("forward", "mcp_forward")])
+
+
+@KINETICS
+def test_control_is_a_fixed_point(kinetics, structure):
+    """Every pool of soils drawn from the priors gains what it loses, by the flows of the structure itself."""
     from socbayes.core.structure import Names
     from socbayes.structures import get
 
-    pump = get("mcp")
-    pools, rates = drawn_controls(np.random.default_rng(1), 200)
+    pump = get(structure)
+    pools, rates = drawn_controls(np.random.default_rng(1), 200, kinetics=kinetics)
     np.testing.assert_allclose(sum(pools.values()), 1.0)
     assert all((value > 0).all() for value in [*pools.values(), *rates.values()])
     given = {p.name: p.default for p in pump.parameters} | {"beta": mcp_process.BETA}
@@ -94,10 +100,16 @@ def test_control_is_a_fixed_point():
         np.testing.assert_allclose(change[name] / through[name], 0.0, atol=1e-12)
 
 
-def test_levers_at_zero_change_nothing():
-    pools, rates = drawn_controls(np.random.default_rng(2), 50)
+@KINETICS
+def test_levers_at_zero_change_nothing(kinetics, structure):
+    pools, rates = drawn_controls(np.random.default_rng(2), 50, kinetics=kinetics)
     ratio = mcp_process.log_ratios(pools, rates, np.zeros((50, 4)), 30.0).eval()
     np.testing.assert_allclose(ratio, 0.0, atol=1e-10)
+
+
+def test_kinetics_that_are_none_are_refused():
+    with pytest.raises(SocbayesError, match="neither 'reverse' nor 'forward'"):
+        drawn_controls(np.random.default_rng(2), 2, kinetics="backward")
 
 
 @pytest.mark.parametrize("years", [1.0, 8.0, 30.0, 100.0])

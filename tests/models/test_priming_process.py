@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from scipy import stats
 
 from socbayes.datasets import load_dataset
 from socbayes.errors import SocbayesError
@@ -181,6 +183,24 @@ def test_error_of_the_steps_is_below_the_scatter(tables):
         error = np.abs(rates[name, 1] - rates[name, 10])
         assert np.sqrt(np.mean(error**2)) < 0.08
         assert np.median(error) < 0.01
+
+
+def test_misfit_that_lasts_is_drawn_as_it_is_scored():
+    previous = np.array([-1, 0, 1, -1, 3])
+    expected, spread = np.array([1.0, 2.0, 3.0, -1.0, 0.0]), np.array([0.5, 0.3, 0.3, 0.2, 0.1])
+    lasting = np.array([0.0, 0.6, 0.6, 0.0, 0.4])
+    logp, random = priming_process._lasting_misfit(previous)
+    drawn = random(expected, spread, lasting, rng=np.random.default_rng(1), size=(100_000,))
+    misfit = drawn - expected
+    fresh = misfit.copy()
+    for row in (1, 2, 4):
+        fresh[:, row] -= lasting[row] * misfit[:, previous[row]]
+    # What does not last is as scattered as the likelihood says, and knows nothing of the interval before.
+    assert np.quantile(fresh / spread, 0.975, axis=0) == pytest.approx(stats.t.ppf(0.975, 4), abs=0.06)
+    assert np.abs(np.corrcoef(np.clip(fresh, -2, 2).T) - np.eye(5)).max() < 0.02
+    value = drawn[0]
+    found = logp(pt.as_tensor(value), expected, spread, lasting).eval()
+    np.testing.assert_allclose(found, stats.t.logpdf(fresh[0], 4, 0.0, spread), rtol=1e-8)
 
 
 def typical_values(data) -> dict[str, np.ndarray]:
