@@ -50,7 +50,7 @@ def effort() -> dict[str, int]:
     return {"draws": 1000, "tune": 700, "chains": 4}
 
 
-RUNS = 20 if os.environ.get("SOCBAYES_FAST") == "1" else 150
+RUNS = 20 if os.environ.get("SOCBAYES_FAST") == "1" else 800
 ENDS = (0.055, 0.5, 0.945)
 series, endpoints = sb.load_dataset("priming_time_series"), sb.load_dataset("priming_endpoints")
 if os.environ.get("SOCBAYES_REFIT") == "1":

@@ -443,7 +443,7 @@ def balance_of_doses(fitted: xr.DataTree) -> xr.Dataset:
     """Fate of one dissolved dose after sixty days, by soil and dose."""
     from socbayes.scenarios.priming import dose_response
 
-    return dose_response(fitted, fitted_incubations(fitted), DOSES, days=60.0, draws=150)
+    return dose_response(fitted, fitted_incubations(fitted), DOSES, days=60.0, draws=800)
 
 
 def jars_agree(outcome: xr.Dataset) -> str:
