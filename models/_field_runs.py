@@ -88,11 +88,12 @@ def new_plots(
 def stocks_of(
     data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], years: np.ndarray, weights: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Stocks in t/ha, (sample, plot, year, fraction): all draws of all plots run side by side."""
+    """Stocks in t/ha, (sample, plot, year, fraction), NaN outside the run: all draws of all plots side by side."""
     samples = at["rate"].shape[0]
     many = _repeated(data, plots, samples)
     month = month_of(years) - data.start[plots][:, None]
-    when, place = np.unique(np.maximum(month, 0), return_inverse=True)
+    # A plot of one site is not asked for years of another that lie beyond the drivers.
+    when, place = np.unique(np.clip(month, 0, data.rows), return_inverse=True)
     flat = {name: value.reshape(samples * plots.size, *value.shape[2:]) for name, value in at.items()}
     flat["rate_constant"] = flat["rate_constant"].T
     # Run once: interpreted, it is done before a compiler would be.
@@ -100,7 +101,7 @@ def stocks_of(
     pools = states[..., : len(data.structure.pools)].reshape(when.size, samples, plots.size, -1)
     chosen = pools[place.reshape(month.shape), :, np.arange(plots.size)[:, None]]  # (plot, year, sample, pool)
     result = np.stack([(chosen * weight).sum(axis=-1) for weight in weights.values()], axis=-1)
-    result[month < 0] = np.nan
+    result[(month < 0) | (month > data.rows)] = np.nan
     return np.moveaxis(result, 2, 0)
 
 

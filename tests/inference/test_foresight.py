@@ -48,8 +48,14 @@ def test_plots_that_begin_later_are_in_neither(decline):
 
 
 def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
+    """Also where sites were sampled in different years: one plot more, thirty years before."""
+    obs, management = decline
+    first = obs[obs["plot"] == "P0"].assign(site="Moor", year=lambda t: t["year"] - 30.0)
+    before = management.assign(site="Moor", start_year=1970.0, end_year=1977.0)
+    obs = pd.concat([obs, first], ignore_index=True)
     table = leave_future_out(
-        *decline,
+        obs,
+        pd.concat([management, before], ignore_index=True),
         structures={"ICBM": {"structure": "icbm"}},
         store=tmp_path,
         draws=150,
@@ -58,7 +64,7 @@ def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
         progress=False,
     )
     row = table.loc["ICBM"]
-    assert row["measurements"] == len(split_future(decline[0])[1])
+    assert row["measurements"] == len(split_future(obs)[1])
     assert row["elpd_difference"] == 0.0
     assert 0.0 < row["crps"] < 3.0
     # Errors of 2 percent: a perfect forecast would have a log density of 2.5 each.
