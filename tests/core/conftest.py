@@ -13,6 +13,7 @@ FORCING = {
     "corpse": {"temperature": 293.15, "saturation": 0.5, "input_fast": 0.15, "input_slow": 0.35},
     "corpse_daily": {"temperature": 293.15, "saturation": 0.5, "input_fast": 0.15, "input_slow": 0.35},
     "mcp": {"litter_input": 0.0018},
+    "mcp_forward": {"litter_input": 0.0018},
     "millennial": CLIMATE,
     "millennial_eca": CLIMATE,
     "millennial_lin": CLIMATE,
