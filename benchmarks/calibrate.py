@@ -1,4 +1,4 @@
-"""Simulation-based calibration of every model, at a size that fits two hundred times within minutes.
+"""Simulation-based calibration of every model, small enough for two hundred fits.
 
     python benchmarks/calibrate.py                       # every case
     python benchmarks/calibrate.py priming --simulations 50 --output /tmp/calibration
@@ -7,7 +7,8 @@ Writes per case ``<case>.csv`` (the verdict on each quantity), ``<case>_ranks.cs
 (the ranks), ``<case>.json`` (date, seed, versions, failures) and ``<case>.png``,
 and ``README.md``, the page of all cases in the folder.
 
-A new model takes one function in ``CASES`` that builds it on a few rows.
+A case takes minutes, the process model of priming an hour. A new model takes one
+function in ``CASES`` that builds it on a few rows.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from socbayes.models import mcp_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
 ROWS = PAGE.with_name("rows.csv")
-SEED = 20261122
+SEED = left_out_priming.SEED
 EFFORT = {"draws": 250, "tune": 350, "chains": 2, "redraws": 20}
 
 Case = tuple[pm.Model, dict[str, Any], list[str]]
@@ -184,14 +184,14 @@ def table_of_crps(results: dict[str, xr.Dataset]) -> str:
 def table_of_rows(rows: pd.DataFrame) -> str:
     """Comparison by rows in Markdown."""
     lines = [
-        "| model | elpd | difference to the best | weight | rows of Pareto k above 0.7 |",
-        "|" + " --- |" * 5,
+        "| model | elpd | difference to the best | weight | rows of Pareto k above 0.7 | converged |",
+        "|" + " --- |" * 6,
     ]
     for row in rows.to_dict("records"):
         apart = "–" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ± {row['dse']:.1f}"
         lines.append(
             f"| {row['fit']} | {row['elpd']:.1f} ± {row['se']:.1f} | {apart} | {row['weight']:.2f} | "
-            f"{row['pareto_k_above']} |"
+            f"{row['pareto_k_above']} | {'yes' if row['converged'] else 'NO'} |"
         )
     return "\n".join(lines)
 

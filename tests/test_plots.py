@@ -221,6 +221,14 @@ def words(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
 
 
+def test_every_study_of_jars_is_drawn():
+    studies = np.array([f"study {k}" for k in range(9)])
+    priming = np.random.default_rng(0).normal(np.arange(9.0), 1.0, (50, 9))
+    data = {"priming": (("sample", "treatment"), priming), "observed": ("treatment", np.arange(9.0))}
+    figure = plots.priming_of_jars(xr.Dataset(data, coords={"study": ("treatment", studies)}))
+    assert figure.axes[0].get_legend_handles_labels()[1] == studies.tolist()
+
+
 @pytest.mark.parametrize(("model", "reading"), DRAWINGS, ids=[f"{model}:{one.title}" for model, one in DRAWINGS])
 def test_figure_names_what_its_marks_mean(model, reading):
     before = dict(matplotlib.rcParams)

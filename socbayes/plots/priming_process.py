@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,7 @@ def priming_of_jars(outcome: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     figure, ax = panel(ax, 5.0, 6.4)
     observed, study = outcome["observed"].to_numpy(), outcome["study"].to_numpy()
     middle, low, high = summary(outcome["priming"].transpose("sample", "treatment").to_numpy())
-    for colour, name in zip(COLOURS, np.unique(study), strict=False):
+    for colour, name in zip(cycle(COLOURS), np.unique(study), strict=False):
         at = study == name
         bars = [middle[at] - low[at], high[at] - middle[at]]
         ax.errorbar(observed[at], middle[at], bars, fmt="o", color=colour, ms=3, lw=0.8, label=str(name))
@@ -126,7 +127,7 @@ def addition_balance(response: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     ax.axhline(0, color=GREY, lw=0.9, zorder=0)
     ax.set_xscale("log")
     # A small dose that primes much would squeeze everything else.
-    ax.set_ylim(max(-150.0, float(low.min()) - 5), 105)
+    ax.set_ylim(max(-150.0, float(low.min()) - 5), min(150.0, max(100.0, float(high.max())) + 5))
     ax.set_xlabel("dose of dissolved carbon (µg C/g)")
     ax.set_ylabel("net balance (%) of the dose")
     ax.legend(loc="lower right")
