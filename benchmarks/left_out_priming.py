@@ -8,11 +8,14 @@ import pymc as pm
 import xarray as xr
 
 import socbayes as sb
+from socbayes.inference.diagnostics import MAX_R_HAT
 from socbayes.inference.fit import PLAIN
 from socbayes.inference.scores import COVERED, covered, crps
 from socbayes.models import priming_process
 
 SEED = 20261122
+FORESEEN = 500
+"""Draws of each fit, at least, that foresee the jars left out."""
 LEAST = 1e-9
 """CO2 (mg C/g) taken for none or less: a ratio that cannot be is far off, and finite."""
 
@@ -62,7 +65,7 @@ def left_out(effort: dict[str, int]) -> xr.Dataset:
     Parameters
     ----------
     effort
-        ``draws``, ``tune`` and ``chains`` of each fit.
+        ``draws``, ``tune`` and ``chains`` of each fit, and ``longer``, as of ``leave_groups_out``.
 
     Returns
     -------
@@ -70,16 +73,22 @@ def left_out(effort: dict[str, int]) -> xr.Dataset:
         What ``leave_groups_out`` gives but the densities.
     """
     series, endpoints = tables()
-    settings = {name: effort[name] for name in ("draws", "tune", "chains")}
     parts, fits = [], []
     studies = sorted(endpoints["study"].unique())
     for number, study in enumerate(studies):
         out = [table["study"] == study for table in (series, endpoints)]
         known = [table[~mine].reset_index(drop=True) for table, mine in zip((series, endpoints), out, strict=True)]
-        fitted = sb.fit(priming_process.build(*known), seed=SEED + number, progress=False, **settings)
-        fits.append({key: fitted.attrs[key] for key in ("max_r_hat", "divergences")})
+        for times in range(effort["longer"] + 1):
+            length = {name: effort[name] * 2**times for name in ("draws", "tune")}
+            seed = SEED + number + 100 * times
+            fitted = sb.fit(priming_process.build(*known), seed=seed, chains=effort["chains"], progress=False, **length)
+            fits[number:] = [{key: fitted.attrs[key] for key in ("max_r_hat", "divergences")}]
+            if fits[number]["max_r_hat"] <= MAX_R_HAT:
+                break
         new = (series[out[0]].reset_index(drop=True), endpoints[out[1]].reset_index(drop=True))
-        predicted, observed = foreseen(fitted["posterior"].to_dataset(), new)
+        every = max(1, length["draws"] * effort["chains"] // FORESEEN)
+        kept = fitted["posterior"].to_dataset().isel(draw=slice(None, None, every))
+        predicted, observed = foreseen(kept, new)
         scores = {"inside": (("measurement", "probability"), covered(predicted, observed))}
         scores |= {"crps": ("measurement", crps(predicted, observed))}
         parts.append(xr.Dataset(scores | {"group_of": ("measurement", np.full(observed.size, study))}))
@@ -87,4 +96,4 @@ def left_out(effort: dict[str, int]) -> xr.Dataset:
         print(f"{study}: {fitted.attrs['sampling_seconds']:.0f} s, {said}", flush=True)
     result = xr.concat(parts, "measurement").assign_coords(group=studies, probability=list(COVERED))
     result = result.assign({key: ("fold", [one[key] for one in fits]) for key in fits[0]})
-    return result.assign_attrs(folds=len(studies), seed=SEED, draws=settings["draws"] * settings["chains"])
+    return result.assign_attrs(folds=len(studies), seed=SEED, draws=effort["draws"] * effort["chains"])

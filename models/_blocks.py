@@ -115,6 +115,20 @@ def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims
     return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
+def half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+    """Normal effects of groups of which some data say much and others little.
+
+    Non-centred effects get narrow where a large scale meets telling data,
+    centred ones where a small scale meets none. What is sampled has the root
+    of the scale for its own, so each happens by half.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    root = pt.sqrt(scale)
+    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
+
+
 def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
     """Mean of the finite values of each group; NaN where there are none; shape (group,)."""
     finite = np.isfinite(values)

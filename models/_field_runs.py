@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from socbayes.models._plots import Layout, month_of
+from socbayes.models._process_noise import Visits, walks
 from socbayes.models.field import trajectories
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "parameters": ("rate", "rate_constant"),
     "inputs": ("plant", "manure"),
     "initial state": ("stock", "log_share"),
+    "process noise": ("process",),
 }
-"""What makes draws of a stock differ: log factors by part."""
+"""What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
 
 
@@ -102,7 +104,27 @@ def stocks_of(
     chosen = pools[place.reshape(month.shape), :, np.arange(plots.size)[:, None]]  # (plot, year, sample, pool)
     result = np.stack([(chosen * weight).sum(axis=-1) for weight in weights.values()], axis=-1)
     result[(month < 0) | (month > data.rows)] = np.nan
-    return np.moveaxis(result, 2, 0)
+    result = np.moveaxis(result, 2, 0)
+    return result * np.exp(at["process"])[..., None] if "process" in at else result
+
+
+def process_noise(
+    data: Layout,
+    values: Mapping[str, np.ndarray],
+    known: Visits | None,
+    plots: np.ndarray,
+    years: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Log factors of the process on plots, (sample, plot, year), at their visits as learned; nothing without noise.
+
+    Without visits the plots are new.
+    """
+    if "process_step" not in values:
+        return {}
+    none = np.zeros(0, dtype="int64")
+    month = month_of(years) - data.start[plots][:, None]
+    return {"process": walks(known or Visits(none, none), values, plots, month, rng)}
 
 
 def variance_parts(
@@ -139,6 +161,8 @@ def variance_parts(
     away = full - full.mean(axis=0)
     parts = {}
     for part, names in BLOCKS.items():
+        if not at.keys() & set(names):
+            continue
         held = {
             name: value if name in names else np.broadcast_to(value.mean(axis=0), value.shape)
             for name, value in at.items()

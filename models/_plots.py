@@ -36,6 +36,9 @@ ASSUMED_BULK_DENSITY = 1.3  # g/cm3
 DENSITY_ERROR = (0.05, 0.1)
 #: Relative error added to what a source estimated instead of measuring.
 ESTIMATE_ERROR = 0.1
+#: Fractions that are all of the carbon together, and how nearly they sum to a total that is not independent of them.
+PARTITIONS = (("particulate", "mineral_associated"), ("particulate", "humus", "resistant"))
+ROUNDING = 0.002
 NOT_STATED = "not stated"
 
 
@@ -376,7 +379,7 @@ def _measurements(
                 }
             )
         )
-    result = pd.concat(pieces, ignore_index=True)
+    result = _without_differences(pd.concat(pieces, ignore_index=True), notes)
     if derived:
         borrowed = int(result["borrowed"].sum())
         notes.append(
@@ -389,6 +392,32 @@ def _measurements(
     ):
         notes.append("No standard deviations or replicates are stated: errors are learned by quantity.")
     return result
+
+
+def _without_differences(measured: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Measurements without the largest fraction of plots whose fractions sum to the total.
+
+    One of them was got by difference, or the total by adding up: as independent
+    measurements they would say the same thing twice. The largest goes, as the
+    one that is hardest to separate.
+    """
+    values = measured.pivot_table(index=["plot", "row"], columns="fraction", values="value")
+    for parts in PARTITIONS:
+        if not {"total", *parts} <= set(values):
+            continue
+        sums = values[list(parts)].sum(axis=1, skipna=False)
+        exact = ((sums / values["total"] - 1.0).abs() < ROUNDING)[sums.notna()].groupby("plot").mean() > 0.5
+        plots = exact.index[exact]
+        if plots.empty:
+            continue
+        largest = values.loc[plots, list(parts)].mean().idxmax()
+        dropped = (measured["fraction"] == largest) & measured["plot"].isin(plots)
+        measured = measured[~dropped]
+        notes.append(
+            f"Fractions of {len(plots)} plots sum to the total, so one is a difference: "
+            f"{int(dropped.sum())} values of {largest} are left out."
+        )
+    return measured.reset_index(drop=True)
 
 
 def _initial_log_stock(measured: pd.DataFrame, site_of_plot: np.ndarray) -> np.ndarray:

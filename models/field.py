@@ -18,7 +18,8 @@ have held the initial stock there follows from that state
 (``past_input_ratio``) where the structure is linear; where it is not, the past
 input shapes the state and is a parameter (``past_input``).
 
-A measurement is normal on the log scale. Its variance is what its standard
+With ``process_noise``, all pools of a plot also walk at random. A measurement
+is normal on the log scale. Its variance is what its standard
 deviation, replicates and bulk density say, plus a scatter learned for each
 quantity.
 
@@ -36,9 +37,10 @@ import numpy as np
 
 from socbayes.core import find_steady_state, integrate, steady_state, with_factors
 from socbayes.core.structure import Structure
-from socbayes.models._blocks import group_means, weak_groups
+from socbayes.models._blocks import group_means, half_centred, weak_groups
 from socbayes.models._field_faults import FLUX
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out
+from socbayes.models._process_noise import walk
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 from socbayes.structures import get
@@ -83,6 +85,9 @@ PRIORS = (
     Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
     Prior("plot_departure_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", "between plots of a field: median 0.15"),
+    Prior(
+        "process_noise", "LogNormal", {"mu": -3.9, "sigma": 0.7}, "log", "per root year: median 2 %, 6 % in ten years"
+    ),
     Prior("error_total", "LogNormal", {"mu": -2.7, "sigma": 0.5}, "log", "repeated sampling of a plot: median 7 %"),
     Prior("error_particulate", "LogNormal", {"mu": -1.6, "sigma": 0.5}, "log", "fractionation: median 20 %"),
     Prior("error_mineral_associated", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "fractionation: median 10 %"),
@@ -104,6 +109,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
         "meaning": "input that would have held the mean initial stock, over the input during the trial",
     },
     "rate_constant": {"unit": "log", "meaning": "rate constants over their published values"},
+    "process_noise": {"unit": "log/year**0.5", "meaning": "what moves all pools of a plot beside its structure"},
     "error": {"unit": "log", "meaning": "scatter of each measured quantity beyond what its standard deviation says"},
 }
 
@@ -119,6 +125,7 @@ def build(
     parameters: Mapping[str, float] | None = None,
     priors: Mapping[str, Override] | None = None,
     until: float | None = None,
+    process_noise: bool = False,
 ) -> pm.Model:
     """Build the model of field plots over time; nothing is sampled.
 
@@ -147,6 +154,10 @@ def build(
         Decimal year to which all plots run, by default that of their last
         sample: a plot with one sample has no climate of its own to start from
         otherwise.
+    process_noise
+        Whether the carbon of a plot also moves at random: see
+        :mod:`socbayes.models._process_noise`. Forecasts are then less sure the
+        further they go.
 
     Returns
     -------
@@ -210,6 +221,8 @@ def build(
         expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
         spread = _spread(data, prior)
         shift = _density_shift(data)
+        if process_noise:
+            shift = shift + walk(data, prior)
         pm.Normal("log_carbon", pt.log(expected) + shift, spread, observed=data.observed, dims="measurement")
     tables = {"obs": obs, "management": management, "weather": weather}
     attach(
@@ -408,7 +421,7 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
     # One plot to a treatment: its own input and that of its treatment are one. New plots still differ by the prior.
     if error.any() or np.bincount(treatment).max() > 1:
-        plant = plant + _half_centred("plot_input", scale, "plot")
+        plant = plant + half_centred("plot_input", scale, "plot")
     pm.Deterministic("input_factor", pt.exp(plant), dims="plot")
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
@@ -421,23 +434,9 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
-        of_plot = _half_centred("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+        of_plot = half_centred("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
         sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
-
-
-def _half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
-    """Normal effects of groups of which some data say much and others little.
-
-    Non-centred effects get narrow where a large scale meets telling data,
-    centred ones where a small scale meets none. What is sampled has the root
-    of the scale for its own, so each happens by half.
-    """
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    root = pt.sqrt(scale)
-    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
 def _with_zero(departures: Any, position: int) -> Any:

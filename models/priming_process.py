@@ -52,8 +52,9 @@ DOSE = 0.37
 FREEDOM = 4.0
 #: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
 MOST_PERSISTENT = 0.5
-#: Most of the carbon taken up that microbes can keep: assumed, as no measurement decides. Electrons allow 0.95
-#: (glucose holds 4.0 per carbon, biomass CH1.8O0.5N0.2 grown on ammonium 4.2), and growth takes energy besides.
+#: Most of the carbon taken up that microbes keep. Growth on glucose allows 0.84: electrons 4.2 / 4.0 (biomass
+#: CH1.8O0.5N0.2 on ammonium), and 1 mol ATP for 28.8 g of cells (Stouthamer 1973, doi:10.1007/BF02578899) at 38 ATP
+#: per glucose: 1 / (1.05 + 24.6 / 28.8 / (38 / 6)). Monomers taken up as they are allow 0.85 (31.9 g), storage more.
 GREATEST_EFFICIENCY = 0.88
 #: Exponent of biomass in turnover.
 BETA = 1.0
@@ -107,7 +108,7 @@ PRIORS = (
 QUANTITIES: dict[str, dict[str, str]] = {
     "efficiency_mean": {
         "unit": "logit",
-        "meaning": "carbon use efficiency of the average soil over the greatest possible one, 0.88",
+        "meaning": "carbon use efficiency of the average soil over the greatest allowed one, 0.88",
     },
     "elasticity_mean": {
         "unit": "logit",
@@ -393,7 +394,7 @@ def treated(sampled: Mapping[str, Any], data: Incubations, exp: Any) -> dict[str
 
 
 def efficiency(logit: Any, exp: Any) -> Any:
-    """Carbon use efficiency from its unbounded scale, the logit of its share of the greatest possible.
+    """Carbon use efficiency from its unbounded scale, the logit of its share of the greatest allowed.
 
     Parameters
     ----------
@@ -636,6 +637,6 @@ def _notes(data: Incubations) -> tuple[str, ...]:
     total = sum(seen.rate.size for seen in data.increments.values())
     return (
         f"{len(data.jars)} jars in {len(data.treatments)} treated runs and {len(data.controls)} controls.",
-        f"Efficiency above {GREATEST_EFFICIENCY:g} is ruled out by assumption; without it higher ones fit as well.",
+        f"Efficiency above {GREATEST_EFFICIENCY:g} is ruled out (glucose allows 0.84); higher ones fit as well.",
         f"{negative} of {total} increments are zero or below; the scale of the likelihood keeps them.",
     )

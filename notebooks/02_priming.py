@@ -215,11 +215,11 @@ print(pd.DataFrame(rows).T.to_string())
 # - **A density-dependent death of microbes** was tried (`beta=2`): the data
 #   reject it; the log density of the best explanation falls by hundreds.
 # - **Other explanations.** Chains begin at the highest top that climbs from
-#   random points reach. Without an upper limit of efficiency (0.88, which is an
-#   assumption: electrons would allow 0.95) a second explanation of the
-#   repeatedly dosed soils was as likely: fast uptake, 0.92 of it kept, and half
-#   the biomass that was extracted. The limit decides between the two; the jars
-#   do not.
+#   random points reach. Without an upper limit of efficiency (0.88; the energy
+#   that cells cost allows 0.84 on glucose, Stouthamer 1973) a second explanation
+#   of the repeatedly dosed soils was as likely: fast uptake, 0.92 of it kept, and
+#   half the biomass that was extracted. Microbes that store carbon rather than
+#   grow could do that. The limit decides between the two; the jars do not.
 
 # %%
 residue = posterior["half_saturation"]

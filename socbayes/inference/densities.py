@@ -60,5 +60,13 @@ def rows_density(model: pm.Model, name: str) -> Any:
     TensorVariable
         Shape (row,).
     """
-    (density,) = model.logp(vars=[model[name]], jacobian=False, sum=False)
-    return in_variables(model, density)
+    import pymc as pm
+    from pytensor.graph.replace import graph_replace
+
+    # Not by way of the unconstrained values: a graph that differs by a transform and its inverse is computed twice.
+    values = model.rvs_to_values
+    held = {variable: variable.clone() for variable in model.free_RVs}
+    others = {variable: values[variable] for variable in model.observed_RVs if variable.name != name}
+    (alone,) = graph_replace([model[name]], held | others, strict=False)
+    density = pm.logp(alone, values[model[name]])
+    return graph_replace(density, {clone: variable for variable, clone in held.items()}, strict=False)

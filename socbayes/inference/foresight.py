@@ -20,8 +20,9 @@ from socbayes.inference.fit import fit
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
 from socbayes.models._field_faults import COLUMNS, FLUX
-from socbayes.models._field_runs import departing_pools, known_plots, stocks_of
+from socbayes.models._field_runs import departing_pools, known_plots, process_noise, stocks_of
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
+from socbayes.models._process_noise import visits
 from socbayes.structures import get
 
 if TYPE_CHECKING:
@@ -230,7 +231,9 @@ def _compared(
     for label, settings in structures.items():
         scores, converged = [], []
         chosen = settings.get("structure", "rothc")
-        plain = {name: value for name, value in settings.items() if name not in ("structure", "priors")}
+        plain = {
+            name: value for name, value in settings.items() if name not in ("structure", "priors", "process_noise")
+        }
         for part, (known, left_out) in parts.items():
             model = field.build(known, management, weather, until=until, **settings)
             fitted = fit(model, store=store / label / part, **effort)
@@ -266,7 +269,10 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     left_out = np.flatnonzero((data.row >= seen) & ~data.fraction_is_flux)
     months = np.unique(data.month[left_out] + data.start[data.plot[left_out]])
     weights = {name: data.weights[k] for k, name in enumerate(data.fractions)}
-    runs = stocks_of(data, np.arange(len(data.plots)), known_plots(data, values, departing), months / 12.0, weights)
+    plots, years, rng = np.arange(len(data.plots)), months / 12.0, np.random.default_rng(seed)
+    at = known_plots(data, values, departing)
+    at |= process_noise(data, values, visits(data, seen), plots, years, rng)
+    runs = stocks_of(data, plots, at, years, weights)
     when = np.searchsorted(months, data.month[left_out] + data.start[data.plot[left_out]])
     mean = np.log(runs[:, data.plot[left_out], when, data.fraction[left_out]])
     mean, shared = _with_density_error(mean, data, left_out, fitted["posterior"], values)
@@ -276,7 +282,7 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     observed = data.observed[left_out]
     log_density = -0.5 * (observed - mean) ** 2 / variance - 0.5 * np.log(2.0 * np.pi * variance)
     density = log_mean_exp(log_density)
-    drawn = np.random.default_rng(seed).normal(mean, np.sqrt(variance))
+    drawn = rng.normal(mean, np.sqrt(variance))
     return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": covered(drawn, observed)}
 
 

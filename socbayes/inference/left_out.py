@@ -47,6 +47,7 @@ def leave_groups_out(
     tune: int = 500,
     chains: int = 2,
     redraws: int = 20,
+    longer: int = 0,
     seed: int = 0,
     cores: int | None = None,
 ) -> xr.Dataset:
@@ -69,6 +70,8 @@ def leave_groups_out(
         Kept draws and warm-up steps of each chain, and number of chains, of each fit.
     redraws
         Times that what is local is drawn anew for each draw of the rest.
+    longer
+        Times that a fit whose chains disagree is made anew at twice the length.
     seed
         Seed of everything random.
     cores
@@ -117,13 +120,19 @@ def leave_groups_out(
     ranked_score = np.zeros(observed.shape)
     fits = []
     accept = spec_of(model).target_accept or TARGET_ACCEPT
-    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
+    settings: dict[str, Any] = {"chains": chains, "target_accept": accept}
     settings |= adapting(spec_of(model).adaptation) | {"cores": cores or chains, "progress_bar": False}
     for fold, members in enumerate(dealt):
-        posterior, judged = fit_without(names[members], settings | {"seed": int(rng.integers(2**31))})
+        for times in range(longer + 1):
+            length = {"draws": draws * 2**times, "tune": tune * 2**times, "seed": int(rng.integers(2**31))}
+            posterior, judged = fit_without(names[members], settings | length)
+            if judged["max_r_hat"] <= MAX_R_HAT:  # more draws mend that, and no divergence
+                break
+        posterior = posterior[:: 2**times]
         fits.append(judged)
         log.info(
-            "fold %d of %d: %d groups left out, R-hat %.3f", fold + 1, len(dealt), members.size, judged["max_r_hat"]
+            "fold %d of %d: %d groups left out, R-hat %.3f, %d divergences",
+            *(fold + 1, len(dealt), members.size, judged["max_r_hat"], judged["divergences"]),
         )
         rows = np.flatnonzero(np.isin(row_group, members))
         kept = np.stack([density(*draw)[rows] for draw in posterior for _ in range(redraws)])
@@ -222,7 +231,12 @@ def converged(result: xr.Dataset) -> bool:
     >>> converged(xr.Dataset(fits))
     False
     """
-    return bool((result["max_r_hat"] <= MAX_R_HAT).all() and (result["divergences"] == 0).all())
+    return all(map(passed, result["max_r_hat"].to_numpy(), result["divergences"].to_numpy()))
+
+
+def passed(max_r_hat: float, divergences: int) -> bool:
+    """Whether one fit passed."""
+    return bool(max_r_hat <= MAX_R_HAT and divergences == 0)
 
 
 def _require_known(model: pm.Model, groups: Mapping[str, Sequence[str]], local: Collection[str]) -> None:

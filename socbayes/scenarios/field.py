@@ -18,8 +18,16 @@ import numpy as np
 
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
-from socbayes.models._field_runs import departing_pools, known_plots, new_plots, stocks_of, variance_parts
+from socbayes.models._field_runs import (
+    departing_pools,
+    known_plots,
+    new_plots,
+    process_noise,
+    stocks_of,
+    variance_parts,
+)
 from socbayes.models._plots import lay_out
+from socbayes.models._process_noise import visits
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.structures import get
 from socbayes.structures.fractions import fraction_weights
@@ -71,8 +79,8 @@ def forecast(
         year, fraction), t/ha; NaN before the first sample of a plot. With
         ``parts`` also ``known_variance`` and ``new_variance`` (part, plot, year,
         fraction), (t/ha)²: parameters (rate constants and effects on rates),
-        inputs, initial state and their interaction sum to the variance of the
-        stock (see :func:`socbayes.models._field_runs.variance_parts`);
+        inputs, initial state, process noise if the model has it, and their
+        interaction sum to the variance of the stock (see :func:`socbayes.models._field_runs.variance_parts`);
         ``observation`` is what one further measurement would add, NaN for a
         fraction that nobody measured. ``attrs`` say whether the fit converged
         and what was assumed.
@@ -111,10 +119,13 @@ def forecast(
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
     departing = departing_pools(data, posterior)
     everywhere = np.arange(len(plots))
+    rng = np.random.default_rng(seed)
     at = {
         "known": (everywhere, known_plots(data, values, departing)),
-        "new": (firsts, new_plots(data, values, departing, firsts, np.random.default_rng(seed))),
+        "new": (firsts, new_plots(data, values, departing, firsts, rng)),
     }
+    for kind, known in (("known", visits(data)), ("new", None)):
+        at[kind][1].update(process_noise(data, values, known, at[kind][0], wanted, rng))
     result: dict[str, Any] = {}
     for kind, dim, meaning in (
         ("known", "plot", "carbon of the plots measured"),

@@ -344,6 +344,23 @@ def test_annual_means_become_a_sinusoid_and_say_so(trial):
     assert any("sinusoid" in note for note in data.notes)
 
 
+def test_a_fraction_got_by_difference_is_no_measurement(trial):
+    obs, management = trial
+    parts = ["particulate_carbon_stock", "humus_carbon_stock", "resistant_carbon_stock"]
+    by_difference = obs.assign(humus_carbon_stock=obs["soc_stock"] - obs[parts[0]] - obs[parts[2]])
+    obs = by_difference.assign(humus_carbon_stock=by_difference["humus_carbon_stock"] * 1.05)
+    independent = lay_out(obs, management, structure=get("rothc"))
+    assert {"particulate", "humus", "resistant"} <= set(independent.fractions)
+    data = lay_out(by_difference, management, structure=get("rothc"))
+    assert "humus" not in data.fractions
+    assert any("values of humus are left out" in note for note in data.notes)
+    # One plot of another laboratory keeps its own.
+    mixed = by_difference.where(obs["plot"] != "P0", obs)
+    kept = lay_out(mixed, management, structure=get("rothc"))
+    humus = kept.fractions.index("humus")
+    assert set(kept.plot[kept.fraction == humus]) == {kept.plots.index("P0")}
+
+
 def test_gaps_are_filled_with_the_mean_of_the_month():
     values = np.where(np.arange(24) == 13, np.nan, np.arange(24) % 12)
     np.testing.assert_allclose(filled_by_month(values, 5, 0.0), np.arange(24) % 12)

@@ -1,0 +1,104 @@
+"""Noise of the process of field plots: learned where it is, pinned where plots were visited, growing after."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from socbayes.inference.fit import fit
+from socbayes.models import field
+from socbayes.models._process_noise import Visits, visits, walks
+from socbayes.scenarios.field import forecast
+
+NOISE, ERROR = 0.06, 0.02
+PLOTS, VISITS = 8, 7
+
+
+@pytest.fixture(scope="module")
+def plots():
+    """Plots whose carbon walks about a level that their input holds."""
+    rng = np.random.default_rng(8)
+    years = 2000.0 + 2.0 * np.arange(VISITS)
+    rows = []
+    for plot in range(PLOTS):
+        walk = np.cumsum(rng.normal(0.0, NOISE * np.sqrt(2.0), VISITS))
+        logs = np.log(50.0) + walk - walk[0] + rng.normal(0.0, ERROR, VISITS)
+        rows += [
+            {"site": "Farm", "plot": f"P{plot}", "year": y, "soc_stock": c}
+            for y, c in zip(years, np.exp(logs), strict=True)
+        ]
+    management = {"site": ["Farm"], "start_year": [2000.0], "end_year": [2014.0], "plant_carbon_input": [3.5]}
+    return pd.DataFrame(rows), pd.DataFrame(management)
+
+
+@pytest.fixture(scope="module")
+def fitted(plots, tmp_path_factory):
+    model = field.build(*plots, structure="icbm", process_noise=True)
+    store = tmp_path_factory.mktemp("noise") / "run"
+    return fit(model, draws=250, tune=350, chains=2, seed=4, store=store, progress=False)
+
+
+def test_noise_is_found_again_and_makes_forecasts_less_sure_with_time(fitted, plots):
+    noise = fitted["posterior"]["process_noise"]
+    assert abs(float(noise.mean()) - NOISE) < 3 * float(noise.std())
+    assert float(noise.std()) < 0.02
+    assert fitted["posterior"]["process_step"].sizes["visit"] == PLOTS * (VISITS - 1)
+    assert fitted.attrs["divergences"] <= 6
+    future = forecast(fitted, *plots, structure="icbm", years=[2012.0, 2016.0, 2028.0], draws=400, parts=True)
+    shares = future["known_variance"].sel(fraction="total").mean("plot")
+    by_noise = shares.sel(part="process noise").to_numpy()
+    # At the last visit the walk is known to the error of measuring; years later it is not.
+    assert by_noise[0] < 0.03 * by_noise[2]
+    level = future["known"].sel(fraction="total").mean().item()
+    for k, years in ((1, 4.0), (2, 16.0)):
+        assert np.sqrt(by_noise[k]) == pytest.approx(level * float(noise.mean()) * np.sqrt(years), rel=0.35)
+    of_stock = shares.drop_sel(part="observation").sum("part")
+    np.testing.assert_allclose(of_stock, future["known"].sel(fraction="total").var("sample").mean("plot"))
+    # A plot that nobody visited has walked since the others began.
+    new = future["new_variance"].sel(fraction="total", part="process noise").to_numpy()
+    assert (np.diff(new[0]) > 0).all()
+    assert new[0, 0] > 10.0 * by_noise[0]
+
+
+def test_expected_carbon_has_the_steps_so_far(plots):
+    """With and without steps, expected logs differ by the sum of the steps up to each measurement."""
+    model = field.build(*plots, structure="icbm", process_noise=True)
+    expected = model["log_carbon"].owner.op.dist_params(model["log_carbon"].owner)[0]
+    size = PLOTS * (VISITS - 1)
+    steps = np.random.default_rng(1).normal(size=size)
+    point = {v: np.full(v.shape.eval(), 0.1) for v in model.free_RVs}
+    walked, still = (
+        expected.eval({**point, model["process_step"]: value}, mode="FAST_COMPILE", on_unused_input="ignore")
+        for value in (steps, np.zeros(size))
+    )
+    sums = np.concatenate([np.zeros((PLOTS, 1)), np.cumsum(steps.reshape(PLOTS, -1), axis=1)], axis=1)
+    np.testing.assert_allclose(walked - still, sums.ravel(), atol=1e-12)
+
+
+def test_visits_are_of_plots_in_turn_without_their_first():
+    data = SimpleNamespace(
+        month=np.array([24, 0, 12, 12, 0, 6]), plot=np.array([0, 0, 0, 0, 1, 1]), row=np.array([2, 0, 1, 1, 3, 4])
+    )
+    known = visits(data)
+    assert known.plot.tolist() == [0, 0, 1]
+    assert known.month.tolist() == [12, 24, 6]
+    assert known.years.tolist() == [1.0, 1.0, 0.5]
+    assert visits(data, rows=2).month.tolist() == [12]
+
+
+def test_walks_go_through_visits_and_are_brownian_between_and_after():
+    known = Visits(np.array([0, 0, 1]), np.array([12, 36, 12]))
+    size = 40_000
+    steps = np.tile([0.1, -0.3, 5.0], (size, 1))
+    values = {"process_noise": np.full(size, 0.2), "process_step": steps}
+    month = np.array([[-6, 0, 12, 24, 36, 60]] * 2)
+    drawn = walks(known, values, np.array([0, -1]), month, np.random.default_rng(0))
+    mean, variance = drawn.mean(axis=0), drawn.var(axis=0)
+    np.testing.assert_allclose(mean[0], [0.0, 0.0, 0.1, -0.05, -0.2, -0.2], atol=0.005)
+    np.testing.assert_allclose(variance[0], [0.0, 0.0, 0.0, 0.04 / 2, 0.0, 0.04 * 2], atol=0.002)
+    np.testing.assert_allclose(variance[1], 0.04 * np.array([0, 0, 1, 2, 3, 5]), atol=0.004)
+    # A path, not points: what has walked stays.
+    assert np.cov(drawn[:, 1, 3], drawn[:, 1, 5])[0, 1] == pytest.approx(0.04 * 2, abs=0.003)
