@@ -3,25 +3,28 @@
     python benchmarks/field.py --store runs/field
     python benchmarks/field.py --data "Hoosfield barley" --structures RothC ICBM --skip-fits
 
-A table per data set: rows, parameters, seconds, effective draws a second,
-R-hat and divergences of the fit to all rows, and what its forecast ten years
-ahead is uncertain about; scores of the last third of the years, and of each
-site where there are several. Fits that are in the folder already are read, not
-repeated.
+By data set: rows, parameters, seconds, effective draws a second, R-hat and
+divergences of the fit to all rows, and what its forecast ten years ahead is
+uncertain about; scores of the last third of the years, and of each site where
+there are several. What is in the folder already is read, not repeated. Writes
+``docs/field/README.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import socbayes as sb
+from socbayes.inference.fit import write_text
 from socbayes.inference.foresight import leave_future_out, leave_one_site_out
 from socbayes.scenarios.field import forecast
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "field" / "README.md"
 SEED = 1
 SURE = {"mu": -6.0, "sigma": 0.1}
 """Log-normal of a spread that is nearly none."""
@@ -87,6 +90,9 @@ def fit_row(
     settings: dict[str, Any], data: tuple[Any, Any, Any], folder: Path, effort: dict[str, int]
 ) -> dict[str, Any]:
     """Speed and convergence of one fit to all rows, and shares of the variance of its forecast."""
+    said = folder.with_suffix(".json")
+    if said.exists():
+        return dict(json.loads(said.read_text("utf-8")))
     if (folder / "fit.nc").exists():
         fit = sb.load(folder)
     else:
@@ -98,15 +104,18 @@ def fit_row(
     ahead = forecast(fit, *data, years=[last + 10.0], draws=200, seed=SEED, parts=True, **plain)
     parts = ahead["known_variance"].sel(fraction="total").mean(("plot", "year")).to_series()
     shares = 100.0 * parts / parts.sum()
-    return {
+    row = {
         "rows": len(data[0]),
-        "parameters": a["parameters"],
-        "seconds": round(a["sampling_seconds"]),
-        "ESS/s": round(a["min_ess_bulk"] / a["sampling_seconds"], 1),
-        "R-hat": round(a["max_r_hat"], 4),
-        "divergences": a["divergences"],
-        **{f"{name}, %": round(value) for name, value in shares.items()},
+        "parameters": int(a["parameters"]),
+        "seconds": round(float(a["sampling_seconds"])),
+        "ESS/s": round(float(a["min_ess_bulk"] / a["sampling_seconds"]), 1),
+        "R-hat": round(float(a["max_r_hat"]), 4),
+        "divergences": int(a["divergences"]),
+        "converged": "yes" if a["converged"] else "NO",
+        **{f"{name}, %": round(float(value)) for name, value in shares.items()},
     }
+    write_text(said, json.dumps(row, indent=1))
+    return row
 
 
 def scored(score: Any, name: str, folder: Path, **arguments: Any) -> pd.DataFrame:
@@ -118,8 +127,70 @@ def scored(score: Any, name: str, folder: Path, **arguments: Any) -> pd.DataFram
     return pd.read_csv(path, index_col=0)
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, its index first; nothing for what is missing."""
+    lines = [
+        "| " + " | ".join([str(table.index.name or ""), *map(str, table)]) + " |",
+        "|" + " --- |" * (1 + table.shape[1]),
+    ]
+    for label, row in table.iterrows():
+        cells = ["–" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value) for value in row]
+        lines.append("| " + " | ".join([str(label), *cells]) + " |")
+    return "\n".join(lines)
+
+
+def scores_of(path: Path) -> pd.DataFrame:
+    """Scores as the page shows them."""
+    table = pd.read_csv(path, index_col=0)
+    apart = [
+        "–" if row.elpd_difference == 0 else f"{row.elpd_difference:.1f} ± {row.elpd_difference_se:.1f}"
+        for row in table.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "elpd": [f"{row.elpd:.1f} ± {row.elpd_se:.1f}" for row in table.itertuples()],
+            "difference to the best": apart,
+            "weight": table["weight"].round(2).to_numpy(),
+            "CRPS, t/ha": table["crps"].round(2).to_numpy(),
+            "inside 50 %": (100 * table["coverage_50"]).round().astype(int).to_numpy(),
+            "inside 89 %": (100 * table["coverage_89"]).round().astype(int).to_numpy(),
+            "measurements": table["measurements"].to_numpy(),
+            "converged": ["yes" if one else "NO" for one in table["converged"]],
+        },
+        index=pd.Index(table.index, name="structure"),
+    )
+
+
+def page(store: Path) -> str:
+    """The page of all fits and scores in a folder."""
+    lines = [
+        "# Field plots: what each structure foresaw",
+        "",
+        "Written by `python benchmarks/field.py`. Fits are to all rows; shares are of the variance of the total ten",
+        "years after the last sample, measured once. What does not converge is shown and says so. Scores are of log",
+        "measurements that the fit did not see: the last third of the years, and each site in turn with nothing known",
+        "of it but management, weather and the first total of its plots. Errors of scores take measurements as",
+        "independent; those of one plot are not, so they are lower bounds.",
+    ]
+    for name in CASES:
+        folder = store / name
+        rows = {label: json.loads(said.read_text("utf-8")) for label in CASES[name][1]
+                if (said := (folder / label).with_suffix(".json")).exists()}  # fmt: skip
+        tables = {"": pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure"))} if rows else {}
+        for part, title in (("future", "Last third of the years"), ("sites", "Each site in turn")):
+            if (folder / f"{part}.csv").exists():
+                tables[title] = scores_of(folder / f"{part}.csv")
+        if tables:
+            lines += ["", f"## {name}"]
+        for title, table in tables.items():
+            lines += ["", f"{title}:", ""] if title else [""]
+            lines.append(markdown(table))
+    notes = PAGE.with_name("notes.md")
+    return "\n".join(lines) + "\n" + ("\n" + notes.read_text("utf-8") if notes.exists() else "")
+
+
 def main() -> None:
-    """Fit, score and print."""
+    """Fit, score and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("runs/field"))
     parser.add_argument("--data", nargs="*", default=list(CASES), choices=list(CASES))
@@ -134,23 +205,20 @@ def main() -> None:
     for name in arguments.data:
         studies, structures = CASES[name]
         chosen = {label: structures[label] for label in arguments.structures or structures}
-        data = tables(studies)
+        obs, management, weather = data = tables(studies)
         folder = arguments.store / name
-        print(f"\n{name}")
         if not arguments.skip_fits:
-            rows = {label: fit_row(one, data, folder / label, effort) for label, one in chosen.items()}
-            print(pd.DataFrame(rows).T.to_string())
+            for label, one in chosen.items():
+                print(name, label, fit_row(one, data, folder / label, effort), flush=True)
         if arguments.skip_scores:
             continue
-        obs, management, weather = data
-        with_tables = {"obs": obs, "management": management, "weather": weather, "structures": chosen, **effort}
-        print(
-            "last third of the years\n" + scored(leave_future_out, "future", folder, **with_tables).round(3).to_string()
-        )
+        given = {"obs": obs, "management": management, "weather": weather, "structures": chosen, **effort}
+        scored(leave_future_out, "future", folder, **given)
         if obs["site"].nunique() > 1:
-            print(
-                "each site in turn\n" + scored(leave_one_site_out, "sites", folder, **with_tables).round(3).to_string()
-            )
+            scored(leave_one_site_out, "sites", folder, **given)
+    PAGE.parent.mkdir(exist_ok=True)
+    write_text(PAGE, page(arguments.store))
+    print(PAGE.read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -313,5 +313,7 @@ pd.DataFrame(rows).T.round(2)
 # What this cannot say: whether the stated inputs are those of the farm (the
 # gain is proportional to the difference between them, and carbon data alone do
 # not check that), whether the cover crop changes decomposition in ways neither
-# structure has, and what happens below 25 cm. The probability is conditional
-# on all of that.
+# structure has, and what happens below 25 cm. Nor do plots move here beside
+# what their structure says: with `process_noise=True` in `field.build` they
+# walk at random, and forecasts get less sure with time. The probability is
+# conditional on all of that.

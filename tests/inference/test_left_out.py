@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pymc as pm
 import pytest
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.op import RandomVariable
 from scipy import stats
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.left_out import leave_groups_out, ranked_left_out
+from socbayes.inference.densities import rows_density
+from socbayes.inference.left_out import converged, leave_groups_out, ranked_left_out
 
 SPREAD, SCATTER, VAGUE = 0.8, 0.5, 2.0
 SIZES = {"a": 3, "b": 1, "c": 4, "d": 2, "e": 3, "f": 3}
@@ -118,3 +121,40 @@ def test_faults_are_named(data):
         leave_groups_out(model, {"value": group[1:]}, ["site"])
     with pytest.raises(SocbayesError, match="no dimension study"):
         leave_groups_out(model, {"value": group}, ["study"])
+
+
+def test_fits_whose_chains_disagree_are_made_anew_at_twice_the_length(data, monkeypatch):
+    import nutpie
+
+    group, values = data
+    asked, sample = [], nutpie.sample
+
+    def counting(*given, **settings):
+        asked.append((settings["tune"], settings["draws"]))
+        return sample(*given, **settings)
+
+    monkeypatch.setattr(nutpie, "sample", counting)
+    monkeypatch.setattr("socbayes.inference.left_out.MAX_R_HAT", 0.0)  # nothing will do
+    short = leave_groups_out(
+        model_of(group, values), {"value": group}, ["site"], folds=2, draws=20, tune=30, redraws=2, longer=1, seed=1
+    )
+    assert not converged(short)
+    assert asked == [(30, 20), (60, 40)] * 2
+    assert short.attrs["draws"] == 20 * 2 * 2
+    assert float(short["effective"].max()) <= short.attrs["draws"]
+
+
+def test_densities_of_rows_are_graphs_of_the_variables_of_the_model():
+    """Also of a censored variable, whose density PyMC derives by rewriting; and without a transform and its inverse."""
+    with pm.Model() as model:
+        spread = pm.LogNormal("spread", 0.0, 0.5)
+        share = pm.Beta("share", 2.0, 2.0)
+        mean = pm.Normal("mean", share, spread, shape=2)
+        pm.Censored("value", pm.Normal.dist(mean, spread), lower=-1.0, upper=1.0, observed=[0.2, 1.0])
+    density = rows_density(model, "value")
+    found = list(ancestors([density], blockers=model.free_RVs))
+    assert not [a for a in found if a.owner and isinstance(a.owner.op, RandomVariable) and a not in model.free_RVs]
+    assert share not in found  # only what the rows hang on, and not by way of its unconstrained value
+    at = {mean: np.array([0.1, 0.4]), spread: 0.7}
+    expected = [stats.norm.logpdf(0.2, 0.1, 0.7), stats.norm.logsf(1.0, 0.4, 0.7)]
+    np.testing.assert_allclose(density.eval(at, mode="FAST_COMPILE"), expected)
