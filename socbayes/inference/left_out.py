@@ -12,6 +12,7 @@ so its own effects return to their distribution over groups.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ def leave_groups_out(
     seed
         Seed of everything random.
     cores
-        Chains run at a time; all of them by default.
+        Chains run at a time; as many as there are cores by default.
 
     Returns
     -------
@@ -121,7 +122,8 @@ def leave_groups_out(
     fits = []
     accept = spec_of(model).target_accept or TARGET_ACCEPT
     settings: dict[str, Any] = {"chains": chains, "target_accept": accept}
-    settings |= adapting(spec_of(model).adaptation) | {"cores": cores or chains, "progress_bar": False}
+    settings |= adapting(spec_of(model).adaptation) | {"progress_bar": False}
+    settings["cores"] = cores or min(chains, os.cpu_count() or 1)
     for fold, members in enumerate(dealt):
         for times in range(longer + 1):
             length = {"draws": draws * 2**times, "tune": tune * 2**times, "seed": int(rng.integers(2**31))}
@@ -271,17 +273,9 @@ def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[st
     """Function from groups and settings to draws of the shared variables and how the fit went."""
     import arviz as az
     import nutpie
-    import pymc as pm
-    from pymc.model.fgraph import clone_model
 
-    copy = clone_model(model)
-    with copy:
-        for name, column in labels.items():
-            weight = pm.Data(f"{name}_weight", np.ones(column.size))
-            # The likelihood counts once already.
-            pm.Potential(f"{name}_left_out", (weight - 1.0) * rows_density(copy, name))
     with quiet_sampling_log():
-        compiled = nutpie.compile_pymc_model(copy, var_names=shared)
+        compiled = nutpie.compile_pymc_model(_weighted(model, labels), var_names=shared)
 
     def fit_without(groups: np.ndarray, settings: Mapping[str, Any]) -> tuple[list[list[np.ndarray]], dict[str, float]]:
         weights = {f"{name}_weight": (~np.isin(column, groups)).astype("float64") for name, column in labels.items()}
@@ -296,6 +290,24 @@ def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[st
         return [list(draw) for draw in zip(*flat, strict=True)], judged
 
     return fit_without
+
+
+def _weighted(model: pm.Model, names: Collection[str]) -> pm.Model:
+    """The model with a weight on each row of some observed variables, all one, as data ``<name>_weight``.
+
+    Weights are in place of the likelihood. A term that takes it off again is
+    noise far from what data say, as the difference of two large numbers.
+    """
+    import pymc as pm
+    from pymc.model.fgraph import clone_model
+
+    copy = clone_model(model)
+    with copy:
+        for name, density in {name: rows_density(copy, name) for name in names}.items():
+            weight = pm.Data(f"{name}_weight", np.ones(model[name].shape[0].eval()))
+            pm.Potential(f"{name}_kept", weight * density)
+            copy.observed_RVs.remove(copy[name])
+    return copy
 
 
 def _forward(model: pm.Model, scored: str, shared: Sequence[Any], seed: int) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
-from socbayes.inference.left_out import converged, leave_groups_out, ranked_left_out
+from socbayes.inference.left_out import _weighted, converged, leave_groups_out, ranked_left_out
 
 SPREAD, SCATTER, VAGUE = 0.8, 0.5, 2.0
 SIZES = {"a": 3, "b": 1, "c": 4, "d": 2, "e": 3, "f": 3}
@@ -158,3 +158,21 @@ def test_densities_of_rows_are_graphs_of_the_variables_of_the_model():
     at = {mean: np.array([0.1, 0.4]), spread: 0.7}
     expected = [stats.norm.logpdf(0.2, 0.1, 0.7), stats.norm.logsf(1.0, 0.4, 0.7)]
     np.testing.assert_allclose(density.eval(at, mode="FAST_COMPILE"), expected)
+
+
+def test_rows_without_weight_leave_no_trace_where_their_density_is_absurd():
+    def model_of_sites(site, values):
+        with pm.Model(coords={"site": ["a", "b"]}) as model:
+            log_scatter = pm.Normal("log_scatter", dims="site")
+            pm.Normal("value", pm.Normal("mean"), pm.math.exp(log_scatter[site]), observed=values)
+        return model
+
+    site, values = np.array([0, 0, 1, 1]), np.array([0.3, 1.2, -0.4, 0.1])
+    weighted = _weighted(model_of_sites(site, values), ["value"])
+    weighted["value_weight"].set_value((site == 1).astype(float))
+    without = model_of_sites(site[2:], values[2:])
+    point = {"log_scatter": np.array([-27.0, -0.5]), "mean": np.array(0.2)}
+    expected = without.compile_logp(mode="FAST_COMPILE")(point)
+    assert weighted.compile_logp(mode="FAST_COMPILE")(point) == pytest.approx(expected, rel=1e-12)
+    weighted["value_weight"].set_value(np.ones(4))
+    assert weighted.compile_logp(mode="FAST_COMPILE")(point) < -1e20
