@@ -1,11 +1,12 @@
 """Which model foresees a study it has not seen: baselines, process models and variants of them.
 
-    python benchmarks/left_out.py                         # everything, about an hour on two cores
+    python benchmarks/left_out.py                         # everything, four to five hours on two cores
     python benchmarks/left_out.py --only cue cue_process --store runs/left_out
 
 Each model is fitted several times without a part of the studies, and the rows
-of these are predicted as those of a new study. Results are kept in the folder
-``--store`` and read from there when they exist. Writes ``docs/left_out/README.md``.
+of these are predicted as those of a new study. Fits of ``priming_process``
+adapt a matrix of low rank and take more warm-up: ``--effort '{"draws": 1000, "tune": 700}'``.
+Results are kept in the folder ``--store`` and read from there when they exist. Writes ``docs/left_out/README.md``.
 """
 
 from __future__ import annotations
