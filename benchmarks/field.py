@@ -40,7 +40,8 @@ PUBLISHED: dict[str, Any] = {
 }
 """Pagendam et al. 2024 as far as the field model goes: rates to 5 %, one effect on all rates per treatment, unpooled.
 
-Theirs takes inputs as stated and has noise in every pool and month; ours has no such noise and learns one input level.
+Theirs takes inputs as stated and has noise in every pool and month; ours learns one input level and has no noise, or
+one walk of all pools together.
 """
 
 ROTHC: dict[str, Any] = {"structure": "rothc"}
@@ -90,7 +91,7 @@ def fit_row(
     settings: dict[str, Any], data: tuple[Any, Any, Any], folder: Path, effort: dict[str, int]
 ) -> dict[str, Any]:
     """Speed and convergence of one fit to all rows, and shares of the variance of its forecast."""
-    said = folder.with_suffix(".json")
+    said = folder.with_name(f"{folder.name}.json")
     if said.exists():
         return dict(json.loads(said.read_text("utf-8")))
     if (folder / "fit.nc").exists():
@@ -175,7 +176,7 @@ def page(store: Path) -> str:
     for name in CASES:
         folder = store / name
         rows = {label: json.loads(said.read_text("utf-8")) for label in CASES[name][1]
-                if (said := (folder / label).with_suffix(".json")).exists()}  # fmt: skip
+                if (said := folder / f"{label}.json").exists()}  # fmt: skip
         tables = {"": pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure"))} if rows else {}
         for part, title in (("future", "Last third of the years"), ("sites", "Each site in turn")):
             if (folder / f"{part}.csv").exists():

@@ -1,6 +1,6 @@
 """Which model foresees a study it has not seen: baselines, process models and variants of them.
 
-    python benchmarks/left_out.py                         # everything, four to five hours on two cores
+    python benchmarks/left_out.py                         # everything, hours on two cores
     python benchmarks/left_out.py --only cue cue_process --store runs/left_out
 
 Each model is fitted several times without a part of the studies, and the rows
@@ -26,6 +26,7 @@ import pymc as pm
 import xarray as xr
 
 import socbayes as sb
+from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS
 from socbayes.inference.fit import replacing, write_text
 from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, passed, ranked_left_out
 from socbayes.models import mcp_process
@@ -252,17 +253,18 @@ def page(store: Path) -> str:
         "",
         "## How the fits went",
         "",
-        "A fit passes with an R-hat of 1.01 or less of all that studies share, and no divergence.",
+        f"A fit passes with an R-hat of at most {MAX_R_HAT} and at least {MIN_ESS} effective draws of all that studies",
+        "share, and no divergence.",
         "",
-        "| model | folds | passed | draws | largest R-hat | divergences | seconds | date | seed |",
-        "|" + " --- |" * 9,
+        "| model | folds | passed | draws | largest R-hat | effective draws | divergences | seconds | date | seed |",
+        "|" + " --- |" * 10,
     ]
     for name, one in found.items():
         a = one.attrs
-        passes = sum(map(passed, one["max_r_hat"].to_numpy(), one["divergences"].to_numpy()))
         lines.append(
-            f"| {name} | {a['folds']} | {passes} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
-            f"{int(one['divergences'].sum())} | {a['seconds']:.0f} | {a['date']} | {a['seed']} |"
+            f"| {name} | {a['folds']} | {passed(one).sum()} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
+            f"{float(one['min_ess'].min()):.0f} | {int(one['divergences'].sum())} | "
+            f"{a['seconds']:.0f} | {a['date']} | {a['seed']} |"
         )
     notes = PAGE.with_name("notes.md")
     return "\n".join(lines) + "\n" + ("\n" + notes.read_text("utf-8") if notes.exists() else "")

@@ -8,14 +8,12 @@ import pymc as pm
 import xarray as xr
 
 import socbayes as sb
-from socbayes.inference.diagnostics import MAX_R_HAT
 from socbayes.inference.fit import PLAIN
+from socbayes.inference.left_out import PREDICTED, mixed
 from socbayes.inference.scores import COVERED, covered, crps
 from socbayes.models import priming_process
 
 SEED = 20261122
-FORESEEN = 500
-"""Draws of each fit, at least, that foresee the jars left out."""
 LEAST = 1e-9
 """CO2 (mg C/g) taken for none or less: a ratio that cannot be is far off, and finite."""
 
@@ -73,7 +71,7 @@ def left_out(effort: dict[str, int]) -> xr.Dataset:
         What ``leave_groups_out`` gives but the densities.
     """
     series, endpoints = tables()
-    parts, fits = [], []
+    parts, fits, used = [], [], []
     studies = sorted(endpoints["study"].unique())
     for number, study in enumerate(studies):
         out = [table["study"] == study for table in (series, endpoints)]
@@ -82,18 +80,22 @@ def left_out(effort: dict[str, int]) -> xr.Dataset:
             length = {name: effort[name] * 2**times for name in ("draws", "tune")}
             seed = SEED + number + 100 * times
             fitted = sb.fit(priming_process.build(*known), seed=seed, chains=effort["chains"], progress=False, **length)
-            fits[number:] = [{key: fitted.attrs[key] for key in ("max_r_hat", "divergences")}]
-            if fits[number]["max_r_hat"] <= MAX_R_HAT:
+            judged = {key: fitted.attrs[key] for key in ("max_r_hat", "divergences")}
+            judged["min_ess"] = min(fitted.attrs["min_ess_bulk"], fitted.attrs["min_ess_tail"])
+            if mixed(judged["max_r_hat"], judged["min_ess"]):
                 break
+        fits.append(judged)
         new = (series[out[0]].reset_index(drop=True), endpoints[out[1]].reset_index(drop=True))
-        every = max(1, length["draws"] * effort["chains"] // FORESEEN)
+        every = max(1, length["draws"] * effort["chains"] // PREDICTED)
         kept = fitted["posterior"].to_dataset().isel(draw=slice(None, None, every))
         predicted, observed = foreseen(kept, new)
+        used.append(len(predicted))
         scores = {"inside": (("measurement", "probability"), covered(predicted, observed))}
         scores |= {"crps": ("measurement", crps(predicted, observed))}
         parts.append(xr.Dataset(scores | {"group_of": ("measurement", np.full(observed.size, study))}))
-        said = f"R-hat {fits[-1]['max_r_hat']:.3f}, CRPS {float(parts[-1]['crps'].mean()):.3f}"
-        print(f"{study}: {fitted.attrs['sampling_seconds']:.0f} s, {said}", flush=True)
+        said = f"R-hat {judged['max_r_hat']:.3f}, {judged['min_ess']:.0f} effective draws"
+        score = float(parts[-1]["crps"].mean())
+        print(f"{study}: {fitted.attrs['sampling_seconds']:.0f} s, {said}, CRPS {score:.3f}", flush=True)
     result = xr.concat(parts, "measurement").assign_coords(group=studies, probability=list(COVERED))
     result = result.assign({key: ("fold", [one[key] for one in fits]) for key in fits[0]})
-    return result.assign_attrs(folds=len(studies), seed=SEED, draws=effort["draws"] * effort["chains"])
+    return result.assign_attrs(folds=len(studies), seed=SEED, draws=min(used))

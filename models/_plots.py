@@ -405,16 +405,17 @@ def _without_differences(measured: pd.DataFrame, notes: list[str]) -> pd.DataFra
     for parts in PARTITIONS:
         if not {"total", *parts} <= set(values):
             continue
-        sums = values[list(parts)].sum(axis=1, skipna=False)
-        exact = ((sums / values["total"] - 1.0).abs() < ROUNDING)[sums.notna()].groupby("plot").mean() > 0.5
-        plots = exact.index[exact]
-        if plots.empty:
+        whole = values[["total", *parts]].dropna()
+        exact = (whole[list(parts)].sum(axis=1) / whole["total"] - 1.0).abs() < ROUNDING
+        whole = whole[exact.groupby("plot").transform("mean") > 0.5]
+        if whole.empty:
             continue
-        largest = values.loc[plots, list(parts)].mean().idxmax()
-        dropped = (measured["fraction"] == largest) & measured["plot"].isin(plots)
+        largest = whole[list(parts)].mean().idxmax()
+        dropped = (measured["fraction"] == largest) & measured["row"].isin(whole.index.get_level_values("row"))
         measured = measured[~dropped]
+        plots = whole.index.get_level_values("plot").nunique()
         notes.append(
-            f"Fractions of {len(plots)} plots sum to the total, so one is a difference: "
+            f"Fractions of {plots} plots sum to the total, so one is a difference: "
             f"{int(dropped.sum())} values of {largest} are left out."
         )
     return measured.reset_index(drop=True)

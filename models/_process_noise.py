@@ -52,15 +52,19 @@ def visits(data: Layout, rows: int | None = None) -> Visits:
     return Visits(pairs[:, 0], pairs[:, 1])
 
 
+def visit_labels(data: Layout, known: Visits) -> list[str]:
+    """Names of visits: the plot and the decimal year."""
+    years = (known.month + data.start[known.plot]) / 12.0
+    return [f"{data.plots[plot]}, {year:.2f}" for plot, year in zip(known.plot, years, strict=True)]
+
+
 def walk(data: Layout, prior: Priors) -> Any:
     """Log factor on what each measurement would read, (measurement,); registers what it is made of."""
     import pymc as pm
     import pytensor.tensor as pt
 
     known = visits(data)
-    model = pm.modelcontext(None)
-    years = (known.month + data.start[known.plot]) / 12.0
-    model.add_coord("visit", [f"{data.plots[p]}, {year:.2f}" for p, year in zip(known.plot, years, strict=True)])
+    pm.modelcontext(None).add_coord("visit", visit_labels(data, known))
     step = half_centred("process_step", prior.sample("process_noise") * np.sqrt(known.years), "visit")
     total = pt.concatenate([[0.0], pt.cumsum(step)])
     span = data.rows + 2

@@ -86,7 +86,11 @@ PRIORS = (
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
     Prior("plot_departure_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", "between plots of a field: median 0.15"),
     Prior(
-        "process_noise", "LogNormal", {"mu": -3.9, "sigma": 0.7}, "log", "per root year: median 2 %, 6 % in ten years"
+        "process_noise",
+        "LogNormal",
+        {"mu": -3.9, "sigma": 0.7},
+        "log/year**0.5",
+        "median 2 % in a year, 6 % in ten years",
     ),
     Prior("error_total", "LogNormal", {"mu": -2.7, "sigma": 0.5}, "log", "repeated sampling of a plot: median 7 %"),
     Prior("error_particulate", "LogNormal", {"mu": -1.6, "sigma": 0.5}, "log", "fractionation: median 20 %"),

@@ -20,7 +20,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
-from socbayes.inference.diagnostics import MAX_R_HAT
+from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS, convergence_table
 from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, runs_the_core
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
@@ -34,7 +34,7 @@ log = logging.getLogger("socbayes")
 
 MIN_EFFECTIVE = 20.0
 """Effective draws below which the joint density of a group is not used."""
-PREDICTED = 200
+PREDICTED = 1000
 """Predictions of each fold whose intervals are counted."""
 
 
@@ -72,7 +72,7 @@ def leave_groups_out(
     redraws
         Times that what is local is drawn anew for each draw of the rest.
     longer
-        Times that a fit whose chains disagree is made anew at twice the length.
+        Times that a fit whose chains disagree or hold too few effective draws is made anew at twice the length.
     seed
         Seed of everything random.
     cores
@@ -85,8 +85,9 @@ def leave_groups_out(
         densities of its rows; ``jointly``, the log predictive density of all
         its rows together, and ``effective``, the draws that this rests on. By
         measurement: ``inside`` whether intervals of probability ``COVERED``
-        hold it, ``crps``, and its ``group_of``. By ``fold``: ``max_r_hat`` and
-        ``divergences``. ``attrs``: model, scored variable, settings.
+        hold it, ``crps``, and its ``group_of``. By ``fold``, of what groups
+        share: ``max_r_hat``, ``min_ess`` (bulk and tail) and ``divergences``.
+        ``attrs``: model, scored variable, settings.
 
     Raises
     ------
@@ -128,13 +129,13 @@ def leave_groups_out(
         for times in range(longer + 1):
             length = {"draws": draws * 2**times, "tune": tune * 2**times, "seed": int(rng.integers(2**31))}
             posterior, judged = fit_without(names[members], settings | length)
-            if judged["max_r_hat"] <= MAX_R_HAT:  # more draws mend that, and no divergence
+            if mixed(judged["max_r_hat"], judged["min_ess"]):  # more draws mend that, and no divergence
                 break
         posterior = posterior[:: 2**times]
         fits.append(judged)
         log.info(
-            "fold %d of %d: %d groups left out, R-hat %.3f, %d divergences",
-            *(fold + 1, len(dealt), members.size, judged["max_r_hat"], judged["divergences"]),
+            "fold %d of %d: %d groups left out, R-hat %.3f, %.0f effective draws, %d divergences",
+            *(fold + 1, len(dealt), members.size, *judged.values()),
         )
         rows = np.flatnonzero(np.isin(row_group, members))
         kept = np.stack([density(*draw)[rows] for draw in posterior for _ in range(redraws)])
@@ -219,7 +220,7 @@ def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one"
 
 
 def converged(result: xr.Dataset) -> bool:
-    """Whether every fit behind a result passed: R-hat of what groups share, and no divergences.
+    """Whether every fit behind a result passed: R-hat and effective draws of what groups share, no divergences.
 
     Parameters
     ----------
@@ -229,16 +230,21 @@ def converged(result: xr.Dataset) -> bool:
     Examples
     --------
     >>> import xarray as xr
-    >>> fits = {"max_r_hat": ("fold", [1.004, 1.06]), "divergences": ("fold", [0, 0])}
-    >>> converged(xr.Dataset(fits))
+    >>> fits = {"max_r_hat": [1.004, 1.06], "min_ess": [1200.0, 150.0], "divergences": [0, 0]}
+    >>> converged(xr.Dataset({name: ("fold", values) for name, values in fits.items()}))
     False
     """
-    return all(map(passed, result["max_r_hat"].to_numpy(), result["divergences"].to_numpy()))
+    return bool(passed(result).all())
 
 
-def passed(max_r_hat: float, divergences: int) -> bool:
-    """Whether one fit passed."""
-    return bool(max_r_hat <= MAX_R_HAT and divergences == 0)
+def passed(result: xr.Dataset) -> np.ndarray:
+    """Whether each fit behind a result passed, (fold,)."""
+    return mixed(result["max_r_hat"].to_numpy(), result["min_ess"].to_numpy()) & (result["divergences"].to_numpy() == 0)
+
+
+def mixed(max_r_hat: Any, min_ess: Any) -> Any:
+    """Whether chains agree and hold draws enough, elementwise."""
+    return (max_r_hat <= MAX_R_HAT) & (min_ess >= MIN_ESS)
 
 
 def _require_known(model: pm.Model, groups: Mapping[str, Sequence[str]], local: Collection[str]) -> None:
@@ -271,8 +277,8 @@ def _dealt(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> list[np.n
 
 def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[str]) -> Any:
     """Function from groups and settings to draws of the shared variables and how the fit went."""
-    import arviz as az
     import nutpie
+    import xarray as xr
 
     with quiet_sampling_log():
         compiled = nutpie.compile_pymc_model(_weighted(model, labels), var_names=shared)
@@ -281,8 +287,10 @@ def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[st
         weights = {f"{name}_weight": (~np.isin(column, groups)).astype("float64") for name, column in labels.items()}
         fitted = nutpie.sample(compiled.with_data(**weights), **settings)
         posterior = fitted["posterior"].to_dataset()[shared]
+        table = convergence_table(xr.DataTree.from_dict({"posterior": posterior}))
         judged = {
-            "max_r_hat": float(az.rhat(posterior).to_array().max()),
+            "max_r_hat": float(table["r_hat"].max()),
+            "min_ess": float(table[["ess_bulk", "ess_tail"]].min(axis=None)),
             "divergences": int(fitted["sample_stats/diverging"].sum()),
         }
         flat = [posterior[name].transpose("chain", "draw", ...).to_numpy() for name in shared]

@@ -27,7 +27,7 @@ from socbayes.models._field_runs import (
     variance_parts,
 )
 from socbayes.models._plots import lay_out
-from socbayes.models._process_noise import visits
+from socbayes.models._process_noise import visit_labels, visits
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.structures import get
 from socbayes.structures.fractions import fraction_weights
@@ -88,7 +88,8 @@ def forecast(
     Raises
     ------
     SocbayesError
-        If the tables hold other plots, sites or treatments than the fit, or the structure other pools.
+        If the tables hold other plots, sites, treatments or, with process noise, other visits than the fit, or the
+        structure other pools.
 
     Examples
     --------
@@ -106,7 +107,9 @@ def forecast(
         until=float(wanted.max()),
     )  # fmt: skip
     posterior = fitted["posterior"]
+    known = visits(data)
     here = {"plot": data.plots, "site": data.sites, "treatment": data.treatments, "pool": list(chosen.pools)}
+    here["visit"] = visit_labels(data, known)
     for name, labels in here.items():
         told = posterior[name].to_numpy().astype(str).tolist() if name in posterior.coords else labels
         if told != labels:
@@ -124,8 +127,8 @@ def forecast(
         "known": (everywhere, known_plots(data, values, departing)),
         "new": (firsts, new_plots(data, values, departing, firsts, rng)),
     }
-    for kind, known in (("known", visits(data)), ("new", None)):
-        at[kind][1].update(process_noise(data, values, known, at[kind][0], wanted, rng))
+    for kind, visited in (("known", known), ("new", None)):
+        at[kind][1].update(process_noise(data, values, visited, at[kind][0], wanted, rng))
     result: dict[str, Any] = {}
     for kind, dim, meaning in (
         ("known", "plot", "carbon of the plots measured"),

@@ -354,6 +354,10 @@ def test_a_fraction_got_by_difference_is_no_measurement(trial):
     data = lay_out(by_difference, management, structure=get("rothc"))
     assert "humus" not in data.fractions
     assert any("values of humus are left out" in note for note in data.notes)
+    # Without the total of that sample nothing was told twice.
+    bare = by_difference.assign(soc_stock=obs["soc_stock"].where(obs["year"] != 2002.0))
+    kept = lay_out(bare, management, structure=get("rothc"))
+    assert set(kept.month[kept.fraction == kept.fractions.index("humus")]) == {24}
     # One plot of another laboratory keeps its own.
     mixed = by_difference.where(obs["plot"] != "P0", obs)
     kept = lay_out(mixed, management, structure=get("rothc"))

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models import field
 from socbayes.models._process_noise import Visits, visits, walks
 from socbayes.scenarios.field import forecast
 
-NOISE, ERROR = 0.06, 0.02
+NOISE, ERROR = 0.05, 0.03
 PLOTS, VISITS = 8, 7
 
 
@@ -38,7 +39,7 @@ def plots():
 def fitted(plots, tmp_path_factory):
     model = field.build(*plots, structure="icbm", process_noise=True)
     store = tmp_path_factory.mktemp("noise") / "run"
-    return fit(model, draws=250, tune=350, chains=2, seed=4, store=store, progress=False)
+    return fit(model, draws=600, tune=700, chains=2, seed=4, store=store, progress=False)
 
 
 def test_noise_is_found_again_and_makes_forecasts_less_sure_with_time(fitted, plots):
@@ -46,6 +47,7 @@ def test_noise_is_found_again_and_makes_forecasts_less_sure_with_time(fitted, pl
     assert abs(float(noise.mean()) - NOISE) < 3 * float(noise.std())
     assert float(noise.std()) < 0.02
     assert fitted["posterior"]["process_step"].sizes["visit"] == PLOTS * (VISITS - 1)
+    assert fitted.attrs["max_r_hat"] < 1.05
     assert fitted.attrs["divergences"] <= 6
     future = forecast(fitted, *plots, structure="icbm", years=[2012.0, 2016.0, 2028.0], draws=400, parts=True)
     shares = future["known_variance"].sel(fraction="total").mean("plot")
@@ -76,6 +78,13 @@ def test_expected_carbon_has_the_steps_so_far(plots):
     )
     sums = np.concatenate([np.zeros((PLOTS, 1)), np.cumsum(steps.reshape(PLOTS, -1), axis=1)], axis=1)
     np.testing.assert_allclose(walked - still, sums.ravel(), atol=1e-12)
+
+
+def test_a_forecast_refuses_visits_that_the_fit_has_not_seen(fitted, plots):
+    obs, management = plots
+    moved = obs.assign(year=obs["year"].where(~((obs["plot"] == "P3") & (obs["year"] == 2006.0)), 2007.0))
+    with pytest.raises(SocbayesError, match=r"same visits: P3, 2006\.00, P3, 2007\.00"):
+        forecast(fitted, moved, management, structure="icbm", years=[2016.0])
 
 
 def test_visits_are_of_plots_in_turn_without_their_first():
