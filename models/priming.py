@@ -35,6 +35,7 @@ from socbayes.models._blocks import (
     centred_on_expected,
     group_means,
     groups,
+    half_centred,
     integrated,
     numeric,
     population,
@@ -191,16 +192,15 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
             by_row = nitrogen_mean
             if both.size > 1:
                 model.add_coord("soil_with_nitrogen", [soils[index] for index in both])
-                by_soil = pm.Normal(
-                    "nitrogen_effect_by_soil", nitrogen_mean, prior.sample("nitrogen_sd"), dims="soil_with_nitrogen"
-                )
-                by_row = nitrogen_mean + at_members(by_soil - nitrogen_mean, both, soil)
+                departure = half_centred("nitrogen_departure", prior.sample("nitrogen_sd"), "soil_with_nitrogen")
+                pm.Deterministic("nitrogen_effect_by_soil", nitrogen_mean + departure, dims="soil_with_nitrogen")
+                by_row = nitrogen_mean + at_members(departure, both, soil)
             eta = eta + by_row * nitrogen
             pm.Deterministic("nitrogen_effect", nitrogen_mean)
 
         if repeated.size:
             model.add_coord("run", [runs[index].split(": ", 1)[1] for index in repeated])
-            run_effect = pm.Normal("run_effect", 0.0, prior.sample("run_sd"), dims="run")
+            run_effect = half_centred("run_effect", prior.sample("run_sd"), "run")
             eta = eta + at_members(run_effect, repeated, run)
 
         study_sd, soil_sd = prior.sample("study_sd"), prior.sample("soil_sd")
