@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 import socbayes as sb
-from socbayes.inference.fit import write_text
+from socbayes.files import write_text
 from socbayes.inference.foresight import leave_future_out, leave_one_site_out
 from socbayes.scenarios.field import forecast
 

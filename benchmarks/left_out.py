@@ -26,8 +26,8 @@ import pymc as pm
 import xarray as xr
 
 import socbayes as sb
+from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS
-from socbayes.inference.fit import replacing, write_text
 from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, passed, ranked_left_out
 from socbayes.models import mcp_process
 

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 import socbayes as sb
-from socbayes.inference.fit import write_text
+from socbayes.files import write_text
 from socbayes.inference.stored import VERSION, store_posterior
 from socbayes.models import cue, cue_process, joint, mcp, mcp_process, priming_process
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.core.structure import Structure
-from socbayes.errors import EmptyTableError, Fault
+from socbayes.errors import EmptyTableError, Fault, TableFaultsError
 from socbayes.models._blocks import numeric
 from socbayes.structures.forcing import DECOMPOSITION, rate_constants, roles_of
 from socbayes.vocabulary import QUANTITIES, nearest
@@ -27,49 +27,70 @@ COLUMNS: dict[str, tuple[str, str, float]] = {
     "necromass": ("", "necromass", 1.0),
 }
 FLUX = "co2_flux"
+#: Ratio of thicknesses that still count as one depth, as layers of equal mass differ by a few percent.
+DEPTH_TOLERANCE = 1.1
 _HEADER = 2  # spreadsheets count from one and have a header
 
 
-def faults_of(
-    tables: Mapping[str, pd.DataFrame | None],
-    structure: Structure,
-    weights: Mapping[str, np.ndarray],
-    drivers: Mapping[str, float],
-    parameters: Mapping[str, float],
-) -> list[Fault]:
-    """Everything that cannot be right; single cells first, as the rest would only repeat them.
-
-    Parameters
-    ----------
-    tables
-        By schema: ``field_soc``, ``field_management``, ``field_weather``; None where there is none.
-    structure, weights
-        What runs, and the fractions it can show.
-    drivers, parameters
-        What the caller gave.
+def field_tables(
+    obs: pd.DataFrame, management: pd.DataFrame | None, weather: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Tables of field plots as ``read_table`` would have read them; those that it has read do not change.
 
     Raises
     ------
     EmptyTableError
         If there are no observations.
+    TableFaultsError
+        For every cell that cannot be right.
     """
-    from socbayes.table import validate_table
+    from socbayes.table import examine_table
 
-    obs, management = tables["field_soc"], tables["field_management"]
     if obs is None or len(obs) == 0:
         raise EmptyTableError("the table of observations has no rows: nothing to fit")
+    tables: list[pd.DataFrame | None] = []
     faults: list[Fault] = []
-    for schema, table in tables.items():
-        if table is not None:
-            # Frames that reach a model are in canonical units, as read_table leaves them.
-            known = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
-            faults += validate_table(table, schema, {name: unit for name, unit in known.items() if unit})
+    for schema, table in (("field_soc", obs), ("field_management", management), ("field_weather", weather)):
+        if table is None:
+            tables.append(None)
+            continue
+        # Columns called as their quantity are in its unit, as read_table leaves them.
+        known = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
+        examined, wrong = examine_table(table, schema, {name: unit for name, unit in known.items() if unit})
+        tables.append(examined)
+        faults += wrong
     if faults:
-        return faults
-    faults += _of_measurements(obs, structure, weights)
+        raise TableFaultsError(faults, "field tables")
+    assert tables[0] is not None
+    return tables[0], tables[1], tables[2]
+
+
+def faults_of(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None,
+    weather: pd.DataFrame | None,
+    structure: Structure,
+    weights: Mapping[str, np.ndarray],
+    drivers: Mapping[str, float],
+    parameters: Mapping[str, float],
+) -> list[Fault]:
+    """Everything that cannot be right of tables whose cells are.
+
+    Parameters
+    ----------
+    obs, management, weather
+        From :func:`field_tables`.
+    structure, weights
+        What runs, and the fractions it can show.
+    drivers, parameters
+        What the caller gave.
+    """
+    faults = [*_of_measurements(obs, structure, weights), *_of_depths(obs)]
     if management is not None:
         faults += _of_management(management, obs)
-    faults += _of_structure(structure, obs, tables["field_weather"], drivers, parameters)
+    if weather is not None:
+        faults += _of_sites(weather, obs, "weather")  # may be that of other sites altogether
+    faults += _of_structure(structure, obs, weather, drivers, parameters)
     return faults
 
 
@@ -97,6 +118,9 @@ def _of_measurements(obs: pd.DataFrame, structure: Structure, weights: Mapping[s
             yield Fault("no bulk density", None, "bulk_density", "no value", f"g/cm3, {wanted}", advice)
         for row in np.flatnonzero(turned & ~np.isfinite(numeric(obs, "depth_bottom"))):
             yield Fault("no depth", int(row) + _HEADER, "depth_bottom", "nothing", f"cm, {wanted}")
+    if _finite(obs, FLUX) and "co2" not in structure.sinks:
+        found = f"values, but {structure.name} has no sink called co2"
+        yield Fault("flux without sink", None, FLUX, found, "a structure with a sink co2, or no such column")
     if obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
         yield Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
 
@@ -107,13 +131,53 @@ def _of_management(management: pd.DataFrame, obs: pd.DataFrame) -> Iterator[Faul
         expected = f"after start_year {begin[row]:g}"
         advice = f"the year {begin[row]:g} runs from {begin[row]:g} to {begin[row] + 1:g}"
         yield Fault("lasts no time", int(row) + _HEADER, "end_year", f"{end[row]:g}", expected, advice)
-    known = sorted(set(obs["site"].astype(str)))
-    named = sorted(set(management["site"].astype(str)))
-    if named and not set(known) & set(named):
-        hint = nearest(named[0], known)
-        expected = "a site of the observations: " + ", ".join(known)
-        advice = f"did you mean {hint!r}?" if hint else ""
-        yield Fault("unknown site", None, "site", f"{named[0]} in the management table", expected, advice)
+    yield from _of_sites(management, obs, "management", needed=True)
+    here = management[management["site"].isin(set(obs["site"]))]
+    for column in ("plot", "treatment"):
+        named, known = (sorted(set(table[column].dropna()) if column in table else ()) for table in (here, obs))
+        spelled = {_plainly(name): name for name in known}
+        for name in named:
+            if name not in known and _plainly(name) in spelled:
+                hint = spelled[_plainly(name)]
+                expected = f"a {column} of the observations"
+                yield Fault(f"unknown {column}", None, column, f"{name} in the management table", expected,
+                            f"did you mean {hint!r}?")  # fmt: skip
+
+
+def _of_sites(table: pd.DataFrame, obs: pd.DataFrame, what: str, *, needed: bool = False) -> Iterator[Fault]:
+    """Sites of a table that nobody sampled: one spelled like one that has no rows; all, if one of them is needed."""
+    known, named = sorted(set(obs["site"])), sorted(set(table["site"]))
+    strangers = sorted(set(named) - set(known))
+    alone = sorted(set(known) - set(named))
+    for name in strangers:
+        hint = nearest(name, alone) if alone else None
+        if hint or (needed and len(strangers) == len(named)):
+            expected = "a site of the observations: " + ", ".join(known)
+            advice = f"did you mean {hint!r}?" if hint else ""
+            yield Fault("unknown site", None, "site", f"{name} in the {what} table", expected, advice)
+
+
+def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
+    """Samples of a plot to different depths: as stocks of one layer they would be a change of carbon."""
+    top, bottom = np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")
+    plot = obs.groupby(["site", "plot"], sort=False).ngroup().to_numpy()
+    for position in range(int(plot.max()) + 1):
+        mine = np.flatnonzero(plot == position)
+        mine = mine[(top[mine] <= top[mine].min()) & np.isfinite(bottom[mine])]
+        thick = (bottom - top)[mine]
+        if mine.size and thick.max() > DEPTH_TOLERANCE * thick.min():
+            values, counts = np.unique(thick, return_counts=True)
+            usual = values[counts.argmax()]
+            for row in mine[np.maximum(thick / usual, usual / thick) > DEPTH_TOLERANCE]:
+                found = f"{top[row]:g} to {bottom[row]:g}"
+                expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
+                advice = "add layers up to one depth, or leave rows of another depth out"
+                yield Fault("several depths", int(row) + _HEADER, "depth_bottom", found, expected, advice)
+
+
+def _plainly(name: str) -> str:
+    """A name without what spreadsheets and typing change."""
+    return "".join(character for character in name.lower().removesuffix(".0") if character.isalnum())
 
 
 def _of_structure(
@@ -145,9 +209,18 @@ def _of_structure(
         if driver.name not in roles.names:
             found = f"no column tells {structure.name} its {driver.name} [{driver.unit}]"
             yield Fault("driver not stated", None, "", found, f"drivers={{{driver.name!r}: <number>}}")
-        elif driver.name == roles.temperature and weather is None and not _finite(obs, "mean_annual_temperature"):
-            found = f"nothing, but {structure.name} needs it"
+        elif driver.name == roles.temperature and (without := _without_temperature(obs, weather)):
+            found = f"nothing for {', '.join(without[:5])}, but {structure.name} needs it"
             yield Fault("no temperature", None, "temperature", found, "a weather table, or mean_annual_temperature")
+
+
+def _without_temperature(obs: pd.DataFrame, weather: pd.DataFrame | None) -> list[str]:
+    """Sites of which no table states a temperature."""
+    stated = set(obs["site"][np.isfinite(numeric(obs, "mean_annual_temperature"))])
+    if weather is not None:
+        for name in ("temperature", "annual_temperature"):
+            stated |= set(weather["site"][np.isfinite(numeric(weather, name))])
+    return sorted(set(obs["site"]) - stated)
 
 
 def _finite(obs: pd.DataFrame, column: str) -> bool:

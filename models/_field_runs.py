@@ -14,10 +14,10 @@ import numpy as np
 
 from socbayes.models._plots import Layout, month_of
 from socbayes.models._process_noise import Visits, walks
-from socbayes.models.field import trajectories
+from socbayes.models.field import CARRIED, trajectories
 
 BLOCKS: dict[str, tuple[str, ...]] = {
-    "parameters": ("rate", "rate_constant"),
+    "parameters": ("rate", "rate_constant", *sorted({name for names in CARRIED.values() for name in names})),
     "inputs": ("plant", "manure"),
     "initial state": ("stock", "log_share"),
     "process noise": ("process",),
@@ -44,7 +44,12 @@ def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.nda
     if "rate_effect" in values:
         rate = rate + values["rate_effect"][:, treatment]
         plant = plant + values["treatment_input"][:, treatment]
-    return {
+    carried = {
+        name: np.repeat(values[called][:, None], plots.size, axis=1)
+        for name, called in CARRIED.get(data.structure.name, {}).items()
+        if called in values and name not in data.constants
+    }
+    return carried | {
         "rate": rate,
         "plant": plant,
         "manure": none + values["manure_level"][:, None] if "manure_level" in values else none,

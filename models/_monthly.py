@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.core.environment import rothc_temperature
-from socbayes.models._blocks import filled, numeric
+from socbayes.models._blocks import filled, group_means, numeric
 from socbayes.structures.forcing import Roles
 from socbayes.structures.rothc import modifiers
 
@@ -18,7 +18,9 @@ CARBON_OF_DRY_MATTER = 0.45
 #: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
+USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
 ASSUMED_AMPLITUDE = 7.0  # degC, half of the range of monthly means in a temperate climate
+_HAIR = 0.01  # months; years are written with few digits
 _ENTERING = ("straw", "roots", "rhizodeposits")
 
 
@@ -59,8 +61,10 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
 class Managed:
     """What management says of every month of every plot.
 
-    Rows that name a plot apply to it; where there are none, those of its
-    treatment, then those of its whole site. Rows of the same time add up.
+    Of rows that name the plot, those of its treatment and those of its whole
+    site, the first that say something of a column in a month count there. Rows
+    of one kind and the same time add up. A gap takes means over the months that
+    the fit saw, so that a longer table leaves the past as it was.
 
     Parameters
     ----------
@@ -72,6 +76,8 @@ class Managed:
         First month of each plot, (plot,).
     months
         Number of months that each plot needs, (plot,); all get as many as the longest.
+    known
+        Number of those months up to the last sample that the fit saw, (plot,).
     notes
         Receives what was filled in.
 
@@ -82,16 +88,23 @@ class Managed:
     cover, modifier
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
     input_stated
-        Whether any carbon input is stated.
+        Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
     """
 
     def __init__(
-        self, table: pd.DataFrame | None, places: pd.DataFrame, start: np.ndarray, months: np.ndarray, notes: list[str]
+        self,
+        table: pd.DataFrame | None,
+        places: pd.DataFrame,
+        start: np.ndarray,
+        months: np.ndarray,
+        known: np.ndarray,
+        notes: list[str],
     ) -> None:
         shape = (int(months.max()), len(places))
         self.months = months
+        self.known = np.clip(known, 1, months)
         self.plant = np.full(shape, np.nan)
         self.manure = np.zeros(shape)
         self.cover = np.full(shape, np.nan)
@@ -99,39 +112,79 @@ class Managed:
         self.input_error = np.full(len(places), np.nan)
         if table is not None and len(table):
             self._read(table.reset_index(drop=True), places, start, notes)
-        self.input_stated = bool(np.isfinite(self.plant).any())
-        self._fill(start, notes)
+        seen = self.plant[np.arange(shape[0])[:, None] < self.known]
+        self.input_stated = bool(np.isfinite(seen).any())
+        self._fill(start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT, notes)
 
     def _read(self, table: pd.DataFrame, places: pd.DataFrame, start: np.ndarray, notes: list[str]) -> None:
         carbon, manure = _carbon_inputs(table, notes)
-        begin, end = numeric(table, "start_year"), numeric(table, "end_year")
+        begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
         deviation = numeric(table, "plant_carbon_input_sd")
-        without = []
+        without, went_on = [], []
         for position in range(len(places)):
             place = places.iloc[position]
-            chosen = _rows_of(table, place)
-            if not chosen.any():
+            kinds = _rows_of(table, place)
+            rows = np.flatnonzero(np.any(kinds, axis=0))
+            if not rows.size:
                 without.append(str(place["plot"]))
                 continue
-            month = (start[position] + np.arange(len(self.plant))) / 12.0
-            overlap = 12.0 * np.clip(
-                np.minimum(end[chosen], month[:, None] + 1.0 / 12.0) - np.maximum(begin[chosen], month[:, None]),
-                0.0,
-                None,
-            )
-            overlap = np.where(overlap > 0.01, overlap, 0.0)  # years are written with few digits
-            self.plant[:, position] = _sum(overlap, carbon[chosen])
-            self.manure[:, position] = np.nan_to_num(_sum(overlap, manure[chosen]))
-            self.cover[:, position] = _mean(overlap, cover[chosen])
-            self.modifier[:, position] = _mean(overlap, modifier[chosen])
-            stated = np.isfinite(deviation[chosen]) & (carbon[chosen] > 0)
-            if stated.any():
-                self.input_error[position] = np.mean(deviation[chosen][stated]) / np.mean(carbon[chosen][stated])
+            overlap = _overlap(begin[rows], end[rows], start[position], len(self.plant))
+            parts = [overlap * kind[rows] for kind in kinds]
+            plants = [_sum(part, carbon[rows]) for part in parts]
+            self.plant[:, position] = _first_said(plants)
+            self.manure[:, position] = np.nan_to_num(_first_said([_sum(part, manure[rows]) for part in parts]))
+            self.cover[:, position] = _first_said([_mean(part, cover[rows]) for part in parts])
+            self.modifier[:, position] = _first_said([_mean(part, modifier[rows]) for part in parts])
+            giving = rows[_giving(parts, plants, int(self.known[position])) & (carbon[rows] > 0)]
+            giving = giving[np.isfinite(deviation[giving])]
+            if giving.size:
+                self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
+            if self._go_on(position, begin[rows], end[rows], int(start[position])):
+                went_on.append(str(place["plot"]))
         if without:
             notes.append(f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.")
+        if went_on:
+            notes.append(
+                f"Management of {len(went_on)} plots ends before their runs, {', '.join(went_on[:3])} among them: "
+                f"manure and cover go on as in its last {USUAL_MONTHS // 12} years."
+            )
 
-    def _fill(self, start: np.ndarray, notes: list[str]) -> None:
+    def _go_on(self, position: int, begin: np.ndarray, end: np.ndarray, start: int) -> bool:
+        """Let manure and cover go on after the table as in its last years, and say if they did.
+
+        Before a table there is no manure: what is stated as a treatment begins with it.
+        """
+        known = int(self.known[position])
+        # What the fit did not see is a stretch of its own: no months before it become months without manure.
+        seen = begin < start + known - _HAIR
+        inside = np.zeros(len(self.manure), dtype=bool)
+        for rows in (seen, ~seen):
+            if rows.any():
+                span = _overlap(begin[rows].min(keepdims=True), end[rows].max(keepdims=True), start, len(inside))
+                inside |= span[:, 0] > 0
+        told = np.flatnonzero(inside[:known])
+        if not told.size:
+            return False
+        usual = slice(max(int(told[-1]) + 1 - USUAL_MONTHS, int(told[0])), int(told[-1]) + 1)
+        manure, cover = self.manure[:, position], self.cover[:, position]
+        stated = bool(np.isfinite(cover[usual]).any())
+        if not stated and not manure[usual].any():
+            return False
+        month = np.arange(len(inside))
+        after = ~inside & (month > told[0])
+
+        def going_on(values: np.ndarray) -> np.ndarray:
+            means = _month_means(values[usual], start + usual.start)
+            return np.where(np.isfinite(means), means, values[usual].mean())[(start + month) % 12]
+
+        self.manure[:, position] = np.where(after, going_on(manure), manure)
+        if stated:
+            # Months of the table that do not say otherwise are covered, also in the mean.
+            self.cover[:, position] = np.where(after, going_on(np.where(np.isfinite(cover), cover, 1.0)), cover)
+        return bool(after[: self.months[position]].any())
+
+    def _fill(self, start: np.ndarray, overall: float, notes: list[str]) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
@@ -142,28 +195,34 @@ class Managed:
                 f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
                 "taken, or the mean of all plots."
             )
-        overall = float(np.nanmean(self.plant)) if self.input_stated else ASSUMED_INPUT
-        for position in range(self.plant.shape[1]):
-            self.plant[:, position] = filled_by_month(self.plant[:, position], start[position], overall)
-            if np.isfinite(self.modifier[:, position]).any():
-                self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0)
+        for position, known in enumerate(self.known.tolist()):
+            self.plant[:, position] = filled_by_month(self.plant[:, position], start[position], overall, known)
+            if np.isfinite(self.modifier[:known, position]).any():
+                self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
 
 
-def filled_by_month(values: np.ndarray, start: int, otherwise: float) -> np.ndarray:
-    """Values with gaps filled by the mean of their calendar month, else the overall mean, else ``otherwise``."""
-    known = np.isfinite(values)
-    if known.all():
+def filled_by_month(values: np.ndarray, start: int, otherwise: float, known: int | None = None) -> np.ndarray:
+    """Values with gaps filled by the mean of their calendar month, else the overall mean, else ``otherwise``.
+
+    Only the first ``known`` values count in means, by default all of them.
+    """
+    gaps = ~np.isfinite(values)
+    if not gaps.any():
         return values
-    calendar = (start + np.arange(values.size)) % 12
-    overall = float(values[known].mean()) if known.any() else otherwise
-    means = np.array(
-        [values[known & (calendar == m)].mean() if (known & (calendar == m)).any() else overall for m in range(12)]
-    )
-    return np.where(known, values, means[calendar])
+    seen = values[:known]
+    finite = np.isfinite(seen)
+    overall = float(seen[finite].mean()) if finite.any() else otherwise
+    means = _month_means(seen, start)
+    return np.where(gaps, np.where(np.isfinite(means), means, overall)[(start + np.arange(values.size)) % 12], values)
 
 
-def _rows_of(table: pd.DataFrame, place: pd.Series) -> np.ndarray:
-    """Rows of management that apply to one plot."""
+def _month_means(values: np.ndarray, start: int) -> np.ndarray:
+    """Mean of the finite values of each calendar month; NaN where there are none; (12,)."""
+    return group_means(values, (start + np.arange(values.size)) % 12, 12)
+
+
+def _rows_of(table: pd.DataFrame, place: pd.Series) -> list[np.ndarray]:
+    """Rows of management that name a plot, that hold for its treatment, and for its whole site."""
     here = (table["site"].astype(str) == str(place["site"])).to_numpy()
     if "study" in table and "study" in place and isinstance(place["study"], str):
         here = here & (filled(table, "study", place["study"]) == place["study"]).to_numpy()
@@ -171,11 +230,37 @@ def _rows_of(table: pd.DataFrame, place: pd.Series) -> np.ndarray:
     own = here & (plot == str(place["plot"]))
     treated = here & (plot == "") & (treatment == str(place.get("treatment", ""))) & (treatment != "")
     everywhere = here & (plot == "") & (treatment == "")
-    return next((rows for rows in (own, treated) if rows.any()), everywhere)
+    return [own, treated, everywhere]
+
+
+def _overlap(begin: np.ndarray, end: np.ndarray, start: int, months: int) -> np.ndarray:
+    """Share of each month that each row of management takes; (month, row)."""
+    month = start + np.arange(months)[:, None]
+    overlap = np.clip(np.minimum(end, month + 1.0) - np.maximum(begin, month), 0.0, None)
+    return np.where(overlap > _HAIR, overlap, 0.0)
+
+
+def _first_said(kinds: list[np.ndarray]) -> np.ndarray:
+    """What the first kind of rows says of each month, else the next; NaN where none does; (month,)."""
+    result = kinds[0]
+    for values in kinds[1:]:
+        result = np.where(np.isfinite(result), result, values)
+    return result
+
+
+def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.ndarray:
+    """Whether each row gives one of the first ``known`` months its value; (row,)."""
+    giving = np.zeros(parts[0].shape[1], dtype=bool)
+    free = np.arange(len(parts[0])) < known
+    for part, values in zip(parts, said, strict=True):
+        here = free & np.isfinite(values)
+        giving |= (part[here] > 0).any(axis=0)
+        free &= ~here
+    return giving
 
 
 def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Plant and manure carbon of every row of management, t C/ha/year; plant NaN where nothing is said."""
+    """Plant and manure carbon of every row of management, t C/ha/year; NaN where nothing is said."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
     harvest = numeric(table, "yield_dry_matter")
     plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
@@ -196,7 +281,7 @@ def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, n
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
-    return plant, np.where(np.isfinite(manure), manure, np.nan_to_num(fresh) * CARBON_OF_FRESH_MANURE)
+    return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE)
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -227,46 +312,52 @@ def climate_drivers(
     depth: np.ndarray,
     roles: Roles,
     notes: list[str],
+    default_temperature: float | None = None,
 ) -> dict[str, np.ndarray]:
     """Drivers of climate by name, (row, plot); only those that the structure has and the tables tell.
 
     Temperature and moisture modifiers are those of RothC, whichever structure
-    runs: one at 9.3 degC in moist bare soil. The level of decomposition is
-    learned, so what matters is how they vary.
+    runs: one at 9.3 degC in moist bare soil, and one where a site does not
+    state them. The level of decomposition is learned, so what matters is how
+    they vary. Gaps take means over weather up to the last month known of the
+    site. Plots without temperature get ``default_temperature``, degC, if others
+    have one; without it the driver is left out.
     """
     rows, count = managed.plant.shape
     stated = managed.modifier
-    needed = bool(roles.temperature or roles.moisture) or (bool(roles.modifier) and not np.isfinite(stated).all())
+    climatic = bool(roles.temperature or roles.moisture)
+    # A plot whose every modifier is stated misses nothing.
+    asking = np.full(count, climatic) | (bool(roles.modifier) & ~np.isfinite(stated).all(axis=0))
     told: dict[str, np.ndarray] = {}
     moisture = np.ones((rows, count))
-    cover = np.where(np.isfinite(managed.cover), managed.cover >= 0.5, True)
     product = np.ones((rows, count))
-    if needed:
-        columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
-        for site, name in enumerate(sites):
-            here = np.flatnonzero(site_of_plot == site)
-            first = int(start[here].min())
-            months = int((start[here] + managed.months[here]).max()) - first
-            for column, values in _weather_of(weather, obs, name, first, months, notes).items():
-                for plot in here:
-                    since = int(start[plot]) - first
-                    # A run is as long as the longest; what comes after a plot's own end is never read.
-                    columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
+    if asking.any():
+        columns = _weather_of_plots(weather, obs, sites, site_of_plot, start, managed, notes)
         temperature = columns["temperature"]
-        if np.isfinite(temperature).all():
-            a = rothc_temperature(temperature)
-            if np.isfinite(columns["evaporation"]).all() and np.isfinite(columns["rain"]).all():
-                clays = np.where(np.isfinite(clay), clay, 23.4)
-                found = modifiers(temperature, columns["rain"], columns["evaporation"], cover, clays, depth)
-                moisture = found["moisture"]
-            else:
-                notes.append("Rain and evaporation are not both known: moisture does not limit decomposition.")
-            product = a * moisture * np.where(cover, 0.6, 1.0)
-            if not np.isfinite(managed.cover).all():
-                notes.append("Plants cover the soil where management does not say otherwise.")
+        seen = np.arange(rows)[:, None] < managed.known
+        warm = np.isfinite(temperature).all(axis=0)
+        wet = (np.isfinite(columns["rain"]) & np.isfinite(columns["evaporation"]) | ~seen).all(axis=0)
+        cover = np.where(np.isfinite(managed.cover), managed.cover >= 0.5, True)
+        if warm.any():
+            product[:, warm] = rothc_temperature(temperature[:, warm])
+        if wet.any():
+            water = {name: _completed(columns[name], start, managed.known) for name in ("rain", "evaporation")}
+            rain, evaporation = water["rain"][:, wet], water["evaporation"][:, wet]
+            clays = np.where(np.isfinite(clay), clay, 23.4)[wet]
+            # Moisture does not depend on temperature, so any will do.
+            found = modifiers(np.zeros_like(rain), rain, evaporation, cover[:, wet], clays, depth[wet])
+            moisture[:, wet] = found["moisture"]
+        product = product * moisture * np.where(cover & (warm | wet), 0.6, 1.0)
+        _say_what_is_missing(warm, wet, asking, sites, site_of_plot, notes)
+        shown = np.isfinite(managed.cover) | (np.arange(rows)[:, None] >= managed.months)
+        if not shown[:, asking & (warm | wet)].all():
+            notes.append("Plants cover the soil where management does not say otherwise.")
+        if warm.all():
             told[roles.temperature] = temperature
-        else:
-            notes.append("No temperature is stated: decomposition keeps one pace all year.")
+        elif roles.temperature and warm.any() and default_temperature is not None:
+            told[roles.temperature] = np.where(warm, temperature, default_temperature)
+            cold = _named(sites, site_of_plot, ~warm)
+            notes.append(f"{cold}: the structure's default of {default_temperature:g} degC is taken.")
         told[roles.moisture] = moisture
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
@@ -277,28 +368,94 @@ def climate_drivers(
     return told
 
 
-def _weather_of(
-    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, notes: list[str]
+def _weather_of_plots(
+    weather: pd.DataFrame | None,
+    obs: pd.DataFrame,
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    start: np.ndarray,
+    managed: Managed,
+    notes: list[str],
 ) -> dict[str, np.ndarray]:
-    """Monthly temperature, rain and evaporation of one site, gaps filled; NaN where nothing is known."""
+    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them."""
+    rows, count = managed.plant.shape
+    columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
+    for site, name in enumerate(sites):
+        here = np.flatnonzero(site_of_plot == site)
+        first = int(start[here].min())
+        months, known = (int((start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known))
+        for column, values in _weather_of(weather, obs, name, first, months, known, notes).items():
+            for plot in here:
+                since = int(start[plot]) - first
+                # A run is as long as the longest; what comes after a plot's own end is never read.
+                columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
+    return columns
+
+
+def _completed(values: np.ndarray, start: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values with months after what is known filled from it, plot by plot; (row, plot)."""
+    plots = range(values.shape[1])
+    return np.stack([filled_by_month(values[:, plot], int(start[plot]), 0.0, int(known[plot])) for plot in plots], 1)
+
+
+def _say_what_is_missing(
+    warm: np.ndarray,
+    wet: np.ndarray,
+    asking: np.ndarray,
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    notes: list[str],
+) -> None:
+    """Note the sites whose temperature or moisture takes no part."""
+    if not (warm | wet).any():
+        notes.append("No temperature is stated: decomposition keeps one pace all year.")
+        return
+    if (cold := asking & ~warm).any():
+        notes.append(
+            f"{_named(sites, site_of_plot, cold)}: no temperature is stated; decomposition does not follow it there."
+        )
+    if (dry := asking & warm & ~wet).any():
+        everywhere = dry[asking & warm].all() and not cold.any()
+        notes.append(
+            "Rain and evaporation are not both known: moisture does not limit decomposition."
+            if everywhere
+            else f"{_named(sites, site_of_plot, dry)}: rain and evaporation are not both known; moisture does not "
+            "limit decomposition there."
+        )
+
+
+def _named(sites: list[str], site_of_plot: np.ndarray, plots: np.ndarray) -> str:
+    """Sites of some plots, by name."""
+    return ", ".join(sites[site] for site in np.unique(site_of_plot[plots]))
+
+
+def _weather_of(
+    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, known: int, notes: list[str]
+) -> dict[str, np.ndarray]:
+    """Monthly temperature, rain and evaporation of one site, gaps filled; NaN where nothing is known.
+
+    Means are of the months before ``start + known``, also those before the run.
+    """
     month = start + np.arange(rows)
-    columns = ("temperature", "annual_temperature", "rain", "evaporation")
-    monthly = {name: np.full(rows, np.nan) for name in columns}
+    columns = ("temperature", "rain", "evaporation")
+    monthly = {name: np.full(rows, np.nan) for name in (*columns, "annual_temperature")}
     climate: dict[str, np.ndarray] = {name: np.full(12, np.nan) for name in columns}
+    climate["annual_temperature"] = np.array([])
     if weather is not None:
         here = weather[weather["site"].astype(str) == site]
-        when = (
-            (here["year"].to_numpy("int64") * 12 + here["month"].to_numpy("int64") - 1) if len(here) else np.array([])
-        )
+        year = here["year"].to_numpy("int64")
+        when = year * 12 + here["month"].to_numpy("int64") - 1
         inside = (when >= start) & (when < start + rows)
+        seen = when < start + known
         for name in columns:
             values = numeric(here, name)
-            if len(here):
-                monthly[name][when[inside].astype("int64") - start] = values[inside]
-                for m in range(12):
-                    known = np.isfinite(values) & (when % 12 == m)
-                    if known.any():
-                        climate[name][m] = values[known].mean()
+            monthly[name][when[inside] - start] = values[inside]
+            climate[name] = group_means(values[seen], when[seen] % 12, 12)
+        annual = numeric(here, "annual_temperature")
+        usual = _by_year(annual[seen], year[seen])
+        levels = _by_year(annual, year) | usual
+        monthly["annual_temperature"] = np.array([levels.get(each, np.nan) for each in (month // 12).tolist()])
+        climate["annual_temperature"] = np.array(list(usual.values()))
     for name in ("rain", "evaporation"):
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
@@ -308,7 +465,14 @@ def _weather_of(
     gaps = ~np.isfinite(monthly["temperature"])
     if gaps.any():
         monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps, notes)
-    return {name: monthly[name] for name in ("temperature", "rain", "evaporation")}
+    return {name: monthly[name] for name in columns}
+
+
+def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:
+    """Mean of what the rows of each year state; a year states its mean once or in every month."""
+    finite = np.isfinite(values)
+    years, place = np.unique(year[finite], return_inverse=True)
+    return dict(zip(years.tolist(), group_means(values[finite], place, years.size).tolist(), strict=True))
 
 
 def _warmth(

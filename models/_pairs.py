@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from socbayes.models._blocks import groups
+from socbayes.models._blocks import groups, half_centred
 
 #: Responses of a pair, in the order of the last axis.
 RESPONSES = ("necromass", "soil_organic_carbon")
@@ -31,11 +31,11 @@ def bivariate(name: str, scale: Any, correlation: Any, dim: str) -> Any:
     return pm.Deterministic(name, correlated(scale, correlation, first, second), dims=(dim, "response"))
 
 
-def bivariate_centred(name: str, scale: Any, correlation: Any, dim: str) -> Any:
-    """Correlated zero-centred effects, centred in necromass, which these groups show well; shape (dim, response)."""
+def bivariate_half_centred(name: str, scale: Any, correlation: Any, dim: str) -> Any:
+    """Correlated zero-centred effects, half centred in necromass; shape (dim, response)."""
     import pymc as pm
 
-    first = pm.Normal(f"{name}_{RESPONSES[0]}", 0.0, scale[0], dims=dim)
+    first = half_centred(f"{name}_{RESPONSES[0]}", scale[0], dim)
     second = pm.Normal(f"{name}_{RESPONSES[1]}_standardised", dims=dim)
     effect = correlated(scale, correlation, first / scale[0], second)
     return pm.Deterministic(name, effect, dims=(dim, "response"))

@@ -18,7 +18,7 @@ from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.core.structure import Structure
 from socbayes.errors import TableFaultsError
 from socbayes.models._blocks import filled, group_means, groups, numeric
-from socbayes.models._field_faults import COLUMNS, FLUX, faults_of
+from socbayes.models._field_faults import COLUMNS, FLUX, faults_of, field_tables
 from socbayes.models._monthly import ASSUMED_INPUT, Managed, climate_drivers
 from socbayes.structures.forcing import Roles, input_factor, roles_of
 from socbayes.structures.fractions import fraction_weights
@@ -40,6 +40,8 @@ ESTIMATE_ERROR = 0.1
 PARTITIONS = (("particulate", "mineral_associated"), ("particulate", "humus", "resistant"))
 ROUNDING = 0.002
 NOT_STATED = "not stated"
+#: Columns of the management table that nothing in a field model answers to.
+UNUSED = ("biomass_dry_matter", "manure_carbon_input_sd", "fertilizer_nitrogen", "tillage", "cover_crop")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Layout:
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
     has_manure
-        Whether any manure is applied through a driver of its own.
+        Whether any manure is applied in known months through a driver of its own.
     carbon
         t C/ha of one unit of a pool, (plot,).
     initial
@@ -149,6 +151,17 @@ def month_of(year: Any) -> np.ndarray:
     return np.floor(np.asarray(year, dtype=float) * 12.0 + 0.5 + 1e-3).astype("int64")
 
 
+def month_within(year: Any) -> np.ndarray:
+    """Month that holds a decimal year, counted from the year 0: a flux is of a month, a stock of its turn.
+
+    Examples
+    --------
+    >>> month_within([2000.0, 2000.0417, 2000.08333]).tolist()
+    [24000, 24000, 24001]
+    """
+    return np.floor(np.asarray(year, dtype=float) * 12.0 + 1e-3).astype("int64")
+
+
 def lay_out(
     obs: pd.DataFrame,
     management: pd.DataFrame | None = None,
@@ -159,6 +172,7 @@ def lay_out(
     drivers: Mapping[str, float] | None = None,
     parameters: Mapping[str, float] | None = None,
     until: float | None = None,
+    seen: int | None = None,
 ) -> Layout:
     """Lay field tables out as runs.
 
@@ -175,6 +189,10 @@ def lay_out(
         the site such as clay.
     until
         Decimal year to which all plots run, by default that of their last sample.
+    seen
+        Rows of ``obs``, from the first, that the fit saw; all by default. What
+        is filled in or decided does not rest on the others, nor on
+        management and weather after the last sample seen.
 
     Returns
     -------
@@ -185,9 +203,11 @@ def lay_out(
     EmptyTableError, TableFaultsError
         If there is nothing to fit, or for everything that cannot be right.
     """
+    import pandas as pd
+
     weights = fraction_weights(structure, fractions)
-    tables = {"field_soc": obs, "field_management": management, "field_weather": weather}
-    faults = faults_of(tables, structure, weights, drivers or {}, parameters or {})
+    obs, management, weather = field_tables(obs, management, weather)
+    faults = faults_of(obs, management, weather, structure, weights, drivers or {}, parameters or {})
     if faults:
         raise TableFaultsError(faults, "field tables")
     notes: list[str] = []
@@ -198,41 +218,56 @@ def lay_out(
     several = obs.groupby(named)["site"].nunique().max() > 1
     label = obs["site"].astype(str) + ", " + named if several else named
     plots, plot = groups(label.rename("plot"))
-    first = np.unique(plot, return_index=True)[1]
+    in_time = np.lexsort([obs["year"].to_numpy(), plot])
+    first = in_time[np.unique(plot[in_time], return_index=True)[1]]
     sites, site_of_row = groups(obs["site"])
-    treatments, treatment_of_row = groups(filled(obs, "treatment", NOT_STATED))
-    site_of_plot, treatment_of_plot = site_of_row[first], treatment_of_row[first]
+    treatment_of_row = filled(obs, "treatment", NOT_STATED).to_numpy()
+    treatments, treatment_of_plot = groups(pd.Series(treatment_of_row[first], name="treatment"))
+    site_of_plot = site_of_row[first]
     places = obs.loc[first, [name for name in ("study", "site", "plot", "treatment") if name in obs]]
-    if (treatment_of_row != treatment_of_plot[plot]).any():
+    if (treatment_of_row != treatment_of_row[first][plot]).any():
         notes.append("Plots whose treatment changes count with their first one.")
 
-    measured = _measurements(obs, plot, plots, list(weights), notes)
-    turn = month_of(obs["year"])
+    learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
+    measured = _measurements(obs, plot, plots, list(weights), learned, notes)
+    turn, flux = month_of(obs["year"]), np.isfinite(numeric(obs, FLUX))
+    within = month_within(obs["year"])
     start = np.full(len(plots), np.iinfo("int64").max)
-    np.minimum.at(start, plot, turn)
-    last = np.zeros(len(plots), dtype="int64")
-    np.maximum.at(last, plot, turn + ("co2_flux" in obs))
+    np.minimum.at(start, plot, np.where(flux, within, turn))
+    last = np.zeros((2, len(plots)), dtype="int64")
+    for those, ends in ((learned, last[0]), (np.ones_like(learned), last[1])):
+        np.maximum.at(ends, plot[those], np.where(flux, within + 1, turn)[those])
     if until is not None:
-        last = np.maximum(last, month_of(until))
-    months = np.maximum(last - start, 1)
+        last[1] = np.maximum(last[1], month_of(until))
+    known, months = np.maximum(last - start, 1)
 
-    depth = _of_plot(numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top")), plot, ASSUMED_DEPTH)
-    density = _of_plot(numeric(obs, "bulk_density"), plot, ASSUMED_BULK_DENSITY)
+    thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
+    depth = _of_plot(np.where(learned, thickness, np.nan), plot, ASSUMED_DEPTH)
+    density = _of_plot(np.where(learned, numeric(obs, "bulk_density"), np.nan), plot, ASSUMED_BULK_DENSITY)
     if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
         notes.append(f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.")
-    clay = _of_plot(numeric(obs, "clay"), plot, np.nan)
+    clay = _of_plot(np.where(learned, numeric(obs, "clay"), np.nan), plot, np.nan)
     constants = _constants(structure, clay, dict(parameters or {}), notes)
 
     roles = roles_of(structure)
-    given = Managed(management, places, start, months, notes)
+    given = Managed(management, places, start, months, known, notes)
+    if unused := [name for name in UNUSED if management is not None and name in management
+                  and management[name].notna().any()]:  # fmt: skip
+        notes.append(f"The management table states what no model uses: {', '.join(unused)}.")
     if not roles.modifier and not roles.temperature:
         notes.append(f"{structure.name} has no driver of climate: weather takes no part.")
-    climate = climate_drivers(weather, obs, sites, site_of_plot, start, given, clay, depth, roles, notes)
+    default = next((one.default for one in structure.drivers if one.name == roles.temperature), None)
+    if default is not None and structure.drivers[structure.driver_names.index(roles.temperature)].unit == "K":
+        default -= ZERO_CELSIUS
+    climate = climate_drivers(
+        weather, obs[learned], sites, site_of_plot, start, given, clay, depth, roles, notes, default
+    )
     filled_drivers: dict[str, Any] = {}
     factors = np.array(
         [input_factor(structure.carbon_unit + "/year", *pair) for pair in zip(density, depth, strict=True)]
     )
     plant, manure = given.plant, given.manure
+    applied = bool(manure[np.arange(len(manure))[:, None] < known].any())
     if not roles.manure and manure.any():
         notes.append(f"{structure.name} has no driver of manure: its carbon is added to that of plants.")
         plant, manure = plant + manure, 0.0 * manure
@@ -247,7 +282,7 @@ def lay_out(
             filled_drivers[driver.name] = climate[driver.name] + (ZERO_CELSIUS if kelvin else 0.0)
     filled_drivers |= {name: float(value) for name, value in (drivers or {}).items()}
     means = {
-        name: value if np.ndim(value) == 0 else _by_site(value, site_of_plot, len(sites), name in roles.plant)
+        name: value if np.ndim(value) == 0 else _by_site(value, known, site_of_plot, len(sites), name in roles.plant)
         for name, value in filled_drivers.items()
     }
     for name in roles.plant:
@@ -272,14 +307,15 @@ def lay_out(
         mean_drivers=means,
         input_stated=given.input_stated,
         input_error=given.input_error,
-        has_manure=bool(roles.manure) and bool(manure.any()),
+        has_manure=bool(roles.manure) and applied,
         carbon=1.0 / factors,
-        initial=_initial_log_stock(measured, site_of_plot),
+        initial=_initial_log_stock(measured[learned[measured["row"]]], site_of_plot),
         weights=np.stack([weights.get(name, 0.0 * weights["total"]) for name in used]),
         total=weights["total"],
         fractions=used,
         observed=np.log(measured["value"].to_numpy()),
-        month=turn[measured["row"].to_numpy()] - start[measured["plot"].to_numpy()],
+        month=np.where(measured["fraction"] == FLUX, within[measured["row"]], turn[measured["row"]])
+        - start[measured["plot"].to_numpy()],
         plot=measured["plot"].to_numpy("int64"),
         fraction=np.array([used.index(name) for name in measured["fraction"]], dtype="int64"),
         row=measured["row"].to_numpy("int64"),
@@ -326,13 +362,13 @@ def _of_plot(values: np.ndarray, plot: np.ndarray, otherwise: float) -> np.ndarr
 
 
 def _measurements(
-    obs: pd.DataFrame, plot: np.ndarray, plots: list[str], shown: list[str], notes: list[str]
+    obs: pd.DataFrame, plot: np.ndarray, plots: list[str], shown: list[str], learned: np.ndarray, notes: list[str]
 ) -> pd.DataFrame:
-    """One row per measured value, as t C/ha, with its relative error."""
+    """One row per measured value, as t C/ha, with its relative error; of fractions that ``learned`` rows have."""
     import pandas as pd
 
     own = numeric(obs, "bulk_density")
-    density = np.where(np.isfinite(own), own, _of_plot(own, plot, np.nan)[plot])
+    density = np.where(np.isfinite(own), own, _of_plot(np.where(learned, own, np.nan), plot, np.nan)[plot])
     depth = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
     replicates = np.nan_to_num(numeric(obs, "replicates"), nan=1.0)
     estimated = (filled(obs, "value_origin", "measured") == "estimated").to_numpy()
@@ -350,6 +386,9 @@ def _measurements(
         value = np.where(np.isfinite(direct), direct, content * density * depth * 0.1)
         rows = np.flatnonzero(np.isfinite(value))
         if not rows.size or (name != FLUX and name not in shown):
+            continue
+        if not learned[rows].any():
+            notes.append(f"Of {name} nothing was seen: {rows.size} values of it cannot be foreseen.")
             continue
         turned = ~np.isfinite(direct)[rows]
         derived += int(turned.sum())
@@ -379,7 +418,7 @@ def _measurements(
                 }
             )
         )
-    result = _without_differences(pd.concat(pieces, ignore_index=True), notes)
+    result = _without_differences(pd.concat(pieces, ignore_index=True), learned, notes)
     if derived:
         borrowed = int(result["borrowed"].sum())
         notes.append(
@@ -394,7 +433,7 @@ def _measurements(
     return result
 
 
-def _without_differences(measured: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def _without_differences(measured: pd.DataFrame, learned: np.ndarray, notes: list[str]) -> pd.DataFrame:
     """Measurements without the largest fraction of plots whose fractions sum to the total.
 
     One of them was got by difference, or the total by adding up: as independent
@@ -407,10 +446,13 @@ def _without_differences(measured: pd.DataFrame, notes: list[str]) -> pd.DataFra
             continue
         whole = values[["total", *parts]].dropna()
         exact = (whole[list(parts)].sum(axis=1) / whole["total"] - 1.0).abs() < ROUNDING
-        whole = whole[exact.groupby("plot").transform("mean") > 0.5]
+        known = learned[whole.index.get_level_values("row")]
+        shares = exact[known].groupby("plot").mean()
+        whole = whole[whole.index.get_level_values("plot").isin(shares.index[shares > 0.5])]
+        known = learned[whole.index.get_level_values("row")]
         if whole.empty:
             continue
-        largest = whole[list(parts)].mean().idxmax()
+        largest = whole.loc[known, list(parts)].mean().idxmax()
         dropped = (measured["fraction"] == largest) & measured["row"].isin(whole.index.get_level_values("row"))
         measured = measured[~dropped]
         plots = whole.index.get_level_values("plot").nunique()
@@ -445,8 +487,8 @@ def _constants(structure: Structure, clay: np.ndarray, given: Mapping[str, float
     return constants
 
 
-def _by_site(values: np.ndarray, site_of_plot: np.ndarray, count: int, positive: bool) -> np.ndarray:
-    """Mean over months and over the plots of each site, of those above zero if asked; (site,)."""
-    means = values.mean(axis=0)
+def _by_site(values: np.ndarray, known: np.ndarray, site_of_plot: np.ndarray, count: int, positive: bool) -> np.ndarray:
+    """Mean over known months and over the plots of each site, of those above zero if asked; (site,)."""
+    means = values.mean(axis=0, where=np.arange(len(values))[:, None] < known)
     used = np.where(means > 0, means, np.nan) if positive else means
     return np.nan_to_num(group_means(used, site_of_plot, count))

@@ -35,8 +35,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.carried import CarriedPrior, load_prior
 from socbayes.core import find_steady_state, integrate, steady_state, with_factors
 from socbayes.core.structure import Structure
+from socbayes.errors import SocbayesError
 from socbayes.models._blocks import group_means, half_centred, weak_groups
 from socbayes.models._field_faults import FLUX
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out
@@ -102,6 +104,22 @@ PRIORS = (
     Prior("error_co2_flux", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log", "days stand for a month: median 40 %"),
 )
 
+_MICROBES = {
+    "e_ref": "carbon_use_efficiency",
+    "k_death": "microbial_turnover",
+    "necromass_share": "residue_share",
+}
+CARRIED: dict[str, dict[str, str]] = {
+    "mcp": _MICROBES,
+    "mcp_forward": _MICROBES,
+    "millennial": {"cue_reference": "carbon_use_efficiency"},
+    "millennial_eca": {"cue_reference": "carbon_use_efficiency"},
+    "millennial_lin": {"cue_reference": "carbon_use_efficiency"},
+}
+"""By structure, the parameters that the literature posterior is about, and what it calls them; rates at 15 degC."""
+PACED = {"k_death": "v_dissolved"}
+"""Rates that keep pace with one that is carried: microbes that die faster than they can eat would die out."""
+
 QUANTITIES: dict[str, dict[str, str]] = {
     "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
     "treatment_rate_sd": {"unit": "log", "meaning": "spread of that effect between treatments"},
@@ -113,6 +131,9 @@ QUANTITIES: dict[str, dict[str, str]] = {
         "meaning": "input that would have held the mean initial stock, over the input during the trial",
     },
     "rate_constant": {"unit": "log", "meaning": "rate constants over their published values"},
+    "carbon_use_efficiency": {"unit": "1", "meaning": "carbon use efficiency of soil microbes at 15 degC"},
+    "microbial_turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
+    "residue_share": {"unit": "1", "meaning": "share of dead microbes that stays particulate"},
     "process_noise": {"unit": "log/year**0.5", "meaning": "what moves all pools of a plot beside its structure"},
     "error": {"unit": "log", "meaning": "scatter of each measured quantity beyond what its standard deviation says"},
 }
@@ -128,6 +149,7 @@ def build(
     drivers: Mapping[str, float] | None = None,
     parameters: Mapping[str, float] | None = None,
     priors: Mapping[str, Override] | None = None,
+    prior: str | CarriedPrior | None = None,
     until: float | None = None,
     process_noise: bool = False,
 ) -> pm.Model:
@@ -154,6 +176,13 @@ def build(
         Numbers for parameters that are properties of the site, such as clay.
     priors
         Distributions by parameter name that replace the defaults in ``PRIORS``.
+    prior
+        What is known of microbes: ``"literature"``, the bundled posterior of
+        three literatures, or another :class:`socbayes.carried.CarriedPrior`
+        with names of it. It is the prior of the parameters that
+        :data:`CARRIED` names for the structure, one value for all plots, which
+        otherwise keep their published values. Parameters given as numbers stay
+        what they are; structures without microbes do not change, and say so.
     until
         Decimal year to which all plots run, by default that of their last
         sample: a plot with one sample has no climate of its own to start from
@@ -174,6 +203,8 @@ def build(
     ------
     EmptyTableError, TableFaultsError
         For a table without rows; for all faults of all tables at once.
+    SocbayesError
+        For a prior that is not known.
 
     Examples
     --------
@@ -200,7 +231,18 @@ def build(
     )
     notes = list(data.notes)
     shares, largest = initial_shares(data, notes)
-    prior = Priors(PRIORS, priors)
+    if isinstance(prior, str) and prior != "literature":
+        raise SocbayesError(f"prior={prior!r} is not known; it is 'literature', a CarriedPrior such as of "
+                            "load_prior(path), or None")  # fmt: skip
+    known = load_prior() if isinstance(prior, str) else prior
+    learned = carried_parameters(data, known)
+    if known is not None:
+        notes.append(
+            f"Of {chosen.name}, {', '.join(learned)} have the carried prior, one value for all plots."
+            if learned
+            else f"The carried prior is about microbes and says nothing of {chosen.name}."
+        )
+    own = Priors(PRIORS, priors)
     coords = {
         "site": data.sites,
         "plot": data.plots,
@@ -209,12 +251,16 @@ def build(
         "departing_pool": [pool for pool in chosen.pools if pool != chosen.pools[largest]],
         "fraction": data.fractions,
         "measurement": data.labels,
-        "constant": list(rate_constants(chosen)),
+        "constant": [name for name in rate_constants(chosen) if name not in learned],
     }
     with pm.Model(coords=coords) as model:
-        sampled = _sampled(data, prior, largest)
+        sampled = _sampled(data, own, largest)
+        if learned:
+            assert known is not None
+            given = known.sample(list(learned.values()))
+            sampled |= {name: given[called] for name, called in learned.items()}
         steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
-        log_share = _site_shares(data, steady, prior, largest)
+        log_share = _site_shares(data, steady, own, largest)
         if len(chosen.pools) > 1:
             pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
         if chosen.linear and shares is None:
@@ -223,10 +269,11 @@ def build(
         when, place = np.unique(np.concatenate([data.month, data.month + data.fraction_is_flux]), return_inverse=True)
         states = trajectories(data, sampled, when)
         expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
-        spread = _spread(data, prior)
+        spread = _spread(data, own)
         shift = _density_shift(data)
         if process_noise:
-            shift = shift + walk(data, prior)
+            shift = shift + walk(data, own)
+        pm.Data("plot_of_measurement", data.plot, dims="measurement")
         pm.Normal("log_carbon", pt.log(expected) + shift, spread, observed=data.observed, dims="measurement")
     tables = {"obs": obs, "management": management, "weather": weather}
     attach(
@@ -237,8 +284,17 @@ def build(
             tables={role: describe_table(table) for role, table in tables.items() if table is not None},
             quantities={name: value for name, value in QUANTITIES.items() if name in model.named_vars},
             observed=("log_carbon",),
-            priors=prior_records(prior),
-            choices={"structure": chosen.name, "fractions": list(data.fractions), "months": data.rows},
+            priors=prior_records(own),
+            choices={
+                "structure": chosen.name,
+                "fractions": list(data.fractions),
+                "months": data.rows,
+                "first_months": data.start.tolist(),
+                "drivers": dict(drivers or {}),
+                "parameters": dict(parameters or {}),
+                "process_noise": process_noise,
+                "carried": learned,
+            },
             notes=tuple(notes),
         ),
     )
@@ -261,6 +317,14 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
+def carried_parameters(data: Layout, prior: CarriedPrior | None) -> dict[str, str]:
+    """Parameters of the structure that a carried prior is about, and what it calls them."""
+    if prior is None:
+        return {}
+    names = CARRIED.get(data.structure.name, {})
+    return {name: called for name, called in names.items() if called in prior.names and name not in data.constants}
+
+
 def driven(data: Layout) -> Structure:
     """Structure of the plots with factors on its inputs and, where it has one, on its climate modifier."""
     factors = dict.fromkeys(data.roles.plant, "input_factor")
@@ -272,7 +336,7 @@ def driven(data: Layout) -> Structure:
 
 
 def natural_parameters(
-    data: Layout, constants: Any, rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]
+    data: Layout, at: Mapping[str, Any], rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]
 ) -> Any:
     """Parameters of :func:`driven` from log factors.
 
@@ -280,8 +344,9 @@ def natural_parameters(
     ----------
     data
         Field tables laid out.
-    constants
-        Log factors of the rate constants, (constant,).
+    at
+        ``rate_constant``, log factors of the rate constants, (constant,), and
+        values of parameters that have a carried prior, by name.
     rate, plant, manure
         Log factors of decomposition, plant and manure input; numbers or one per run.
     fixed
@@ -294,9 +359,17 @@ def natural_parameters(
     import pytensor.tensor as pt
 
     defaults = data.structure.defaults()
-    names = rate_constants(data.structure)
-    values = dict(fixed) | {
+    learned = {name: at[name] for name in CARRIED.get(data.structure.name, ()) if name in at}
+    names = [name for name in rate_constants(data.structure) if name not in learned]
+    constants = at["rate_constant"]
+    values = dict(fixed) | learned
+    values |= {
         name: fixed.get(name, defaults[name]) * pt.exp(constants[position]) for position, name in enumerate(names)
+    }
+    values |= {
+        follower: values[follower] * learned[name] / defaults[name]
+        for name, follower in PACED.items()
+        if name in learned
     }
     values["input_factor"] = pt.exp(plant)
     if data.has_manure:
@@ -345,9 +418,7 @@ def initial_shares(data: Layout, notes: list[str]) -> tuple[np.ndarray | None, i
 def _steady(data: Layout, sampled: Mapping[str, Any]) -> Any:
     """Pools that hold under the mean drivers of each site, (site, pool)."""
     past = sampled["past_input"] if "past_input" in sampled else np.zeros(len(data.sites))
-    parameters = natural_parameters(
-        data, sampled["rate_constant"], sampled["site_rate"], past, 0.0 * past, _site_constants(data)
-    )
+    parameters = natural_parameters(data, sampled, sampled["site_rate"], past, 0.0 * past, _site_constants(data))
     return steady_state(driven(data), parameters, data.mean_drivers)
 
 
@@ -488,7 +559,8 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
         Field tables laid out.
     at
         ``rate``, ``plant``, ``stock``, (plot,); ``manure``; ``rate_constant``,
-        (constant,); ``log_share``, (plot, pool): all logarithms.
+        (constant,); ``log_share``, (plot, pool): all logarithms. Values of
+        parameters that have a carried prior, by name.
     when
         Months since the start of each run, increasing.
 
@@ -498,9 +570,7 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
     """
     import pytensor.tensor as pt
 
-    parameters = natural_parameters(
-        data, at["rate_constant"], at["rate"], at["plant"], at["manure"] + 0.0 * at["plant"], data.constants
-    )
+    parameters = natural_parameters(data, at, at["rate"], at["plant"], at["manure"] + 0.0 * at["plant"], data.constants)
     share = _shares(at["log_share"])
     stock = pt.exp(at["stock"])[:, None] / (share * data.total).sum(axis=1, keepdims=True)
     carbon = data.carbon[:, None]

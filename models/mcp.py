@@ -50,7 +50,7 @@ from socbayes.models._blocks import (
 from socbayes.models._pairs import (
     RESPONSES,
     bivariate,
-    bivariate_centred,
+    bivariate_half_centred,
     bivariate_t_logp,
     bivariate_t_random,
     shared_controls,
@@ -209,7 +209,7 @@ def build(
         )
         log_ratio = pm.Deterministic("log_ratio", mean + practice_effect, dims=("practice", "response"))
         study_sd = prior.sample("study_effect_sd", dims="response")
-        study_effect = bivariate_centred("study_effect", study_sd, correlation["study"], "pair_study")
+        study_effect = bivariate_half_centred("study_effect", study_sd, correlation["study"], "pair_study")
         residual_sd = prior.sample("residual_sd", dims="response")
         eta = log_ratio[practice] + study_effect[study]
 

@@ -24,7 +24,7 @@
 # labelled carbon apart, and its control beside it. A treated jar differs from
 # its control by what was given, and by a factor on depolymerisation.
 #
-# The fit takes a quarter of an hour and is not repeated here: the package
+# The fit takes about ten minutes and is not repeated here: the package
 # carries a thinned posterior, loaded by name and version. `SOCBAYES_REFIT=1`
 # samples it anew. Intervals are equal-tailed, 89 %.
 
@@ -99,7 +99,7 @@ print(f"intervals of the run hold {100 * within:.0f} % of the observed means (sc
 #
 # Native carbon can come from what is dead (*real*: depolymerised remains of
 # plants and microbes) or from microbes that turn over faster on a rich meal
-# (*apparent*). Summed over the treatments of each study:
+# (*apparent*). Mean over the treatments of each study:
 
 # %%
 rows = {}

@@ -191,7 +191,7 @@ for label, fit in fits.items():
 # measurement is scored. The difference has an error of its own: if it is not
 # much larger than that, the data do not choose. `weight` (stacking) says what
 # mixture would have foreseen best; resting on a dozen measurements it is as
-# uncertain as they are, and goes to one structure easily. With four dates to
+# uncertain as they are, and goes to one structure easily. With five dates to
 # learn from, a transition or two may diverge: `converged` says so.
 
 # %%

@@ -74,9 +74,9 @@ for label, settings in structures.items():
 # RothC counts five pools, has a driver for manure and takes climate as its
 # product of modifiers. ICBM has two pools, no driver of climate, and manure is
 # added to its plant carbon. Inputs, starts and errors are treated alike, so a
-# difference is one of structure. More structures are one line each
-# (`benchmarks/field.py` has a third); a fit that does not converge is named as
-# such and has no place in a mixture.
+# difference is one of structure. More structures are one line each, as in
+# `benchmarks/field.py`. A fit that does not converge is named as such; the table
+# gives it a weight all the same, which is not to be used.
 
 # %% [markdown]
 # ## 2. Leave the future out
@@ -94,8 +94,8 @@ scores.round(2)
 
 # %% [markdown]
 # Read the error of the difference before the difference: with so few samples
-# left out a structure must be very wrong to be ruled out, and with two or three
-# samples a plot the coverage of intervals is a hint, no more. The weights were
+# left out a structure must be very wrong to be ruled out, and with four samples
+# a plot the coverage of intervals is a hint, no more. The weights were
 # found on the same samples that the next figure shows, so the mixture looks a
 # little better there than it would on years that nobody has seen.
 #

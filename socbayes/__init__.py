@@ -23,7 +23,7 @@ _LAZY = {
     "compare": "socbayes.inference.compare",
     "sbc": "socbayes.inference.calibration",
     "prior_from": "socbayes.inference.carry",
-    "load_prior": "socbayes.inference.carry",
+    "load_prior": "socbayes.carried",
     "load_posterior": "socbayes.inference.stored",
     "report": "socbayes.report",
     "simulate": "socbayes.structures",

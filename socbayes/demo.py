@@ -110,8 +110,9 @@ def run(
     >>> demo.run("report", draws=200, tune=200)  # doctest: +SKIP
     """
     from socbayes import scenarios
+    from socbayes.files import write_text
     from socbayes.inference.checks import check
-    from socbayes.inference.fit import fit, write_text
+    from socbayes.inference.fit import fit
     from socbayes.report import report
 
     started = time.perf_counter()

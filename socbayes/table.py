@@ -236,11 +236,47 @@ def validate_table(
     >>> fault.kind, fault.row, fault.found, fault.expected
     ('out of range', 2, '45', 'a number from 0 to 1')
     """
+    return examine_table(table, schema, units, sheet=sheet)[1]
+
+
+def examine_table(
+    table: Table, schema: str, units: Mapping[str, str] | None = None, *, sheet: str | int = 0
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Return a table in canonical units together with its faults, for callers that have more tables to examine.
+
+    Parameters
+    ----------
+    table, schema, units, sheet
+        As for :func:`read_table`.
+
+    Returns
+    -------
+    table, faults
+        What :func:`read_table` and :func:`validate_table` return; the table is of use only without faults.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, of an unknown type or not UTF-8.
+    UnknownNameError
+        If there is no such schema.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> given = pd.DataFrame({"site": ["Farm"], "year": [2001], "month": [1], "temperature [K]": [280.15]})
+    >>> weather, faults = examine_table(given, "field_weather")
+    >>> weather["temperature"].tolist(), faults
+    ([7.0], [])
+    """
+    import pandas as pd
+
     kind = _schema(schema)
     try:
-        return _examine(_load(table, sheet), kind, dict(units or {}))[1]
+        return _examine(_load(table, sheet), kind, dict(units or {}))
     except EmptyTableError as error:
-        return [Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))]
+        fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
+        return pd.DataFrame(), [fault]
 
 
 def decimal_year(date: str) -> float:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 #: Layers from the ground up: a module imports from its own layer and those below.
 LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
-     "socbayes.priors", "socbayes.spec", "socbayes.data"),
+     "socbayes.priors", "socbayes.spec", "socbayes.data", "socbayes.files", "socbayes.carried"),
     ("socbayes.core",),
     ("socbayes.structures",),
     ("socbayes.models",),

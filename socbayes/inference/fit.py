@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import SocbayesError
+from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import gate
 from socbayes.inference.starts import climbing
 from socbayes.spec import ModelSpec, spec_of
@@ -238,24 +239,6 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the libraries a result depends on."""
     names = ("socbayes", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "xarray", "pandas")
     return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text to a temporary name, then rename."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name beside ``path`` that takes its place on success and is removed on failure."""
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _new_run_folder(spec: ModelSpec, store: str | os.PathLike[str] | None) -> Path:

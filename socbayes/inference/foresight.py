@@ -4,11 +4,13 @@ Leaving out single rows of a time series flatters a model: the neighbours in
 time give the answer away. Here every plot's last years are left out, or all of
 a site but the stock it starts from. The model is fitted to the rest, and each
 measurement left out is compared with its predictive distribution, measurement
-error included.
+error included. Fluxes are learned from and not scored; nor is a fraction that
+only what is left out has.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
-from socbayes.models._field_faults import COLUMNS, FLUX
+from socbayes.models._field_faults import COLUMNS, FLUX, field_tables
 from socbayes.models._field_runs import departing_pools, known_plots, process_noise, stocks_of
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.models._process_noise import visits
@@ -28,6 +30,8 @@ from socbayes.structures import get
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+log = logging.getLogger("socbayes")
 
 SCORED_DRAWS = 1000
 
@@ -118,6 +122,7 @@ def leave_future_out(
     >>> import socbayes as sb
     >>> table = leave_future_out(obs, management, structures=two, store="runs/future")  # doctest: +SKIP
     """
+    obs, management, weather = field_tables(obs, management, weather)
     past, future = split_future(uppermost_layer(obs)[0], share)
     if len(future) == 0 or len(past) == 0:
         raise SocbayesError(
@@ -203,6 +208,7 @@ def leave_one_site_out(
     >>> import socbayes as sb
     >>> table = leave_one_site_out(obs, management, structures=two, store="runs/sites")  # doctest: +SKIP
     """
+    obs, management, weather = field_tables(obs, management, weather)
     upper = uppermost_layer(obs)[0]
     sites = sorted(upper["site"].unique())
     if len(sites) < 2:
@@ -228,25 +234,32 @@ def _compared(
     import pandas as pd
 
     rows, densities = {}, {}
-    for label, settings in structures.items():
-        scores, converged = [], []
+    layouts: dict[str, dict[str, Layout]] = {label: {} for label in structures}
+    for label, settings in structures.items():  # before any fit, so that what cannot be is said at once
         chosen = settings.get("structure", "rothc")
         plain = {
             name: value for name, value in settings.items() if name not in ("structure", "priors", "process_noise")
         }
         for part, (known, left_out) in parts.items():
-            model = field.build(known, management, weather, until=until, **settings)
-            fitted = fit(model, store=store / label / part, **effort)
-            everything = pd.concat([known, left_out])
             data = lay_out(
-                everything,
+                pd.concat([known, left_out], ignore_index=True),
                 management,
                 weather,
                 structure=get(chosen) if isinstance(chosen, str) else chosen,
                 until=until,
+                seen=len(known),
                 **plain,
             )
-            scores.append(_scores(fitted, data, len(known), effort["seed"]))
+            unforeseen = [note for note in data.notes if note.startswith("Of ")]
+            if unforeseen:
+                log.warning("%s: %s", label, " ".join(unforeseen))
+            layouts[label][part] = data
+    for label, settings in structures.items():
+        scores, converged = [], []
+        for part, (known, _) in parts.items():
+            model = field.build(known, management, weather, until=until, **settings)
+            fitted = fit(model, store=store / label / part, **effort)
+            scores.append(_scores(fitted, layouts[label][part], len(known), effort["seed"]))
             converged.append(bool(fitted.attrs["converged"]))
         joined = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
         densities[label] = joined["density"]

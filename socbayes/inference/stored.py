@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.inference.fit import load, replacing
+from socbayes.files import replacing
+from socbayes.inference.fit import load
 from socbayes.spec import joined
 from socbayes.vocabulary import nearest
 

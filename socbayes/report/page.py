@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.files import write_text
 from socbayes.inference import diagnostics
 from socbayes.inference.checks import Checks, check
 from socbayes.inference.compare import compare
-from socbayes.inference.fit import write_text
 from socbayes.plots import scenario_differences
 from socbayes.plots._data import spec_of_fit
 from socbayes.plots._style import flat

@@ -29,6 +29,7 @@ from socbayes.models._field_runs import (
 from socbayes.models._plots import lay_out
 from socbayes.models._process_noise import visit_labels, visits
 from socbayes.scenarios._draws import values_of, verdict
+from socbayes.spec import ModelSpec
 from socbayes.structures import get
 from socbayes.structures.fractions import fraction_weights
 
@@ -58,11 +59,14 @@ def forecast(
     ----------
     fitted
         Fit of ``models.field``.
-    obs, structure, fractions, drivers, parameters
+    obs, structure, fractions
         What the model was built from.
+    drivers, parameters
+        The same; by default those of the fit.
     management, weather
-        The same tables, or tables that go on; where they end, months take the
-        mean of their calendar month.
+        The same tables, or tables that go on: what they say of the time up to
+        the last sample is filled from that time alone, and where they end,
+        months take the mean of their calendar month in it.
     years
         Decimal years.
     draws
@@ -88,8 +92,8 @@ def forecast(
     Raises
     ------
     SocbayesError
-        If the tables hold other plots, sites, treatments or, with process noise, other visits than the fit, or the
-        structure other pools.
+        If the tables hold other plots, sites, treatments, first samples or, with process noise, other visits than
+        the fit, or the structure, its drivers or its parameters are others.
 
     Examples
     --------
@@ -102,10 +106,17 @@ def forecast(
 
     chosen = get(structure) if isinstance(structure, str) else structure
     wanted = np.asarray(years, dtype=float)
+    built = ModelSpec.from_json(fitted.attrs["spec"]).choices
+    drivers = built["drivers"] if drivers is None else dict(drivers)
+    parameters = built["parameters"] if parameters is None else dict(parameters)
     data = lay_out(
         obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters,
         until=float(wanted.max()),
     )  # fmt: skip
+    asked = {"structure": chosen.name, "drivers": drivers, "parameters": parameters}
+    for name, value in asked.items():
+        if value != built[name]:
+            raise SocbayesError(f"the fit was made with {name} {built[name]}, but {value} is asked for")
     posterior = fitted["posterior"]
     known = visits(data)
     here = {"plot": data.plots, "site": data.sites, "treatment": data.treatments, "pool": list(chosen.pools)}
@@ -115,6 +126,8 @@ def forecast(
         if told != labels:
             strangers = sorted(set(told) ^ set(labels)) or labels
             raise SocbayesError(f"the tables and the fit do not hold the same {name}s: {', '.join(strangers[:5])}")
+    if moved := [data.plots[k] for k in np.flatnonzero(data.start != np.asarray(built["first_months"]))]:
+        raise SocbayesError(f"the tables and the fit do not hold the same first samples of {', '.join(moved[:5])}")
     plots = data.plots
     values = values_of(fitted, draws, seed)
     weights = fraction_weights(chosen, fractions)
@@ -234,12 +247,15 @@ def average(
     share = np.array(list(shares.values()))
     for kind in ("known", "new"):
         if all(f"{kind}_variance" in one for one in alike.values()):
-            named = first[f"{kind}_variance"]
-            within = np.tensordot(share, np.stack([one[f"{kind}_variance"].to_numpy() for one in alike.values()]), 1)
+            # A part that a structure does not have is none of its variance.
+            listed = dict.fromkeys(part for one in alike.values() for part in one["part"].to_numpy().tolist())
+            given = [one[f"{kind}_variance"] for one in alike.values()]
+            each = [one.reindex(part=list(listed), fill_value=0.0).to_numpy() for one in given]
+            within = np.tensordot(share, np.stack(each), 1)
             means = np.stack([one[kind].mean("sample").to_numpy() for one in alike.values()])
             between = np.tensordot(share, (means - np.tensordot(share, means, 1)) ** 2, 1)
-            result.coords["part"] = ["structures", *named["part"].to_numpy().tolist()]
-            result[f"{kind}_variance"] = (named.dims, np.concatenate([between[None], within]), named.attrs)
+            result.coords["part"] = ["structures", *listed]
+            result[f"{kind}_variance"] = (given[0].dims, np.concatenate([between[None], within]), given[0].attrs)
     converged = [int(one.attrs.get("converged", 1)) for one in forecasts.values()]
     failures = [f"{label}: {one.attrs['failures']}" for label, one in forecasts.items() if one.attrs.get("failures")]
     result.attrs = {

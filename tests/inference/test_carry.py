@@ -9,8 +9,9 @@ import pymc as pm
 import pytest
 import xarray as xr
 
+from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.inference.carry import load_prior, prior_from
+from socbayes.inference.carry import prior_from
 from socbayes.spec import ModelSpec
 
 MEAN, COVARIANCE = np.array([0.5, -1.0]), np.array([[0.04, 0.03], [0.03, 0.09]])

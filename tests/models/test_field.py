@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models import field
+from socbayes.models._field_runs import BLOCKS, shared_effects
 from socbayes.models._monthly import carbon_from_yield, filled_by_month
 from socbayes.models._plots import lay_out, month_of
 from socbayes.scenarios.field import average, forecast
@@ -173,6 +176,27 @@ def test_forecast_refuses_other_plots(fitted, trial):
         forecast(fitted, obs[obs["plot"] != "P0"], management, years=[2030.0])
 
 
+def test_forecast_refuses_another_model(fitted, trial):
+    obs, management = trial
+    with pytest.raises(SocbayesError, match=r"made with parameters \{\}, but \{'k_rpm': 0\.07\}"):
+        forecast(fitted, obs, management, years=[2030.0], parameters={"k_rpm": 0.07})
+    with pytest.raises(SocbayesError, match="made with structure rothc, but century"):
+        forecast(fitted, obs.drop(columns="resistant_carbon_stock"), management, years=[2030.0], structure="century")
+    late = obs[(obs["plot"] != "P0") | (obs["year"] > 2000.0)]
+    with pytest.raises(SocbayesError, match="same first samples of P0"):
+        forecast(fitted, late, management, years=[2030.0])
+
+
+def test_plans_change_the_future_and_not_the_past(fitted, trial):
+    obs, management = trial
+    stop = management.assign(start_year=2012.0, end_year=2040.0, plant_carbon_input=0.0)
+    plans = {"as usual": management, "stop": pd.concat([management, stop], ignore_index=True)}
+    runs = {name: forecast(fitted, obs, plan, years=[2007.0, 2030.0], draws=50)["known"].sel(fraction="total")
+            for name, plan in plans.items()}  # fmt: skip
+    np.testing.assert_allclose(runs["stop"].sel(year=2007.0), runs["as usual"].sel(year=2007.0), rtol=1e-9)
+    assert (runs["stop"].sel(year=2030.0) < 0.9 * runs["as usual"].sel(year=2030.0)).all()
+
+
 def test_description_names_what_the_model_has(model):
     spec = model.socbayes_spec
     assert spec.observed == ("log_carbon",)
@@ -251,6 +275,71 @@ def test_a_flux_is_the_carbon_that_leaves_in_a_month(trial):
     expected = field._expected(data, states, place, place + 1).eval(mode="FAST_COMPILE")[flux]
     pools = states.eval(mode="FAST_COMPILE")[:, 0, :5].sum(axis=1)
     np.testing.assert_allclose(expected[:2], INPUT / 12.0 - (pools[[1, 3]] - pools[[0, 2]]), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def microbial(trial):
+    """Plots that run the carbon pump with the literature's microbes."""
+    obs, management = trial
+    weather = pd.DataFrame({"site": "Farm", "year": 2000, "month": range(1, 13), "temperature": 12.0})
+    layer = {"depth_top": 0.0, "depth_bottom": 23.0, "bulk_density": 1.3}
+    seen = obs[["site", "plot", "year", "treatment", "soc_stock"]].assign(**layer)
+    return (seen, management, weather), field.build(seen, management, weather, structure="mcp", prior="literature")
+
+
+def test_the_literature_is_a_prior_of_microbes(microbial):
+    tables, built = microbial
+    density, gradient = log_density_and_gradient(built)
+    assert np.isfinite(density)
+    assert np.isfinite(gradient).all()
+    assert "k_death" not in built.coords["constant"]
+    assert {"carbon_use_efficiency", "microbial_turnover", "residue_share"} <= set(built.socbayes_spec.quantities)
+    plain = field.build(*tables, structure="mcp")
+    assert "carbon_use_efficiency" not in plain.named_vars
+    assert "k_death" in plain.coords["constant"]
+    given = field.build(*tables, structure="mcp", prior="literature", parameters={"e_ref": 0.4})
+    assert "carbon_use_efficiency" not in given.named_vars
+    assert "microbial_turnover" in given.named_vars
+
+
+def test_runs_use_the_microbes_that_were_learned(microbial):
+    tables, _ = microbial
+    data = lay_out(*tables, structure=get("mcp"))
+    plots = len(data.plots)
+    at = {
+        "rate_constant": np.zeros(6), "rate": np.zeros(plots), "plant": np.zeros(plots), "manure": 0.0,
+        "stock": np.full(plots, np.log(60.0)), "log_share": np.zeros((plots, 6)),
+        "e_ref": np.full(plots, 0.3), "k_death": np.full(plots, 0.012), "necromass_share": np.full(plots, 0.8),
+    }  # fmt: skip
+    runs = field.trajectories(data, at, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    numbers = {"e_ref": 0.3, "k_death": 0.012, "necromass_share": 0.8, "v_dissolved": 2 * 0.036}
+    told = lay_out(*tables, structure=get("mcp"), parameters=numbers)
+    plain = {name: value for name, value in at.items() if name not in numbers} | {"rate_constant": np.zeros(7)}
+    again = field.trajectories(told, plain, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    np.testing.assert_allclose(runs, again, rtol=1e-9)
+    default = {"rate_constant": np.zeros(7)}
+    other = field.trajectories(data, plain | default, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    assert np.abs(other[-1] - runs[-1]).max() > 0.1
+
+
+def test_a_prior_of_microbes_says_nothing_of_plain_pools(trial):
+    built = field.build(*trial, prior="literature")
+    assert "The carried prior is about microbes and says nothing of rothc." in built.socbayes_spec.notes
+    with pytest.raises(SocbayesError, match="prior='books' is not known"):
+        field.build(*trial, prior="books")
+
+
+def test_draws_run_with_their_own_microbes():
+    data = SimpleNamespace(structure=get("mcp"), constants={}, site_of_plot=np.array([0, 0]), initial=np.zeros(1),
+                           treatment_of_plot=np.array([0, 0]))  # fmt: skip
+    values = {
+        "site_stock": np.zeros((3, 1)), "input_level": np.zeros(3), "rate_constant": np.zeros((3, 6)),
+        "carbon_use_efficiency": np.array([0.3, 0.4, 0.5]),
+    }  # fmt: skip
+    effects = shared_effects(data, values, np.array([0, 1]))
+    np.testing.assert_array_equal(effects["e_ref"], np.array([[0.3, 0.3], [0.4, 0.4], [0.5, 0.5]]))
+    assert "k_death" not in effects
+    assert {"e_ref", "k_death"} <= set(BLOCKS["parameters"])
 
 
 def test_one_pool_is_enough():
@@ -426,6 +515,17 @@ def test_a_mixture_has_the_moments_of_a_mixture():
     assert drawn.var() == pytest.approx(4.75, rel=0.1)
     assert mixed.attrs["converged"] == 0
     assert mixed.attrs["failures"] == "b: r_hat"
+
+
+def test_a_part_that_one_structure_lacks_is_none_of_its_variance():
+    plain, noisy = a_forecast(10.0, 1.0), a_forecast(10.0, 2.0).assign_coords(part=["parameters", "process noise"])
+    parts = average({"a": plain, "b": noisy}, {"a": 1.0, "b": 1.0})["known_variance"]
+    assert parts["part"].to_numpy().tolist() == ["structures", "parameters", "inputs", "process noise"]
+    found = parts.sel(fraction="total", year=2030.0, plot="1").to_series()
+    one, two = (each["known_variance"].sel(fraction="total", year=2030.0, plot="1") for each in (plain, noisy))
+    assert found["inputs"] == pytest.approx(0.5 * one.sel(part="inputs").item())
+    assert found["process noise"] == pytest.approx(0.5 * two.sel(part="process noise").item())
+    assert found.sum() == pytest.approx(0.5 * (one.sum() + two.sum()).item() + found["structures"])
 
 
 def test_what_cannot_be_mixed_is_named():
