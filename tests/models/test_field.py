@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from socbayes.core import Driver, Flow, Parameter, Structure, steady_state
+from socbayes.carried import load_prior
+from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state, steady_state
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
@@ -340,6 +341,21 @@ def test_draws_run_with_their_own_microbes():
     np.testing.assert_array_equal(effects["e_ref"], np.array([[0.3, 0.3], [0.4, 0.4], [0.5, 0.5]]))
     assert "k_death" not in effects
     assert {"e_ref", "k_death"} <= set(BLOCKS["parameters"])
+
+
+def test_microbes_of_the_literature_do_not_starve():
+    prior, rng = load_prior(), np.random.default_rng(0)
+    normal = rng.standard_normal((400, 4)) @ np.linalg.cholesky(np.array(prior.scatter)).T
+    half = prior.degrees_of_freedom / 2.0
+    free = np.array(prior.centre) + normal / np.sqrt(rng.gamma(half, 1.0 / half, (400, 1)))
+    efficiency, turnover = 1.0 / (1.0 + np.exp(-free[:, 0])), np.exp(free[:, 1])
+    drivers = {"litter_input": np.full(400, 4.0 / 365.25 * 0.334), "temperature": np.full(400, 10.0)}
+    own = {"e_ref": efficiency, "k_death": turnover}
+    paced = own | {"v_dissolved": 0.036 / 0.006 * turnover}
+    found = [np.mean([why == "found" for why in find_steady_state(get("mcp"), one, drivers).reasons])
+             for one in (own, paced)]  # fmt: skip
+    assert found[0] < 0.35
+    assert found[1] > 0.95
 
 
 def test_one_pool_is_enough():
