@@ -9,6 +9,10 @@ exactly is uncertain on the log scale and partially pooled:
     \ln input_p = level + treatment + plot, \quad
     \ln C_{p}(0) = site + plot
 
+The stated standard deviation of an input is that of ``plot``, independent of
+other plots; what is wrong with inputs everywhere (``level``, a third) comes on
+top and is not narrowed by it: replace its prior where inputs are known better.
+
 ``rate`` is one factor on all decomposition: on the climate modifier of the
 structure where it has one, otherwise on its rate constants. Published rate
 constants have log-normal priors of their own. The initial pools are shares
