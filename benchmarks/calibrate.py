@@ -104,14 +104,14 @@ def joint() -> Any:
     return sb.models.joint.build(sb.models.joint.literatures())
 
 
-def field() -> Any:
+def field(**options: Any) -> Any:
     """Total carbon of the three plots of one trial, with two pools."""
     obs, management = (
         table[table["study"] == "Tarlee"].reset_index(drop=True)
         for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
     )
     obs = obs.drop(columns=["humus_carbon_stock", "resistant_carbon_stock"])
-    return sb.models.field.build(obs, management, structure="icbm")
+    return sb.models.field.build(obs, management, structure="icbm", **options)
 
 
 CASES: dict[str, Callable[[], Any]] = {
@@ -125,6 +125,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "priming_process": priming_process,
     "joint": joint,
     "field": field,
+    "field_noise": lambda: field(process_noise=True),
 }
 
 

@@ -101,7 +101,7 @@ def fit_row(
         fit = sb.fit(model, store=folder, seed=SEED, progress=False, **effort)
     a = fit.attrs
     last = float(data[0]["year"].max())
-    plain = {name: value for name, value in settings.items() if name not in ("priors", "process_noise")}
+    plain = {name: settings[name] for name in ("structure", "fractions") if name in settings}
     ahead = forecast(fit, *data, years=[last + 10.0], draws=200, seed=SEED, parts=True, **plain)
     parts = ahead["known_variance"].sel(fraction="total").mean(("plot", "year")).to_series()
     shares = 100.0 * parts / parts.sum()

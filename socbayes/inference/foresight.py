@@ -237,9 +237,7 @@ def _compared(
     layouts: dict[str, dict[str, Layout]] = {label: {} for label in structures}
     for label, settings in structures.items():  # before any fit, so that what cannot be is said at once
         chosen = settings.get("structure", "rothc")
-        plain = {
-            name: value for name, value in settings.items() if name not in ("structure", "priors", "process_noise")
-        }
+        plain = {name: settings[name] for name in ("fractions", "drivers", "parameters") if name in settings}
         for part, (known, left_out) in parts.items():
             data = lay_out(
                 pd.concat([known, left_out], ignore_index=True),
@@ -250,7 +248,7 @@ def _compared(
                 seen=len(known),
                 **plain,
             )
-            unforeseen = [note for note in data.notes if note.startswith("Of ")]
+            unforeseen = [note for note in data.notes if note.endswith("cannot be foreseen.")]
             if unforeseen:
                 log.warning("%s: %s", label, " ".join(unforeseen))
             layouts[label][part] = data

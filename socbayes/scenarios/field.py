@@ -107,8 +107,10 @@ def forecast(
     chosen = get(structure) if isinstance(structure, str) else structure
     wanted = np.asarray(years, dtype=float)
     built = ModelSpec.from_json(fitted.attrs["spec"]).choices
-    drivers = built["drivers"] if drivers is None else dict(drivers)
-    parameters = built["parameters"] if parameters is None else dict(parameters)
+    drivers, parameters = (
+        built[name] if given is None else {key: float(value) for key, value in given.items()}
+        for name, given in (("drivers", drivers), ("parameters", parameters))
+    )
     data = lay_out(
         obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters,
         until=float(wanted.max()),
