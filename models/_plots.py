@@ -18,8 +18,9 @@ from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.core.structure import Structure
 from socbayes.errors import TableFaultsError
 from socbayes.models._blocks import filled, group_means, groups, numeric
+from socbayes.models._climate import climate_drivers
 from socbayes.models._field_faults import COLUMNS, FLUX, faults_of, field_tables
-from socbayes.models._monthly import ASSUMED_INPUT, Managed, climate_drivers
+from socbayes.models._monthly import ASSUMED_INPUT, Managed
 from socbayes.structures.forcing import Roles, input_factor, roles_of
 from socbayes.structures.fractions import fraction_weights
 

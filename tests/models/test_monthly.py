@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from socbayes.core.environment import rothc_temperature
-from socbayes.models._monthly import ASSUMED_INPUT, CARBON_OF_FRESH_MANURE, Managed, climate_drivers
+from socbayes.models._climate import climate_drivers
+from socbayes.models._monthly import ASSUMED_INPUT, CARBON_OF_FRESH_MANURE, Managed
 from socbayes.structures.forcing import Roles
 
 START = 24000  # January 2000
