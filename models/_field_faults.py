@@ -150,7 +150,8 @@ def _of_sites(table: pd.DataFrame, obs: pd.DataFrame, what: str, *, needed: bool
     strangers = sorted(set(named) - set(known))
     alone = sorted(set(known) - set(named))
     for name in strangers:
-        hint = nearest(name, alone) if alone else None
+        # Site 1 and Site 3 are spelled alike and are two sites.
+        hint = nearest(name, [one for one in alone if _digits(one) == _digits(name)])
         if hint or (needed and len(strangers) == len(named)):
             expected = "a site of the observations: " + ", ".join(known)
             advice = f"did you mean {hint!r}?" if hint else ""
@@ -173,6 +174,10 @@ def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
                 expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
                 advice = "add layers up to one depth, or leave rows of another depth out"
                 yield Fault("several depths", int(row) + _HEADER, "depth_bottom", found, expected, advice)
+
+
+def _digits(name: str) -> str:
+    return "".join(filter(str.isdigit, name))
 
 
 def _plainly(name: str) -> str:

@@ -128,6 +128,14 @@ def test_a_misspelt_site_of_the_weather_is_asked_about():
     assert lay_out(samples(), inputs(), more, structure=ROTHC).plots == ["1", "2"]
 
 
+def test_numbered_sites_are_not_misspelt():
+    obs = pd.concat([samples(site="Site 2"), samples(site="Site 3")], ignore_index=True)
+    weather = pd.DataFrame({"site": "Site 1", "year": 2000, "month": range(1, 13), "temperature": 10.0})
+    weather = pd.concat([weather, weather.assign(site="Site 2")])
+    data = lay_out(obs, inputs(site="Site 2"), weather, structure=ROTHC)
+    assert data.sites == ["Site 2", "Site 3"]
+
+
 def test_frames_are_read_as_files_are():
     obs = samples().rename(columns={"soc_stock": "soc_stock [kg/m**2]", "year": "date"})
     obs["date"] = obs["date"].astype(int).astype(str)
