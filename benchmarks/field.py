@@ -6,8 +6,9 @@
 By data set: rows, parameters, seconds, effective draws a second, R-hat and
 divergences of the fit to all rows, and what its forecast ten years ahead is
 uncertain about; scores of the last third of the years, and of each site where
-there are several. What is in the folder already is read, not repeated. Writes
-``docs/field/README.md``.
+there are several. Fits stay in ``--store``. What they say is kept in
+``docs/field/results`` and read from there when it exists: remove a file to make
+it again. Writes ``docs/field/README.md``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from socbayes.inference.foresight import leave_future_out, leave_one_site_out
 from socbayes.scenarios.field import forecast
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "field" / "README.md"
+RESULTS = PAGE.with_name("results")
 SEED = 1
 SURE = {"mu": -6.0, "sigma": 0.1}
 """Log-normal of a spread that is nearly none."""
@@ -91,7 +93,7 @@ def fit_row(
     settings: dict[str, Any], data: tuple[Any, Any, Any], folder: Path, effort: dict[str, int]
 ) -> dict[str, Any]:
     """Speed and convergence of one fit to all rows, and shares of the variance of its forecast."""
-    said = folder.with_name(f"{folder.name}.json")
+    said = RESULTS / folder.parent.name / f"{folder.name}.json"
     if said.exists():
         return dict(json.loads(said.read_text("utf-8")))
     if (folder / "fit.nc").exists():
@@ -115,15 +117,16 @@ def fit_row(
         "converged": "yes" if a["converged"] else "NO",
         **{f"{name}, %": round(float(value)) for name, value in shares.items()},
     }
-    write_text(said, json.dumps(row, indent=1))
+    said.parent.mkdir(parents=True, exist_ok=True)
+    write_text(said, json.dumps(row, indent=1) + "\n")
     return row
 
 
 def scored(score: Any, name: str, folder: Path, **arguments: Any) -> pd.DataFrame:
     """A table of scores, read where it was made before."""
-    path = folder / f"{name}.csv"
+    path = RESULTS / folder.name / f"{name}.csv"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         score(store=folder / name, seed=SEED, progress=False, **arguments).to_csv(path)
     return pd.read_csv(path, index_col=0)
 
@@ -162,8 +165,8 @@ def scores_of(path: Path) -> pd.DataFrame:
     )
 
 
-def page(store: Path) -> str:
-    """The page of all fits and scores in a folder."""
+def page() -> str:
+    """The page of all fits and scores that are kept."""
     lines = [
         "# Field plots: what each structure foresaw",
         "",
@@ -174,7 +177,7 @@ def page(store: Path) -> str:
         "independent; those of one plot are not, so they are lower bounds.",
     ]
     for name in CASES:
-        folder = store / name
+        folder = RESULTS / name
         rows = {label: json.loads(said.read_text("utf-8")) for label in CASES[name][1]
                 if (said := folder / f"{label}.json").exists()}  # fmt: skip
         tables = {"": pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure"))} if rows else {}
@@ -218,7 +221,7 @@ def main() -> None:
         if obs["site"].nunique() > 1:
             scored(leave_one_site_out, "sites", folder, **given)
     PAGE.parent.mkdir(exist_ok=True)
-    write_text(PAGE, page(arguments.store))
+    write_text(PAGE, page())
     print(PAGE.read_text("utf-8"))
 
 

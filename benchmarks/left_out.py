@@ -1,11 +1,12 @@
 """Which model foresees a study it has not seen: baselines, process models and variants of them.
 
     python benchmarks/left_out.py                         # everything, hours on two cores
-    python benchmarks/left_out.py --only cue cue_process --store runs/left_out
+    python benchmarks/left_out.py --only cue cue_process
 
 Each model is fitted several times without a part of the studies, and the rows
 of these are predicted as those of a new study. ``--effort '{"draws": 100}'`` tries things out.
-Results are kept in the folder ``--store`` and read from there when they exist. Writes ``docs/left_out/README.md``.
+Results are kept in ``--store``, by default the ones in the repository, and read from there when they exist: remove
+the file of a model to make it again. Writes ``docs/left_out/README.md``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from socbayes.models import mcp_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
 ROWS = PAGE.with_name("rows.csv")
+RESULTS = PAGE.with_name("results")
 SEED = left_out_priming.SEED
 EFFORT = {"draws": 1200, "tune": 500, "chains": 4, "redraws": 2, "longer": 1}
 
@@ -131,6 +133,8 @@ COMPARED = {
         "mcp_process_first_order",
     ),
 }
+BY_ROW = "Rows left out one by one, within studies that were seen"
+FITS = "How the fits went"
 
 
 def result_of(name: str, store: Path, effort: dict[str, int]) -> xr.Dataset:
@@ -213,10 +217,64 @@ def apart(results: dict[str, xr.Dataset], count: int = 6) -> str:
     return "\n".join([head, "| --- | --- |", *rows, f"| all {difference.size} | {difference.sum():+.1f} |"])
 
 
+def sections_of(found: dict[str, xr.Dataset]) -> dict[str, str]:
+    """Comparisons whose results are all there, in Markdown by title."""
+    sections = {}
+    if "priming" in found and "priming_process" in found:
+        there = {f"{name} ({CASES[name][0]})": found[name] for name in ("priming", "priming_process")}
+        said = [
+            "Log ratio of native CO2 at the last day, treated over control, in the jars that have a time series. The",
+            "process model foresees CO2 interval by interval, so the density of this ratio has no closed form: scores",
+            "are continuous ranked probability scores (CRPS), in units of the log ratio; less is better.",
+        ]
+        sections["Priming"] = "\n".join([*said, "", table_of_crps(there)])
+    for title, names in COMPARED.items():
+        if not all(name in found for name in names):
+            continue
+        there = {f"{name} ({CASES[name][0]})": found[name] for name in names}
+        parts = []
+        for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
+            parts.append(f"{what}:\n\n{table_of(there, score)}")
+        if len(there) == 2:
+            parts.append(f"Where they differ most:\n\n{apart(there)}")
+        sections[title] = "\n\n".join(parts)
+    return sections
+
+
+def how_fits_went(found: dict[str, xr.Dataset], earlier: str) -> str:
+    """One line of Markdown per model: what was just read, else what the page said before."""
+    lines = {line.split("|")[1].strip(): line for line in earlier.splitlines() if line.startswith("| ")}
+    for name, one in found.items():
+        a = one.attrs
+        lines[name] = (
+            f"| {name} | {a['folds']} | {passed(one).sum()} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
+            f"{float(one['min_ess'].min()):.0f} | {int(one['divergences'].sum())} | "
+            f"{a['seconds']:.0f} | {a['date']} | {a['seed']} |"
+        )
+    text = [
+        f"A fit passes with an R-hat of at most {MAX_R_HAT} and at least {MIN_ESS} effective draws of all that studies",
+        "share, and no divergence.",
+        "",
+        "| model | folds | passed | draws | largest R-hat | effective draws | divergences | seconds | date | seed |",
+        "|" + " --- |" * 10,
+    ]
+    return "\n".join([*text, *(lines[name] for name in CASES if name in lines)])
+
+
 def page(store: Path) -> str:
-    """The page of all comparisons that have results."""
+    """The page of all comparisons; those with a result missing stay as they were last written."""
     found = {name: xr.load_dataset(store / f"{name}.nc") for name in CASES if (store / f"{name}.nc").exists()}
-    lines = [
+    before = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    sections = {title: text.strip() for title, _, text in (part.partition("\n") for part in before.split("\n## ")[1:])}
+    sections |= sections_of(found)
+    if ROWS.exists():
+        sections[BY_ROW] = (
+            "PSIS-LOO of fits to all rows (`python benchmarks/literature.py`). A row is easily foreseen from others\n"
+            "of its study, so this says less of a new study than the tables above.\n\n"
+            f"{table_of_rows(pd.read_csv(ROWS))}"
+        )
+    sections[FITS] = how_fits_went(found, sections.get(FITS, ""))
+    head = [
         "# Studies that were left out",
         "",
         "Every study predicted from the others as a study nobody has done (`socbayes.inference.left_out`; written by",
@@ -228,62 +286,17 @@ def page(store: Path) -> str:
         "weights are those of the mixture of models that foresees best (stacking). Inside: the mean over studies of",
         "the share of measurements in the equal-tailed intervals, with its standard error.",
     ]
-    if "priming" in found and "priming_process" in found:
-        lines += [
-            "",
-            "## Priming",
-            "",
-            "Log ratio of native CO2 at the last day, treated over control, in the jars that have a time series. The",
-            "process model foresees CO2 interval by interval, so the density of this ratio has no closed form: scores",
-            "are continuous ranked probability scores (CRPS), in units of the log ratio; less is better.",
-            "",
-            table_of_crps({f"{name} ({CASES[name][0]})": found[name] for name in ("priming", "priming_process")}),
-        ]
-    for title, names in COMPARED.items():
-        there = {f"{name} ({CASES[name][0]})": found[name] for name in names if name in found}
-        if len(there) < 2:
-            continue
-        lines += ["", f"## {title}"]
-        for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
-            lines += ["", what + ":", "", table_of(there, score)]
-        if len(there) == 2:
-            lines += ["", "Where they differ most:", "", apart(there)]
-    if ROWS.exists():
-        lines += [
-            "",
-            "## Rows left out one by one, within studies that were seen",
-            "",
-            "PSIS-LOO of fits to all rows (`python benchmarks/literature.py`). A row is easily foreseen from others",
-            "of its study, so this says less of a new study than the tables above.",
-            "",
-            table_of_rows(pd.read_csv(ROWS)),
-        ]
-    lines += [
-        "",
-        "## How the fits went",
-        "",
-        f"A fit passes with an R-hat of at most {MAX_R_HAT} and at least {MIN_ESS} effective draws of all that studies",
-        "share, and no divergence.",
-        "",
-        "| model | folds | passed | draws | largest R-hat | effective draws | divergences | seconds | date | seed |",
-        "|" + " --- |" * 10,
-    ]
-    for name, one in found.items():
-        a = one.attrs
-        lines.append(
-            f"| {name} | {a['folds']} | {passed(one).sum()} | {a['draws']:,} | {float(one['max_r_hat'].max()):.3f} | "
-            f"{float(one['min_ess'].min()):.0f} | {int(one['divergences'].sum())} | "
-            f"{a['seconds']:.0f} | {a['date']} | {a['seed']} |"
-        )
+    order = ["Priming", *COMPARED, BY_ROW, FITS]
+    parts = ["\n".join(head), *(f"## {title}\n\n{sections[title]}" for title in order if title in sections)]
     notes = PAGE.with_name("notes.md")
-    return "\n".join(lines) + "\n" + ("\n" + notes.read_text("utf-8") if notes.exists() else "")
+    return "\n\n".join([*parts, notes.read_text("utf-8") if notes.exists() else ""]).rstrip() + "\n"
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--store", type=Path, default=Path("runs/left_out"))
+    parser.add_argument("--store", type=Path, default=RESULTS)
     parser.add_argument("--effort", type=json.loads, default={}, help="settings to replace, as JSON")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -10,6 +10,7 @@ only what is left out has.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,17 +19,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import fit
+from socbayes.inference.fit import FIT, fit, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
 from socbayes.models._field_faults import COLUMNS, FLUX, field_tables
 from socbayes.models._field_runs import departing_pools, known_plots, process_noise, stocks_of
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.models._process_noise import visits
+from socbayes.spec import spec_of
 from socbayes.structures import get
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pymc as pm
     import xarray as xr
 
 log = logging.getLogger("socbayes")
@@ -96,7 +99,8 @@ def leave_future_out(
         ``{"RothC": {"structure": "rothc"}, "ICBM": {"structure": "icbm"}}``.
         Give all of them the same observations, or their scores compare nothing.
     store
-        Folder for the runs, one subfolder each.
+        Folder for the runs, one subfolder each. Finished fits found there, of the same model, data and settings,
+        are read: what was cut short goes on.
     share
         Part of each site's time that is left out.
     draws, tune, chains, cores, seed, progress
@@ -256,9 +260,14 @@ def _compared(
         scores, converged = [], []
         for part, (known, _) in parts.items():
             model = field.build(known, management, weather, until=until, **settings)
-            fitted = fit(model, store=store / label / part, **effort)
+            fitted = _fitted(model, store / label / part, effort)
             scores.append(_scores(fitted, layouts[label][part], len(known), effort["seed"]))
             converged.append(bool(fitted.attrs["converged"]))
+            if not converged[-1]:
+                failures = " ".join(json.loads(fitted.attrs["failures"]))
+                log.warning(
+                    "%s: its scores are unsure, as the fit did not converge: %s", f"{label} {part}".strip(), failures
+                )
         joined = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
         densities[label] = joined["density"]
         rows[label] = {
@@ -268,6 +277,16 @@ def _compared(
             "converged": all(converged),
         }
     return ranked(densities, rows).rename_axis("structure")
+
+
+def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any]) -> xr.DataTree:
+    """The finished fit in the folder, if it is of this model with this effort; else a new one."""
+    if (folder / FIT).exists():
+        earlier = load(folder)
+        same = all(earlier.attrs[name] == effort[name] for name in ("draws", "tune", "chains", "seed"))
+        if same and earlier.attrs["spec"] == spec_of(model).to_json():
+            return earlier
+    return fit(model, store=folder, **effort)
 
 
 def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str, np.ndarray]:

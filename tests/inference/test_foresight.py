@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from socbayes.errors import SocbayesError
+from socbayes.inference.fit import FIT
 from socbayes.inference.foresight import (
     _with_density_error,
     leave_future_out,
@@ -53,16 +54,15 @@ def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
     first = obs[obs["plot"] == "P0"].assign(site="Moor", year=lambda t: t["year"] - 30.0)
     before = management.assign(site="Moor", start_year=1970.0, end_year=1977.0)
     obs = pd.concat([obs, first], ignore_index=True)
-    table = leave_future_out(
-        obs,
-        pd.concat([management, before], ignore_index=True),
-        structures={"ICBM": {"structure": "icbm"}},
-        store=tmp_path,
-        draws=150,
-        tune=250,
-        chains=2,
-        progress=False,
-    )
+    given = (obs, pd.concat([management, before], ignore_index=True))
+    settings = {"structures": {"ICBM": {"structure": "icbm"}}, "store": tmp_path, "progress": False}
+    settings |= {"draws": 150, "tune": 250, "chains": 2}
+    table = leave_future_out(*given, **settings)
+    made = (tmp_path / "ICBM" / FIT).stat().st_mtime_ns
+    pd.testing.assert_frame_equal(leave_future_out(*given, **settings), table)
+    assert (tmp_path / "ICBM" / FIT).stat().st_mtime_ns == made, "a fit that was there was made again"
+    with pytest.raises(SocbayesError, match="holds a run already"):
+        leave_future_out(*given, **settings | {"draws": 160})
     row = table.loc["ICBM"]
     assert row["measurements"] == len(split_future(obs)[1])
     assert row["elpd_difference"] == 0.0
