@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.inference.calibration import BAND, band, calibration_table, ecdf, rank_fractions
-from socbayes.plots._style import GREY, INK, LIGHT, ORANGE, panel, styled
+from socbayes.plots._style import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, PURPLE, RED, SKY, panel, styled
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMED = 6
-"""How many quantities outside the band a legend names."""
+NAMED = (ORANGE, BLUE, GREEN, PURPLE, SKY, RED)
+"""Colours of the quantities outside the band that a legend names."""
 
 
 @styled
 def calibration_ecdf(ranks: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Distribution of the ranks of each quantity, less that of uniform ranks, and the band that should hold it.
 
-    Quantities whose curve leaves the band are drawn in colour and named, the least likely first.
+    Quantities whose curve leaves the band are drawn in colour and named, the least likely first,
+    as far as colours go; the rest of them is black.
 
     Parameters
     ----------
@@ -35,9 +36,10 @@ def calibration_ecdf(ranks: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, ax = panel(ax, 3.6)
+    figure, ax = panel(ax, 4.2)
     table, fractions = calibration_table(ranks), rank_fractions(ranks)
     outside = table[table["outside_band"]].sort_values("p_value").index.tolist()
+    colours = dict(zip(outside, NAMED, strict=False))
     places = np.linspace(0, 1, 201)
     sizes = table["simulations"].to_numpy()
     lower, upper = band(int(np.median(sizes)), places)
@@ -49,11 +51,11 @@ def calibration_ecdf(ranks: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         ax.plot(
             places,
             ecdf(values, places) - places,
-            color=ORANGE if marked else GREY,
+            color=colours.get(name, INK if marked else GREY),
             lw=1.4 if marked else 0.7,
             zorder=3 if marked else 2,
-            alpha=1 / (1 + outside.index(name)) ** 0.3 if marked else 0.8,
-            label=name if name in outside[:NAMED] else None,
+            alpha=1.0 if marked else 0.8,
+            label=name if name in colours else None,
         )
     ax.axhline(0, color=INK, lw=0.6)
     ax.set_xlabel("rank of the true value, as a fraction")
@@ -63,5 +65,5 @@ def calibration_ecdf(ranks: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         f"{model}: {ranks.sizes['simulation']} simulations, {failures} failed; "
         f"{len(outside)} of {len(table)} quantities outside the band"
     )
-    ax.legend(loc="upper left", fontsize="small")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize="small")
     return figure
