@@ -166,8 +166,8 @@ def scores_of(path: Path) -> pd.DataFrame:
 
 
 def page() -> str:
-    """The page of all fits and scores that are kept."""
-    lines = [
+    """The page of all fits and scores that are kept; a data set without any stays as it was last written."""
+    head = [
         "# Field plots: what each structure foresaw",
         "",
         "Written by `python benchmarks/field.py`. Fits are to all rows; shares are of the variance of the total ten",
@@ -176,21 +176,20 @@ def page() -> str:
         "of it but management, weather and the first total of its plots. Errors of scores take measurements as",
         "independent; those of one plot are not, so they are lower bounds.",
     ]
+    before = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    sections = {title: text for title, _, text in (part.partition("\n") for part in before.split("\n## ")[1:])}
     for name in CASES:
-        folder = RESULTS / name
+        kept = RESULTS / name
         rows = {label: json.loads(said.read_text("utf-8")) for label in CASES[name][1]
-                if (said := folder / f"{label}.json").exists()}  # fmt: skip
-        tables = {"": pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure"))} if rows else {}
+                if (said := kept / f"{label}.json").exists()}  # fmt: skip
+        parts = [markdown(pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure")))] if rows else []
         for part, title in (("future", "Last third of the years"), ("sites", "Each site in turn")):
-            if (folder / f"{part}.csv").exists():
-                tables[title] = scores_of(folder / f"{part}.csv")
-        if tables:
-            lines += ["", f"## {name}"]
-        for title, table in tables.items():
-            lines += ["", f"{title}:", ""] if title else [""]
-            lines.append(markdown(table))
-    notes = PAGE.with_name("notes.md")
-    return "\n".join(lines) + "\n" + ("\n" + notes.read_text("utf-8") if notes.exists() else "")
+            if (kept / f"{part}.csv").exists():
+                parts.append(f"{title}:\n\n{markdown(scores_of(kept / f'{part}.csv'))}")
+        if parts:
+            sections[name] = "\n\n".join(parts)
+    text = ["\n".join(head), *(f"## {name}\n\n{sections[name].strip()}" for name in CASES if name in sections)]
+    return "\n\n".join([*text, PAGE.with_name("notes.md").read_text("utf-8").strip()]) + "\n"
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ from socbayes.models._process_noise import walk
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
 from socbayes.structures import get
-from socbayes.structures.forcing import DECOMPOSITION, month_length, rate_constants
+from socbayes.structures.forcing import DECOMPOSITION, STEPS_OF_MONTH, month_length, rate_constants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -585,6 +585,7 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
         data.drivers,
         times=when,
         interval=month_length(data.structure),
+        steps=STEPS_OF_MONTH.get(data.structure.name),
     )
     return states * carbon
 

@@ -15,11 +15,12 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models import field
-from socbayes.models._field_runs import BLOCKS, shared_effects
+from socbayes.models._field_runs import BLOCKS, _repeated, shared_effects
 from socbayes.models._monthly import carbon_from_yield, filled_by_month
 from socbayes.models._plots import lay_out, month_of
 from socbayes.scenarios.field import average, forecast
 from socbayes.structures import get
+from socbayes.structures.forcing import STEPS_OF_MONTH, rate_constants
 
 EFFECT = {"ploughed": 0.35, "direct drilled": -0.35}
 MONTHS = 96
@@ -321,6 +322,27 @@ def test_runs_use_the_microbes_that_were_learned(microbial):
     default = {"rate_constant": np.zeros(7)}
     other = field.trajectories(data, plain | default, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
     assert np.abs(other[-1] - runs[-1]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", sorted(STEPS_OF_MONTH))
+def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, monkeypatch, name):
+    tables, _ = microbial
+    data = lay_out(*tables, structure=get(name))
+    steady = find_steady_state(get(name), {}, data.mean_drivers).pools
+    draws, rng = 10, np.random.default_rng(2)
+    many = _repeated(data, np.arange(6), draws)
+    runs = 6 * draws
+    at = {
+        "rate_constant": 0.2 * rng.standard_normal((len(rate_constants(get(name))), runs)), "manure": 0.0,
+        "rate": 0.3 * rng.standard_normal(runs), "plant": 0.3 * rng.standard_normal(runs),
+        "stock": np.full(runs, np.log(60.0)), "log_share": np.log(np.repeat(steady, runs, axis=0)),
+    }  # fmt: skip
+    coarse = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
+    monkeypatch.setattr(field, "STEPS_OF_MONTH", {})
+    fine = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
+    apart, total = np.log(coarse / fine), np.log(coarse.sum(axis=2) / fine.sum(axis=2))
+    assert 0.0 < np.abs(total).max() < 5e-4
+    assert np.abs(apart).max() < 1e-2
 
 
 def test_a_prior_of_microbes_says_nothing_of_plain_pools(trial):
