@@ -17,10 +17,12 @@ top and is not narrowed by it: replace its prior where inputs are known better.
 structure where it has one, otherwise on its rate constants. Published rate
 constants have log-normal priors of their own. The initial pools are shares
 of the initial stock; log ratios of shares scatter, by site and by plot, about
-those of the steady state under the mean drivers of the site. What input would
-have held the initial stock there follows from that state
-(``past_input_ratio``) where the structure is linear; where it is not, the past
-input shapes the state and is a parameter (``past_input``).
+those of the steady state under the mean drivers of the site. Where the
+structure is linear, that state follows the rate constants, and so does the
+input that would have held the initial stock (``past_input_ratio``). Where it is
+not, the state is that of published parameters: near the learned ones there may
+be none, as microbes die out below some input, and a density that ends there
+cannot be sampled.
 
 With ``process_noise``, all pools of a plot also walk at random. A measurement
 is normal on the log scale. Its variance is what its standard
@@ -62,6 +64,8 @@ INERT_SPREAD = 0.4
 """Standard deviation of the log of that share. Assumed, a factor of two at two standard deviations: the authors of the
 relation call it rough, and carbon that never moves must not explain whatever a structure cannot."""
 SMALLEST_SHARE = 1e-6
+RICHEST = 16
+"""Multiples of the mean input that are tried for the shares of pools where microbes die out under it."""
 
 _FEW = "few groups, nobody at zero"
 
@@ -86,7 +90,6 @@ PRIORS = (
     Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "log", f"{_FEW}: median 0.14"),
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
     Prior("manure_level", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "carbon content of manure"),
-    Prior("past_input", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "history before the trial, over its mean input"),
     Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
     Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
@@ -267,7 +270,7 @@ def build(
         log_share = _site_shares(data, steady, own, largest)
         if len(chosen.pools) > 1:
             pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
-        if chosen.linear and shares is None:
+        if shares is None:
             _past_input(data, sampled)
         sampled["log_share"] = log_share[data.site_of_plot] + sampled["plot_departure"]
         when, place = np.unique(np.concatenate([data.month, data.month + data.fraction_is_flux]), return_inverse=True)
@@ -407,22 +410,39 @@ def initial_shares(data: Layout, notes: list[str]) -> tuple[np.ndarray | None, i
     Returns
     -------
     shares, largest
-        None where the structure has a steady state under the mean drivers;
-        equal shares, (site, pool), where it has none.
+        Shares are None where they follow the parameters that are sampled;
+        those of published parameters, (site, pool), where the structure is not
+        linear; about equal where it has no steady state at all.
     """
     chosen = data.structure
     found = find_steady_state(chosen, _site_constants(data), data.mean_drivers)
-    if found.found:
-        return None, int(np.argmax(found.pools.sum(axis=0)))
-    reason = next(reason for reason in found.reasons if reason != "found")
-    notes.append(f"{chosen.name} has no steady state under mean drivers ({reason}): initial shares are about equal.")
-    return np.full((len(data.sites), len(chosen.pools)), 1.0 / len(chosen.pools)), 0
+    times = 1
+    while not (found.found or chosen.linear) and times < RICHEST:
+        times *= 2
+        richer = {
+            name: times * value if name in data.roles.plant else value for name, value in data.mean_drivers.items()
+        }
+        found = find_steady_state(chosen, _site_constants(data), richer)
+    if not found.found:
+        reason = next(reason for reason in found.reasons if reason != "found")
+        notes.append(
+            f"{chosen.name} has no steady state under mean drivers ({reason}): initial shares are about equal."
+        )
+        return np.full((len(data.sites), len(chosen.pools)), 1.0 / len(chosen.pools)), 0
+    largest = int(np.argmax(found.pools.sum(axis=0)))
+    if chosen.linear:
+        return None, largest
+    more = "" if times == 1 else f" and {times} times the mean input, as with less its microbes die out"
+    notes.append(
+        f"Initial shares of {chosen.name} scatter about those of its steady state at published parameters{more}."
+    )
+    return np.asarray(_settled_shares(data, found.pools, np.where)), largest
 
 
 def _steady(data: Layout, sampled: Mapping[str, Any]) -> Any:
     """Pools that hold under the mean drivers of each site, (site, pool)."""
-    past = sampled["past_input"] if "past_input" in sampled else np.zeros(len(data.sites))
-    parameters = natural_parameters(data, sampled, sampled["site_rate"], past, 0.0 * past, _site_constants(data))
+    none = np.zeros(len(data.sites))
+    parameters = natural_parameters(data, sampled, sampled["site_rate"], none, none, _site_constants(data))
     return steady_state(driven(data), parameters, data.mean_drivers)
 
 
@@ -430,11 +450,14 @@ def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
     """Log shares of the pools in the steady state of each site, inert pools as usual, (site, pool)."""
     import pytensor.tensor as pt
 
-    chosen = data.structure
-    inert = np.isin(chosen.pools, chosen.inert)
-    steady = _steady(data, sampled)
+    return pt.log(_settled_shares(data, _steady(data, sampled), pt.where))
+
+
+def _settled_shares(data: Layout, steady: Any, where: Any) -> Any:
+    """Shares of the pools in a steady state, inert pools as usual, (site, pool)."""
+    inert = np.isin(data.structure.pools, data.structure.inert)
     active = (1.0 - INERT_SHARE * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
-    return pt.log(pt.where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE))
+    return where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE)
 
 
 def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int) -> Any:
@@ -504,8 +527,6 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     pm.Deterministic("input_factor", pt.exp(plant), dims="plot")
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
-    if not data.structure.linear:
-        sampled["past_input"] = prior.sample("past_input", dims="site")
     sampled["site_stock"] = prior.sample("site_stock", dims="site")
     # Stocks are measured well against their spread between plots, so plots are centred.
     mean = (data.initial + sampled["site_stock"])[site]

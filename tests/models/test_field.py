@@ -324,6 +324,31 @@ def test_runs_use_the_microbes_that_were_learned(microbial):
     assert np.abs(other[-1] - runs[-1]).max() > 0.1
 
 
+def test_microbes_that_starve_have_a_density(microbial):
+    """A density that ends where microbes die out cannot be sampled: half of all draws diverged."""
+    _, built = microbial
+    assert "Initial shares of mcp scatter about those of its steady state at published parameters." in (
+        built.socbayes_spec.notes
+    )
+    point = built.initial_point()
+    starving = {name: point[name] for name in point} | {"carried": point["carried"] - np.array([2.0, 0.0, 0.0])}
+    assert np.isfinite(built.compile_logp(mode="FAST_COMPILE")(starving))
+    assert np.isfinite(built.compile_dlogp(mode="FAST_COMPILE")(starving)).all()
+
+
+def test_shares_of_a_poor_site_are_those_of_living_microbes(microbial):
+    (obs, management, weather), _ = microbial
+    poor = management.assign(plant_carbon_input=0.2)
+    notes = []
+    shares, _ = field.initial_shares(lay_out(obs, poor, weather, structure=get("mcp")), notes)
+    microbes = shares[0, get("mcp").pools.index("microbes")]
+    assert 0.001 < microbes < 0.05
+    assert notes == [
+        "Initial shares of mcp scatter about those of its steady state at published parameters and 4 times the mean "
+        "input, as with less its microbes die out."
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(STEPS_OF_MONTH))
 def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, monkeypatch, name):
     tables, _ = microbial
