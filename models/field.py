@@ -528,9 +528,10 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
     sampled["site_stock"] = prior.sample("site_stock", dims="site")
-    # Stocks are measured well against their spread between plots, so plots are centred.
+    # Measured well against their spread between plots, stocks could be centred, were there not plots that start alike.
+    stock = half_centred("plot_stock", prior.sample("plot_stock_sd"), "plot")
     mean = (data.initial + sampled["site_stock"])[site]
-    sampled["stock"] = pm.Normal("log_initial_stock", mean, prior.sample("plot_stock_sd"), dims="plot")
+    sampled["stock"] = pm.Deterministic("log_initial_stock", mean + stock, dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
