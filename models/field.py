@@ -64,6 +64,9 @@ INERT_SPREAD = 0.4
 """Standard deviation of the log of that share. Assumed, a factor of two at two standard deviations: the authors of the
 relation call it rough, and carbon that never moves must not explain whatever a structure cannot."""
 SMALLEST_SHARE = 1e-6
+MANY_PLOTS = 10
+"""Plots from which on stocks are centred on the mean of their site. They are measured well and their mean goes with
+them; but a few plots may start alike, and centred effects diverge where their spread is near zero."""
 RICHEST = 16
 """Multiples of the mean input that are tried for the shares of pools where microbes die out under it."""
 
@@ -528,10 +531,12 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
     sampled["site_stock"] = prior.sample("site_stock", dims="site")
-    # Measured well against their spread between plots, stocks could be centred, were there not plots that start alike.
-    stock = half_centred("plot_stock", prior.sample("plot_stock_sd"), "plot")
-    mean = (data.initial + sampled["site_stock"])[site]
-    sampled["stock"] = pm.Deterministic("log_initial_stock", mean + stock, dims="plot")
+    mean, stock_sd = (data.initial + sampled["site_stock"])[site], prior.sample("plot_stock_sd")
+    if len(data.plots) < MANY_PLOTS:
+        stock = half_centred("plot_stock", stock_sd, "plot")
+        sampled["stock"] = pm.Deterministic("log_initial_stock", mean + stock, dims="plot")
+    else:
+        sampled["stock"] = pm.Normal("log_initial_stock", mean, stock_sd, dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
