@@ -8,7 +8,7 @@ divergences of the fit to all rows, and what its forecast ten years ahead is
 uncertain about; scores of the last third of the years, and of each site where
 there are several. Fits stay in ``--store``. What they say is kept in
 ``docs/field/results`` and read from there when it exists: remove a file to make
-it again. Writes ``docs/field/README.md``.
+it again, also after a trial with few draws. Writes ``docs/field/README.md``.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     python benchmarks/left_out.py --only cue cue_process
 
 Each model is fitted several times without a part of the studies, and the rows
-of these are predicted as those of a new study. ``--effort '{"draws": 100}'`` tries things out.
-Results are kept in ``--store``, by default the ones in the repository, and read from there when they exist: remove
-the file of a model to make it again. Writes ``docs/left_out/README.md``.
+of these are predicted as those of a new study. Results are kept in ``--store`` and read from there when they exist:
+remove the file of a model to make it again. By default that is ``docs/left_out/results``, and the page
+``docs/left_out/README.md`` is written; ``--effort '{"draws": 100}' --store runs/trial`` tries things out and prints it.
 """
 
 from __future__ import annotations
@@ -303,9 +303,10 @@ def main() -> None:
     for name in given.only:
         own = OF_ITS_OWN.get(name, PUMP if name.startswith("mcp_process") else {})
         result_of(name, given.store, EFFORT | own | given.effort)
-    PAGE.parent.mkdir(exist_ok=True)
-    write_text(PAGE, page(given.store))
-    print(PAGE.read_text("utf-8"))
+    text = page(given.store)
+    if given.store == RESULTS:
+        write_text(PAGE, text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -103,9 +103,8 @@ scores.round(2)
 # 0.4 with an error of 1.7), and the 89 % intervals held 67 to 83 % of the later
 # samples: both expected the unmanured plot to go on losing carbon, and it did
 # not. That is a finding about both structures, or about inputs from yields, and
-# mixing them does not mend it. Nor had the fits passed: one and two of 2,000
-# draws diverged, where the shares of pools in the first sample, which three
-# plots hardly tell, are farthest from usual. Longer chains mend the R-hat, not that.
+# mixing them does not mend it. Nor had the fits passed: with ICBM one and with
+# RothC two of 2,000 draws diverged, and the R-hat of RothC was above 1.01.
 
 # %% [markdown]
 # ## 3. What each had foreseen

@@ -99,8 +99,9 @@ def leave_future_out(
         ``{"RothC": {"structure": "rothc"}, "ICBM": {"structure": "icbm"}}``.
         Give all of them the same observations, or their scores compare nothing.
     store
-        Folder for the runs, one subfolder each. Finished fits found there, of the same model, data and settings,
-        are read: what was cut short goes on.
+        Folder for the runs, one subfolder each. Finished fits found there, of the same data and settings, are
+        read: what was cut short goes on. Not so with structures, fractions or carried priors of your own, as a
+        fit holds only their names.
     share
         Part of each site's time that is left out.
     draws, tune, chains, cores, seed, progress
@@ -260,11 +261,11 @@ def _compared(
         scores, converged = [], []
         for part, (known, _) in parts.items():
             model = field.build(known, management, weather, until=until, **settings)
-            fitted = _fitted(model, store / label / part, effort)
+            fitted = _fitted(model, store / label / part, effort, told=_told(settings))
             scores.append(_scores(fitted, layouts[label][part], len(known), effort["seed"]))
             converged.append(bool(fitted.attrs["converged"]))
             if not converged[-1]:
-                failures = " ".join(json.loads(fitted.attrs["failures"]))
+                failures = "; ".join(json.loads(fitted.attrs["failures"]))
                 log.warning(
                     "%s: its scores are unsure, as the fit did not converge: %s", f"{label} {part}".strip(), failures
                 )
@@ -279,9 +280,15 @@ def _compared(
     return ranked(densities, rows).rename_axis("structure")
 
 
-def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any]) -> xr.DataTree:
-    """The finished fit in the folder, if it is of this model with this effort; else a new one."""
-    if (folder / FIT).exists():
+def _told(settings: Mapping[str, Any]) -> bool:
+    """Whether a specification tells a model from others: of what callers wrote themselves it holds names only."""
+    named = isinstance(settings.get("structure", ""), str) and isinstance(settings.get("prior") or "", str)
+    return named and not settings.get("fractions")
+
+
+def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any], told: bool) -> xr.DataTree:
+    """The finished fit in the folder, if it can be told to be of this model with this effort; else a new one."""
+    if told and (folder / FIT).exists():
         earlier = load(folder)
         same = all(earlier.attrs[name] == effort[name] for name in ("draws", "tune", "chains", "seed"))
         if same and earlier.attrs["spec"] == spec_of(model).to_json():

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import FIT
 from socbayes.inference.foresight import (
+    _told,
     _with_density_error,
     leave_future_out,
     leave_one_site_out,
@@ -19,6 +21,7 @@ from socbayes.inference.foresight import (
     split_site,
 )
 from socbayes.models._plots import DENSITY_ERROR
+from socbayes.structures import get
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,13 @@ def test_of_a_site_left_out_only_first_totals_are_known(decline):
     assert len(known) + len(left_out) == len(both)
 
 
+def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
+    assert _told({"structure": "icbm", "process_noise": True, "prior": "literature"})
+    assert not _told({"structure": get("icbm")})
+    assert not _told({"structure": "icbm", "fractions": {"particulate": ["young"]}})
+    assert not _told({"structure": "mcp", "prior": load_prior()})
+
+
 def test_a_new_site_is_foreseen_less_well_than_the_future_of_a_known_one(decline, tmp_path):
     obs, management = decline
     obs = pd.concat([obs, obs.assign(site="Hill")], ignore_index=True)
@@ -114,6 +124,16 @@ def test_a_new_site_is_foreseen_less_well_than_the_future_of_a_known_one(decline
     # A forecast of 10 percent error has a log density of 0.9; of 2 percent, that of the measurements, 2.5.
     assert 0.5 < row["elpd"] / row["measurements"] < 2.4
     assert row["coverage_89"] > 0.8
+
+
+def test_a_fraction_got_by_difference_elsewhere_is_not_scored(decline, tmp_path):
+    """Fractions sum to the total, so the larger is no measurement where it was seen, and its error is not learned."""
+    obs, management = (pd.concat([table, table.assign(site="Hill")], ignore_index=True) for table in decline)
+    young = 0.1 * obs["soc_stock"]
+    obs = obs.assign(particulate_carbon_stock=young, mineral_associated_carbon_stock=obs["soc_stock"] - young)
+    settings = {"structures": {"ICBM": {"structure": "icbm"}}, "draws": 20, "tune": 60, "chains": 2}
+    table = leave_one_site_out(obs, management, store=tmp_path, progress=False, **settings)
+    assert table.loc["ICBM", "measurements"] == 2 * (obs["year"] > 2000.0).sum()
 
 
 def test_one_site_cannot_be_left_out(decline, tmp_path):
