@@ -80,8 +80,13 @@ def soil_incubation() -> Any:
 
 
 def cue_process() -> Any:
-    """Five studies of six rows."""
-    return sb.models.cue_process.build(few(sb.load_dataset("cue"), 5, 6))
+    """Six studies of six rows, three of which followed their label through time."""
+    import pandas as pd
+
+    table = sb.load_dataset("cue")
+    followed = table.groupby("study")["incubation_time"].transform("nunique") > 3
+    parts = [few(table[which], 3, 6) for which in (followed, ~followed)]
+    return sb.models.cue_process.build(pd.concat(parts, ignore_index=True))
 
 
 def mcp_process() -> Any:

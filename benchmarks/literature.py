@@ -2,7 +2,8 @@
 
     python benchmarks/literature.py --store runs/literature
 
-Fits that are in the folder already are read, not repeated. Writes
+Fits that are in the folder already are read, not repeated; of models that are
+not among ``--models``, what was written before is kept. Writes
 ``data/literature_moments.json``, what each converged fit says of the shared
 parameters, and ``data/literature_prior.json``, the joint posterior for a soil
 of no literature; and ``data/posteriors``, a few hundred draws of what is
@@ -14,6 +15,7 @@ models are compared with their baselines row by row (PSIS-LOO), in
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import time
 from pathlib import Path
@@ -28,6 +30,8 @@ from socbayes.models import cue, cue_process, joint, mcp, mcp_process, priming_p
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
+MOMENTS = DATA / "literature_moments.json"
+ROWS = ROOT / "docs" / "left_out" / "rows.csv"
 SEED = 12
 STORED = {
     "cue_process": (
@@ -85,14 +89,18 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def by_rows(store: Path) -> pd.DataFrame:
+def by_rows(store: Path, models: list[str]) -> pd.DataFrame:
     """Process models against their baselines, rows left out one by one by importance sampling."""
+    columns = ["variable", "fit", "elpd", "se", "elpd_diff", "dse", "weight", "pareto_k_above", "converged"]
+    before = pd.read_csv(ROWS) if ROWS.exists() else pd.DataFrame(columns=columns)
     parts = []
     for process, (baseline, variable) in COMPARED.items():
-        fits = {name: fitted(name, store) for name in (baseline, process)}
-        parts.append(sb.compare(fits, variable).reset_index().assign(variable=variable))
-    columns = ["variable", "fit", "elpd", "se", "elpd_diff", "dse", "weight", "pareto_k_above", "converged"]
-    return pd.concat(parts)[columns]
+        if process in models:
+            fits = {name: fitted(name, store) for name in (baseline, process)}
+            parts.append(sb.compare(fits, variable).reset_index().assign(variable=variable)[columns].round(3))
+        else:
+            parts.append(before[before["variable"] == variable])
+    return pd.concat(parts)
 
 
 def main() -> None:
@@ -101,7 +109,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("runs/literature"))
     parser.add_argument("--models", nargs="*", default=list(STORED), choices=list(STORED))
     arguments = parser.parse_args()
-    sources, origin = [], {}
+    origin = {entry["name"]: entry["origin"] for entry in json.loads(MOMENTS.read_text("utf-8"))}
+    sources = {source.name: source for source in joint.literatures()}
     for name in arguments.models:
         fit = fitted(name, arguments.store)
         a = fit.attrs
@@ -113,28 +122,30 @@ def main() -> None:
         )
         if not a["converged"]:
             print(f"{name} is left out: {a['failures']}")
+            sources = {key: source for key, source in sources.items() if origin[key]["model"] != name}
             continue
         if name in STORED:
             store_posterior(fit, STORED[name], DATA / "posteriors" / f"{name}-{VERSION}.nc")
         source = joint.literature(fit)
         print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
-        sources.append(source)
+        sources[source.name] = source
         keys = ("created", "seed", "max_r_hat", "min_ess_bulk", "divergences")
         origin[source.name] = {"model": name} | {key: _plain(a[key]) for key in keys}
-    write_text(DATA / "literature_moments.json", joint.to_json(sources, origin))
-    print(joint.disagreement(sources).round(2).to_string())
+    literatures = list(sources.values())
+    write_text(MOMENTS, joint.to_json(literatures, origin))
+    print(joint.disagreement(literatures).round(2).to_string())
     # Seconds, and new whenever a literature is.
     shutil.rmtree(arguments.store / "joint", ignore_errors=True)
     together = sb.fit(
-        joint.build(sources), draws=2000, tune=1000, chains=4, seed=SEED, store=arguments.store / "joint",
+        joint.build(literatures), draws=2000, tune=1000, chains=4, seed=SEED, store=arguments.store / "joint",
         progress=False,
     )  # fmt: skip
     print({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")})
     prior = sb.prior_from(together, {name: text["scale"] for name, text in joint.SHARED.items()})
     prior.save(DATA / "literature_prior.json")
-    rows = by_rows(arguments.store).round(3)
+    rows = by_rows(arguments.store, arguments.models)
     print(rows.to_string(index=False))
-    rows.to_csv(ROOT / "docs" / "left_out" / "rows.csv", index=False, lineterminator="\n")
+    rows.to_csv(ROWS, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

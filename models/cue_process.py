@@ -8,7 +8,9 @@ again. What a method prints differs from ``e``:
     Label found in biomass over label taken up, after the hours of the
     incubation. Label that has left the biomass again lowers it, more with every
     hour. It is read from a run of the structure ``mcp`` with a label, native
-    carbon in balance, everything in units of the microbial biomass.
+    carbon in balance, everything in units of the microbial biomass. Studies that
+    followed their label through time have a turnover of their own; in the others
+    it could not be told from the level of the study.
 ``water_18O``, ``metabolic_flux``
     Growth over growth and respiration of the moment: ``e`` itself.
 
@@ -37,10 +39,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.models._blocks import (
+    at_members,
     centred_on_expected,
     filled,
     group_means,
     groups,
+    half_centred,
     numeric,
     require_studies,
     require_values,
@@ -67,7 +71,7 @@ LABEL = "substrate_label"
 #: Substrates that must be broken down before they are taken up.
 SLOW = ("plant_residue", "polymer")
 Q10 = 2.0
-#: Usual temperature where none is stated (degC), and usual hours; both only set the pace of uptake and turnover.
+#: Usual temperature (degC) and hours where none are stated; both only say how far uptake and turnover get.
 USUAL_TEMPERATURE, USUAL_HOURS = 20.0, 48.0
 #: Label over biomass carbon where the dose or the biomass is not stated: too little to make microbes grow.
 TRACE = 0.05
@@ -99,10 +103,10 @@ PRIORS = (
         "log 1/day",
         "biomass of a residence time of 50 days at 15 degC, 12 to 200 within two standard deviations",
     ),
+    Prior("turnover_sd", "LogNormal", {"mu": 0.0, "sigma": 0.25}, "log", "1 between studies, 0.6 to 1.6: threefold"),
     Prior("log_uptake", "Normal", {"mu": 2.1, "sigma": 0.7}, "log 1/day", "glucose is gone within hours"),
     Prior("log_uptake_slow", "Normal", {"mu": -2.5, "sigma": 1.0}, "log 1/day", "residues last for weeks"),
     Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("log_hours", "Normal", {"mu": 4.0, "sigma": 1.4}, "log hour", "hours to weeks, where a study does not say"),
     *(prior for prior in BASELINE if prior.name in _SHARED),
 )
 
@@ -114,7 +118,11 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "intrinsic_efficiency_by_ecosystem": {"unit": "1", "meaning": "the same by ecosystem"},
     "discrepancy": {"unit": "logit", "meaning": "what a method prints above the intrinsic CUE, time accounted for"},
     "substrate_effect": {"unit": "logit", "meaning": "intrinsic CUE on a substrate above that on native substrates"},
-    "turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
+    "turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC, typical study"},
+    "turnover_sd": {
+        "unit": "log",
+        "meaning": "spread of turnover between studies that followed their label through time",
+    },
     "temperature_slope_mean": {
         "unit": "1/degC",
         "meaning": "change of intrinsic CUE per degree at a CUE of 0.5, mean over methods, within studies",
@@ -345,6 +353,7 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
 
 def _seen(prior, table, intrinsic, labelled, study, substrate_column, notes):
     """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
+    import pandas as pd
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -359,23 +368,29 @@ def _seen(prior, table, intrinsic, labelled, study, substrate_column, notes):
     by_row = pt.where(slow, pt.exp(prior.sample("log_uptake_slow")), uptake) if slow.any() else uptake
     residue_share = pm.math.sigmoid(prior.sample("residue_share"))
 
-    known = group_means(np.log(np.maximum(hours, 0.1)), study[labelled], int(study.max()) + 1)[study[labelled]]
+    of = study[labelled]
+    dying = turnover * pt.ones(labelled.size)
+    times = pd.Series(hours).groupby(of).nunique()
+    followed = times.index[times > 1].to_numpy()
+    if followed.size > 1:
+        model.add_coord("followed_study", [model.coords["study"][s] for s in followed])
+        own = half_centred("study_turnover", prior.sample("turnover_sd"), "followed_study")
+        dying = dying * pt.exp(at_members(own, followed, of))
+
+    known = group_means(np.log(np.maximum(hours, 0.1)), of, int(study.max()) + 1)[of]
     filled_in = np.where(np.isfinite(hours), np.maximum(hours, 0.1), np.exp(known))
     missing = ~np.isfinite(filled_in)
-    lasting: Any = pt.as_tensor(pace)
     if missing.any():
-        # A run of other length is a run at another pace.
-        silent, index = np.unique(study[labelled][missing], return_inverse=True)
-        model.add_coord("study_without_hours", [model.coords["study"][s] for s in silent])
-        log_hours = prior.sample("log_hours", dims="study_without_hours")
-        ratio = pt.exp(log_hours[index] - np.log(USUAL_HOURS))
-        lasting = pt.set_subtensor(lasting[np.flatnonzero(missing)], ratio * pace[missing])
+        # As a parameter it has two values, short or long, for every level that the study may have.
         filled_in = np.where(missing, USUAL_HOURS, filled_in)
-        notes.append(f"{silent.size} studies of labelled substrate state no incubation time; it is a parameter.")
+        notes.append(
+            f"{np.unique(of[missing]).size} studies of labelled substrate state no incubation time and are run for "
+            f"{USUAL_HOURS:g} hours; what that misses is part of their level."
+        )
     doses = np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE)
     notes.append(f"{int((~np.isfinite(dose)).sum())} labelled rows state no dose over biomass and are taken as traces.")
     efficiency = pm.math.sigmoid(intrinsic[labelled])
-    apparent = apparent_efficiency(efficiency, turnover * lasting, by_row * lasting, residue_share, filled_in, doses)
+    apparent = apparent_efficiency(efficiency, dying * pace, by_row * pace, residue_share, filled_in, doses)
     shown = np.array(SHOWN_HOURS)
     model.add_coord("hours", list(SHOWN_HOURS))
     half = pt.full(shown.shape, 0.5)

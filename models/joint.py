@@ -35,6 +35,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,8 @@ PRIORS = (
 
 DRAWS = 20_000
 """Draws from the priors of a literature, from which the moments of its shared parameters are taken."""
+LEAST_LEARNED = 0.1
+"""Share of the prior variance that a literature takes off a parameter, below which it cannot disagree about it."""
 
 
 @dataclass(frozen=True)
@@ -248,10 +251,14 @@ def literatures() -> tuple[Literature, ...]:
 def disagreement(sources: Sequence[Literature]) -> pd.DataFrame:
     """Difference between two literatures over its standard error, by parameter.
 
+    A literature that narrowed its prior of a parameter by less than
+    ``LEAST_LEARNED`` has no estimate to differ by: what its posterior moved by,
+    over next to no precision, is a number of any size.
+
     Returns
     -------
     pandas.DataFrame
-        Index parameter; columns first, second, difference, standard_error, z.
+        Index parameter, those that both narrowed; columns first, second, difference, standard_error, z.
 
     Examples
     --------
@@ -262,14 +269,14 @@ def disagreement(sources: Sequence[Literature]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    estimates = [likelihood(source) for source in sources]
-    for i, (first, (a, va)) in enumerate(zip(sources, estimates, strict=True)):
-        for second, (b, vb) in zip(sources[i + 1 :], estimates[i + 1 :], strict=True):
-            for name in first.parameters:
-                if name in second.parameters:
-                    j, k = first.parameters.index(name), second.parameters.index(name)
-                    error = float(np.sqrt(va[j, j] + vb[k, k]))
-                    rows.append((name, first.name, second.name, float(a[j] - b[k]), error, float(a[j] - b[k]) / error))
+    told = [(source, *likelihood(source), source.contraction()) for source in sources]
+    for (first, a, va, narrowed), (second, b, vb, also) in combinations(told, 2):
+        for name in first.parameters:
+            if min(narrowed[name], also.get(name, 0.0)) < LEAST_LEARNED:
+                continue
+            j, k = first.parameters.index(name), second.parameters.index(name)
+            error = float(np.sqrt(va[j, j] + vb[k, k]))
+            rows.append((name, first.name, second.name, float(a[j] - b[k]), error, float(a[j] - b[k]) / error))
     columns = ["parameter", "first", "second", "difference", "standard_error", "z"]
     return pd.DataFrame(rows, columns=columns).set_index("parameter")
 

@@ -69,8 +69,8 @@ print(learned.round(2).to_string())
 #
 # Differences are on the unbounded scale (log or logit), with the prior of
 # each model divided out. A `z` beyond two or so is a conflict that sampling
-# error does not explain. Where a literature says nothing of a parameter its
-# standard error is huge. Efficiency in primed jars has an upper limit, 0.88,
+# error does not explain. Only parameters that both narrowed by a tenth or more
+# are compared. Efficiency in primed jars has an upper limit, 0.88,
 # without which the jars allow a higher one (`02_priming.py`): a conflict with
 # measured efficiencies would grow, not go away.
 

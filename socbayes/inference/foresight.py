@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import FIT, fit, load
+from socbayes.inference.fit import FIT, SPEC, fit, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
 from socbayes.models._field_faults import COLUMNS, FLUX, field_tables
@@ -293,6 +294,9 @@ def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any], told: bool
         same = all(earlier.attrs[name] == effort[name] for name in ("draws", "tune", "chains", "seed"))
         if same and earlier.attrs["spec"] == spec_of(model).to_json():
             return earlier
+    if (folder / SPEC).exists() and not (folder / FIT).exists():
+        log.info("%s holds a fit that was cut short; it is made anew", folder)
+        shutil.rmtree(folder)
     return fit(model, store=folder, **effort)
 
 

@@ -11,7 +11,8 @@ import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import FIT
+from socbayes.inference import foresight
+from socbayes.inference.fit import FIT, SPEC
 from socbayes.inference.foresight import (
     _told,
     _with_density_error,
@@ -110,6 +111,14 @@ def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
     assert not _told({"structure": get("icbm")})
     assert not _told({"structure": "icbm", "fractions": {"particulate": ["young"]}})
     assert not _told({"structure": "mcp", "prior": load_prior()})
+
+
+def test_a_fit_that_was_cut_short_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(foresight, "fit", lambda model, *, store, **_: "fit anew" if not store.exists() else "refused")
+    folder = tmp_path / "ICBM"
+    folder.mkdir()
+    (folder / SPEC).write_text("{}")
+    assert foresight._fitted(None, folder, {}, told=True) == "fit anew"
 
 
 def test_a_new_site_is_foreseen_less_well_than_the_future_of_a_known_one(decline, tmp_path):

@@ -12,6 +12,7 @@ from socbayes import load_dataset
 from socbayes.errors import SocbayesError
 from socbayes.models import cue_process
 from socbayes.models.cue_process import STEPS, STORE, apparent_efficiency
+from socbayes.spec import spec_of
 
 
 def logit(p):
@@ -72,7 +73,7 @@ def test_the_operator_starts_at_the_intrinsic_efficiency_and_falls():
     assert np.all(np.diff(values) < 0)
 
 
-TRUTH = {"level": -0.3, "turnover": 0.03, "slope": -0.03, "study_sd": 0.25, "scatter": 0.25}
+TRUTH = {"level": -0.3, "turnover": 0.03, "turnover_sd": 0.4, "slope": -0.03, "study_sd": 0.25, "scatter": 0.25}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ def known(tmp_path_factory):
         labelled = number % 3 != 0
         shift, biome = rng.normal(0, TRUTH["study_sd"]), rng.choice(list(ecosystem))
         kind = str(rng.choice(list(substrate))) if labelled else "water"
+        turnover = TRUTH["turnover"] * np.exp(rng.normal(0, TRUTH["turnover_sd"]))
         for k in range(10):
             hours = float(rng.choice([2.0, 24.0, 168.0, 720.0])) if labelled else 24.0
             temperature = 15.0 + (10.0 * (k % 2) - 5.0 if number % 2 else 0.0)
@@ -94,7 +96,7 @@ def known(tmp_path_factory):
             inside += substrate.get(kind, 0.0)
             e = 1 / (1 + np.exp(-inside))
             pace = 2.0 ** ((temperature - 15.0) / 10.0)
-            seen = label_by_lsoda(e, TRUTH["turnover"] * pace, 8.0 * pace, 0.6, hours, 0.05) if labelled else e
+            seen = label_by_lsoda(e, turnover * pace, 8.0 * pace, 0.6, hours, 0.05) if labelled else e
             method = "substrate_label" if labelled else "water_18O"
             value = logit(seen) + discrepancy[method] + shift + rng.normal(0, TRUTH["scatter"])
             rows.append(
@@ -124,7 +126,8 @@ def test_known_values_are_recovered(known):
     posterior = fit.posterior
     assert fit.attrs["divergences"] == 0
     for name, truth, most in (
-        ("turnover", TRUTH["turnover"], 0.006),
+        ("turnover", TRUTH["turnover"], 0.008),
+        ("turnover_sd", TRUTH["turnover_sd"], 0.2),
         ("level", TRUTH["level"], 0.45),
         ("slope_mean", TRUTH["slope"], 0.02),
         ("study_sd", TRUTH["study_sd"], 0.08),
@@ -149,12 +152,12 @@ def test_quantities_follow_from_the_parameters(known):
     assert set(cue_process.QUANTITIES) >= set(model.socbayes_spec.quantities)
 
 
-def test_studies_without_hours_get_a_parameter_each():
+def test_studies_that_followed_their_label_have_a_turnover_and_those_without_hours_are_named():
     table = load_dataset("cue")
     model = cue_process.build(table)
-    labelled = table[table["measurement_method"] == "substrate_label"]
-    silent = labelled.groupby("study")["incubation_time"].agg(lambda hours: hours.isna().all())
-    assert list(model.coords["study_without_hours"]) == sorted(silent[silent].index)
+    hours = table[table["measurement_method"] == "substrate_label"].groupby("study")["incubation_time"].nunique()
+    assert list(model.coords["followed_study"]) == sorted(hours[hours > 1].index)
+    assert any(note.startswith(f"{(hours == 0).sum()} studies") and "48 hours" in note for note in spec_of(model).notes)
 
 
 def test_faults_are_named():

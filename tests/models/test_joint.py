@@ -82,6 +82,16 @@ def test_disagreement_is_measured_and_widens_the_common_value(tmp_path):
     assert apart.median() > 1.5 * quiet.median()
 
 
+def test_who_learned_nothing_cannot_disagree():
+    """A posterior that moved without narrowing, as skewed ones do, is not an estimate far away."""
+    one = np.eye(1)
+    sure = Literature("sure", ("residue_share",), np.array([0.6]), 0.02 * one, np.array([0.4]), 0.16 * one)
+    moved = Literature("moved", ("residue_share",), np.array([0.25]), 0.16 * one, np.array([0.4]), 0.16 * one)
+    assert likelihood(moved)[0][0] < -10
+    assert disagreement([sure, moved]).empty
+    assert len(disagreement([sure, sure])) == 1
+
+
 def test_literatures_survive_a_file(tmp_path):
     source = told("one", list(TRUE))[0]
     entry = json.loads(joint.to_json([source], {"one": {"model": "example"}}))[0]
