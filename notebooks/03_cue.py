@@ -114,6 +114,10 @@ _ = axis.legend(frameon=False)
 print(f"microbial biomass stays {said(residence, 'days')} at 15 °C in the typical study")
 apart = np.exp(posterior["turnover_sd"].to_numpy().ravel())
 print(f"a third of the studies that followed label through time are further from it than a factor of {said(apart)}")
+followed = published["study"].isin(["Chander et al. 2001", "Chotte et al. 1998"])
+glucose = published[followed & (published["substrate_class"] == "glucose")]
+print("\nlabelled glucose in two studies, mean printed CUE by hours:")
+print(glucose.groupby(["study", "incubation_time"])["carbon_use_efficiency"].mean().round(2).to_string())
 
 # %% [markdown]
 # ## 3. Efficiency free of method, by ecosystem

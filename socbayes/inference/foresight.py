@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,8 +295,9 @@ def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any], told: bool
         if same and earlier.attrs["spec"] == spec_of(model).to_json():
             return earlier
     if (folder / SPEC).exists() and not (folder / FIT).exists():
-        log.info("%s holds a fit that was cut short; it is made anew", folder)
-        shutil.rmtree(folder)
+        kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")
+        log.info("a fit that was cut short is made anew; its draws are kept in %s", kept)
+        folder.rename(kept)
     return fit(model, store=folder, **effort)
 
 

@@ -113,12 +113,14 @@ def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
     assert not _told({"structure": "mcp", "prior": load_prior()})
 
 
-def test_a_fit_that_was_cut_short_is_made_anew(tmp_path, monkeypatch):
+def test_a_fit_that_was_cut_short_is_made_anew_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(foresight, "fit", lambda model, *, store, **_: "fit anew" if not store.exists() else "refused")
     folder = tmp_path / "ICBM"
     folder.mkdir()
     (folder / SPEC).write_text("{}")
     assert foresight._fitted(None, folder, {}, told=True) == "fit anew"
+    assert [path.name.startswith("ICBM cut short") for path in tmp_path.iterdir()] == [True]
+    assert next(tmp_path.rglob(SPEC)).read_text() == "{}"
 
 
 def test_a_new_site_is_foreseen_less_well_than_the_future_of_a_known_one(decline, tmp_path):
