@@ -115,18 +115,19 @@ def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims
     return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
-def half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+def half_centred(name: str, scale: Any, dims: str | tuple[str, ...], told: np.ndarray | bool = True) -> Any:
     """Normal effects of groups of which some data say much and others little.
 
     Non-centred effects get narrow where a large scale meets telling data,
     centred ones where a small scale meets none. What is sampled has the root
-    of the scale for its own, so each happens by half.
+    of the scale for its own, so each happens by half. Effects that no data
+    tell, where ``told`` is false, are non-centred.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    root = pt.sqrt(scale)
-    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
+    root = pt.where(np.asarray(told), pt.sqrt(scale), 1.0)
+    return pm.Deterministic(name, scale / root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
 def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:

@@ -540,7 +540,10 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
-        of_plot = half_centred("plot_departure", prior.sample("plot_departure_sd"), ("plot", "departing_pool"))
+        in_fraction = (np.asarray(data.weights)[np.array(data.fractions) != "total"] > 0).any(axis=0)
+        told = np.delete(in_fraction, largest)
+        dims = ("plot", "departing_pool")
+        of_plot = half_centred("plot_departure", prior.sample("plot_departure_sd"), dims, told)
         sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
 

@@ -89,6 +89,23 @@ class Priors:
         self.use(name)
         return getattr(pm, prior.distribution)(name, **prior.parameters, dims=dims)
 
+    def sample_shifted(self, name: str, shift: Any, dims: str) -> Any:
+        """Register the parameter in coordinates that move with ``shift``, its prior unchanged.
+
+        Sampled is ``<name>_shifted``, the parameter less ``shift``, a tensor of
+        other parameters. It is for what data say of both together and not of each.
+        """
+        import pymc as pm
+
+        prior = self._priors[name]
+        self.use(name)
+
+        def less(shift: Any, size: Any) -> Any:
+            return getattr(pm, prior.distribution).dist(**prior.parameters, shape=shift.shape) - shift
+
+        shifted = pm.CustomDist(f"{name}_shifted", shift, dist=less, dims=dims)
+        return pm.Deterministic(name, shifted + shift, dims=dims)
+
     def use(self, name: str) -> None:
         """Note that the model uses the prior called ``name``."""
         self._used.append(name)

@@ -14,6 +14,7 @@ from scipy import stats
 from socbayes import load_dataset
 from socbayes.errors import EmptyTableError, TooFewGroupsError, UnknownNameError
 from socbayes.models import _blocks, cue, mcp, priming
+from socbayes.priors import Prior, Priors
 from socbayes.spec import ModelSpec, spec_of
 
 MODULES = {"cue": cue, "priming": priming, "mcp": mcp}
@@ -308,6 +309,38 @@ def test_scatter_of_small_studies_is_the_median_one():
     assert model.coords["study_with_scatter"] == ("big", "fair")
     given = {model["scatter_log_mean"]: np.array(-1.0), model["log_scatter_study"]: np.array([0.5, 0.2])}
     np.testing.assert_allclose(scatter.eval(given, mode=QUICK), np.exp([0.5, -1.0, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "parameters", "density"),
+    [
+        ("Normal", {"mu": -0.5, "sigma": 0.8}, stats.norm(-0.5, 0.8)),
+        ("StudentT", {"nu": 3.0, "mu": 0.2, "sigma": 0.5}, stats.t(3.0, 0.2, 0.5)),
+    ],
+)
+def test_shifted_coordinates_keep_the_prior(distribution, parameters, density):
+    prior = Priors((Prior("rate", distribution, parameters, "log", "made up"),))
+    with pm.Model(coords={"run": ["a", "b"]}) as model:
+        half = pm.Normal("half", 0.0, 2.0, dims="run")
+        rate = prior.sample_shifted("rate", pytensor.tensor.exp(half), dims="run")
+    point = {"half": np.array([0.7, -1.2]), "rate_shifted": np.array([-1.0, 0.4])}
+    found = model.compile_logp(vars=[model["rate_shifted"]], sum=False)(point)[0]
+    np.testing.assert_allclose(found, density.logpdf(point["rate_shifted"] + np.exp(point["half"])), rtol=1e-8)
+    rates, halves = pm.draw([rate, half], draws=4000, random_seed=1)
+    assert stats.kstest(rates[:, 0], density.cdf).pvalue > 0.01
+    assert abs(stats.spearmanr(rates[:, 0], halves[:, 0]).statistic) < 0.05
+    assert list(prior.table().index) == ["rate"]
+
+
+def test_effects_that_no_data_tell_are_not_centred():
+    with pm.Model(coords={"pool": ["told", "untold"]}) as model:
+        scale = pm.HalfNormal("scale", 1.0)
+        effect = _blocks.half_centred("effect", scale, "pool", np.array([True, False]))
+    point = {"scale_log__": np.log(0.04), "effect_half": np.array([0.1, -0.7])}
+    found = model.compile_logp(vars=[model["effect_half"]], sum=False)(point)[0]
+    np.testing.assert_allclose(found, stats.norm(0.0, [0.2, 1.0]).logpdf(point["effect_half"]), rtol=1e-12)
+    value = model.compile_fn(model.replace_rvs_by_values([effect])[0], inputs=model.value_vars)(point)
+    np.testing.assert_allclose(value, [0.2 * 0.1, 0.04 * -0.7], rtol=1e-12)
 
 
 def test_numeric_and_filled_columns():
