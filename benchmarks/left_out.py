@@ -39,8 +39,8 @@ EFFORT = {"draws": 1200, "tune": 500, "chains": 4, "redraws": 2, "longer": 1}
 
 OF_ITS_OWN: dict[str, dict[str, int]] = {
     "priming": {"draws": 2400, "tune": 1000},
-    # Draws follow each other closely, and the matrix of low rank takes more warm-up: an hour and no second attempt.
-    "priming_process": {"draws": 2000, "tune": 700, "longer": 0},
+    # The matrix of low rank takes more warm-up: half an hour and no second attempt.
+    "priming_process": {"draws": 1500, "tune": 700, "longer": 0},
     "cue_process": {"draws": 1800, "tune": 700, "redraws": 1},
     "mcp": {"draws": 5000, "tune": 1000},
 }

@@ -115,19 +115,43 @@ def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims
     return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
-def half_centred(name: str, scale: Any, dims: str | tuple[str, ...], told: np.ndarray | bool = True) -> Any:
+def half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
     """Normal effects of groups of which some data say much and others little.
 
     Non-centred effects get narrow where a large scale meets telling data,
     centred ones where a small scale meets none. What is sampled has the root
-    of the scale for its own, so each happens by half. Effects that no data
-    tell, where ``told`` is false, are non-centred.
+    of the scale for its own, so each happens by half.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    root = pt.where(np.asarray(told), pt.sqrt(scale), 1.0)
-    return pm.Deterministic(name, scale / root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
+    root = pt.sqrt(scale)
+    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
+
+
+def linear_above(size: float) -> Any:
+    """Transform of a log quantity whose sampled value grows with the quantity above ``size``, with its log below.
+
+    Data that tell a quantity as well when it is small as when it is large tell its logarithm ever worse. The
+    prior is unchanged: the transform has its Jacobian.
+    """
+    import pytensor.tensor as pt
+    from pymc.distributions.transforms import Transform
+
+    class LinearAbove(Transform):
+        name = "softplus"
+
+        def backward(self, value: Any, *inputs: Any) -> Any:
+            return pt.log(size * pt.softplus(value))
+
+        def forward(self, value: Any, *inputs: Any) -> Any:
+            ratio = pt.exp(value) / size
+            return ratio + pt.log(-pt.expm1(-ratio))
+
+        def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+            return -pt.softplus(-value) - pt.log(pt.softplus(value))
+
+    return LinearAbove()
 
 
 def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:

@@ -82,13 +82,13 @@ def new_plots(
     """A further plot of each site and treatment, (sample, plot)."""
     shared = shared_effects(data, values, firsts)
     shape = shared["log_share"].shape
-    departure = rng.standard_normal(shape) * departing
+    normal = rng.standard_normal(shape) * departing
     spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
               for name in ("stock", "departure", "input")}  # fmt: skip
     return shared | {
         "plant": shared["plant"] + spread["input"] * rng.standard_normal(shape[:-1]),
         "stock": shared["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
-        "log_share": shared["log_share"] + spread["departure"][..., None] * departure,
+        "log_share": shared["log_share"] + np.arcsinh(spread["departure"][..., None] * normal),
     }
 
 

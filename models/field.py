@@ -96,7 +96,13 @@ PRIORS = (
     Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
     Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
-    Prior("plot_departure_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", "between plots of a field: median 0.15"),
+    Prior(
+        "plot_departure_sd",
+        "LogNormal",
+        {"mu": -1.9, "sigma": 0.5},
+        "sinh of log",
+        "between plots of a field: median 0.15",
+    ),
     Prior(
         "process_noise",
         "LogNormal",
@@ -540,10 +546,10 @@ def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
-        in_fraction = (np.asarray(data.weights)[np.array(data.fractions) != "total"] > 0).any(axis=0)
-        told = np.delete(in_fraction, largest)
         dims = ("plot", "departing_pool")
-        of_plot = half_centred("plot_departure", prior.sample("plot_departure_sd"), dims, told)
+        normal = half_centred("plot_departure_normal", prior.sample("plot_departure_sd"), dims)
+        # A share many times the usual grows in proportion: the exponential of a wide normal is a wall to a sampler.
+        of_plot = pm.Deterministic("plot_departure", pt.arcsinh(normal), dims=dims)
         sampled["plot_departure"] = _with_zero(of_plot, largest)
     return sampled
 

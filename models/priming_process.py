@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models._blocks import at_members
+from socbayes.models._blocks import at_members, linear_above
 from socbayes.models._incubations import MILLIGRAM, SERIES, Incubations, incubations
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, describe_table, prior_records
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 BIOMASS_SHARE, ORGANIC = 0.017, 20.0
 #: Dose (mg C/g) that stands for an unknown one where a guess is enough: the median of its prior.
 DOSE = 0.37
+#: Supply above which it is sampled as such, and as its logarithm below.
+SMALL_SUPPLY = 0.05
 #: Share of a dose that is left where its turnover is best known (seen in draws: a quarter where 50 ug/g were added,
 #: an eighth of the guessed dose elsewhere), and share of a solid that dissolves. Both set coordinates, and no prior.
 LEFT, DISSOLVES = 0.25, 0.05
@@ -258,11 +260,12 @@ def _coords(data: Incubations) -> dict[str, list[str]]:
     return coords | {name: labels for name, labels in optional.items() if labels}
 
 
-def _population(prior: Priors, name: str, dims: str) -> Any:
-    """Well-measured members of a population, centred on it."""
+def _population(prior: Priors, name: str, dims: str, **options: Any) -> Any:
+    """Well-measured members of a population, centred on it; ``options`` are of ``pymc.Normal``."""
     import pymc as pm
 
-    return pm.Normal(name, prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd"), dims=dims)
+    mean, spread = prior.sample(f"{name}_mean"), prior.sample(f"{name}_sd")
+    return pm.Normal(name, mean, spread, dims=dims, **options)
 
 
 def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
@@ -271,7 +274,8 @@ def _sampled(data: Incubations, prior: Priors) -> dict[str, Any]:
 
     sampled = {
         "respiration": _population(prior, "respiration", "control"),
-        "supply": _population(prior, "supply", "soil_run"),
+        # CO2 tells the supply itself as well where it is small, so its logarithm badly: that would be a funnel.
+        "supply": _population(prior, "supply", "soil_run", transform=linear_above(SMALL_SUPPLY)),
         "depletion": _population(prior, "depletion", "soil_run"),
         "efficiency": _population(prior, "efficiency", "soil_run"),
         "elasticity": _population(prior, "elasticity", "soil"),

@@ -332,15 +332,20 @@ def test_shifted_coordinates_keep_the_prior(distribution, parameters, density):
     assert list(prior.table().index) == ["rate"]
 
 
-def test_effects_that_no_data_tell_are_not_centred():
-    with pm.Model(coords={"pool": ["told", "untold"]}) as model:
-        scale = pm.HalfNormal("scale", 1.0)
-        effect = _blocks.half_centred("effect", scale, "pool", np.array([True, False]))
-    point = {"scale_log__": np.log(0.04), "effect_half": np.array([0.1, -0.7])}
-    found = model.compile_logp(vars=[model["effect_half"]], sum=False)(point)[0]
-    np.testing.assert_allclose(found, stats.norm(0.0, [0.2, 1.0]).logpdf(point["effect_half"]), rtol=1e-12)
-    value = model.compile_fn(model.replace_rvs_by_values([effect])[0], inputs=model.value_vars)(point)
-    np.testing.assert_allclose(value, [0.2 * 0.1, 0.04 * -0.7], rtol=1e-12)
+def test_a_log_quantity_is_sampled_linearly_where_it_is_large():
+    with pm.Model() as model:
+        pm.Normal("supply", -1.0, 0.7, transform=_blocks.linear_above(0.05))
+    density = model.compile_logp()
+    grid = np.linspace(-10.0, 200.0, 2_001)
+    name = model.value_vars[0].name
+    logp = np.array([density({name: np.array(value)}) for value in grid])
+    assert np.trapezoid(np.exp(logp), grid) == pytest.approx(1.0, abs=0.01)
+    transform = model.rvs_to_transforms[model["supply"]]
+    for log in (-9.0, -3.0, 0.0, 1.5):
+        value = transform.forward(pytensor.tensor.as_tensor(np.float64(log)))
+        assert transform.backward(value).eval() == pytest.approx(log, abs=1e-9)
+    far, farther = (float(transform.forward(pytensor.tensor.as_tensor(np.log(x))).eval()) for x in (0.5, 1.0))
+    assert farther == pytest.approx(2.0 * far, rel=1e-4)
 
 
 def test_numeric_and_filled_columns():

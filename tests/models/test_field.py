@@ -435,22 +435,6 @@ def test_only_a_total_and_nothing_else(trial):
     assert np.isfinite(log_density_and_gradient(built)[0])
 
 
-def test_pools_that_no_sample_tells_depart_non_centred(trial):
-    obs, management = trial
-    totals = obs[["site", "plot", "year", "treatment", "soc_stock"]]
-    # Particulate and resistant carbon were measured, so of all but the largest pool only biomass is not told.
-    for table, told in ((obs, ["dpm", "rpm", "iom"]), (totals, [])):
-        built = field.build(table, management)
-        point = built.initial_point()
-        effects = built["plot_departure_half"]
-        at = {name: np.zeros_like(value) if name == effects.name else value for name, value in point.items()}
-        peak = built.compile_logp(vars=[effects], sum=False, mode="FAST_COMPILE")(at)[0]
-        spread = 1.0 / (np.sqrt(2.0 * np.pi) * np.exp(peak))
-        root = np.exp(0.5 * point["plot_departure_sd_log__"])
-        expected = np.where(np.isin(built.coords["departing_pool"], told), root, 1.0)
-        np.testing.assert_allclose(spread, np.broadcast_to(expected, spread.shape), rtol=1e-9)
-
-
 def test_concentrations_become_stocks_with_the_error_of_bulk_density(trial):
     obs, management = trial
     seen = obs.assign(soil_organic_carbon=obs["soc_stock"] / (1.3 * 23.0 * 0.1), depth_top=0.0, depth_bottom=23.0)
