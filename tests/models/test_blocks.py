@@ -9,6 +9,7 @@ import pandas as pd
 import pymc as pm
 import pytensor
 import pytest
+from pymc.util import get_untransformed_name
 from scipy import stats
 
 from socbayes import load_dataset
@@ -338,6 +339,7 @@ def test_a_log_quantity_is_sampled_linearly_where_it_is_large():
     density = model.compile_logp()
     grid = np.linspace(-10.0, 200.0, 2_001)
     name = model.value_vars[0].name
+    assert get_untransformed_name(name) == "supply", "or log priors of draws are not found"
     logp = np.array([density({name: np.array(value)}) for value in grid])
     assert np.trapezoid(np.exp(logp), grid) == pytest.approx(1.0, abs=0.01)
     transform = model.rvs_to_transforms[model["supply"]]

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
+from scipy import stats
 
 from socbayes.carried import load_prior
 from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state, steady_state
@@ -15,7 +17,7 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models import field
-from socbayes.models._field_runs import BLOCKS, _repeated, shared_effects
+from socbayes.models._field_runs import BLOCKS, _repeated, new_plots, shared_effects
 from socbayes.models._monthly import carbon_from_yield, filled_by_month
 from socbayes.models._plots import lay_out, month_of
 from socbayes.scenarios.field import average, forecast
@@ -152,6 +154,21 @@ def test_known_plots_are_forecast_closer_than_new_ones(fitted, trial):
     assert (total["new"].std("sample").to_numpy() > float(known.std())).all()
     parts = future["known"].sel(fraction=["particulate", "humus", "resistant"]).sum("fraction", skipna=False)
     np.testing.assert_allclose(parts.sel(year=2030.0), future["known"].sel(fraction="total", year=2030.0))
+
+
+def test_pools_of_a_new_plot_depart_as_those_of_the_model_do(trial, model):
+    data = lay_out(*trial, None, structure=get("rothc"))
+    drawn, spread, sampled = 2000, 2.0, ("site_stock", "input_level", "rate_constant", "initial_share")
+    with pm.do(model, {"plot_departure_sd": spread}) as known:
+        values = dict(zip(sampled, pm.draw([known[name] for name in sampled], draws=drawn, random_seed=1), strict=True))
+        departures = pm.draw(known["plot_departure"], draws=drawn, random_seed=2)
+    values |= {"plot_departure_sd": np.full(drawn, spread)}
+    departing = np.isin(data.structure.pools, model.coords["departing_pool"])
+    made = new_plots(data, values, departing, np.array([0]), np.random.default_rng(3))["log_share"][:, 0]
+    new = made - shared_effects(data, values, np.array([0]))["log_share"][:, 0]
+    assert (new[:, ~departing] == 0.0).all()
+    for place in range(departures.shape[-1]):
+        assert stats.ks_2samp(new[:, departing][:, place], departures[:, 0, place]).pvalue > 0.01
 
 
 def test_parts_of_the_variance_sum_to_it(fitted, trial):
