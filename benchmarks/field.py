@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,43 @@ one walk of all pools together.
 ROTHC: dict[str, Any] = {"structure": "rothc"}
 NOISY: dict[str, Any] = ROTHC | {"process_noise": True}
 ICBM, TWO_POOLS = {"structure": "icbm"}, {"structure": "two_pool_series"}
-CASES: dict[str, tuple[list[str], dict[str, dict[str, Any]]]] = {
+
+Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]
+
+
+def studies(*names: str) -> Tables:
+    """Observations, management and weather of some studies."""
+    obs = sb.load_dataset("field_soc")
+    obs = obs[obs["study"].isin(names)].reset_index(drop=True)
+    management = sb.load_dataset("field_management")
+    weather = sb.load_dataset("field_weather")
+    weather = weather[weather["site"].isin(obs["site"])]
+    return obs, management[management["study"].isin(names)], weather if len(weather) else None
+
+
+def bare_fallows() -> Tables:
+    """Four soils kept free of plants: what was measured, that nothing was added, and mean annual temperatures.
+
+    Calendar years of three of them are not in the sources: all count from 1960, with one temperature for all years. So
+    is their depth; as nothing is added, only ratios of stocks matter.
+    """
+    fallow = sb.load_dataset("bare_fallow")
+    annual = sb.load_dataset("field_weather").query("year >= 1960").groupby("site")["annual_temperature"].mean()
+    temperature = fallow["mean_annual_temperature"].fillna(fallow["site"].map(annual))
+    obs = fallow.drop(columns="duration").assign(
+        year=1960.0 + fallow["duration"],
+        depth_top=0.0,
+        depth_bottom=fallow["depth_bottom"].fillna(25.0),
+        mean_annual_temperature=temperature,
+    )
+    bare = {"plant_carbon_input": 0.0, "manure_carbon_input": 0.0, "plant_cover": 0.0}
+    management = pd.DataFrame({"site": obs["site"].unique(), "start_year": 1960.0, "end_year": 2060.0} | bare)
+    return obs, management, None
+
+
+CASES: dict[str, tuple[Callable[[], Tables], dict[str, dict[str, Any]]]] = {
     "Millennium Tillage Trial": (
-        ["Millennium Tillage Trial"],
+        partial(studies, "Millennium Tillage Trial"),
         {
             "RothC": ROTHC,
             "RothC, k_rpm 0.07": {"structure": "rothc", "parameters": {"k_rpm": 0.07}},
@@ -60,7 +96,7 @@ CASES: dict[str, tuple[list[str], dict[str, dict[str, Any]]]] = {
         },
     ),
     "Tarlee and Brigalow": (
-        ["Tarlee", "Brigalow"],
+        partial(studies, "Tarlee", "Brigalow"),
         {
             "RothC": ROTHC,
             "RothC, process noise": NOISY,
@@ -68,30 +104,26 @@ CASES: dict[str, tuple[list[str], dict[str, dict[str, Any]]]] = {
         },
     ),
     "Hoosfield barley": (
-        ["Hoosfield barley"],
+        partial(studies, "Hoosfield barley"),
         {"RothC": ROTHC, "RothC, process noise": NOISY, "ICBM": ICBM, "two pools": TWO_POOLS},
     ),
     "Broadbalk wheat": (
-        ["Broadbalk wheat"],
+        partial(studies, "Broadbalk wheat"),
         {"RothC": ROTHC, "RothC, process noise": NOISY, "ICBM": ICBM, "two pools": TWO_POOLS},
     ),
+    "Bare fallows": (
+        bare_fallows,
+        {"RothC": ROTHC, "RothC, process noise": NOISY, "ICBM": ICBM, "two pools": TWO_POOLS},
+    ),
+    "Highfield ley-arable": (
+        partial(studies, "Highfield ley-arable"),
+        {"RothC": ROTHC, "ICBM": ICBM, "two pools": TWO_POOLS},
+    ),
 }
-"""By data set: its studies, and the structures that can show all that was measured."""
+"""By data set: its tables, and the structures that can show all that was measured."""
 
 
-def tables(studies: list[str]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
-    """Observations, management and weather of some studies."""
-    obs = sb.load_dataset("field_soc")
-    obs = obs[obs["study"].isin(studies)].reset_index(drop=True)
-    management = sb.load_dataset("field_management")
-    weather = sb.load_dataset("field_weather")
-    weather = weather[weather["site"].isin(obs["site"])]
-    return obs, management[management["study"].isin(studies)], weather if len(weather) else None
-
-
-def fit_row(
-    settings: dict[str, Any], data: tuple[Any, Any, Any], folder: Path, effort: dict[str, int]
-) -> dict[str, Any]:
+def fit_row(settings: dict[str, Any], data: Tables, folder: Path, effort: dict[str, int]) -> dict[str, Any]:
     """Speed and convergence of one fit to all rows, and shares of the variance of its forecast."""
     said = RESULTS / folder.parent.name / f"{folder.name}.json"
     if said.exists():
@@ -206,9 +238,9 @@ def main() -> None:
     arguments = parser.parse_args()
     effort = {"draws": arguments.draws, "tune": arguments.tune, "chains": 4, "cores": arguments.cores}
     for name in arguments.data:
-        studies, structures = CASES[name]
+        given_tables, structures = CASES[name]
         chosen = {label: structures[label] for label in arguments.structures or structures}
-        obs, management, weather = data = tables(studies)
+        obs, management, weather = data = given_tables()
         folder = arguments.store / name
         if not arguments.skip_fits:
             for label, one in chosen.items():

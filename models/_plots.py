@@ -247,8 +247,9 @@ def lay_out(
     density = _of_plot(np.where(learned, numeric(obs, "bulk_density"), np.nan), plot, ASSUMED_BULK_DENSITY)
     if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
         notes.append(f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.")
-    clay = _of_plot(np.where(learned, numeric(obs, "clay"), np.nan), plot, np.nan)
-    constants = _constants(structure, clay, dict(parameters or {}), notes)
+    clay = group_means(np.where(learned, numeric(obs, "clay"), np.nan), plot, len(plots))
+    clay = np.where(np.isfinite(clay), clay, group_means(clay, site_of_plot, len(sites))[site_of_plot])
+    constants = _constants(structure, clay, dict(parameters or {}), sites, site_of_plot, notes)
 
     roles = roles_of(structure)
     given = Managed(management, places, start, months, known, notes)
@@ -473,18 +474,29 @@ def _initial_log_stock(measured: pd.DataFrame, site_of_plot: np.ndarray) -> np.n
     return np.where(np.isfinite(means), means, np.log(ASSUMED_STOCK))
 
 
-def _constants(structure: Structure, clay: np.ndarray, given: Mapping[str, float], notes: list[str]) -> dict[str, Any]:
-    """Parameters of the structure that the site determines."""
+def _constants(
+    structure: Structure,
+    clay: np.ndarray,
+    given: Mapping[str, float],
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    notes: list[str],
+) -> dict[str, Any]:
+    """Parameters of the structure that the site determines; the default where a site states no clay."""
     constants: dict[str, Any] = {name: float(value) for name, value in given.items()}
     names = structure.parameter_names
-    if "clay" in names and "clay" not in constants:
-        parameter = structure.parameters[names.index("clay")]
-        if np.isfinite(clay).all():
-            constants["clay"] = clay * (1.0 if parameter.unit == "percent" else 0.01)
-        else:
-            notes.append(
-                f"No clay content is stated: {parameter.default:g} {parameter.unit}, the default of {structure.name}."
-            )
+    if "clay" not in names or "clay" in constants:
+        return constants
+    parameter = structure.parameters[names.index("clay")]
+    bare = ~np.isfinite(clay)
+    said = f"{parameter.default:g} {parameter.unit}, the default of {structure.name}."
+    if bare.all():
+        notes.append(f"No clay content is stated: {said}")
+        return constants
+    if bare.any():
+        where = ", ".join(sites[site] for site in np.unique(site_of_plot[bare]))
+        notes.append(f"{where}: no clay content is stated: {said}")
+    constants["clay"] = np.where(bare, parameter.default, clay * (1.0 if parameter.unit == "percent" else 0.01))
     return constants
 
 

@@ -81,7 +81,7 @@ PRIORS = (
         "published constants were calibrated elsewhere: within a factor of 1.5",
     ),
     Prior("site_rate_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"{_FEW}: median 0.25"),
-    Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "log", f"{_FEW}: median 0.15"),
+    Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.15"),
     Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "allometric inputs are good to about a third"),
     Prior(
         "input_level_unstated",
@@ -90,7 +90,7 @@ PRIORS = (
         "log",
         "croplands and grasslands: 1 to 10 t/ha/year",
     ),
-    Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "log", f"{_FEW}: median 0.14"),
+    Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.14"),
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
     Prior("manure_level", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "carbon content of manure"),
     Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
@@ -138,7 +138,7 @@ PACED = {"k_death": "v_dissolved"}
 
 QUANTITIES: dict[str, dict[str, str]] = {
     "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
-    "treatment_rate_sd": {"unit": "log", "meaning": "spread of that effect between treatments"},
+    "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
     "input_factor": {"unit": "1", "meaning": "carbon input of each plot over what was stated or assumed"},
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
@@ -568,7 +568,7 @@ def _with_zero(departures: Any, position: int) -> Any:
 
 
 def _treatment_effects(rate_sd: Any, input_sd: Any) -> tuple[Any, Any]:
-    """Effects of treatments on decomposition and on input, each normal with a sum of zero.
+    """Effects of treatments on decomposition and on input: inverse hyperbolic sines of normals with a sum of zero.
 
     Rate constants and the input level carry the mean of all treatments: a free
     mean would be a second name for the same thing. What a treatment adds to
@@ -584,9 +584,10 @@ def _treatment_effects(rate_sd: Any, input_sd: Any) -> tuple[Any, Any]:
     ratio = root * pm.ZeroSumNormal("treatment_ratio_half", sigma=root, dims="treatment")
     common = rate_sd * input_sd / spread * pm.ZeroSumNormal("treatment_common_standardised", dims="treatment")
     share = (rate_sd / spread) ** 2
+    # Far from zero in proportion, as departures of plots are: an input that no sample tells may be next to nothing.
     return (
-        pm.Deterministic("rate_effect", common - share * ratio, dims="treatment"),
-        pm.Deterministic("treatment_input", common + (1.0 - share) * ratio, dims="treatment"),
+        pm.Deterministic("rate_effect", pt.arcsinh(common - share * ratio), dims="treatment"),
+        pm.Deterministic("treatment_input", pt.arcsinh(common + (1.0 - share) * ratio), dims="treatment"),
     )
 
 

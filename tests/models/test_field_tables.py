@@ -57,6 +57,21 @@ def test_what_was_not_seen_changes_nothing_of_what_was():
     np.testing.assert_array_equal(later.observed[: fit.observed.size], fit.observed)
 
 
+def test_clay_that_is_not_stated_is_that_of_the_site_and_then_the_default():
+    obs = pd.concat(
+        [
+            samples(plot=["A", "A", "A", "B", "B", "B"], clay=[20.0, 20.0, 20.0, None, None, None]),
+            samples(site="elsewhere", plot=["C", "C", "C", "D", "D", "D"]),
+        ]
+    )
+    plots = lay_out(obs, None, None, structure=get("rothc"))
+    default = get("rothc").defaults()["clay"]
+    by_plot = {label[-1]: clay for label, clay in zip(plots.plots, plots.constants["clay"], strict=True)}
+    assert by_plot == {"A": 20.0, "B": 20.0, "C": default, "D": default}
+    (note,) = [note for note in plots.notes if "clay" in note]
+    assert note.startswith("elsewhere:")
+
+
 def test_fractions_that_were_not_seen_are_not_foreseen():
     obs = samples(resistant_carbon_stock=[np.nan, np.nan, 5.0] * 2)
     everything, seen = parted(obs, 2005.0)
