@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models._blocks import half_centred
-
 if TYPE_CHECKING:
+    from pymc.distributions.transforms import Transform
+
     from socbayes.models._plots import Layout
     from socbayes.priors import Priors
 
@@ -58,19 +58,103 @@ def visit_labels(data: Layout, known: Visits) -> list[str]:
     return [f"{data.plots[plot]}, {year:.2f}" for plot, year in zip(known.plot, years, strict=True)]
 
 
-def walk(data: Layout, prior: Priors) -> Any:
-    """Log factor on what each measurement would read, (measurement,); registers what it is made of."""
+def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
+    """Log factor on what each measurement would read; registers what it is made of.
+
+    Given all other parameters, the steps have a normal posterior, which
+    measurements with small errors pin and others do not. So the sampler moves
+    in its coordinates: steps less their mean, over their spread. Priors stay.
+
+    Parameters
+    ----------
+    residual
+        What is measured less what the structure says, logarithms, (measurement,).
+    precision
+        Of the measurements, (measurement,).
+
+    Returns
+    -------
+    TensorVariable
+        (measurement,)
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
     known = visits(data)
-    pm.modelcontext(None).add_coord("visit", visit_labels(data, known))
-    step = half_centred("process_step", prior.sample("process_noise") * np.sqrt(known.years), "visit")
-    total = pt.concatenate([[0.0], pt.cumsum(step)])
+    count = known.plot.size
     span = data.rows + 2
     key = known.plot * span + known.month
     upto, before = (np.searchsorted(key, data.plot * span + month, "right") for month in (data.month, 0))
+    moved = np.flatnonzero(upto > before)
+
+    def at_visits(values: Any) -> Any:
+        return pt.inc_subtensor(pt.zeros(count)[upto[moved] - 1], values[moved])
+
+    pm.modelcontext(None).add_coord("visit", visit_labels(data, known))
+    step = pm.CustomDist(
+        "process_step",
+        prior.sample("process_noise") * np.sqrt(known.years),
+        at_visits(precision),
+        at_visits(precision * residual),
+        logp=lambda value, spread, told, pull: pm.logp(pm.Normal.dist(0.0, spread), value),
+        random=lambda spread, told, pull, rng, size: rng.normal(0.0, spread, size),
+        transform=_by_what_is_told(known.plot),
+        dims="visit",
+    )
+    total = pt.concatenate([[0.0], pt.cumsum(step)])
     return total[upto] - total[before]
+
+
+def _by_what_is_told(plot: np.ndarray) -> Transform:
+    """Transform of normal steps to coordinates in which measurements of their sums leave them standard normal.
+
+    Of each plot ``Q = 1 / spread**2 + C' told C`` is the precision of its steps,
+    with C the sums so far, and ``C' pull`` what their mean is ``Q`` times of. With
+    ``Q = L L'`` the steps are that mean and ``inv(L')`` times what is sampled.
+
+    Parameters
+    ----------
+    plot
+        Position of the plot of each step, in order, (step,). Inputs of the
+        distribution are the spread of steps, the precision of what is measured
+        after each, and that times what was measured.
+    """
+    import pytensor.tensor as pt
+    from pymc.distributions.transforms import Transform
+
+    _, place, counts = np.unique(plot, return_inverse=True, return_counts=True)
+    order = np.arange(plot.size) - np.concatenate([[0], np.cumsum(counts)[:-1]])[place]
+    shape = (counts.size, int(counts.max()))
+    sums = np.tri(shape[1])
+
+    def by_plot(values: Any, otherwise: float) -> Any:
+        return pt.set_subtensor(pt.full(shape, otherwise)[place, order], values)
+
+    def posterior(spread: Any, told: Any, pull: Any) -> tuple[Any, Any]:
+        measured = by_plot(told, 0.0)[:, :, None] * sums
+        precision = sums.T @ measured + pt.eye(shape[1]) * by_plot(spread**-2.0, 1.0)[:, :, None]
+        return pt.linalg.cholesky(precision), by_plot(pull, 0.0) @ sums
+
+    def solved(root: Any, values: Any, trans: int) -> Any:
+        return pt.linalg.solve_triangular(root, values[:, :, None], trans=trans, lower=True, b_ndim=2)[:, :, 0]
+
+    class Told(Transform):
+        name = "told"
+
+        def backward(self, value: Any, *inputs: Any) -> Any:
+            root, pulled = posterior(*inputs[-3:])
+            return solved(root, solved(root, pulled, 0) + by_plot(value, 0.0), 1)[place, order]
+
+        def forward(self, value: Any, *inputs: Any) -> Any:
+            root, pulled = posterior(*inputs[-3:])
+            away = (by_plot(value, 0.0)[:, None, :] @ root)[:, 0] - solved(root, pulled, 0)
+            return away[place, order]
+
+        def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+            root, _ = posterior(*inputs[-3:])
+            return -pt.log(pt.diagonal(root, axis1=1, axis2=2))[place, order]
+
+    return Told()
 
 
 def walks(

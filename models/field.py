@@ -286,11 +286,12 @@ def build(
         states = trajectories(data, sampled, when)
         expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
         spread = _spread(data, own)
-        shift = _density_shift(data)
+        mean = pt.log(expected) + _density_shift(data)
+        measured = pm.Data("log_carbon_measured", data.observed, dims="measurement")
         if process_noise:
-            shift = shift + walk(data, own)
+            mean = mean + walk(data, own, measured - mean, spread**-2.0)
         pm.Data("plot_of_measurement", data.plot, dims="measurement")
-        pm.Normal("log_carbon", pt.log(expected) + shift, spread, observed=data.observed, dims="measurement")
+        pm.Normal("log_carbon", mean, spread, observed=measured, dims="measurement")
     tables = {"obs": obs, "management": management, "weather": weather}
     attach(
         model,

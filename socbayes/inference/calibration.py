@@ -400,17 +400,22 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
     """Copy of a model whose data can be replaced after compilation.
 
     Whatever the observed values were given as becomes one shared variable,
-    named in the mapping by observed variable. The joint log likelihood is
-    added as a deterministic.
+    named in the mapping by observed variable; data of the model that are the
+    observed values stay what they are, as parameters may look at them too. The
+    joint log likelihood is added as a deterministic.
     """
     import pymc as pm
     import pytensor
     from pymc.model.fgraph import clone_model
+    from pytensor.compile.sharedvalue import SharedVariable
 
     copy = clone_model(model)
     places = {}
     for variable in copy.observed_RVs:
         values = copy.rvs_to_values[variable]
+        if isinstance(values, SharedVariable):
+            places[variable.name] = values.name
+            continue
         places[variable.name] = f"{variable.name}_simulated"
         shared = pytensor.shared(values.eval(), name=places[variable.name], shape=values.type.shape)
         del copy.values_to_rvs[values]

@@ -307,6 +307,8 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
     from pymc.stats import compute_log_prior
 
     with warnings.catch_warnings(), quiet_sampling_log():
+        # A prior that is a distribution of our own is called back to once a draw.
+        warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
         # A run of the core, month by month, repays its compilation; a formula does not.
         compile_kwargs = {} if runs_the_core(model) else PLAIN
         pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=compile_kwargs)
@@ -319,7 +321,13 @@ def _add_model_groups(result: xr.DataTree, model: pm.Model, seed: int | None) ->
         kept = result["posterior"].to_dataset().isel(draw=slice(None, None, step))
         thinned = xr.DataTree.from_dict({"posterior": kept})
         predicted = pm.sample_posterior_predictive(
-            thinned, model=model, var_names=observed, random_seed=seed, progressbar=False, compile_kwargs=compile_kwargs
+            thinned,
+            model=model,
+            var_names=observed,
+            freeze_vars=[variable.name for variable in model.free_RVs],
+            random_seed=seed,
+            progressbar=False,
+            compile_kwargs=compile_kwargs,
         )
         prior = pm.sample_prior_predictive(
             draws=2 * PREDICTIVE_DRAWS, model=model, var_names=observed, random_seed=seed, compile_kwargs=compile_kwargs

@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models import field
+from socbayes.models._plots import lay_out
 from socbayes.models._process_noise import Visits, visits, walks
 from socbayes.scenarios.field import forecast
+from socbayes.structures import get
 
 NOISE, ERROR = 0.05, 0.03
 PLOTS, VISITS = 8, 7
@@ -80,6 +83,43 @@ def test_expected_carbon_has_the_steps_so_far(plots):
     )
     sums = np.concatenate([np.zeros((PLOTS, 1)), np.cumsum(steps.reshape(PLOTS, -1), axis=1)], axis=1)
     np.testing.assert_allclose(walked - still, sums.ravel(), atol=1e-12)
+
+
+def test_given_the_rest_steps_are_sampled_as_standard_normals(plots):
+    """And the density of what is left is that of the measurements without steps, with covariance that they make."""
+    obs, management = plots
+    uneven = obs[~((obs["plot"] == "P1") & (obs["year"] > 2005.0))]
+    twice = pd.concat([uneven, uneven[uneven["year"] == 2004.0].assign(soc_stock=51.0)], ignore_index=True)
+    model = field.build(twice, management, structure="icbm", process_noise=True)
+    rng = np.random.default_rng(6)
+    point = {name: 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
+    sampled = "process_step_told__"
+    others = [variable for variable in model.free_RVs if variable.name != "process_step"]
+    everything = model.compile_logp(mode="FAST_COMPILE")
+    rest = model.compile_logp(vars=others, mode="FAST_COMPILE")(point)
+
+    def at(point, *variables):
+        given = {model.rvs_to_values[v]: point[model.rvs_to_values[v].name] for v in model.free_RVs}
+        graphs = model.replace_rvs_by_values(variables)
+        return [graph.eval(given, mode="FAST_COMPILE", on_unused_input="ignore") for graph in graphs]
+
+    likelihood = model["log_carbon"].owner.op.dist_params(model["log_carbon"].owner)
+    mean, spread, steps, noise = at(point, *likelihood, model["process_step"], model["process_noise"])
+    data = lay_out(twice, management, None, structure=get("icbm"))
+    known = visits(data)
+    walked = np.zeros(mean.size)
+    covariance = np.diag(spread**2)
+    for place in range(mean.size):
+        before = (known.plot == data.plot[place]) & (known.month <= data.month[place])
+        walked[place] = steps[before].sum()
+        same = data.plot == data.plot[place]
+        covariance[place] += same * noise**2 * np.minimum(data.month, data.month[place]) / 12.0
+    without_steps = stats.multivariate_normal(mean - walked, covariance).logpdf(data.observed)
+    for _ in range(3):
+        point[sampled] = rng.standard_normal(point[sampled].shape)
+        normal = stats.norm.logpdf(point[sampled]).sum()
+        assert everything(point) == pytest.approx(rest + without_steps + normal, abs=1e-5)
+    np.testing.assert_allclose(at(model.initial_point(), model["process_step"])[0], 0.0, atol=1e-7)
 
 
 def test_a_forecast_refuses_visits_that_the_fit_has_not_seen(fitted, plots):
