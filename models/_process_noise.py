@@ -88,7 +88,7 @@ def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
     moved = np.flatnonzero(upto > before)
 
     def at_visits(values: Any) -> Any:
-        return pt.inc_subtensor(pt.zeros(count)[upto[moved] - 1], values[moved])
+        return pt.inc_subtensor(pt.zeros(count, dtype="float64")[upto[moved] - 1], values[moved])
 
     pm.modelcontext(None).add_coord("visit", visit_labels(data, known))
     step = pm.CustomDist(
@@ -128,7 +128,7 @@ def _by_what_is_told(plot: np.ndarray) -> Transform:
     sums = np.tri(shape[1])
 
     def by_plot(values: Any, otherwise: float) -> Any:
-        return pt.set_subtensor(pt.full(shape, otherwise)[place, order], values)
+        return pt.set_subtensor(pt.constant(np.full(shape, otherwise))[place, order], values)
 
     def posterior(spread: Any, told: Any, pull: Any) -> tuple[Any, Any]:
         measured = by_plot(told, 0.0)[:, :, None] * sums

@@ -118,8 +118,8 @@ def test_given_the_rest_steps_are_sampled_as_standard_normals(plots):
     for _ in range(3):
         point[sampled] = rng.standard_normal(point[sampled].shape)
         normal = stats.norm.logpdf(point[sampled]).sum()
-        assert everything(point) == pytest.approx(rest + without_steps + normal, abs=1e-5)
-    np.testing.assert_allclose(at(model.initial_point(), model["process_step"])[0], 0.0, atol=1e-7)
+        assert everything(point) == pytest.approx(rest + without_steps + normal, abs=1e-8)
+    np.testing.assert_allclose(at(model.initial_point(), model["process_step"])[0], 0.0, atol=1e-12)
 
 
 def test_a_forecast_refuses_visits_that_the_fit_has_not_seen(fitted, plots):
