@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import jupytext
 import pytest
-from nbclient import NotebookClient
-
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
-LIMIT = 300  # seconds
-
-
-def executed(path: Path, folder: Path, monkeypatch):
-    """The notebook after running it in ``folder`` with few draws."""
-    monkeypatch.setenv("SOCBAYES_FAST", "1")
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    notebook = jupytext.read(path)
-    client = NotebookClient(
-        notebook, timeout=LIMIT, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute()
-    return notebook
+from run_notebook import NOTEBOOKS, executed, printed
 
 
 def test_there_are_notebooks():
@@ -41,18 +24,12 @@ def test_draw_counts_come_from_one_helper(path):
 
 
 def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
-    path = next(path for path in NOTEBOOKS if path.name == "01_quickstart.py")
-    notebook = executed(path, tmp_path, monkeypatch)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells), "every cell ran"
-    outputs = [output for cell in cells for output in cell.outputs]
-    assert not [output for output in outputs if output.output_type == "error"]
-    text = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
+    text, _, pictures = printed("01_quickstart", tmp_path, monkeypatch)
     assert "did you mean `incubation_temperature`" in text
     assert "did you mean `forest`" in text
     assert "20 °C against 15 °C, in Hillside 2024" in text
     assert "20 °C against 15 °C, in a new study" in text
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert pictures == 3
     report = tmp_path / "report.html"
     assert report.stat().st_size > 50_000
     page = report.read_text(encoding="utf-8")
@@ -69,13 +46,9 @@ def test_quickstart_runs_and_writes_its_report(tmp_path, monkeypatch):
     ],
 )
 def test_notebooks_on_stored_posteriors_run(name, pictures, words, tmp_path, monkeypatch):
-    notebook = executed(next(path for path in NOTEBOOKS if path.stem == name), tmp_path, monkeypatch)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in cells), "every cell ran"
-    outputs = [output for cell in cells for output in cell.outputs]
-    text = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
+    text, _, shown = printed(name, tmp_path, monkeypatch)
     assert not [word for word in words if word not in text]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == pictures
+    assert shown == pictures
     assert not list(tmp_path.iterdir()), "nothing was sampled"
 
 
