@@ -192,7 +192,8 @@ for label, fit in fits.items():
 # much larger than that, the data do not choose. `weight` (stacking) says what
 # mixture would have foreseen best; resting on a dozen measurements it is as
 # uncertain as they are, and goes to one structure easily. With five dates to
-# learn from, a transition or two may diverge: `converged` says so.
+# learn from, a transition or two may diverge or R-hat miss its limit by little:
+# `converged` says so.
 
 # %%
 scores = leave_future_out(
