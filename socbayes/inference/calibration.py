@@ -410,11 +410,11 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
     from pytensor.compile.sharedvalue import SharedVariable
 
     copy = clone_model(model)
-    places = {}
+    places: dict[str, str] = {}
     for variable in copy.observed_RVs:
         values = copy.rvs_to_values[variable]
         if isinstance(values, SharedVariable):
-            places[variable.name] = values.name
+            places[variable.name] = str(values.name)
             continue
         places[variable.name] = f"{variable.name}_simulated"
         shared = pytensor.shared(values.eval(), name=places[variable.name], shape=values.type.shape)
