@@ -413,8 +413,8 @@ def _refittable(model: pm.Model) -> tuple[pm.Model, dict[str, str]]:
     places: dict[str, str] = {}
     for variable in copy.observed_RVs:
         values = copy.rvs_to_values[variable]
-        if isinstance(values, SharedVariable):
-            places[variable.name] = str(values.name)
+        if isinstance(values, SharedVariable) and values.name:
+            places[variable.name] = values.name
             continue
         places[variable.name] = f"{variable.name}_simulated"
         shared = pytensor.shared(values.eval(), name=places[variable.name], shape=values.type.shape)
