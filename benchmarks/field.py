@@ -68,17 +68,21 @@ def studies(*names: str) -> Tables:
 def bare_fallows() -> Tables:
     """Four soils kept free of plants: what was measured, that nothing was added, and mean annual temperatures.
 
-    Calendar years of three of them are not in the sources: all count from 1960, with one temperature for all years. So
-    is their depth; as nothing is added, only ratios of stocks matter.
+    Calendar years and depths of three of them are not in the sources, and one bulk density stands for all samples. All
+    count from 1960, with one temperature for all years. As nothing is added only ratios of stocks matter, so the error
+    of a stock is that of its concentration.
     """
     fallow = sb.load_dataset("bare_fallow")
     annual = sb.load_dataset("field_weather").query("year >= 1960").groupby("site")["annual_temperature"].mean()
-    temperature = fallow["mean_annual_temperature"].fillna(fallow["site"].map(annual))
-    obs = fallow.drop(columns="duration").assign(
+    depth = fallow["depth_bottom"].fillna(25.0)
+    soil = fallow["bulk_density"] * depth * 0.1
+    obs = fallow[["study", "site", "plot", "clay"]].assign(
         year=1960.0 + fallow["duration"],
         depth_top=0.0,
-        depth_bottom=fallow["depth_bottom"].fillna(25.0),
-        mean_annual_temperature=temperature,
+        depth_bottom=depth,
+        soc_stock=fallow["soc_stock"].fillna(fallow["soil_organic_carbon"] * soil),
+        soc_stock_sd=fallow["soil_organic_carbon_sd"] * soil,
+        mean_annual_temperature=fallow["mean_annual_temperature"].fillna(fallow["site"].map(annual)),
     )
     bare = {"plant_carbon_input": 0.0, "manure_carbon_input": 0.0, "plant_cover": 0.0}
     management = pd.DataFrame({"site": obs["site"].unique(), "start_year": 1960.0, "end_year": 2060.0} | bare)

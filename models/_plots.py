@@ -230,7 +230,7 @@ def lay_out(
         notes.append("Plots whose treatment changes count with their first one.")
 
     learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
-    measured = _measurements(obs, plot, plots, list(weights), learned, notes)
+    measured = _measurements(obs, plot, plots, site_of_plot, list(weights), learned, notes)
     turn, flux = month_of(obs["year"]), np.isfinite(numeric(obs, FLUX))
     within = month_within(obs["year"])
     start = np.full(len(plots), np.iinfo("int64").max)
@@ -243,12 +243,12 @@ def lay_out(
     known, months = np.maximum(last - start, 1)
 
     thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
-    depth = _of_plot(np.where(learned, thickness, np.nan), plot, ASSUMED_DEPTH)
-    density = _of_plot(np.where(learned, numeric(obs, "bulk_density"), np.nan), plot, ASSUMED_BULK_DENSITY)
+    depth = _of_plot(np.where(learned, thickness, np.nan), plot, site_of_plot, ASSUMED_DEPTH)
+    stated = np.where(learned, numeric(obs, "bulk_density"), np.nan)
+    density = _of_plot(stated, plot, site_of_plot, ASSUMED_BULK_DENSITY)
     if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
         notes.append(f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.")
-    clay = group_means(np.where(learned, numeric(obs, "clay"), np.nan), plot, len(plots))
-    clay = np.where(np.isfinite(clay), clay, group_means(clay, site_of_plot, len(sites))[site_of_plot])
+    clay = _of_site(np.where(learned, numeric(obs, "clay"), np.nan), plot, site_of_plot)
     constants = _constants(structure, clay, dict(parameters or {}), sites, site_of_plot, notes)
 
     roles = roles_of(structure)
@@ -356,21 +356,35 @@ def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
 
 
-def _of_plot(values: np.ndarray, plot: np.ndarray, otherwise: float) -> np.ndarray:
-    """Mean of each plot, else of all plots, else what is assumed; (plot,)."""
-    means = group_means(values, plot, int(plot.max()) + 1)
+def _of_site(values: np.ndarray, plot: np.ndarray, site_of_plot: np.ndarray) -> np.ndarray:
+    """Mean of each plot, else of the plots of its site; NaN where neither is known; (plot,)."""
+    means = group_means(values, plot, site_of_plot.size)
+    of_site = group_means(means, site_of_plot, int(site_of_plot.max()) + 1)[site_of_plot]
+    return np.where(np.isfinite(means), means, of_site)
+
+
+def _of_plot(values: np.ndarray, plot: np.ndarray, site_of_plot: np.ndarray, otherwise: float) -> np.ndarray:
+    """Mean of each plot, else of its site, else of all plots, else what is assumed; (plot,)."""
+    means = _of_site(values, plot, site_of_plot)
     overall = float(np.nanmean(means)) if np.isfinite(means).any() else otherwise
     return np.where(np.isfinite(means), means, overall)
 
 
 def _measurements(
-    obs: pd.DataFrame, plot: np.ndarray, plots: list[str], shown: list[str], learned: np.ndarray, notes: list[str]
+    obs: pd.DataFrame,
+    plot: np.ndarray,
+    plots: list[str],
+    site_of_plot: np.ndarray,
+    shown: list[str],
+    learned: np.ndarray,
+    notes: list[str],
 ) -> pd.DataFrame:
     """One row per measured value, as t C/ha, with its relative error; of fractions that ``learned`` rows have."""
     import pandas as pd
 
     own = numeric(obs, "bulk_density")
-    density = np.where(np.isfinite(own), own, _of_plot(np.where(learned, own, np.nan), plot, np.nan)[plot])
+    others = _of_plot(np.where(learned, own, np.nan), plot, site_of_plot, np.nan)[plot]
+    density = np.where(np.isfinite(own), own, others)
     depth = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
     replicates = np.nan_to_num(numeric(obs, "replicates"), nan=1.0)
     estimated = (filled(obs, "value_origin", "measured") == "estimated").to_numpy()

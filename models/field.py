@@ -12,6 +12,9 @@ exactly is uncertain on the log scale and partially pooled:
 The stated standard deviation of an input is that of ``plot``, independent of
 other plots; what is wrong with inputs everywhere (``level``, a third) comes on
 top and is not narrowed by it: replace its prior where inputs are known better.
+Effects of treatments, and departures of the pools of a plot, are inverse
+hyperbolic sines of normals: small ones are the same, large ones grow in
+proportion.
 
 ``rate`` is one factor on all decomposition: on the climate modifier of the
 structure where it has one, otherwise on its rate constants. Published rate

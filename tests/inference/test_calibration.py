@@ -8,7 +8,7 @@ from scipy import stats
 
 from socbayes.errors import SocbayesError
 from socbayes.inference import calibration
-from socbayes.inference.calibration import LOG_LIKELIHOOD, band, calibration_table, ecdf, p_value, sbc
+from socbayes.inference.calibration import LOG_LIKELIHOOD, _refittable, band, calibration_table, ecdf, p_value, sbc
 
 FEW = {"simulations": 100, "draws": 250, "tune": 200, "seed": 4, "cores": 1}
 GROUP = np.repeat(np.arange(3), 4)
@@ -82,6 +82,44 @@ def test_censored_and_custom_likelihoods_with_data_containers():
     ranks = sbc(model, simulations=40, draws=200, tune=200, seed=2, cores=1)
     assert calibration_table(ranks)["p_adjusted"].min() > 0.01
     assert model["recorded"].get_value().tolist() == [0.0] * 6, "the model itself is left as it was"
+
+
+def test_parameters_that_look_at_the_data_see_those_that_replace_them():
+    """Here the mean is sampled as its distance from the mean of what was recorded."""
+    import pymc as pm
+    from pymc.distributions.transforms import Transform
+
+    class Away(Transform):
+        name = "away"
+
+        def backward(self, value, *inputs):
+            return value + inputs[-1]
+
+        def forward(self, value, *inputs):
+            return value - inputs[-1]
+
+        def log_jac_det(self, value, *inputs):
+            return 0.0 * value
+
+    with pm.Model() as model:
+        recorded = pm.Data("recorded", np.zeros(6))
+        mean = pm.CustomDist(
+            "mean",
+            recorded.mean(),
+            logp=lambda value, there: pm.logp(pm.Normal.dist(0.0, 5.0), value),
+            random=lambda there, rng=None, size=None: rng.normal(0.0, 5.0, size),
+            transform=Away(),
+        )
+        pm.Normal("seen", mean, 1.0, observed=recorded)
+    copy, places = _refittable(model)
+    assert places == {"seen": "recorded"}
+    density = copy.compile_logp()
+    copy["recorded"].set_value(np.full(6, 3.0))
+    expected = stats.norm.logpdf(3.25, 0.0, 5.0) + 6 * stats.norm.logpdf(3.0, 3.25, 1.0)
+    assert density({"mean_away__": np.array(0.25)}) == pytest.approx(expected)
+    assert model["recorded"].get_value().tolist() == [0.0] * 6, "the model itself is left as it was"
+    ranks = sbc(model, simulations=40, draws=200, tune=200, seed=2, cores=1)
+    assert calibration_table(ranks)["p_adjusted"].min() > 0.01
 
 
 def test_what_cannot_be_simulated_is_said(groups):

@@ -72,6 +72,15 @@ def test_clay_that_is_not_stated_is_that_of_the_site_and_then_the_default():
     assert note.startswith("elsewhere:")
 
 
+def test_bulk_density_that_is_not_stated_is_that_of_the_site():
+    carbon = {"soc_stock": None, "soil_organic_carbon": 10.0, "depth_top": 0.0, "depth_bottom": 20.0}
+    here = samples(**carbon, bulk_density=[1.0, 1.0, 1.0, None, None, None])
+    there = samples(**carbon, bulk_density=1.6, site="elsewhere").assign(plot=["3"] * 3 + ["4"] * 3)
+    plots = lay_out(pd.concat([here, there], ignore_index=True), None, None, structure=ROTHC)
+    by_plot = dict(zip(np.array(plots.plots)[plots.plot], np.exp(plots.observed), strict=True))
+    assert by_plot == pytest.approx({"1": 20.0, "2": 20.0, "3": 32.0, "4": 32.0})
+
+
 def test_fractions_that_were_not_seen_are_not_foreseen():
     obs = samples(resistant_carbon_stock=[np.nan, np.nan, 5.0] * 2)
     everything, seen = parted(obs, 2005.0)
