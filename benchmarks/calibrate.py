@@ -119,6 +119,16 @@ def field(**options: Any) -> Any:
     return sb.models.field.build(obs, management, structure="icbm", **options)
 
 
+def field_treatments() -> Any:
+    """Four plots of a ley-arable trial, two of which change their treatment three times, with two pools."""
+    obs, management = (
+        table[table["study"] == "Highfield ley-arable"]
+        for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
+    )
+    few = obs[obs["plot"].isin([f"Highfield {plot}" for plot in ("07/08", "09/10", "41/42", "43/44")])]
+    return sb.models.field.build(few.reset_index(drop=True), management, structure="icbm")
+
+
 CASES: dict[str, Callable[[], Any]] = {
     "toy": toy,
     "cue": cue,
@@ -131,6 +141,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "joint": joint,
     "field": field,
     "field_noise": lambda: field(process_noise=True),
+    "field_treatments": field_treatments,
 }
 
 

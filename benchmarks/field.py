@@ -58,7 +58,8 @@ Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]
 def studies(*names: str) -> Tables:
     """Observations, management and weather of some studies."""
     obs = sb.load_dataset("field_soc")
-    obs = obs[obs["study"].isin(names)].reset_index(drop=True)
+    bulked = obs["plot"].str.contains("bulked") | (obs["plot"] == "Woburn, all blocks")  # of several treatments at once
+    obs = obs[obs["study"].isin(names) & ~bulked].reset_index(drop=True)
     management = sb.load_dataset("field_management")
     weather = sb.load_dataset("field_weather")
     weather = weather[weather["site"].isin(obs["site"])]
@@ -121,7 +122,11 @@ CASES: dict[str, tuple[Callable[[], Tables], dict[str, dict[str, Any]]]] = {
     ),
     "Highfield ley-arable": (
         partial(studies, "Highfield ley-arable"),
-        {"RothC": ROTHC, "ICBM": ICBM, "two pools": TWO_POOLS},
+        {"RothC": ROTHC, "RothC, process noise": NOISY, "ICBM": ICBM, "two pools": TWO_POOLS},
+    ),
+    "Fosters ley-arable": (
+        partial(studies, "Fosters ley-arable"),
+        {"RothC": ROTHC, "RothC, process noise": NOISY, "ICBM": ICBM, "two pools": TWO_POOLS},
     ),
 }
 """By data set: its tables, and the structures that can show all that was measured."""

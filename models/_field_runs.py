@@ -33,14 +33,14 @@ def departing_pools(data: Layout, posterior: Any) -> np.ndarray:
 
 
 def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.ndarray) -> dict[str, np.ndarray]:
-    """What a plot has from its site and treatment, (sample, plot)."""
+    """What a plot has from its site and treatments, (sample, plot), and (sample, plot, period) for rates and inputs."""
     samples = values["site_stock"].shape[0]
-    none = np.zeros((samples, plots.size))
     site, treatment = data.site_of_plot[plots], data.treatment_of_plot[plots]
+    none, always = np.zeros((samples, plots.size)), np.zeros((samples, *treatment.shape))
     level = values["input_level" if "input_level" in values else "input_level_unstated"]
-    rate, plant = none, none + level[:, None]
+    rate, plant = always, always + level[:, None, None]
     if "site_rate" in values:
-        rate = rate + values["site_rate"][:, site]
+        rate = rate + values["site_rate"][:, site, None]
     if "rate_effect" in values:
         rate = rate + values["rate_effect"][:, treatment]
         plant = plant + values["treatment_input"][:, treatment]
@@ -59,14 +59,34 @@ def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.nda
     }
 
 
+def with_all_treatments(
+    data: Layout, values: Mapping[str, np.ndarray], posterior: Any, rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Values with effects of all treatments of a layout, and the treatments that the fit did not see.
+
+    Effects of those are drawn from the spread between treatments; they have none where there was but one.
+    """
+    first = [data.treatments[data.treatment_of_plot[0, 0]]]
+    seen = posterior["treatment"].to_numpy().astype(str).tolist() if "rate_effect" in values else first
+    strangers = [name for name in data.treatments if name not in seen]
+    result = dict(values)
+    for effect, spread in (("rate_effect", "treatment_rate_sd"), ("treatment_input", "treatment_input_sd")):
+        if effect in values:
+            normal = values[spread][:, None] * rng.standard_normal((len(values[spread]), len(strangers)))
+            every = np.concatenate([values[effect], np.arcsinh(normal)], axis=1)
+            result[effect] = every[:, [[*seen, *strangers].index(name) for name in data.treatments]]
+    return result, strangers
+
+
 def known_plots(data: Layout, values: Mapping[str, np.ndarray], departing: np.ndarray) -> dict[str, np.ndarray]:
     """Each plot as it was learned, (sample, plot)."""
     shared = shared_effects(data, values, np.arange(len(data.plots)))
+    own = values["plot_input"][..., None] if "plot_input" in values else 0.0
     departure = np.zeros(shared["log_share"].shape)
     if departing.any():
         departure[..., departing] = values["plot_departure"]
     return shared | {
-        "plant": np.log(values["input_factor"]),
+        "plant": shared["plant"] + own,
         "stock": values["log_initial_stock"],
         "log_share": shared["log_share"] + departure,
     }
@@ -86,7 +106,7 @@ def new_plots(
     spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
               for name in ("stock", "departure", "input")}  # fmt: skip
     return shared | {
-        "plant": shared["plant"] + spread["input"] * rng.standard_normal(shape[:-1]),
+        "plant": shared["plant"] + (spread["input"] * rng.standard_normal(shape[:-1]))[..., None],
         "stock": shared["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
         "log_share": shared["log_share"] + np.arcsinh(spread["departure"][..., None] * normal),
     }

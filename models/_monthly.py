@@ -60,14 +60,17 @@ class Managed:
     Of rows that name the plot, those of its treatment and those of its whole
     site, the first that say something of a column in a month count there. Rows
     of one kind and the same time add up. A gap takes means over the months that
-    the fit saw, so that a longer table leaves the past as it was.
+    the fit saw, so that a longer table leaves the past as it was: those of the
+    same treatment of the plot, else of the plot, else of all plots.
 
     Parameters
     ----------
     table
         Of schema ``field_management``, or None.
     places
-        Study, site, plot and treatment, one row per plot.
+        Study, site and plot, one row per plot.
+    treatment
+        Of each month of each plot, (row, plot).
     start
         First month of each plot, (plot,).
     months
@@ -93,6 +96,7 @@ class Managed:
         self,
         table: pd.DataFrame | None,
         places: pd.DataFrame,
+        treatment: np.ndarray,
         start: np.ndarray,
         months: np.ndarray,
         known: np.ndarray,
@@ -107,12 +111,15 @@ class Managed:
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
         if table is not None and len(table):
-            self._read(table.reset_index(drop=True), places, start, notes)
+            self._read(table.reset_index(drop=True), places, treatment, start, notes)
         seen = self.plant[np.arange(shape[0])[:, None] < self.known]
-        self.input_stated = bool(np.isfinite(seen).any())
-        self._fill(start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT, notes)
+        # That fallows get nothing says nothing of other months.
+        self.input_stated = bool((seen > 0).any() or np.isfinite(seen).all())
+        self._fill(treatment, start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT, notes)
 
-    def _read(self, table: pd.DataFrame, places: pd.DataFrame, start: np.ndarray, notes: list[str]) -> None:
+    def _read(
+        self, table: pd.DataFrame, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray, notes: list[str]
+    ) -> None:
         carbon, manure = _carbon_inputs(table, notes)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
@@ -120,13 +127,14 @@ class Managed:
         without, went_on = [], []
         for position in range(len(places)):
             place = places.iloc[position]
-            kinds = _rows_of(table, place)
-            rows = np.flatnonzero(np.any(kinds, axis=0))
+            names, which = np.unique(treatment[:, position].astype(str), return_inverse=True)
+            own, treated, everywhere = _rows_of(table, place, names)
+            rows = np.flatnonzero(own | treated.any(axis=0) | everywhere)
             if not rows.size:
                 without.append(str(place["plot"]))
                 continue
             overlap = _overlap(begin[rows], end[rows], start[position], len(self.plant))
-            parts = [overlap * kind[rows] for kind in kinds]
+            parts = [overlap * own[rows], overlap * treated[:, rows][which], overlap * everywhere[rows]]
             plants = [_sum(part, carbon[rows]) for part in parts]
             self.plant[:, position] = _first_said(plants)
             self.manure[:, position] = np.nan_to_num(_first_said([_sum(part, manure[rows]) for part in parts]))
@@ -136,7 +144,7 @@ class Managed:
             giving = giving[np.isfinite(deviation[giving])]
             if giving.size:
                 self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
-            if self._go_on(position, begin[rows], end[rows], int(start[position])):
+            if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(str(place["plot"]))
         if without:
             notes.append(f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.")
@@ -146,19 +154,20 @@ class Managed:
                 f"manure and cover go on as in its last {USUAL_MONTHS // 12} years."
             )
 
-    def _go_on(self, position: int, begin: np.ndarray, end: np.ndarray, start: int) -> bool:
+    def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
         """Let manure and cover go on after the table as in its last years, and say if they did.
 
+        ``holds`` says in which months each row of management does, (month, row).
         Before a table there is no manure: what is stated as a treatment begins with it.
         """
         known = int(self.known[position])
         # What the fit did not see is a stretch of its own: no months before it become months without manure.
-        seen = begin < start + known - _HAIR
+        seen = holds[:known].any(axis=0)
         inside = np.zeros(len(self.manure), dtype=bool)
         for rows in (seen, ~seen):
-            if rows.any():
-                span = _overlap(begin[rows].min(keepdims=True), end[rows].max(keepdims=True), start, len(inside))
-                inside |= span[:, 0] > 0
+            when = np.flatnonzero(holds[:, rows].any(axis=1))
+            if when.size:
+                inside[when[0] : when[-1] + 1] = True
         told = np.flatnonzero(inside[:known])
         if not told.size:
             return False
@@ -180,7 +189,7 @@ class Managed:
             self.cover[:, position] = np.where(after, going_on(np.where(np.isfinite(cover), cover, 1.0)), cover)
         return bool(after[: self.months[position]].any())
 
-    def _fill(self, start: np.ndarray, overall: float, notes: list[str]) -> None:
+    def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float, notes: list[str]) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
@@ -192,7 +201,12 @@ class Managed:
                 "taken, or the mean of all plots."
             )
         for position, known in enumerate(self.known.tolist()):
-            self.plant[:, position] = filled_by_month(self.plant[:, position], start[position], overall, known)
+            plant, named = self.plant[:, position], treatment[:, position]
+            for one in set(named.tolist()):  # each treatment from its own months first
+                its = filled_by_month(np.where(named == one, plant, np.nan), start[position], np.nan, known)
+                plant = np.where(named == one, its, plant)
+            bare = not (plant[:known] > 0).any()
+            self.plant[:, position] = filled_by_month(plant, start[position], overall, 0 if bare else known)
             if np.isfinite(self.modifier[:known, position]).any():
                 self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
 
@@ -217,16 +231,17 @@ def _month_means(values: np.ndarray, start: int) -> np.ndarray:
     return group_means(values, (start + np.arange(values.size)) % 12, 12)
 
 
-def _rows_of(table: pd.DataFrame, place: pd.Series) -> list[np.ndarray]:
-    """Rows of management that name a plot, that hold for its treatment, and for its whole site."""
+def _rows_of(
+    table: pd.DataFrame, place: pd.Series, treatments: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of management that name a plot, (row,); of each treatment, (treatment, row); and of a whole site, (row,)."""
     here = (table["site"].astype(str) == str(place["site"])).to_numpy()
     if "study" in table and "study" in place and isinstance(place["study"], str):
         here = here & (filled(table, "study", place["study"]) == place["study"]).to_numpy()
-    plot, treatment = filled(table, "plot", "").to_numpy(), filled(table, "treatment", "").to_numpy()
-    own = here & (plot == str(place["plot"]))
-    treated = here & (plot == "") & (treatment == str(place.get("treatment", ""))) & (treatment != "")
-    everywhere = here & (plot == "") & (treatment == "")
-    return [own, treated, everywhere]
+    plot, named = filled(table, "plot", "").to_numpy(), filled(table, "treatment", "").to_numpy().astype(str)
+    shared = here & (plot == "")
+    treated = shared & (named != "") & (named == treatments[:, None])
+    return here & (plot == str(place["plot"])), treated, shared & (named == "")
 
 
 def _overlap(begin: np.ndarray, end: np.ndarray, start: int, months: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from socbayes.models._blocks import filled, group_means, groups, numeric
 from socbayes.models._climate import climate_drivers
 from socbayes.models._field_faults import COLUMNS, FLUX, faults_of, field_tables
 from socbayes.models._monthly import ASSUMED_INPUT, Managed
+from socbayes.models._periods import periods_of
 from socbayes.structures.forcing import Roles, input_factor, roles_of
 from socbayes.structures.fractions import fraction_weights
 
@@ -40,7 +41,6 @@ ESTIMATE_ERROR = 0.1
 #: Fractions that are all of the carbon together, and how nearly they sum to a total that is not independent of them.
 PARTITIONS = (("particulate", "mineral_associated"), ("particulate", "humus", "resistant"))
 ROUNDING = 0.002
-NOT_STATED = "not stated"
 #: Columns of the management table that nothing in a field model answers to.
 UNUSED = ("biomass_dry_matter", "manure_carbon_input_sd", "fertilizer_nitrogen", "tillage", "cover_crop")
 
@@ -57,14 +57,17 @@ class Layout:
         Which driver takes what.
     plots, sites, treatments
         Labels.
-    site_of_plot, treatment_of_plot
-        Positions, (plot,).
+    site_of_plot
+        Position, (plot,).
+    treatment_of_plot
+        Position of the treatment of each period, (plot, period).
     start
         First month of each plot, counted from the year 0, (plot,).
     rows
         Months of the longest run.
     drivers
-        Driver to values in the structure's units, (row, plot) or a number.
+        Driver to values in the structure's units, (row, plot) or a number;
+        with several periods also which one it is, ``period_1`` and so on.
     constants
         Parameters that the site determines, by name; a number or (plot,).
     mean_drivers
@@ -204,8 +207,6 @@ def lay_out(
     EmptyTableError, TableFaultsError
         If there is nothing to fit, or for everything that cannot be right.
     """
-    import pandas as pd
-
     weights = fraction_weights(structure, fractions)
     obs, management, weather = field_tables(obs, management, weather)
     faults = faults_of(obs, management, weather, structure, weights, drivers or {}, parameters or {})
@@ -222,12 +223,9 @@ def lay_out(
     in_time = np.lexsort([obs["year"].to_numpy(), plot])
     first = in_time[np.unique(plot[in_time], return_index=True)[1]]
     sites, site_of_row = groups(obs["site"])
-    treatment_of_row = filled(obs, "treatment", NOT_STATED).to_numpy()
-    treatments, treatment_of_plot = groups(pd.Series(treatment_of_row[first], name="treatment"))
     site_of_plot = site_of_row[first]
-    places = obs.loc[first, [name for name in ("study", "site", "plot", "treatment") if name in obs]]
-    if (treatment_of_row != treatment_of_row[first][plot]).any():
-        notes.append("Plots whose treatment changes count with their first one.")
+    places = obs.loc[first, [name for name in ("study", "site", "plot") if name in obs]]
+    periods = periods_of(obs, management, plot, month_of, notes)
 
     learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
     measured = _measurements(obs, plot, plots, site_of_plot, list(weights), learned, notes)
@@ -252,7 +250,8 @@ def lay_out(
     constants = _constants(structure, clay, dict(parameters or {}), sites, site_of_plot, notes)
 
     roles = roles_of(structure)
-    given = Managed(management, places, start, months, known, notes)
+    period = periods.in_months(start, int(months.max()))
+    given = Managed(management, places, periods.labels(period), start, months, known, notes)
     if unused := [name for name in UNUSED if management is not None and name in management
                   and management[name].notna().any()]:  # fmt: skip
         notes.append(f"The management table states what no model uses: {', '.join(unused)}.")
@@ -293,15 +292,18 @@ def lay_out(
             level = ASSUMED_INPUT * roles.plant[name] * (input_factor(unit, density[0], depth[0]) or 1.0)
             means[name] = np.where(means[name] > 0, means[name], level)
 
+    count = periods.treatment.shape[1]
+    if count > 1:
+        filled_drivers |= {f"period_{k + 1}": np.where(period == k, 1.0, 0.0) for k in range(count)}
     used = [name for name in (*COLUMNS, FLUX) if name in set(measured["fraction"])]
     return Layout(
         structure=structure,
         roles=roles,
         plots=plots,
         sites=sites,
-        treatments=treatments,
+        treatments=periods.treatments,
         site_of_plot=site_of_plot,
-        treatment_of_plot=treatment_of_plot,
+        treatment_of_plot=periods.treatment,
         start=start,
         rows=int(months.max()),
         drivers=filled_drivers,

@@ -5,9 +5,11 @@ exactly is uncertain on the log scale and partially pooled:
 
 .. math::
 
-    \ln rate_p = site + treatment, \quad
-    \ln input_p = level + treatment + plot, \quad
+    \ln rate_p(t) = site + treatment(t), \quad
+    \ln input_p(t) = level + treatment(t) + plot, \quad
     \ln C_{p}(0) = site + plot
+
+The treatment of a plot may change: see :mod:`socbayes.models._periods`.
 
 The stated standard deviation of an input is that of ``plot``, independent of
 other plots; what is wrong with inputs everywhere (``level``, a third) comes on
@@ -68,8 +70,9 @@ INERT_SPREAD = 0.4
 relation call it rough, and carbon that never moves must not explain whatever a structure cannot."""
 SMALLEST_SHARE = 1e-6
 MANY_PLOTS = 10
-"""Plots from which on stocks are centred on the mean of their site. They are measured well and their mean goes with
-them; but a few plots may start alike, and centred effects diverge where their spread is near zero."""
+"""Plots from which on stocks are centred on the mean of their site, as they are measured well, and departures that no
+fraction tells are standardised. A few plots may start alike, and centred effects diverge where their spread is near
+zero; standardised ones of a few long series diverge where it is large."""
 RICHEST = 16
 """Multiples of the mean input that are tried for the shares of pools where microbes die out under it."""
 
@@ -142,7 +145,10 @@ PACED = {"k_death": "v_dissolved"}
 QUANTITIES: dict[str, dict[str, str]] = {
     "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
     "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
-    "input_factor": {"unit": "1", "meaning": "carbon input of each plot over what was stated or assumed"},
+    "input_factor": {
+        "unit": "1",
+        "meaning": "carbon input of each plot (and period of it) over what was stated or assumed",
+    },
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
     "past_input_ratio": {
@@ -178,10 +184,12 @@ def build(
     ----------
     obs
         Table of schema ``field_soc``: stocks, or concentrations with bulk
-        density and depth, of carbon and its fractions.
+        density and depth, of carbon and its fractions. The treatment of a plot
+        may change from one sample to the next.
     management
         Table of schema ``field_management``. Inputs are taken as stated, or
-        from yields by ``crop_carbon_allocation``.
+        from yields by ``crop_carbon_allocation``. Rows of a treatment hold
+        while a plot has it, and say when it changes.
     weather
         Table of schema ``field_weather``.
     structure
@@ -214,9 +222,9 @@ def build(
     Returns
     -------
     pymc.Model
-        With coords site, plot, treatment, pool, fraction, measurement, and the
-        quantities of interest in ``QUANTITIES`` as deterministics. What was
-        assumed about gaps is in its notes.
+        With coords site, plot, treatment, period, pool, fraction, measurement,
+        and the quantities of interest in ``QUANTITIES`` as deterministics. What
+        was assumed about gaps is in its notes.
 
     Raises
     ------
@@ -270,16 +278,17 @@ def build(
         "departing_pool": [pool for pool in chosen.pools if pool != chosen.pools[largest]],
         "fraction": data.fractions,
         "measurement": data.labels,
+        "period": np.arange(1, data.treatment_of_plot.shape[1] + 1),
         "constant": [name for name in rate_constants(chosen) if name not in learned],
     }
     with pm.Model(coords=coords) as model:
-        sampled = _sampled(data, own, largest)
+        sampled = _sampled(data, own, largest, shares is None)
         if learned:
             assert known is not None
             given = known.sample(list(learned.values()))
             sampled |= {name: given[called] for name, called in learned.items()}
         steady = pt.log(shares) if shares is not None else _log_steady_shares(data, sampled)
-        log_share = _site_shares(data, steady, own, largest)
+        log_share = _site_shares(data, steady, own, largest, sampled["plot_departure"])
         if len(chosen.pools) > 1:
             pm.Deterministic("initial_share", _shares(log_share), dims=("site", "pool"))
         if shares is None:
@@ -289,7 +298,7 @@ def build(
         states = trajectories(data, sampled, when)
         expected = _expected(data, states, place[: data.month.size], place[data.month.size :])
         spread = _spread(data, own)
-        mean = pt.log(expected) + _density_shift(data)
+        mean = pt.log(expected) + _density_shift(data, sampled["stock"])
         measured = pm.Data("log_carbon_measured", data.observed, dims="measurement")
         if process_noise:
             mean = mean + walk(data, own, measured - mean, spread**-2.0)
@@ -345,19 +354,25 @@ def carried_parameters(data: Layout, prior: CarriedPrior | None) -> dict[str, st
     return {name: called for name, called in names.items() if called in prior.names and name not in data.constants}
 
 
-def driven(data: Layout) -> Structure:
-    """Structure of the plots with factors on its inputs and, where it has one, on its climate modifier."""
-    factors = dict.fromkeys(data.roles.plant, "input_factor")
+def driven(data: Layout, periods: int) -> Structure:
+    """Structure of the plots with factors on its inputs and on all decomposition, which change with their treatment."""
+    factors = dict.fromkeys(data.roles.plant, "input_factor") | dict.fromkeys(_decomposition(data), "rate_factor")
+    chosen = data.structure
     if data.has_manure:
-        factors[data.roles.manure] = "manure_factor"
+        chosen = with_factors(chosen, {data.roles.manure: "manure_factor"})
+    return with_factors(chosen, factors, periods)
+
+
+def _decomposition(data: Layout) -> tuple[str, ...]:
+    """What a faster decomposition multiplies: the climate modifier of a structure, else its rate constants."""
     if data.roles.modifier:
-        factors[data.roles.modifier] = "rate_factor"
-    return with_factors(data.structure, factors)
+        return (data.roles.modifier,)
+    return DECOMPOSITION.get(data.structure.name, rate_constants(data.structure))
 
 
 def natural_parameters(
-    data: Layout, at: Mapping[str, Any], rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any]
-) -> Any:
+    data: Layout, at: Mapping[str, Any], rate: Any, plant: Any, manure: Any, fixed: Mapping[str, Any], periods: int
+) -> dict[str, Any]:
     """Parameters of :func:`driven` from log factors.
 
     Parameters
@@ -367,10 +382,14 @@ def natural_parameters(
     at
         ``rate_constant``, log factors of the rate constants, (constant,), and
         values of parameters that have a carried prior, by name.
-    rate, plant, manure
-        Log factors of decomposition, plant and manure input; numbers or one per run.
+    rate, plant
+        Log factors of decomposition and plant input, (run, period).
+    manure
+        Log factor of manure input; a number or (run,).
     fixed
         Parameters that the site determines.
+    periods
+        How many treatments a plot has at most, one after the other.
 
     Returns
     -------
@@ -391,14 +410,10 @@ def natural_parameters(
         for name, follower in PACED.items()
         if name in learned
     }
-    values["input_factor"] = pt.exp(plant)
     if data.has_manure:
         values["manure_factor"] = pt.exp(manure)
-    if data.roles.modifier:
-        values["rate_factor"] = pt.exp(rate)
-    else:
-        for name in DECOMPOSITION.get(data.structure.name, names):
-            values[name] = values.get(name, defaults[name]) * pt.exp(rate)
+    for name, factor in (("input_factor", plant), ("rate_factor", rate)):
+        values |= {name if periods == 1 else f"{name}_{k + 1}": pt.exp(factor[:, k]) for k in range(periods)}
     return values
 
 
@@ -454,9 +469,10 @@ def initial_shares(data: Layout, notes: list[str]) -> tuple[np.ndarray | None, i
 
 def _steady(data: Layout, sampled: Mapping[str, Any]) -> Any:
     """Pools that hold under the mean drivers of each site, (site, pool)."""
-    none = np.zeros(len(data.sites))
-    parameters = natural_parameters(data, sampled, sampled["site_rate"], none, none, _site_constants(data))
-    return steady_state(driven(data), parameters, data.mean_drivers)
+    none = np.zeros((len(data.sites), 1))
+    rate = sampled["site_rate"][:, None]
+    parameters = natural_parameters(data, sampled, rate, none, none[:, 0], _site_constants(data), periods=1)
+    return steady_state(driven(data, periods=1), parameters, data.mean_drivers)
 
 
 def _log_steady_shares(data: Layout, sampled: Mapping[str, Any]) -> Any:
@@ -473,12 +489,13 @@ def _settled_shares(data: Layout, steady: Any, where: Any) -> Any:
     return where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE)
 
 
-def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int) -> Any:
+def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int, plot_departure: Any) -> Any:
     """Log shares of pools at the start over that of the largest pool, (site, pool).
 
     All samples of a site pin its shares, so these are sampled, centred on what
     the steady state says of them, and not the departures from it: those would
-    have to follow every change of a rate constant.
+    have to follow every change of a rate constant. Sampled with them is the
+    mean departure of the plots of the site, as samples tell both together.
     """
     import pymc as pm
 
@@ -489,8 +506,15 @@ def _site_shares(data: Layout, steady: Any, prior: Priors, largest: int) -> Any:
     inert = np.isin(pools, data.structure.inert)[free]
     ratio = steady[:, free] - steady[:, largest : largest + 1]
     spread = inert * INERT_SPREAD + ~inert * prior.sample("site_departure_sd")
-    own = pm.Normal("site_log_ratio", ratio, spread, dims=("site", "departing_pool"))
-    return _with_zero(own, largest)
+    shift, dims = _site_means(data, plot_departure)[:, free], ("site", "departing_pool")
+    shifted = pm.Normal("site_log_ratio_shifted", ratio + shift, spread, dims=dims)
+    return _with_zero(pm.Deterministic("site_log_ratio", shifted - shift, dims=dims), largest)
+
+
+def _site_means(data: Layout, values: Any) -> Any:
+    """Mean over the plots of each site, (site, ...), of values of plots, (plot, ...)."""
+    member = data.site_of_plot == np.arange(len(data.sites))[:, None]
+    return (member / member.sum(axis=1, keepdims=True)) @ values
 
 
 def _shares(log_share: Any) -> Any:
@@ -507,51 +531,78 @@ def _past_input(data: Layout, sampled: Mapping[str, Any]) -> None:
     import pytensor.tensor as pt
 
     inert = np.isin(data.structure.pools, data.structure.inert)
+    wanted = sampled["site_stock"] + np.log(1.0 - INERT_SHARE * inert.any())
+    pm.Deterministic("past_input_ratio", pt.exp(wanted - _log_held(data, sampled)), dims="site")
+
+
+def _log_held(data: Layout, sampled: Mapping[str, Any]) -> Any:
+    """Log of the stock that the mean input of each site holds, over the mean of its samples, (site,)."""
+    import pytensor.tensor as pt
+
     held = (_steady(data, sampled) * data.total).sum(axis=1) * data.carbon[_first_of(data.site_of_plot)]
-    wanted = pt.exp(data.initial + sampled["site_stock"]) * (1.0 - INERT_SHARE * inert.any())
-    pm.Deterministic("past_input_ratio", wanted / held, dims="site")
+    return pt.log(held) - data.initial
 
 
 def _first_of(index: np.ndarray) -> np.ndarray:
     return np.unique(index, return_index=True)[1]
 
 
-def _sampled(data: Layout, prior: Priors, largest: int) -> dict[str, Any]:
-    """Random variables by name, as log factors of plots and sites."""
+def _sampled(data: Layout, prior: Priors, largest: int, follows: bool) -> dict[str, Any]:
+    """Random variables by name, as log factors of plots and sites.
+
+    ``follows`` says whether the steady state follows the rate constants.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
     site, treatment = data.site_of_plot, data.treatment_of_plot
+    one_each = pt.zeros(treatment.shape)
     sampled: dict[str, Any] = {"rate_constant": prior.sample("rate_constant", dims="constant")}
     sampled["site_rate"] = np.zeros(len(data.sites))
     if len(data.sites) > 1:
         sampled["site_rate"] = weak_groups("site_rate", prior.sample("site_rate_sd"), "site")
     several = len(data.treatments) > 1
-    rate = sampled["site_rate"][site] + pt.zeros(len(data.plots))
-    plant = prior.sample("input_level" if data.input_stated else "input_level_unstated") + pt.zeros(len(data.plots))
+    rate = sampled["site_rate"][site][:, None] + one_each
+    level = "input_level" if data.input_stated else "input_level_unstated"
+    # Data tell the stock that input and rates tend to better than either: that is sampled.
+    plant = (
+        prior.sample_shifted(level, -_log_held(data, sampled).mean()) if follows else prior.sample(level)
+    ) + one_each
     if several:
         of_rate, of_input = _treatment_effects(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
         rate, plant = rate + of_rate[treatment], plant + of_input[treatment]
     error = np.where(np.isfinite(data.input_error), data.input_error, 0.0)
     scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
     # One plot to a treatment: its own input and that of its treatment are one. New plots still differ by the prior.
-    if error.any() or np.bincount(treatment).max() > 1:
-        plant = plant + half_centred("plot_input", scale, "plot")
-    pm.Deterministic("input_factor", pt.exp(plant), dims="plot")
+    plots_with = np.bincount(np.concatenate([np.unique(own) for own in treatment]))
+    if error.any() or plots_with.max() > 1:
+        plant = plant + half_centred("plot_input", scale, "plot")[:, None]
+    if treatment.shape[1] == 1:
+        pm.Deterministic("input_factor", pt.exp(plant[:, 0]), dims="plot")
+    else:
+        pm.Deterministic("input_factor", pt.exp(plant), dims=("plot", "period"))
     sampled["rate"], sampled["plant"] = rate, plant
     sampled["manure"] = prior.sample("manure_level") if data.has_manure else 0.0
-    sampled["site_stock"] = prior.sample("site_stock", dims="site")
-    mean, stock_sd = (data.initial + sampled["site_stock"])[site], prior.sample("plot_stock_sd")
+    stock_sd = prior.sample("plot_stock_sd")
     if len(data.plots) < MANY_PLOTS:
         stock = half_centred("plot_stock", stock_sd, "plot")
+        sampled["site_stock"] = prior.sample_shifted("site_stock", -_site_means(data, stock), "site")
+        mean = (data.initial + sampled["site_stock"])[site]
         sampled["stock"] = pm.Deterministic("log_initial_stock", mean + stock, dims="plot")
     else:
+        sampled["site_stock"] = prior.sample("site_stock", dims="site")
+        mean = (data.initial + sampled["site_stock"])[site]
         sampled["stock"] = pm.Normal("log_initial_stock", mean, stock_sd, dims="plot")
     pm.Deterministic("initial_stock", pt.exp(sampled["stock"]), dims="plot")
     sampled["plot_departure"] = np.zeros((len(data.plots), 1))
     if len(data.structure.pools) > 1:
         dims = ("plot", "departing_pool")
-        normal = half_centred("plot_departure_normal", prior.sample("plot_departure_sd"), dims)
+        departure_sd = prior.sample("plot_departure_sd")
+        # Of many plots without fractions, samples tell the spread of departures and hardly any of them.
+        if set(data.fractions) <= {"total", FLUX} and len(data.plots) >= MANY_PLOTS:
+            normal = departure_sd * pm.Normal("plot_departure_standardised", dims=dims)
+        else:
+            normal = half_centred("plot_departure_normal", departure_sd, dims)
         # A share many times the usual grows in proportion: the exponential of a wide normal is a wall to a sampler.
         of_plot = pm.Deterministic("plot_departure", pt.arcsinh(normal), dims=dims)
         sampled["plot_departure"] = _with_zero(of_plot, largest)
@@ -603,7 +654,7 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
     data
         Field tables laid out.
     at
-        ``rate``, ``plant``, ``stock``, (plot,); ``manure``; ``rate_constant``,
+        ``rate``, ``plant``, (plot, period); ``stock``, (plot,); ``manure``; ``rate_constant``,
         (constant,); ``log_share``, (plot, pool): all logarithms. Values of
         parameters that have a carried prior, by name.
     when
@@ -615,12 +666,14 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
     """
     import pytensor.tensor as pt
 
-    parameters = natural_parameters(data, at, at["rate"], at["plant"], at["manure"] + 0.0 * at["plant"], data.constants)
+    periods = data.treatment_of_plot.shape[1]
+    manure = at["manure"] + 0.0 * at["plant"][:, 0]
+    parameters = natural_parameters(data, at, at["rate"], at["plant"], manure, data.constants, periods)
     share = _shares(at["log_share"])
     stock = pt.exp(at["stock"])[:, None] / (share * data.total).sum(axis=1, keepdims=True)
     carbon = data.carbon[:, None]
     states = integrate(
-        driven(data),
+        driven(data, periods),
         share * stock / carbon,
         {name: value + pt.zeros(len(data.plots)) if np.ndim(value) else value for name, value in parameters.items()},
         data.drivers,
@@ -656,14 +709,19 @@ def _spread(data: Layout, prior: Priors) -> Any:
     return pt.sqrt(data.stated_error**2 + learned / data.replicates)
 
 
-def _density_shift(data: Layout) -> Any:
-    """Log error that all stocks of a plot share whose bulk density was borrowed; zero for the others."""
+def _density_shift(data: Layout, stock: Any) -> Any:
+    """Log error that all stocks of a plot share whose bulk density was borrowed; zero for the others.
+
+    Samples tell its sum with the log of the initial stock, which is what is sampled.
+    """
     import pymc as pm
 
     borrowed = sorted(set(data.density[data.density >= 0].tolist()))
     if not borrowed:
         return 0.0
     pm.modelcontext(None).add_coord("plot_without_density", [data.plots[position] for position in borrowed])
-    shift = pm.Normal("density_error", 0.0, DENSITY_ERROR[1], dims="plot_without_density")
+    dims, begun = "plot_without_density", (stock - data.initial[data.site_of_plot])[borrowed]
+    shifted = pm.Normal("density_error_shifted", begun, DENSITY_ERROR[1], dims=dims)
+    shift = pm.Deterministic("density_error", shifted - begun, dims=dims)
     place = np.searchsorted(borrowed, np.maximum(data.density, borrowed[0]))
     return (data.density >= 0) * shift[place]

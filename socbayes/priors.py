@@ -89,7 +89,7 @@ class Priors:
         self.use(name)
         return getattr(pm, prior.distribution)(name, **prior.parameters, dims=dims)
 
-    def sample_shifted(self, name: str, shift: Any, dims: str) -> Any:
+    def sample_shifted(self, name: str, shift: Any, dims: str | None = None) -> Any:
         """Register the parameter in coordinates that move with ``shift``, its prior unchanged.
 
         Sampled is ``<name>_shifted``, the parameter less ``shift``, a tensor of

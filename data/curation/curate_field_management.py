@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from curation import Curated, Exclusions, main
 from field import (
@@ -171,6 +172,7 @@ def rotations(literature: Path, field_name: str, exclusions: Exclusions) -> pd.D
     years = raw["years"].str.findall(r"\d{4}")
     last = years.map(lambda found: int(found[1]) if len(found) > 1 else LAST_SAMPLED[field_name])
     names = WOBURN_ROTATIONS if at_woburn else ROTATIONS
+    bare = raw["treatment"].map(names).str.startswith("bare fallow").map({True: 0.0, False: np.nan})
     return pd.DataFrame(
         {
             "site": WOBURN if at_woburn else ROTHAMSTED,
@@ -179,6 +181,8 @@ def rotations(literature: Path, field_name: str, exclusions: Exclusions) -> pd.D
             "study": f"{field_name} ley-arable",
             "treatment": raw["treatment"],
             "crop": raw["treatment"].map(names),
+            "plant_carbon_input": bare,
+            "plant_cover": bare,
             "doi": ERA_DOI[field_name],
         }
     )

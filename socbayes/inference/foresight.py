@@ -24,7 +24,7 @@ from socbayes.inference.fit import FIT, SPEC, fit, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models import field
 from socbayes.models._field_faults import COLUMNS, FLUX, field_tables
-from socbayes.models._field_runs import departing_pools, known_plots, process_noise, stocks_of
+from socbayes.models._field_runs import departing_pools, known_plots, process_noise, stocks_of, with_all_treatments
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out, uppermost_layer
 from socbayes.models._process_noise import visits
 from socbayes.spec import spec_of
@@ -315,6 +315,10 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     months = np.unique(data.month[left_out] + data.start[data.plot[left_out]])
     weights = {name: data.weights[k] for k, name in enumerate(data.fractions)}
     plots, years, rng = np.arange(len(data.plots)), months / 12.0, np.random.default_rng(seed)
+    values, strangers = with_all_treatments(data, values, fitted["posterior"], rng)
+    if strangers:
+        how = "are drawn from the spread between treatments" if "rate_effect" in values else "are taken as none"
+        log.warning("effects of treatments that nobody saw %s: %s", how, ", ".join(strangers))
     at = known_plots(data, values, departing)
     at |= process_noise(data, values, visits(data, seen), plots, years, rng)
     runs = stocks_of(data, plots, at, years, weights)

@@ -1,7 +1,7 @@
 """Forecasts and hindcasts of field plots: those that were measured, and a new one beside them.
 
 A known plot keeps its own input, initial stock and initial shares. A new plot
-of a treatment has the treatment's effects and draws the rest from the spread
+of a treatment, or of treatments one after the other, has their effects and draws the rest from the spread
 between plots, so its uncertainty is what a farmer next door should expect.
 Both are stocks without the error of measuring them.
 
@@ -12,6 +12,7 @@ Structures disagree, so a forecast by one of them is too sure of itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from socbayes.models._field_runs import (
     stocks_of,
     variance_parts,
 )
-from socbayes.models._plots import lay_out
+from socbayes.models._plots import Layout, lay_out
 from socbayes.models._process_noise import visit_labels, visits
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.spec import ModelSpec
@@ -133,7 +134,7 @@ def forecast(
     plots = data.plots
     values = values_of(fitted, draws, seed)
     weights = fraction_weights(chosen, fractions)
-    pairs = list(zip(data.site_of_plot.tolist(), data.treatment_of_plot.tolist(), strict=True))
+    pairs = list(zip(data.site_of_plot.tolist(), map(tuple, data.treatment_of_plot.tolist()), strict=True))
     firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
     departing = departing_pools(data, posterior)
     everywhere = np.arange(len(plots))
@@ -166,15 +167,19 @@ def forecast(
         result[kind] = (("sample", dim, "year", "fraction"), stocks, {"units": "t/ha", "long_name": meaning})
     coords = {
         "plot": plots,
-        "new_plot": [
-            f"{data.sites[data.site_of_plot[i]]}, {data.treatments[data.treatment_of_plot[i]]}" for i in firsts
-        ],
+        "new_plot": [_place(data, position) for position in firsts],
         "year": wanted,
         "fraction": list(weights),
     }
     return xr.Dataset(
         result, coords=coords, attrs=verdict(fitted) | {"structure": chosen.name, "notes": " ".join(data.notes)}
     )
+
+
+def _place(data: Layout, plot: int) -> str:
+    """Site of a plot and its treatments."""
+    treatments = [data.treatments[position] for position, _ in groupby(data.treatment_of_plot[plot])]
+    return f"{data.sites[data.site_of_plot[plot]]}, {' then '.join(treatments)}"
 
 
 def _observation_variance(

@@ -35,6 +35,7 @@ INPUT_SHARES: dict[str, dict[str, float]] = {
 
 DECOMPOSITION: dict[str, tuple[str, ...]] = {
     "mcp": ("v_particulate", "v_necromass", "k_mineral"),
+    "mcp_forward": ("v_particulate", "v_necromass", "k_mineral"),
     "millennial": ("alpha_decomposition", "desorption_rate"),
     "millennial_eca": ("alpha_decomposition", "desorption_rate"),
     "millennial_lin": ("alpha_decomposition", "desorption_rate"),

@@ -241,13 +241,37 @@ def test_initial_shares_are_those_of_the_steady_state(trial):
     assert shares[4] == pytest.approx(0.09)
 
 
+def test_what_is_sampled_leaves_priors_as_they_are(trial):
+    """Sampled are sums that data tell; the density must be that of the priors of what they are sums of."""
+    obs, management = trial
+    carbon = {"soc_stock": np.nan, "particulate_carbon_stock": np.nan, "resistant_carbon_stock": np.nan}
+    thin = obs.assign(**carbon, soil_organic_carbon=obs["soc_stock"] / 3.0, depth_top=0.0, depth_bottom=20.0,
+                      bulk_density=np.where(obs["plot"] == "P0", 1.5, np.nan))  # fmt: skip
+    model = field.build(thin, management, structure="icbm")
+    names = ["input_level", "site_stock", "site_log_ratio", "density_error"]
+    asked = [model[name] for name in [*names, "rate_constant", "site_departure_sd"]]
+    given = model.compile_fn(model.replace_rvs_by_values(asked), inputs=model.value_vars, mode="FAST_COMPILE",
+                             on_unused_input="ignore")  # fmt: skip
+    density = model.compile_logp(vars=[model[f"{name}_shifted"] for name in names], sum=False, mode="FAST_COMPILE")
+    rng = np.random.default_rng(2)
+    point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
+    level, stock, ratio, error, (young, old), spread = given(point)
+    expected = np.log(0.00605 / (0.125 * 0.8)) + old - young  # of ICBM's pools in their steady state
+    for found, value, mean, sd in zip(
+        density(point), (level, stock, ratio, error), (0.0, 0.0, expected, 0.0), (0.3, 0.5, spread, 0.1), strict=True
+    ):
+        np.testing.assert_allclose(found, stats.norm.logpdf(value, mean, sd), rtol=1e-3)
+    assert error.shape == (5,)
+
+
 def test_run_repeats_rothc_by_hand(trial):
     obs, management = trial
     data = lay_out(obs, management, structure=get("rothc"))
     shares = field._log_steady_shares(data, {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)})
     at = {
-        "rate_constant": np.zeros(4), "rate": np.array([EFFECT[data.treatments[i]] for i in data.treatment_of_plot]),
-        "plant": np.zeros(6), "manure": 0.0, "stock": np.log(60.0 + 2.0 * np.arange(6)),
+        "rate": np.array([[EFFECT[data.treatments[i]]] for [i] in data.treatment_of_plot]),
+        "rate_constant": np.zeros(4), "plant": np.zeros((6, 1)), "manure": 0.0,
+        "stock": np.log(60.0 + 2.0 * np.arange(6)),
         "log_share": shares.eval(mode="FAST_COMPILE")[data.site_of_plot],
     }  # fmt: skip
     states = field.trajectories(data, at, np.array([0, 60, MONTHS])).eval(mode="FAST_COMPILE")
@@ -285,7 +309,7 @@ def test_a_flux_is_the_carbon_that_leaves_in_a_month(trial):
     data = lay_out(seen, management, structure=get("rothc"))
     shares = np.array([0.01, 0.13, 0.02, 0.75, 0.09])
     at = {
-        "rate_constant": np.zeros(4), "rate": np.zeros(6), "plant": np.zeros(6), "manure": 0.0,
+        "rate_constant": np.zeros(4), "rate": np.zeros((6, 1)), "plant": np.zeros((6, 1)), "manure": 0.0,
         "stock": np.full(6, np.log(60.0)), "log_share": np.tile(np.log(shares), (6, 1)),
     }  # fmt: skip
     states = field.trajectories(data, at, np.array([0, 1, 12, 13]))
@@ -326,7 +350,7 @@ def test_runs_use_the_microbes_that_were_learned(microbial):
     data = lay_out(*tables, structure=get("mcp"))
     plots = len(data.plots)
     at = {
-        "rate_constant": np.zeros(6), "rate": np.zeros(plots), "plant": np.zeros(plots), "manure": 0.0,
+        "rate_constant": np.zeros(6), "rate": np.zeros((plots, 1)), "plant": np.zeros((plots, 1)), "manure": 0.0,
         "stock": np.full(plots, np.log(60.0)), "log_share": np.zeros((plots, 6)),
         "e_ref": np.full(plots, 0.3), "k_death": np.full(plots, 0.012), "necromass_share": np.full(plots, 0.8),
     }  # fmt: skip
@@ -376,7 +400,7 @@ def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, monkeypatch, name
     runs = 6 * draws
     at = {
         "rate_constant": 0.2 * rng.standard_normal((len(rate_constants(get(name))), runs)), "manure": 0.0,
-        "rate": 0.3 * rng.standard_normal(runs), "plant": 0.3 * rng.standard_normal(runs),
+        "rate": 0.3 * rng.standard_normal((runs, 1)), "plant": 0.3 * rng.standard_normal((runs, 1)),
         "stock": np.full(runs, np.log(60.0)), "log_share": np.log(np.repeat(steady, runs, axis=0)),
     }  # fmt: skip
     coarse = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
@@ -396,7 +420,7 @@ def test_a_prior_of_microbes_says_nothing_of_plain_pools(trial):
 
 def test_draws_run_with_their_own_microbes():
     data = SimpleNamespace(structure=get("mcp"), constants={}, site_of_plot=np.array([0, 0]), initial=np.zeros(1),
-                           treatment_of_plot=np.array([0, 0]))  # fmt: skip
+                           treatment_of_plot=np.array([[0], [0]]))  # fmt: skip
     values = {
         "site_stock": np.zeros((3, 1)), "input_level": np.zeros(3), "rate_constant": np.zeros((3, 6)),
         "carbon_use_efficiency": np.array([0.3, 0.4, 0.5]),

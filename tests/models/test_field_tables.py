@@ -45,12 +45,14 @@ def test_what_was_not_seen_changes_nothing_of_what_was():
     everything, seen = parted(obs, 2005.0)
     fit = lay_out(everything.iloc[:seen], management, structure=ROTHC)
     later = lay_out(everything, management, structure=ROTHC, seen=seen)
-    assert later.treatments == fit.treatments == ["a", "b"]
+    assert (later.treatments, fit.treatments) == (["a", "b", "c"], ["a", "b"])
     assert (later.rows, fit.rows) == (120, 60)
     for name, values in fit.drivers.items():
         np.testing.assert_array_equal(later.drivers[name][:60], values)
-    for name in ("initial", "treatment_of_plot", "start"):
+    for name in ("initial", "start"):
         np.testing.assert_array_equal(getattr(later, name), getattr(fit, name))
+    assert (fit.treatment_of_plot.tolist(), later.treatment_of_plot.tolist()) == ([[0], [1]], [[0, 2], [1, 1]])
+    assert (later.drivers["period_1"][:60] == 1.0).all()
     np.testing.assert_array_equal(later.constants["clay"], fit.constants["clay"])
     for name, values in fit.mean_drivers.items():
         np.testing.assert_array_equal(later.mean_drivers[name], values)

@@ -18,13 +18,14 @@ WARMTH = Roles({"input": 1.0}, "", "", "temperature", "moisture")
 
 def manage(rows, months=48, known=None, plots=("1", "2"), sites=("Farm", "Farm")):
     """What rows of management say of two plots, and the notes on it."""
-    places = pd.DataFrame({"site": list(sites), "plot": list(plots), "treatment": ["a", "b"][: len(plots)]})
+    places = pd.DataFrame({"site": list(sites), "plot": list(plots)})
     months = np.broadcast_to(months, len(plots))
+    treatment = np.tile(np.array(["a", "b"][: len(plots)], dtype=object), (int(months.max()), 1))
     notes: list[str] = []
     table = pd.DataFrame([{"site": "Farm"} | row for row in rows]) if rows else None
     start = np.full(len(plots), START)
     known = months if known is None else np.broadcast_to(known, len(plots))
-    return Managed(table, places, start, np.array(months), np.array(known), notes), notes
+    return Managed(table, places, treatment, start, np.array(months), np.array(known), notes), notes
 
 
 def row(start, end, **columns):
