@@ -120,13 +120,14 @@ def field(**options: Any) -> Any:
 
 
 def field_treatments() -> Any:
-    """Four plots of a ley-arable trial, two of which change their treatment three times, with two pools."""
+    """Four plots of a ley-arable trial since 1980, two of which change their treatment twice, with two pools."""
     obs, management = (
         table[table["study"] == "Highfield ley-arable"]
         for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
     )
-    few = obs[obs["plot"].isin([f"Highfield {plot}" for plot in ("07/08", "09/10", "41/42", "43/44")])]
-    return sb.models.field.build(few.reset_index(drop=True), management, structure="icbm")
+    plots = [f"Highfield {plot}" for plot in ("07/08", "09/10", "41/42", "43/44")]
+    few = obs["plot"].isin(plots) & (obs["year"] > 1980)
+    return sb.models.field.build(obs[few].reset_index(drop=True), management, structure="icbm")
 
 
 CASES: dict[str, Callable[[], Any]] = {

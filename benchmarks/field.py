@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import socbayes as sb
@@ -30,6 +31,7 @@ from socbayes.scenarios.field import forecast
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "field" / "README.md"
 RESULTS = PAGE.with_name("results")
 SEED = 1
+DRAWN = 6
 SURE = {"mu": -6.0, "sigma": 0.1}
 """Log-normal of a spread that is nearly none."""
 PUBLISHED: dict[str, Any] = {
@@ -163,6 +165,24 @@ def fit_row(settings: dict[str, Any], data: Tables, folder: Path, effort: dict[s
     return row
 
 
+def picture_of(name: str) -> Path:
+    """Where the picture of a data set stands."""
+    return PAGE.with_name(f"{name.lower().replace(' ', '_')}.png")
+
+
+def picture(name: str, settings: dict[str, Any], data: Tables, folder: Path) -> None:
+    """Draw the plots of a data set that were sampled most often, from its first fit."""
+    path = picture_of(name)
+    if path.exists() or not (folder / "fit.nc").exists():
+        return
+    obs, fit = data[0], sb.load(folder)
+    years = np.arange(np.floor(obs["year"].min()), obs["year"].max() + 1.0, 1.0)
+    drawn = forecast(fit, *data, years=years, draws=200, seed=SEED, structure=settings["structure"])
+    counts = pd.Series(drawn["measured_plot"].to_numpy()).value_counts(sort=False)
+    often = counts.sort_values(ascending=False, kind="stable").index[:DRAWN]
+    sb.plots.field_plots(drawn, plots=sorted(often)).savefig(path, dpi=100)
+
+
 def scored(score: Any, name: str, folder: Path, **arguments: Any) -> pd.DataFrame:
     """A table of scores, read where it was made before."""
     path = RESULTS / folder.name / f"{name}.csv"
@@ -224,6 +244,8 @@ def page() -> str:
         rows = {label: json.loads(said.read_text("utf-8")) for label in CASES[name][1]
                 if (said := kept / f"{label}.json").exists()}  # fmt: skip
         parts = [markdown(pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure")))] if rows else []
+        if picture_of(name).exists():
+            parts.append(f"![{name}, {next(iter(CASES[name][1]))}]({picture_of(name).name})")
         for part, title in (("future", "Last third of the years"), ("sites", "Each site in turn")):
             if (kept / f"{part}.csv").exists():
                 parts.append(f"{title}:\n\n{markdown(scores_of(kept / f'{part}.csv'))}")
@@ -254,6 +276,7 @@ def main() -> None:
         if not arguments.skip_fits:
             for label, one in chosen.items():
                 print(name, label, fit_row(one, data, folder / label, effort), flush=True)
+            picture(name, next(iter(chosen.values())), data, folder / next(iter(chosen)))
         if arguments.skip_scores:
             continue
         given = {"obs": obs, "management": management, "weather": weather, "structures": chosen, **effort}

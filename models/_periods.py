@@ -78,22 +78,20 @@ def periods_of(
     in_time = np.lexsort([year, plot])
     labels = _labels(obs, plot, in_time)
     treatments, position = groups(pd.Series(labels, name="treatment"))
-    named = dict(zip(treatments, range(len(treatments)), strict=True))
     treatment: list[list[int]] = [[] for _ in range(int(plot.max()) + 1)]
     begin: list[list[float]] = [[] for _ in treatment]
     guessed = 0
     for before, row in zip(np.concatenate([[-1], in_time[:-1]]), in_time, strict=True):
-        mine, here = treatment[plot[row]], begin[plot[row]]
-        if not mine:
-            here.append(-np.inf)
-        elif position[row] == mine[-1]:
-            continue
-        else:
+        mine, when = treatment[plot[row]], -np.inf
+        if mine:
+            if position[row] == mine[-1]:
+                continue
             between = year[before], year[row]
-            when = _stated_change(management, obs.iloc[row], labels[before], labels[row], between)
-            guessed += when is None
-            here.append(sum(between) / 2.0 if when is None else when)
-        mine.append(named[labels[row]])
+            stated = _stated_change(management, obs.iloc[row], labels[before], labels[row], between)
+            guessed += stated is None
+            when = sum(between) / 2.0 if stated is None else stated
+        mine.append(int(position[row]))
+        begin[plot[row]].append(when)
     count = max(map(len, treatment))
     if count > 1:
         changing = sum(len(mine) > 1 for mine in treatment)
@@ -135,4 +133,4 @@ def _stated_change(
     end = numeric(management, "end_year")[here & (treatment == old)].max(initial=-np.inf)
     # A treatment that other plots had before begins here when the old one ends.
     likely = (end, begin) if begin <= end else (begin, end)
-    return next((float(when) for when in likely if between[0] < when <= between[1]), None)
+    return next((float(when) for when in likely if between[0] <= when <= between[1]), None)

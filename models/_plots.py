@@ -143,6 +143,17 @@ class Layout:
         return np.array([self.fractions[position] == FLUX for position in self.fraction])
 
 
+def treatment_names(data: Layout, month: np.ndarray) -> np.ndarray:
+    """Treatment of each plot in months since its first sample, (plot, time); months beyond its run have the last."""
+    labels = np.array(data.treatments, dtype=object)[data.treatment_of_plot]
+    place = np.arange(len(data.plots))[:, None]
+    row = np.clip(month, 0, data.rows - 1)
+    period = np.zeros(row.shape, dtype="int64")
+    for k in range(1, labels.shape[1]):
+        period += k * (data.drivers[f"period_{k + 1}"][row, place] > 0)
+    return labels[place, period]
+
+
 def month_of(year: Any) -> np.ndarray:
     """Turn of a month nearest to a decimal year, counted from the year 0; the middle counts as the end.
 

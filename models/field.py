@@ -278,7 +278,7 @@ def build(
         "departing_pool": [pool for pool in chosen.pools if pool != chosen.pools[largest]],
         "fraction": data.fractions,
         "measurement": data.labels,
-        "period": np.arange(1, data.treatment_of_plot.shape[1] + 1),
+        "period": list(range(1, data.treatment_of_plot.shape[1] + 1)),
         "constant": [name for name in rate_constants(chosen) if name not in learned],
     }
     with pm.Model(coords=coords) as model:

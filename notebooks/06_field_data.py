@@ -228,6 +228,13 @@ mixed = {plan: average(each, scores["weight"], draws=400, seed=6) for plan, each
 evenly = {plan: average(each, dict.fromkeys(each, 1.0), draws=400, seed=6) for plan, each in forecasts.items()}
 
 # %%
+sb.plots.field_plots(mixed["go on"])
+
+# %% [markdown]
+# Plots of a treatment share much of what is uncertain, so the mean of three is
+# not three times surer than one.
+
+# %%
 tail = 0.5 - CI_PROB / 2
 figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
 cover = [plot for plot in obs["plot"].unique() if plot.startswith("B")]

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 import socbayes as sb
 from socbayes import plots
+from socbayes.errors import SocbayesError
 from socbayes.plots._style import intervals, panel, readable, rows_of
 from socbayes.plots.cue import least_squares
 from socbayes.report.readings import READINGS, material
@@ -302,6 +303,51 @@ def test_scenario_figure_shows_differences_in_units():
     assert "change of native CO2 (percent)" in text
     assert "percentage points" in text
     assert "in a new study" in text
+
+
+def field_forecast(treatments=("grass", "grass", "arable"), **attrs):
+    """Two plots over three years, the second of which begins later."""
+    rng = np.random.default_rng(1)
+    known = 50.0 + rng.normal(0.0, 2.0, (40, 2, 3, 2))
+    known[:, 1, 0] = np.nan
+    measured = {"measured_plot": ["a", "b", "b"], "measured_year": [2000.0, 2001.0, 2002.0],
+                "measured_fraction": ["total", "total", "particulate"]}  # fmt: skip
+    return xr.Dataset(
+        {
+            "known": (("sample", "plot", "year", "fraction"), known),
+            "treatment": (("plot", "year"), [treatments, ["arable"] * 3]),
+            "measured": ("measurement", [49.0, 51.0, 8.0]),
+        },
+        coords={"plot": ["a", "b"], "year": [2000.0, 2001.0, 2002.0], "fraction": ["total", "particulate"]}
+        | {name: ("measurement", values) for name, values in measured.items()},
+        attrs={"converged": 1} | attrs,
+    )
+
+
+def test_field_plots_show_samples_intervals_and_changes_of_treatment():
+    figure = plots.field_plots(field_forecast())
+    text = words(figure)
+    assert f"bands: {INTERVAL_NAME}, darker 50 %" in text
+    assert "organic carbon (t/ha)" in text
+    assert "DID NOT CONVERGE" not in text
+    first, second = figure.axes
+    assert [one.get_text().strip() for one in first.texts] == ["grass", "arable"]
+    assert [one.get_text().strip() for one in second.texts] == ["arable"]
+    assert second.texts[0].xy[0] == 2001.0, "a plot begins with its first sample"
+    points = {line.get_label(): line for line in second.lines}["measured"]
+    assert points.get_xydata().tolist() == [[2001.0, 51.0]]
+    alone = plots.field_plots(field_forecast(("arable",) * 3), plots=["b"], fraction="particulate")
+    assert "particulate carbon (t/ha)" in words(alone)
+    assert not alone.axes[0].texts
+
+
+def test_field_plots_say_what_is_not_there_and_what_failed():
+    with pytest.raises(SocbayesError, match="no plot c; there are a, b"):
+        plots.field_plots(field_forecast(), plots=["c"])
+    with pytest.raises(SocbayesError, match="no fraction 'humus'; there are total, particulate"):
+        plots.field_plots(field_forecast(), fraction="humus")
+    failed = plots.field_plots(field_forecast(converged=0, failures="R-hat 1.2"))
+    assert "THIS FIT DID NOT CONVERGE: R-hat 1.2" in words(failed)
 
 
 def test_calibration_figure_names_what_leaves_the_band():

@@ -27,7 +27,7 @@ from socbayes.models._field_runs import (
     stocks_of,
     variance_parts,
 )
-from socbayes.models._plots import Layout, lay_out
+from socbayes.models._plots import Layout, lay_out, month_of, treatment_names
 from socbayes.models._process_noise import visit_labels, visits
 from socbayes.scenarios._draws import values_of, verdict
 from socbayes.spec import ModelSpec
@@ -87,7 +87,9 @@ def forecast(
         inputs, initial state, process noise if the model has it, and their
         interaction sum to the variance of the stock (see :func:`socbayes.models._field_runs.variance_parts`);
         ``observation`` is what one further measurement would add, NaN for a
-        fraction that nobody measured. ``attrs`` say whether the fit converged
+        fraction that nobody measured. Beside them stand ``treatment`` (plot, year),
+        and ``measured`` (measurement), t/ha, with its plot, year and fraction as
+        coordinates, for :func:`socbayes.plots.field_plots`. ``attrs`` say whether the fit converged
         and what was assumed.
 
     Raises
@@ -165,11 +167,22 @@ def forecast(
         else:
             stocks = run(factors)
         result[kind] = (("sample", dim, "year", "fraction"), stocks, {"units": "t/ha", "long_name": meaning})
+    month = month_of(wanted) - data.start[:, None]
+    result["treatment"] = (("plot", "year"), treatment_names(data, month).astype(str))
+    stock = ~data.fraction_is_flux
+    result["measured"] = (
+        "measurement",
+        np.exp(data.observed[stock]),
+        {"units": "t/ha", "long_name": "measured carbon"},
+    )
     coords = {
         "plot": plots,
         "new_plot": [_place(data, position) for position in firsts],
         "year": wanted,
         "fraction": list(weights),
+        "measured_plot": ("measurement", np.array(plots)[data.plot[stock]]),
+        "measured_year": ("measurement", (data.month + data.start[data.plot])[stock] / 12.0),
+        "measured_fraction": ("measurement", np.array(data.fractions)[data.fraction[stock]]),
     }
     return xr.Dataset(
         result, coords=coords, attrs=verdict(fitted) | {"structure": chosen.name, "notes": " ".join(data.notes)}
@@ -251,6 +264,8 @@ def average(
         kept = one[["known", "new"]].isel(sample=chosen)
         pieces.append(kept.assign_coords(structure=("sample", [label] * counts[label])))
     result = xr.concat(pieces, dim="sample", join="exact", combine_attrs="override")
+    seen = first["measured_fraction"].isin(common)
+    result = result.assign(treatment=first["treatment"], measured=first["measured"].isel(measurement=seen))
     share = np.array(list(shares.values()))
     for kind in ("known", "new"):
         if all(f"{kind}_variance" in one for one in alike.values()):

@@ -576,7 +576,8 @@ def test_months_are_turns_of_months():
 
 
 @pytest.mark.parametrize(
-    "study", ["Broadbalk wheat", "Tarlee", "Brigalow", "Hoosfield barley", "Highfield bare fallow"]
+    "study",
+    ["Broadbalk wheat", "Tarlee", "Brigalow", "Hoosfield barley", "Highfield bare fallow", "Highfield ley-arable"],
 )
 def test_bundled_trials_build(study):
     tables = [load_dataset(name) for name in ("field_soc", "field_management")]
@@ -597,9 +598,11 @@ def a_forecast(
             "known": stocks,
             "new": (("sample", "new_plot", "year", "fraction"), stocks[1]),
             "known_variance": (("part", "plot", "year", "fraction"), parts),
+            "treatment": (("plot", "year"), [["a"]]),
+            "measured": ("measurement", np.full(len(fractions), mean)),
         },
         coords={"plot": ["1"], "new_plot": ["a"], "year": [2030.0], "fraction": list(fractions),
-                "part": ["parameters", "inputs"]},
+                "part": ["parameters", "inputs"], "measured_fraction": ("measurement", list(fractions))},
         attrs={"converged": converged, "failures": "" if converged else "r_hat", "notes": "assumed."},
     )  # fmt: skip
 
@@ -608,6 +611,7 @@ def test_a_mixture_has_the_moments_of_a_mixture():
     both = {"a": a_forecast(10.0, 1.0, fractions=("total", "humus")), "b": a_forecast(14.0, 2.0, converged=0)}
     mixed = average(both, {"a": 3.0, "b": 1.0}, draws=1000)
     assert mixed["fraction"].to_numpy().tolist() == ["total"]
+    assert (mixed["measured"].to_numpy().tolist(), mixed["treatment"].item()) == ([10.0], "a")
     assert dict(zip(*np.unique(mixed["structure"], return_counts=True), strict=True)) == {"a": 750, "b": 250}
     parts = mixed["known_variance"].sel(fraction="total", year=2030.0, plot="1")
     # 0.75 (10 - 11)^2 + 0.25 (14 - 11)^2 between; 0.75 * 1 + 0.25 * 4 within, of which 1 for parameters.

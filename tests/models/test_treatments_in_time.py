@@ -168,6 +168,14 @@ def test_new_plots_are_named_by_all_their_treatments(fitted, trial):
     assert future["new_plot"].to_numpy().tolist() == ["Farm, usual", "Farm, usual then less"]
     total = future["new"].sel(fraction="total", year=2040.0).mean("sample")
     assert float(total[1]) < float(total[0])
+    assert future["treatment"].sel(plot="P1").to_numpy().tolist() == ["less", "less"]
+    before = forecast(fitted, *trial, structure="icbm", years=[2000.0, 2008.0, 2009.0], draws=2)
+    assert before["treatment"].sel(plot="P1").to_numpy().tolist() == ["usual", "less", "less"]
+    assert before["treatment"].sel(plot="P0").to_numpy().tolist() == ["usual"] * 3
+    seen = before["measured"].isel(measurement=(before["measured_plot"] == "P3").to_numpy())
+    stocks = trial[0].query("plot == 'P3'")
+    np.testing.assert_allclose(seen, stocks["soc_stock"])
+    np.testing.assert_allclose(seen["measured_year"], stocks["year"])
     kept = future["known"].sel(fraction="total", year=2024.0).mean("sample").to_series()
     last = trial[0].query("year == 2024").set_index("plot")["soc_stock"]
     np.testing.assert_allclose(kept.loc[last.index], last, rtol=0.03)
