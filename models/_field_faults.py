@@ -181,8 +181,8 @@ def _digits(name: str) -> str:
 
 
 def _plainly(name: str) -> str:
-    """A name without what spreadsheets and typing change."""
-    return "".join(character for character in name.lower().removesuffix(".0") if character.isalnum())
+    """A name without what spreadsheets and typing change; brackets stay, as they tell treatments apart."""
+    return "".join(one for one in name.lower().removesuffix(".0") if one.isalnum() or one in "[]()")
 
 
 def _of_structure(

@@ -162,6 +162,12 @@ def test_numbered_sites_are_not_misspelt():
     assert data.sites == ["Site 2", "Site 3"]
 
 
+def test_brackets_tell_treatments_apart():
+    """As in codes of rotations: what is planned for later is no misspelling of what was sampled."""
+    later = inputs(start=2011.0, end=2015.0, treatment="[Gc]")
+    assert lay_out(samples(treatment="Gc"), later, structure=ROTHC).treatments == ["Gc"]
+
+
 def test_frames_are_read_as_files_are():
     obs = samples().rename(columns={"soc_stock": "soc_stock [kg/m**2]", "year": "date"})
     obs["date"] = obs["date"].astype(int).astype(str)
