@@ -564,10 +564,11 @@ def _sampled(data: Layout, prior: Priors, largest: int, follows: bool) -> dict[s
     several = len(data.treatments) > 1
     rate = sampled["site_rate"][site][:, None] + one_each
     level = "input_level" if data.input_stated else "input_level_unstated"
-    # Data tell the stock that input and rates tend to better than either: that is sampled.
-    plant = (
-        prior.sample_shifted(level, -_log_held(data, sampled).mean()) if follows else prior.sample(level)
-    ) + one_each
+    if follows and any(np.any(data.drivers[name]) for name in data.roles.plant):
+        # Data tell the stock that input and rates tend to better than either: that is sampled.
+        plant = prior.sample_shifted(level, -_log_held(data, sampled).mean()) + one_each
+    else:
+        plant = prior.sample(level) + one_each
     if several:
         of_rate, of_input = _treatment_effects(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
         rate, plant = rate + of_rate[treatment], plant + of_input[treatment]

@@ -264,6 +264,12 @@ def test_what_is_sampled_leaves_priors_as_they_are(trial):
     assert error.shape == (5,)
 
 
+def test_where_nothing_is_added_the_input_does_not_move_with_rates(trial):
+    obs, management = trial
+    bare = field.build(obs, management.assign(plant_carbon_input=0.0), structure="icbm")
+    assert "input_level_shifted" not in bare.named_vars
+
+
 def test_run_repeats_rothc_by_hand(trial):
     obs, management = trial
     data = lay_out(obs, management, structure=get("rothc"))
