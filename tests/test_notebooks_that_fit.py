@@ -10,7 +10,7 @@ from run_notebook import printed
     ("name", "pictures", "words"),
     [
         ("05_one_posterior", 2, ("conflict: carbon_use_efficiency is lower in", "carbon use efficiency of this soil")),
-        ("06_field_data", 1, ("did you mean", "DID NOT CONVERGE", "variance, (t/ha)", "t CO2/ha at the end of 2034")),
+        ("06_field_data", 2, ("did you mean", "DID NOT CONVERGE", "variance, (t/ha)", "t CO2/ha at the end of 2034")),
         ("07_which_structure", 2, ("later ones to foresee", "process noise", "bound the 89 % interval")),
     ],
 )
