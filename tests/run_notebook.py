@@ -8,7 +8,7 @@ import jupytext
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
-LIMIT = 300  # seconds a cell
+LIMIT = 1200  # seconds a cell, on a machine with other work
 
 
 def executed(path: Path, folder: Path, monkeypatch):

@@ -82,9 +82,9 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     figure.supylabel(in_unit(name, "t/ha"), fontsize=9.5)
     figure.supxlabel(f"year\nbands: {INTERVAL_NAME}, darker 50 %", fontsize=9.5)
     handles = grid[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper right", ncols=4)
-    if not forecasts.attrs.get("converged", 1):
-        figure.suptitle(f"THIS FIT DID NOT CONVERGE: {forecasts.attrs['failures']}", fontsize=9, color="#B00020")
+    figure.legend(*handles, loc="outside lower center", ncols=4)
+    if not forecasts.attrs.get("converged", 1):  # why is in the attrs, and long
+        figure.suptitle("THIS FIT DID NOT CONVERGE", fontsize=9, color="#B00020")
     return figure
 
 
