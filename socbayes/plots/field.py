@@ -37,7 +37,8 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     -------
     matplotlib.figure.Figure
         Medians and equal-tailed intervals of stocks, without the error of
-        measuring them; points are measurements.
+        measuring them; points are measurements. Those of a plot that share a
+        borrowed bulk density may lie above or below together.
 
     Raises
     ------
@@ -82,9 +83,10 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     figure.supylabel(in_unit(name, "t/ha"), fontsize=9.5)
     figure.supxlabel(f"year\nbands: {INTERVAL_NAME}, darker 50 %", fontsize=9.5)
     handles = grid[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4)
-    if not forecasts.attrs.get("converged", 1):  # why is in the attrs, and long
-        figure.suptitle("THIS FIT DID NOT CONVERGE", fontsize=9, color="#B00020")
+    # Why a fit failed is in the attrs, and long.
+    failed = "" if forecasts.attrs.get("converged", 1) else "THIS FIT DID NOT CONVERGE"
+    legend = figure.legend(*handles, loc="outside upper right", ncols=4, title=failed)
+    legend.get_title().set_color("#B00020")
     return figure
 
 
