@@ -60,7 +60,7 @@ Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]
 def studies(*names: str) -> Tables:
     """Observations, management and weather of some studies."""
     obs = sb.load_dataset("field_soc")
-    bulked = obs["plot"].str.contains("bulked") | (obs["plot"] == "Woburn, all blocks")  # of several treatments at once
+    bulked = obs["plot"].str.contains("bulked")  # a sample of several treatments at once
     obs = obs[obs["study"].isin(names) & ~bulked].reset_index(drop=True)
     management = sb.load_dataset("field_management")
     weather = sb.load_dataset("field_weather")
@@ -276,7 +276,8 @@ def main() -> None:
         if not arguments.skip_fits:
             for label, one in chosen.items():
                 print(name, label, fit_row(one, data, folder / label, effort), flush=True)
-            picture(name, next(iter(chosen.values())), data, folder / next(iter(chosen)))
+            first = next(iter(structures))
+            picture(name, structures[first], data, folder / first)
         if arguments.skip_scores:
             continue
         given = {"obs": obs, "management": management, "weather": weather, "structures": chosen, **effort}

@@ -95,8 +95,8 @@ def periods_of(
     count = max(map(len, treatment))
     if count > 1:
         changing = sum(len(mine) > 1 for mine in treatment)
-        how = f", {guessed} of the changes halfway between two samples as nothing says when" if guessed else ""
-        notes.append(f"{changing} plots change their treatment{how}.")
+        how = f"; {guessed} of the changes are halfway between two samples, as nothing says when" if guessed else ""
+        notes.append(f"Plots whose treatment changes: {changing}{how}.")
     never = np.iinfo("int64").max
     since = np.full((len(treatment), count), never)
     for row, years in zip(since, begin, strict=True):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import socbayes as sb
 from socbayes import plots
-from socbayes.errors import SocbayesError
+from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.plots._style import intervals, panel, readable, rows_of
 from socbayes.plots.cue import least_squares
 from socbayes.report.readings import READINGS, material
@@ -342,10 +342,14 @@ def test_field_plots_show_samples_intervals_and_changes_of_treatment():
 
 
 def test_field_plots_say_what_is_not_there_and_what_failed():
-    with pytest.raises(SocbayesError, match="no plot c; there are a, b"):
+    with pytest.raises(UnknownNameError, match="no plot named 'c'"):
         plots.field_plots(field_forecast(), plots=["c"])
-    with pytest.raises(SocbayesError, match="no fraction 'humus'; there are total, particulate"):
-        plots.field_plots(field_forecast(), fraction="humus")
+    with pytest.raises(UnknownNameError, match="particulate"):
+        plots.field_plots(field_forecast(), fraction="particulates")
+    with pytest.raises(SocbayesError, match="names none"):
+        plots.field_plots(field_forecast(), plots=[])
+    before = field_forecast().sel(year=[2000.0])
+    assert not plots.field_plots(before, plots=["b"]).axes[0].texts, "nothing is known before its first sample"
     failed = plots.field_plots(field_forecast(converged=0, failures="R-hat 1.2"))
     assert "THIS FIT DID NOT CONVERGE" in words(failed)
 

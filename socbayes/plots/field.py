@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.errors import SocbayesError
+from socbayes.core.structure import unknown
+from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.plots._style import BLUE, GREY, INK, Picture, in_unit, styled, summary
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
@@ -42,8 +43,10 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
 
     Raises
     ------
-    SocbayesError
+    UnknownNameError
         For a plot or a fraction that the forecast does not have.
+    SocbayesError
+        For no plots.
 
     Examples
     --------
@@ -52,10 +55,12 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     known = forecasts["plot"].to_numpy().astype(str).tolist()
     chosen = known if plots is None else [str(plot) for plot in plots]
     fractions = forecasts["fraction"].to_numpy().astype(str).tolist()
-    if strangers := [name for name in chosen if name not in known]:
-        raise SocbayesError(f"no plot {', '.join(strangers)}; there are {', '.join(known)}")
+    if not chosen:
+        raise SocbayesError("plots names none; leave it out to draw all")
+    if strangers := [unknown("plot", name, known) for name in chosen if name not in known]:
+        raise UnknownNameError(" ".join(strangers))
     if fraction not in fractions:
-        raise SocbayesError(f"no fraction {fraction!r}; there are {', '.join(fractions)}")
+        raise UnknownNameError(unknown("fraction", fraction, fractions))
     years = forecasts["year"].to_numpy()
     across = min(COLUMNS, len(chosen))
     down = -(-len(chosen) // across)
@@ -63,6 +68,8 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for ax in grid[len(chosen) :]:
         ax.remove()
+    for ax in grid[max(0, len(chosen) - across) : len(chosen)]:
+        ax.tick_params(labelbottom=True)  # also above a place that is empty
     several = len(np.unique(forecasts["treatment"])) > 1
     for ax, plot in zip(grid, chosen, strict=False):
         stock = forecasts["known"].sel(plot=plot, fraction=fraction).transpose("sample", "year").to_numpy()
@@ -76,9 +83,9 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
         ax.plot(seen["measured_year"], seen, "o", color=INK, ms=3.5, label="measured")
         ax.set_title(plot)
         ax.margins(y=0.12)
-        if several:
-            _name_treatments(ax, years[np.isfinite(median)], forecasts["treatment"].sel(plot=plot).to_numpy()
-                             [np.isfinite(median)].astype(str))  # fmt: skip
+        begun = np.isfinite(median)
+        if several and begun.any():
+            _name_treatments(ax, years[begun], forecasts["treatment"].sel(plot=plot).to_numpy()[begun].astype(str))
     name = "organic carbon" if fraction == "total" else f"{fraction.replace('_', ' ')} carbon"
     figure.supylabel(in_unit(name, "t/ha"), fontsize=9.5)
     figure.supxlabel(f"year\nbands: {INTERVAL_NAME}, darker 50 %", fontsize=9.5)

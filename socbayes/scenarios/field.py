@@ -1,8 +1,9 @@
 """Forecasts and hindcasts of field plots: those that were measured, and a new one beside them.
 
 A known plot keeps its own input, initial stock and initial shares. A new plot
-of a treatment, or of treatments one after the other, has their effects and draws the rest from the spread
-between plots, so its uncertainty is what a farmer next door should expect.
+of a treatment, or of treatments one after the other, has their effects and
+draws the rest from the spread between plots, so its uncertainty is what a
+farmer next door should expect.
 Both are stocks without the error of measuring them.
 
 Structures disagree, so a forecast by one of them is too sure of itself.
@@ -89,8 +90,8 @@ def forecast(
         ``observation`` is what one further measurement would add, NaN for a
         fraction that nobody measured. Beside them stand ``treatment`` (plot, year),
         and ``measured`` (measurement), t/ha, with its plot, year and fraction as
-        coordinates, for :func:`socbayes.plots.field_plots`. ``attrs`` say whether the fit converged
-        and what was assumed.
+        coordinates, for :func:`socbayes.plots.field_plots`. ``attrs`` say
+        whether the fit converged and what was assumed.
 
     Raises
     ------

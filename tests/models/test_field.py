@@ -256,11 +256,14 @@ def test_what_is_sampled_leaves_priors_as_they_are(trial):
     rng = np.random.default_rng(2)
     point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
     level, stock, ratio, error, (young, old), spread = given(point)
-    expected = np.log(0.00605 / (0.125 * 0.8)) + old - young  # of ICBM's pools in their steady state
-    for found, value, mean, sd in zip(
-        density(point), (level, stock, ratio, error), (0.0, 0.0, expected, 0.0), (0.3, 0.5, spread, 0.1), strict=True
-    ):
-        np.testing.assert_allclose(found, stats.norm.logpdf(value, mean, sd), rtol=1e-3)
+    of_young = 0.00605 / (0.125 * 0.8) * np.exp(old - young)  # over the old pool, in ICBM's steady state
+    shares = np.array([of_young, 1.0]) / (1.0 + of_young) + field.SMALLEST_SHARE
+    expected = np.log(shares[0] / shares[1])
+    of_level, of_stock, of_ratio, of_error = density(point)
+    np.testing.assert_allclose(of_level, stats.norm.logpdf(level, 0.0, 0.3), rtol=1e-7)
+    np.testing.assert_allclose(of_stock, stats.norm.logpdf(stock, 0.0, 0.5), rtol=1e-7)
+    np.testing.assert_allclose(of_error, stats.norm.logpdf(error, 0.0, 0.1), rtol=1e-7)
+    np.testing.assert_allclose(of_ratio, stats.norm.logpdf(ratio, expected, spread), rtol=1e-7)
     assert error.shape == (5,)
 
 

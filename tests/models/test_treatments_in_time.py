@@ -55,8 +55,8 @@ def changes(data):
 def test_a_treatment_changes_when_management_says_so_and_else_halfway(rows, when):
     data = lay_out(samples("a", "a", "b"), managed(*rows) if rows else None, structure=get("icbm"))
     assert changes(data) == [("a", 2000.0), ("b", when)]
-    said = "1 plots change their treatment"
-    halfway = ", 1 of the changes halfway between two samples as nothing says when."
+    said = "Plots whose treatment changes: 1"
+    halfway = "; 1 of the changes are halfway between two samples, as nothing says when."
     assert data.notes[0] == said + (halfway if when == 2007.5 else ".")
 
 
