@@ -50,7 +50,7 @@ from socbayes.carried import CarriedPrior, load_prior
 from socbayes.core import find_steady_state, integrate, steady_state, with_factors
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
-from socbayes.models._blocks import group_means, half_centred, weak_groups
+from socbayes.models._blocks import group_means, half_centred
 from socbayes.models._field_faults import FLUX
 from socbayes.models._plots import DENSITY_ERROR, Layout, lay_out
 from socbayes.models._process_noise import walk
@@ -557,10 +557,14 @@ def _sampled(data: Layout, prior: Priors, largest: int, follows: bool) -> dict[s
 
     site, treatment = data.site_of_plot, data.treatment_of_plot
     one_each = pt.zeros(treatment.shape)
-    sampled: dict[str, Any] = {"rate_constant": prior.sample("rate_constant", dims="constant")}
-    sampled["site_rate"] = np.zeros(len(data.sites))
+    sampled: dict[str, Any] = {"site_rate": np.zeros(len(data.sites))}
     if len(data.sites) > 1:
-        sampled["site_rate"] = weak_groups("site_rate", prior.sample("site_rate_sd"), "site")
+        sampled["site_rate"] = half_centred("site_rate", prior.sample("site_rate_sd"), "site")
+        # Samples tell a rate constant with the mean effect of sites, and only then each.
+        of_sites = sampled["site_rate"].mean() * np.ones(len(pm.modelcontext(None).coords["constant"]))
+        sampled["rate_constant"] = prior.sample_shifted("rate_constant", -of_sites, "constant")
+    else:
+        sampled["rate_constant"] = prior.sample("rate_constant", dims="constant")
     several = len(data.treatments) > 1
     rate = sampled["site_rate"][site][:, None] + one_each
     level = "input_level" if data.input_stated else "input_level_unstated"

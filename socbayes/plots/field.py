@@ -99,12 +99,15 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
 
 def _name_treatments(ax: Axes, years: np.ndarray, treatments: np.ndarray) -> None:
     """Write each treatment where it begins, with a line where it follows another."""
-    begins = np.concatenate([[True], treatments[1:] != treatments[:-1]])
-    for place in np.flatnonzero(begins):
-        if place:
-            ax.axvline(years[place], color=GREY, lw=0.8, ls=":")
-        ax.annotate(f" {treatments[place]}", (years[place], 1.0), xycoords=("data", "axes fraction"), va="top",
-                    fontsize=7.5, color="#444444")  # fmt: skip
+    begins = np.flatnonzero(np.concatenate([[True], treatments[1:] != treatments[:-1]]))
+    for place in begins[1:]:
+        ax.axvline(years[place], color=GREY, lw=0.8, ls=":")
+    alone = len(begins) == 1  # then there is room for a long name from the edge on
+    for place in begins:
+        where, across = (0.0, "axes fraction") if alone else (years[place], "data")
+        name = ax.annotate(f" {treatments[place]}", (where, 1.0), xycoords=(across, "axes fraction"), va="top",
+                           fontsize=7.5, color="#444444")  # fmt: skip
+        name.set_in_layout(False)  # a long name must not make the panel narrow
 
 
 __all__ = ["field_plots"]

@@ -267,6 +267,26 @@ def test_what_is_sampled_leaves_priors_as_they_are(trial):
     assert error.shape == (5,)
 
 
+def test_rates_sampled_with_the_mean_of_sites_keep_their_priors(trial):
+    obs, management = trial
+    totals = obs[["site", "plot", "year", "treatment", "soc_stock"]]
+    two = pd.concat([totals, totals.assign(site="another", plot="A" + totals["plot"])], ignore_index=True)
+    both = pd.concat([management, management.assign(site="another")], ignore_index=True)
+    model = field.build(two, both, structure="icbm")
+    rng = np.random.default_rng(2)
+    point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
+    asked = model.replace_rvs_by_values([model["rate_constant"], model["site_rate"], model["site_rate_sd"]])
+    constants, sites, spread = model.compile_fn(asked, inputs=model.value_vars, mode="FAST_COMPILE",
+                                                on_unused_input="ignore")(point)  # fmt: skip
+    names = ["rate_constant_shifted", "site_rate_half"]
+    of_constants, of_sites = model.compile_logp(vars=[model[name] for name in names], sum=False, mode="FAST_COMPILE")(
+        point
+    )
+    np.testing.assert_allclose(of_constants, stats.norm.logpdf(constants, 0.0, 0.2), rtol=1e-7)
+    root = np.sqrt(spread)  # what is sampled is an effect over the root of their spread
+    np.testing.assert_allclose(of_sites, stats.norm.logpdf(sites, 0.0, spread) + np.log(root), rtol=1e-7)
+
+
 def test_where_nothing_is_added_the_input_does_not_move_with_rates(trial):
     obs, management = trial
     totals = obs[["site", "plot", "year", "treatment", "soc_stock"]]
