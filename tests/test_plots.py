@@ -333,9 +333,11 @@ def test_field_plots_show_samples_intervals_and_changes_of_treatment():
     first, second = figure.axes
     assert [one.get_text().strip() for one in first.texts] == ["grass", "arable"]
     assert [one.get_text().strip() for one in second.texts] == ["arable"]
-    assert second.texts[0].xy[0] == 2001.0, "a plot begins with its first sample"
-    points = {line.get_label(): line for line in second.lines}["measured"]
-    assert points.get_xydata().tolist() == [[2001.0, 51.0]]
+    assert second.texts[0].xy[0] == 0.0, "a name alone has the width of the panel"
+    lines = {line.get_label(): line for line in second.lines}
+    begun = np.isfinite(lines["median"].get_ydata())
+    assert lines["median"].get_xdata()[begun].min() == 2001.0, "a plot begins with its first sample"
+    assert lines["measured"].get_xydata().tolist() == [[2001.0, 51.0]]
     alone = plots.field_plots(field_forecast(("arable",) * 3), plots=["b"], fraction="particulate")
     assert "particulate carbon (t/ha)" in words(alone)
     assert not alone.axes[0].texts
