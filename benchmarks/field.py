@@ -65,12 +65,18 @@ Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]
 def studies(*names: str) -> Tables:
     """Observations, management and weather of some studies."""
     obs = sb.load_dataset("field_soc")
-    bulked = obs["plot"].str.contains("bulked")  # a sample of several treatments at once
+    bulked = obs["plot"].str.contains("bulked|all blocks")  # a sample of several treatments at once
     obs = obs[obs["study"].isin(names) & ~bulked].reset_index(drop=True)
     management = sb.load_dataset("field_management")
     weather = sb.load_dataset("field_weather")
     weather = weather[weather["site"].isin(obs["site"])]
     return obs, management[management["study"].isin(names)], weather if len(weather) else None
+
+
+def woburn() -> Tables:
+    """Ley-arable rotations at Woburn, under the weather of Rothamsted, the nearest that is bundled."""
+    obs, management, _ = studies("Woburn ley-arable")
+    return obs, management, sb.load_dataset("field_weather").assign(site="Woburn")
 
 
 def bare_fallows() -> Tables:
@@ -135,6 +141,7 @@ CASES: dict[str, tuple[Callable[[], Tables], dict[str, dict[str, Any]]]] = {
         partial(studies, "Fosters ley-arable"),
         {"RothC": ROTHC, "ICBM": ICBM, "two pools": TWO_POOLS},
     ),
+    "Woburn ley-arable": (woburn, {"RothC": ROTHC, "ICBM": ICBM, "two pools": TWO_POOLS}),
 }
 """By data set: its tables, and the structures that can show all that was measured."""
 
