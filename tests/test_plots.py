@@ -346,7 +346,7 @@ def test_field_plots_show_samples_intervals_and_changes_of_treatment():
 def test_field_plots_say_what_is_not_there_and_what_failed():
     with pytest.raises(UnknownNameError, match="no plot named 'c'"):
         plots.field_plots(field_forecast(), plots=["c"])
-    with pytest.raises(UnknownNameError, match="did you mean.*particulate"):
+    with pytest.raises(UnknownNameError, match="did you mean 'particulate'"):
         plots.field_plots(field_forecast(), fraction="particulates")
     with pytest.raises(SocbayesError, match="names none"):
         plots.field_plots(field_forecast(), plots=[])
