@@ -292,7 +292,9 @@ def page() -> str:
         parts = [markdown(pd.DataFrame(rows.values(), index=pd.Index(rows, name="structure")))] if rows else []
         if picture_of(name).exists():
             parts.append(f"![{name}, {next(iter(CASES[name][1]))}]({picture_of(name).name})")
-        if told := {label: path for label in CASES[name][1] if (path := kept / f"{label}{LEARNED}").exists()}:
+        told = {label if row["converged"] == "yes" else f"{label} (did not converge)": kept / f"{label}{LEARNED}"
+                for label, row in rows.items()}  # fmt: skip
+        if told:
             parts.append(f"Log of rate constants over those they start from:\n\n{markdown(rates_of(told))}")
         for part, title in (("future", "Last third of the years"), ("sites", "Each site in turn")):
             if (kept / f"{part}.csv").exists():

@@ -279,9 +279,8 @@ def test_rates_sampled_with_the_mean_of_sites_keep_their_priors(trial):
     constants, sites, spread = model.compile_fn(asked, inputs=model.value_vars, mode="FAST_COMPILE",
                                                 on_unused_input="ignore")(point)  # fmt: skip
     names = ["rate_constant_shifted", "site_rate_half"]
-    of_constants, of_sites = model.compile_logp(vars=[model[name] for name in names], sum=False, mode="FAST_COMPILE")(
-        point
-    )
+    densities = model.compile_logp(vars=[model[name] for name in names], sum=False, mode="FAST_COMPILE")
+    of_constants, of_sites = densities(point)
     np.testing.assert_allclose(of_constants, stats.norm.logpdf(constants, 0.0, 0.2), rtol=1e-7)
     root = np.sqrt(spread)  # what is sampled is an effect over the root of their spread
     np.testing.assert_allclose(of_sites, stats.norm.logpdf(sites, 0.0, spread) + np.log(root), rtol=1e-7)
