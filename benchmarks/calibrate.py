@@ -86,12 +86,12 @@ def cue_process() -> Any:
     table = sb.load_dataset("cue")
     followed = table.groupby("study")["incubation_time"].transform("nunique") > 3
     parts = [few(table[which], 3, 6) for which in (followed, ~followed)]
-    return sb.models.cue_process.build(pd.concat(parts, ignore_index=True))
+    return sb.models.cue.process.build(pd.concat(parts, ignore_index=True))
 
 
 def mcp_process() -> Any:
     """Five studies of four pairs, in half the steps: a model's own simulations know no finer ones."""
-    return sb.models.mcp_process.build(few(sb.load_dataset("necromass_pairs"), 5, 4), steps=32)
+    return sb.models.mcp.process.build(few(sb.load_dataset("necromass_pairs"), 5, 4), steps=32)
 
 
 def priming_process() -> Any:
@@ -101,7 +101,7 @@ def priming_process() -> Any:
     kinds = ["study", "control", "added_nitrogen", "substrate_dose"]
     jars = series.groupby(["study", "jar"], sort=False).last().reset_index().drop_duplicates(kinds)
     jars = jars.groupby("study", sort=False).head(2)[["study", "jar"]]
-    return sb.models.priming_process.build(series.merge(jars), sb.load_dataset("priming_endpoints").merge(jars))
+    return sb.models.priming.process.build(series.merge(jars), sb.load_dataset("priming_endpoints").merge(jars))
 
 
 def joint() -> Any:

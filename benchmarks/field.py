@@ -28,8 +28,8 @@ import xarray as xr
 
 import socbayes as sb
 from socbayes.files import write_text
-from socbayes.inference.foresight import leave_future_out, leave_one_site_out
-from socbayes.scenarios.field import forecast
+from socbayes.models.field.forecast import forecast
+from socbayes.models.field.foresight import leave_future_out, leave_one_site_out
 from socbayes.vocabulary import CI_PROB
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "field" / "README.md"

@@ -29,7 +29,7 @@ import socbayes as sb
 from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS
 from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, passed, ranked_left_out
-from socbayes.models import mcp_process
+from socbayes.models.mcp import process as mcp_process
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
 ROWS = PAGE.with_name("rows.csv")
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[str, Callable[[dict[str, int]], xr.Dataset]]] = {
     "priming": ("baseline", by_fold(priming, 5)),
     "priming_process": ("process", left_out_priming.left_out),
     "cue": ("baseline", by_fold(lambda: cue(sb.models.cue.build), 8)),
-    "cue_process": ("process", by_fold(lambda: cue(sb.models.cue_process.build, "followed_study"), 8)),
+    "cue_process": ("process", by_fold(lambda: cue(sb.models.cue.process.build, "followed_study"), 8)),
     "mcp": ("baseline", by_fold(pump_baseline, 6)),
     "mcp_process": ("process", by_fold(pump, 6)),
     "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", by_fold(lambda: pump(beta=1.0), 6)),

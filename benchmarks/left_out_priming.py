@@ -11,7 +11,7 @@ import socbayes as sb
 from socbayes.inference.fit import PLAIN
 from socbayes.inference.left_out import PREDICTED, mixed
 from socbayes.inference.scores import COVERED, covered, crps
-from socbayes.models import priming_process
+from socbayes.models.priming import process as priming_process
 
 SEED = 20261122
 LEAST = 1e-9

@@ -26,7 +26,10 @@ import pandas as pd
 import socbayes as sb
 from socbayes.files import write_text
 from socbayes.inference.stored import VERSION, store_posterior
-from socbayes.models import cue, cue_process, joint, mcp, mcp_process, priming_process
+from socbayes.models import cue, joint, mcp
+from socbayes.models.cue import process as cue_process
+from socbayes.models.mcp import process as mcp_process
+from socbayes.models.priming import process as priming_process
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"

@@ -165,7 +165,7 @@ def prepare(name: str) -> dict[str, Any]:
     table = few(sb.load_dataset("cue"), STUDIES, ROWS)
     ours = name == "socbayes"
     with nullcontext() if ours else mock.patch.object(socbayes.core, "integrate", scan_integrate):
-        model = sb.models.cue_process.build(table)
+        model = sb.models.cue.process.build(table)
     if runs_the_core(model) != ours:
         raise RuntimeError(f"{name}: the model does not run what it should")
     start = time.perf_counter(), time.process_time()

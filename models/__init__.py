@@ -1,19 +1,15 @@
-"""The hierarchical PyMC models, one file each.
+"""Hierarchical PyMC models, one folder (or file) per subject.
 
 Every model has ``build(table, ...)``, which returns a plain ``pymc.Model`` and
-samples nothing, and ``prior_table()``, which shows its priors.
+samples nothing, and ``prior_table()``, which shows its priors. What follows from
+a subject stands beside it: scenarios, figures, what they say, published results.
 """
 
-from socbayes.models import cue, cue_process, field, joint, mcp, mcp_process, priming, priming_process, soil_incubation
+from socbayes.lazy import submodules
 
-__all__ = [
-    "cue",
-    "cue_process",
-    "field",
-    "joint",
-    "mcp",
-    "mcp_process",
-    "priming",
-    "priming_process",
-    "soil_incubation",
-]
+SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation")
+"""Every subject; each has a ``record`` (see :mod:`socbayes.subjects`)."""
+
+__all__ = ["SUBJECTS", *SUBJECTS]
+
+__getattr__ = submodules(__name__, SUBJECTS)

@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.scenarios.priming import NEW_SOIL, UNITS, break_even, dose_response, jar_outcomes
+from socbayes.models.priming.scenarios import NEW_SOIL, UNITS, break_even, dose_response, jar_outcomes
 from socbayes.wording import said
 
 
@@ -54,11 +54,11 @@ RUNS = 20 if os.environ.get("SOCBAYES_FAST") == "1" else 800
 ENDS = (0.055, 0.5, 0.945)
 series, endpoints = sb.load_dataset("priming_time_series"), sb.load_dataset("priming_endpoints")
 if os.environ.get("SOCBAYES_REFIT") == "1":
-    model = sb.models.priming_process.build(series, endpoints)
+    model = sb.models.priming.process.build(series, endpoints)
     fit = sb.fit(model, seed=12, store=Path(mkdtemp()) / "priming_process", progress=False, **effort())
 else:
     fit = sb.load_posterior("priming_process", version=1)
-data = sb.models.priming_process.incubations(series, endpoints)
+data = sb.models.priming.process.incubations(series, endpoints)
 print(
     f"{len(series):,} rows of {len(data.jars)} jars, {len(data.studies)} studies; fit of {fit.attrs['created'][:10]}: "
     f"R-hat {fit.attrs['max_r_hat']:.3f}, {fit.attrs['min_ess_bulk']:.0f} effective draws or more, "
@@ -226,5 +226,5 @@ residue = posterior["half_saturation"]
 print("half-saturating dissolved carbon, mg C/g:")
 for name in residue["study"].to_numpy():
     print(f"  {name}: {said(np.exp(residue.sel(study=name).to_numpy().ravel()))}")
-efficiency = sb.models.priming_process.efficiency(posterior["efficiency_mean"].to_numpy().ravel(), np.exp)
+efficiency = sb.models.priming.process.efficiency(posterior["efficiency_mean"].to_numpy().ravel(), np.exp)
 print(f"carbon use efficiency of the average soil: {said(efficiency)}")

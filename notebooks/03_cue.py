@@ -40,7 +40,7 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.scenarios.cue import printed
+from socbayes.models.cue.scenarios import printed
 from socbayes.vocabulary import CI_PROB
 from socbayes.wording import said
 
@@ -55,7 +55,7 @@ def effort() -> dict[str, int]:
 ENDS = [0.5 - CI_PROB / 2, 0.5, 0.5 + CI_PROB / 2]
 published = sb.load_dataset("cue")
 if os.environ.get("SOCBAYES_REFIT") == "1":
-    model = sb.models.cue_process.build(published)
+    model = sb.models.cue.process.build(published)
     fit = sb.fit(model, seed=12, store=Path(mkdtemp()) / "cue_process", progress=False, **effort())
 else:
     fit = sb.load_posterior("cue_process", version=1)

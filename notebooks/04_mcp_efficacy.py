@@ -43,9 +43,9 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.models.mcp_process import LEVERS
-from socbayes.plots._style import readable
-from socbayes.scenarios.mcp import contraction, forecast, pulled, sector_probabilities
+from socbayes.models.mcp.process import LEVERS
+from socbayes.models.mcp.scenarios import contraction, forecast, pulled, sector_probabilities
+from socbayes.plots.style import readable
 from socbayes.wording import said
 
 
@@ -60,7 +60,7 @@ FAST = os.environ.get("SOCBAYES_FAST") == "1"
 RUNS = 60 if FAST else 400
 pairs, levels = sb.load_dataset("necromass_pairs"), sb.load_dataset("necromass_levels")
 if os.environ.get("SOCBAYES_REFIT") == "1":
-    model = sb.models.mcp_process.build(pairs, levels)
+    model = sb.models.mcp.process.build(pairs, levels)
     fit = sb.fit(model, seed=12, store=Path(mkdtemp()) / "mcp_process", progress=False, **effort())
 else:
     fit = sb.load_posterior("mcp_process", version=1)

@@ -34,8 +34,8 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.inference.foresight import leave_future_out
-from socbayes.scenarios.field import average, forecast
+from socbayes.models.field.forecast import average, forecast
+from socbayes.models.field.foresight import leave_future_out
 from socbayes.vocabulary import CI_PROB
 
 

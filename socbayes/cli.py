@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
+from socbayes.facts import facts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,7 +253,7 @@ def resume_report(
     from socbayes.report import report as write_report
 
     fitted = open_run(folder)
-    title = None if int(fitted.attrs.get("complete", 1)) else "INCOMPLETE: an interrupted run"
+    title = None if facts_of(fitted).complete else "INCOMPLETE: an interrupted run"
     _written(write_report(fitted, path=output, title=title))
     _judge({folder.name: fitted})
 
@@ -359,7 +360,7 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: list[str] | None = None) -> N
         alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS: {', '.join(extra)}. Do not use its numbers.")
     for text in alarms:
         console.print(Panel(text, style="bold red"))
-    if alarms or not all(int(fitted.attrs.get("converged", 0)) for fitted in fits.values()):
+    if alarms or not all(facts_of(fitted).converged for fitted in fits.values()):
         raise typer.Exit(FAILED_GATE)
 
 

@@ -188,10 +188,11 @@ def build(name: str, table: Any = None, **others: Any) -> Any:
 
 def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
     """Collect the numbers of a fit that say how it went, ready for JSON."""
+    from socbayes.facts import facts_of
     from socbayes.report.readings import findings
-    from socbayes.spec import ModelSpec
 
-    spec = ModelSpec.from_json(str(fitted.attrs["spec"]))
+    facts = facts_of(fitted)
+    spec = facts.spec
     attrs = fitted.attrs
     return {
         "rows": sum(int(table["rows"]) for table in spec.tables.values()),
@@ -206,8 +207,8 @@ def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
         "sampling_seconds": round(float(attrs["sampling_seconds"]), 1),
         "prediction_seconds": round(float(attrs["after_seconds"]), 1),
         "peak_memory_mb": _peak_memory(),
-        "passed": bool(attrs["converged"]) and checks.passed,
-        "failures": json.loads(attrs["failures"]) + checks.failures,
+        "passed": facts.converged and checks.passed,
+        "failures": [*facts.failures, *checks.failures],
         "findings": findings(fitted),
     }
 

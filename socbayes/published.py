@@ -95,7 +95,7 @@ def _percent(name: str, **labels: str) -> Draws:
 
 def _cue_at(temperature: float, method: str) -> Draws:
     """CUE in the typical study at a temperature."""
-    from socbayes.models.cue import REFERENCE_TEMPERATURE
+    from socbayes.models.cue.baseline import REFERENCE_TEMPERATURE
 
     def ours(posterior: xr.Dataset) -> xr.DataArray:
         warmth = temperature - REFERENCE_TEMPERATURE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,9 +87,15 @@ def describe_table(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def attach(model: Any, spec: ModelSpec) -> None:
-    """Keep ``spec`` with the model it describes."""
-    model.socbayes_spec = spec
+def attach(model: Any, spec: ModelSpec, tables: Mapping[str, pd.DataFrame] | None = None) -> None:
+    """Keep ``spec`` with the model it describes, and the tables it was made of, by role, for its fits.
+
+    The specification describes every table of ``tables`` that it does not describe already.
+    """
+    given = dict(tables or {})
+    described = {role: describe_table(table) for role, table in given.items()} | dict(spec.tables)
+    model.socbayes_spec = replace(spec, tables=described)
+    model.socbayes_tables = given
 
 
 def spec_of(model: Any) -> ModelSpec:

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 import socbayes as sb
 from socbayes import plots
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.plots._style import intervals, panel, readable, rows_of
-from socbayes.plots.cue import least_squares
+from socbayes.models.cue.figures import least_squares
+from socbayes.plots.style import intervals, panel, readable, rows_of
 from socbayes.report.readings import READINGS, material
 from socbayes.scenarios import ScenarioComparison
 from socbayes.spec import ModelSpec, describe_table

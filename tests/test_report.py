@@ -13,8 +13,8 @@ from test_plots import FITS, comparison, cue_fit, mcp_fit, priming_fit
 
 import socbayes.report
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.inference.checks import CheckResult, Checks
-from socbayes.plots._data import spec_of_fit
 from socbayes.published import PUBLISHED
 from socbayes.report import page, readings, report
 from socbayes.report.graph import graph_svg
@@ -275,7 +275,7 @@ def test_stored_posteriors_say_that_they_hold_no_scores(written):
 
 def test_graph_is_drawn_from_what_the_fit_holds():
     fitted = cue_fit()
-    drawn = graph_svg(fitted, spec_of_fit(fitted))
+    drawn = graph_svg(fitted, facts_of(fitted).spec)
     assert drawn.startswith("<svg")
     assert "cue: 1,210 rows" in drawn
     assert "spread_share" in drawn

@@ -44,8 +44,8 @@ def wheel(tmp_path_factory):
 def test_every_module_is_in_the_wheel(wheel):
     names, _ = wheel
     expected = {str(path.relative_to(ROOT)) for path in (ROOT / "socbayes").rglob("*.py")}
-    expected |= {f"socbayes/models/{path.name}" for path in (ROOT / "models").glob("*.py")}
-    assert {"socbayes/models/cue.py", "socbayes/models/priming.py", "socbayes/models/mcp.py"} <= expected
+    expected |= {f"socbayes/{path.relative_to(ROOT)}" for path in (ROOT / "models").rglob("*.py")}
+    assert {"socbayes/models/cue/process.py", "socbayes/models/field/model.py"} <= expected
     assert not expected - set(names)
 
 
@@ -76,11 +76,11 @@ def test_nothing_else_is_in_the_wheel(wheel):
 CODE = """
 import sys
 sys.path.insert(0, {folder!r})
-import socbayes, socbayes.models.cue, socbayes.data
-for module in (socbayes, socbayes.models.cue, socbayes.data):
+import socbayes, socbayes.models.cue.baseline, socbayes.data
+for module in (socbayes, socbayes.models.cue.baseline, socbayes.data):
     assert module.__file__.startswith({folder!r}), module.__file__
 table = socbayes.load_dataset("cue")
-model = socbayes.models.cue.build(table)
+model = socbayes.models.cue.baseline.build(table)
 print(len(table), "temperature_slope" in model.named_vars)
 """
 

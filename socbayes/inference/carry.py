@@ -6,7 +6,6 @@ between sites is itself uncertain: one multivariate t stands for them, or none i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from socbayes.carried import CarriedPrior
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.spec import ModelSpec
+from socbayes.facts import facts_of
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -64,8 +63,9 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
 
     posterior = fitted["posterior"].to_dataset()
     faults = []
-    if not fitted.attrs.get("converged", 0):
-        faults.append("the fit did not converge: " + "; ".join(json.loads(fitted.attrs.get("failures", "[]"))))
+    facts = facts_of(fitted)
+    if not facts.converged:
+        faults.append("the fit did not converge: " + "; ".join(facts.failures))
     for name, scale in parameters.items():
         if name not in posterior:
             hint = nearest(name, [str(v) for v in posterior.data_vars])
@@ -94,14 +94,14 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
         far.append(f"the parameters together have no multivariate t distribution (distance {joint:.2f})")
     if far:
         raise SocbayesError("no multivariate t distribution stands for these draws:\n  - " + "\n  - ".join(far))
-    spec = ModelSpec.from_json(fitted.attrs["spec"])
+    spec = facts.spec
     diagnostics = ("created", "seed", "max_r_hat", "min_ess_bulk", "min_ess_tail", "divergences")
     provenance = {
         "model": spec.model,
         "question": spec.question,
         "choices": dict(spec.choices),
         "tables": {role: {k: table[k] for k in ("name", "rows", "sha256")} for role, table in spec.tables.items()},
-        "versions": json.loads(fitted.attrs.get("versions", "{}")),
+        "versions": dict(facts.versions or {}),
         "draws": int(free.shape[0]),
         **{name: np.asarray(fitted.attrs[name]).item() for name in diagnostics if name in fitted.attrs},
     }

@@ -8,7 +8,6 @@ finding about the model and not a fault of the computation.
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.facts import facts_of
 from socbayes.inference import diagnostics
 from socbayes.spec import joined
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
@@ -210,7 +210,7 @@ def _before_thinning(name: str, fitted: xr.DataTree) -> CheckResult:
     said = ", ".join(f"{number.replace('_', ' ')} {value:.5g}" for number, value in values.items())
     text = f"Judged on all {total:,} draws before they were thinned: {said}."
     table = pd.DataFrame({"value": values}).rename_axis("diagnostic")
-    return CheckResult(name, bool(fitted.attrs["converged"]), text, table)
+    return CheckResult(name, facts_of(fitted).converged, text, table)
 
 
 def check_convergence(fitted: xr.DataTree) -> CheckResult:
@@ -542,13 +542,13 @@ def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
     import arviz as az
 
     _need(fitted, "posterior", "log_prior", "log_likelihood")
-    spec = _spec(fitted)
+    spec = facts_of(fitted).spec
     posterior, log_prior = fitted["posterior"], fitted["log_prior"]
-    stated = [record["parameter"] for record in spec.get("priors", ())]
-    scaled = [name for name in stated if name in log_prior] or list(log_prior.data_vars)
-    wanted = dict.fromkeys([*spec.get("quantities", ()), *stated])
+    stated = [record["parameter"] for record in spec.priors]
+    scaled = [name for name in stated if name in log_prior] or [str(name) for name in log_prior.data_vars]
+    wanted = dict.fromkeys([*spec.quantities, *stated])
     # What never varies cannot move.
-    names = [name for name in wanted if name in posterior] or list(posterior.data_vars)
+    names = [name for name in wanted if name in posterior] or [str(name) for name in posterior.data_vars]
     names = [str(name) for name in names if float(posterior[name].std(["chain", "draw"]).max()) > 0]
     if not names:
         raise _CannotRunError("no reported quantity varies")
@@ -613,7 +613,7 @@ def label(name: str) -> str:
 def main_observed(fitted: xr.DataTree, group: str) -> list[str]:
     """Observed variables of interest that a group holds, the main one first."""
     held = [str(name) for name in fitted[group].data_vars]
-    return [name for name in _spec(fitted).get("observed", ()) if name in held] or held
+    return [name for name in facts_of(fitted).spec.observed if name in held] or held
 
 
 def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.DataTree) -> CheckResult:
@@ -632,7 +632,7 @@ def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.D
 def _need(fitted: xr.DataTree, *groups: str) -> None:
     missing = [group for group in groups if group not in fitted.children or not fitted[group].data_vars]
     if missing:
-        why = "" if fitted.attrs.get("complete", 1) else "; an interrupted run keeps only posterior and sample_stats"
+        why = "" if facts_of(fitted).complete else "; an interrupted run keeps only posterior and sample_stats"
         raise _CannotRunError(f"the fit has no {joined(missing)}{why}")
 
 
@@ -643,10 +643,6 @@ def _observed(fitted: xr.DataTree, *groups: str) -> list[str]:
     if not names:
         raise _CannotRunError(f"no observed variable is in {joined(groups)}")
     return names
-
-
-def _spec(fitted: xr.DataTree) -> dict[str, Any]:
-    return json.loads(fitted.attrs.get("spec", "{}"))
 
 
 def _groups(fitted: xr.DataTree, name: str) -> xr.DataArray | None:

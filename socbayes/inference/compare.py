@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.inference.checks import label, main_observed
 from socbayes.spec import joined
 
@@ -74,7 +75,7 @@ def compare(fits: Mapping[str, xr.DataTree], var_name: str | None = None) -> pd.
         table = az.compare(scores, method="stacking", round_to="none")
     table.index.name = "fit"
     table["pareto_k_above"] = [int((~(scores[key].pareto_k <= scores[key].good_k)).sum()) for key in table.index]
-    table["converged"] = [int(fits[key].attrs.get("converged", 0)) for key in table.index]
+    table["converged"] = [int(facts_of(fits[key]).converged) for key in table.index]
     notes = _warnings(table, name)
     for note in notes:
         log.warning(note)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.facts import facts_of
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -93,7 +95,7 @@ def mixing_failures(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
         Its :func:`convergence_table`.
     """
     failures = []
-    if not fitted.attrs.get("complete", 1):
+    if not facts_of(fitted).complete:
         failures.append("the run was interrupted: what is here is the part that reached the disk")
     if fitted["posterior"].sizes["chain"] < 2:
         failures.append("one chain only: convergence cannot be judged")
@@ -164,7 +166,7 @@ def gate(fitted: xr.DataTree) -> bool:
 
 def banner(fitted: xr.DataTree) -> str:
     """One loud paragraph on a fit that must not be used, empty on a good one."""
-    failures = json.loads(fitted.attrs.get("failures", "[]"))
+    failures = facts_of(fitted).failures
     if not failures:
         return ""
     lines = [f"  - {failure}" for failure in failures]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import TABLES, with_tables
 from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import gate
 from socbayes.inference.starts import climbing
@@ -31,6 +32,7 @@ log = logging.getLogger("socbayes")
 
 DRAWS = "draws.zarr"
 SPEC = "spec.json"
+KEPT_TABLES = "tables.nc"
 FIT = "fit.nc"
 STATISTICS = ("diverging", "energy", "n_steps", "step_size", "depth", "logp", "maxdepth_reached")
 PLAIN = {"mode": "FAST_COMPILE"}
@@ -59,7 +61,8 @@ def fit(
     """Sample the posterior of a model; draws reach the disk while they are made.
 
     The sampler is nutpie's NUTS, compiled once. The folder ``store`` holds
-    ``spec.json`` from the start, ``draws.zarr`` growing with every draw
+    ``spec.json`` and ``tables.nc``, the tables of the model, from the start,
+    ``draws.zarr`` growing with every draw
     (readable with :func:`open_run` even after the process is killed) and
     ``fit.nc`` once all is done.
 
@@ -92,7 +95,8 @@ def fit(
     xarray.DataTree
         Groups posterior (dims chain, draw, ...), sample_stats,
         observed_data, constant_data, log_likelihood, log_prior,
-        posterior_predictive and prior_predictive. ``attrs`` holds the
+        posterior_predictive, prior_predictive and tables (one child for each
+        table of the model: see :func:`socbayes.facts.table_of`). ``attrs`` holds the
         specification, dataset hashes, versions, seed, seconds, and
         ``converged`` (1 or 0) with ``failures`` in words; ``tops`` are the log
         densities that climbs reached before sampling, where the model asks for climbs.
@@ -109,9 +113,14 @@ def fit(
     >>> fitted = sb.fit(model, draws=500, seed=1)  # doctest: +SKIP
     """
     import nutpie
+    import xarray as xr
 
     spec = spec_of(model)
     folder = _new_run_folder(spec, store)
+    tables = xr.DataTree()
+    with_tables(tables, getattr(model, "socbayes_tables", {}))
+    if tables.children:
+        save(tables, folder / KEPT_TABLES)
     write_text(folder / SPEC, spec.to_json())
 
     started = time.perf_counter()
@@ -140,6 +149,8 @@ def fit(
     result = _read_draws(folder / DRAWS)
     started = time.perf_counter()
     _add_model_groups(result, model, seed)
+    if tables.children:
+        result[TABLES] = tables[TABLES]
     result.attrs.update(
         {
             "spec": spec.to_json(),
@@ -164,6 +175,7 @@ def fit(
     gate(result)
     save(result, folder / FIT)
     shutil.rmtree(folder / DRAWS)
+    (folder / KEPT_TABLES).unlink(missing_ok=True)
     result.attrs["store"] = str(folder)
     return result
 
@@ -230,7 +242,9 @@ def open_run(folder: str | os.PathLike[str]) -> xr.DataTree:
     result.attrs["complete"] = 0
     if (folder / SPEC).exists():
         text = (folder / SPEC).read_text(encoding="utf-8")
-        result.attrs.update({"spec": text, "model": ModelSpec.from_json(text).model})
+        result.attrs |= {"spec": text, "model": ModelSpec.from_json(text).model}
+    if (folder / KEPT_TABLES).exists():
+        result[TABLES] = load(folder / KEPT_TABLES)[TABLES]
     gate(result)
     return result
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.facts import facts_of
 from socbayes.files import replacing
 from socbayes.inference.fit import load
 from socbayes.spec import joined
@@ -53,9 +53,9 @@ def store_posterior(
     import numpy as np
     import xarray as xr
 
-    if not fitted.attrs.get("converged", 0):
-        failures = "; ".join(json.loads(str(fitted.attrs.get("failures", "[]"))))
-        raise SocbayesError(f"the fit did not converge, so it is not stored: {failures}")
+    facts = facts_of(fitted)
+    if not facts.converged:
+        raise SocbayesError(f"the fit did not converge, so it is not stored: {'; '.join(facts.failures)}")
     posterior = fitted["posterior"].to_dataset()[list(names)]
     total = posterior.sizes["draw"]
     kept = posterior.isel(draw=np.linspace(0, total - 1, min(draws, total)).round().astype(int)).astype("float32")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.inference.calibration import BAND, band, calibration_table, ecdf, rank_fractions
-from socbayes.plots._style import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, PURPLE, RED, SKY, panel, styled
+from socbayes.plots.style import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, PURPLE, RED, SKY, panel, styled
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.plots._style import BLUE, INK, SKY, Picture, in_unit, intervals, rows_of, styled, summary, zero_line
+from socbayes.plots.style import BLUE, INK, SKY, Picture, in_unit, intervals, rows_of, styled, summary, zero_line
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 from socbayes.wording import unit_of_difference
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.files import write_text
 from socbayes.inference import diagnostics
 from socbayes.inference.checks import Checks, check
 from socbayes.inference.compare import compare
 from socbayes.plots import scenario_differences
-from socbayes.plots._data import spec_of_fit
-from socbayes.plots._style import flat
+from socbayes.plots.style import flat
 from socbayes.report.graph import graph_svg
 from socbayes.report.readings import READINGS, Reading, findings, material, published_rows
 from socbayes.scenarios import ScenarioComparison
@@ -219,7 +218,8 @@ def _alarms(sections: list[Section], comparisons: list[ScenarioComparison]) -> l
 def _section(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
     if "converged" not in fitted.attrs:
         diagnostics.gate(fitted)
-    spec = spec_of_fit(fitted)
+    facts = facts_of(fitted)
+    spec = facts.spec
     attrs = {str(key): _plain(value) for key, value in fitted.attrs.items()}
     described = [_table(role, table) for role, table in spec.tables.items()]
     of = material(fitted)
@@ -240,7 +240,7 @@ def _section(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
         studies=" + ".join(f"{table['studies']:,}" for table in described if table["studies"]) or "–",
         limits=_limits(spec, described),
         command=_command(spec, attrs),
-        versions=json.loads(attrs.get("versions", "{}")),
+        versions=dict(facts.versions or {}),
     )
 
 
@@ -252,9 +252,10 @@ def _failures(fitted: xr.DataTree, checks: Checks) -> list[str]:
         # Convergence, divergences and energy are in the fit's own verdict already.
         if not (failures and name in ("convergence", "divergences", "energy")):
             failures.append(f"check {name.replace('_', ' ')}: {checks[name].text if name in checks else 'not run'}")
-    if not failures and not int(fitted.attrs.get("converged", 0)):
+    facts = facts_of(fitted)
+    if not failures and not facts.converged:
         failures.append("the fit says of itself that it did not converge")
-    if not int(fitted.attrs.get("complete", 1)) and "interrupted" not in named:
+    if not facts.complete and "interrupted" not in named:
         failures.append("the run was interrupted: this is the part of it that reached the disk")
     return failures
 

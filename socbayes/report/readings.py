@@ -11,9 +11,9 @@ import numpy as np
 
 from socbayes import plots
 from socbayes.errors import SocbayesError
-from socbayes.plots._data import table_of
-from socbayes.plots._style import flat, readable
-from socbayes.plots.cue import least_squares
+from socbayes.facts import table_of
+from socbayes.models.cue.figures import least_squares
+from socbayes.plots.style import flat, readable
 from socbayes.published import PUBLISHED
 from socbayes.vocabulary import CI_PROB
 from socbayes.wording import SURE, direction, few, limits, number, probability, said
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from socbayes.models._incubations import Incubations
+    from socbayes.models.priming.incubations import Incubations
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _gains(fitted: xr.DataTree) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def pump_pairs(fitted: xr.DataTree) -> str:
     """Say where the observed pairs and the practices lie."""
-    from socbayes.models.mcp import SECTORS, sector
+    from socbayes.models.mcp.baseline import SECTORS, sector
 
     names, s, n = _gains(fitted)
     both = ((s > 0) & (n > 0)).mean(axis=0)
@@ -311,7 +311,7 @@ def necromass_levels(fitted: xr.DataTree) -> str:
 
 def printed_values(fitted: xr.DataTree) -> str:
     """Say how far incubation time and method move the printed value."""
-    from socbayes.scenarios.cue import printed
+    from socbayes.models.cue.scenarios import printed
 
     seen = printed(fitted, (1.0, 48.0))
     intrinsic, label = seen["intrinsic"].to_numpy(), seen["labelled"].to_numpy()
@@ -362,7 +362,7 @@ def pump_pulled(fitted: xr.DataTree) -> str:
 
 def pump_learned(fitted: xr.DataTree) -> str:
     """Say of which lever the data tell most."""
-    from socbayes.scenarios.mcp import contraction
+    from socbayes.models.mcp.scenarios import contraction
 
     share = 100 * contraction(fitted).mean("practice")
     order = np.argsort(-share.to_numpy())
@@ -375,8 +375,8 @@ def pump_learned(fitted: xr.DataTree) -> str:
 
 def pump_outlook(forecast: xr.Dataset) -> str:
     """Say where both gain in a new study."""
-    from socbayes.models.mcp import SECTORS
-    from socbayes.scenarios.mcp import sector_probabilities
+    from socbayes.models.mcp.baseline import SECTORS
+    from socbayes.models.mcp.scenarios import sector_probabilities
 
     chances = sector_probabilities(forecast).sel(study="new study").isel(year=-1)
     years = float(chances["year"])
@@ -408,7 +408,7 @@ def pump_change(forecast: xr.Dataset) -> str:
 
 def outlook(fitted: xr.DataTree) -> xr.Dataset:
     """Forecast of a fit of the pump at 10, 30 and 100 years."""
-    from socbayes.scenarios.mcp import forecast
+    from socbayes.models.mcp.scenarios import forecast
 
     return forecast(fitted, draws=300)
 
@@ -423,27 +423,27 @@ PRIMING_DRAWS = 800
 
 def fitted_incubations(fitted: xr.DataTree) -> Incubations:
     """Lay out the incubations of a fit, where they come with the package."""
-    from socbayes.models.priming_process import incubations
+    from socbayes.models.priming.process import incubations
 
     series = table_of(fitted, "time_series")
     if series is None:
         raise SocbayesError(
             "the incubations of this fit do not come with the package: give them to "
-            "socbayes.scenarios.priming.jar_outcomes, and what it returns to the figure"
+            "socbayes.models.priming.scenarios.jar_outcomes, and what it returns to the figure"
         )
     return incubations(series, table_of(fitted, "endpoints"))
 
 
 def outcome_of_jars(fitted: xr.DataTree) -> xr.Dataset:
     """Fate of the carbon of every treatment on its last day."""
-    from socbayes.scenarios.priming import jar_outcomes
+    from socbayes.models.priming.scenarios import jar_outcomes
 
     return jar_outcomes(fitted, fitted_incubations(fitted), draws=PRIMING_DRAWS)
 
 
 def balance_of_doses(fitted: xr.DataTree) -> xr.Dataset:
     """Fate of one dissolved dose after sixty days, by soil and dose."""
-    from socbayes.scenarios.priming import dose_response
+    from socbayes.models.priming.scenarios import dose_response
 
     return dose_response(fitted, fitted_incubations(fitted), DOSES, days=60.0, draws=PRIMING_DRAWS)
 
@@ -483,7 +483,7 @@ def parts_of_priming(outcome: xr.Dataset) -> str:
 
 def dose_that_pays(response: xr.Dataset) -> str:
     """Say which dose costs a new soil carbon."""
-    from socbayes.scenarios.priming import NEW_SOIL
+    from socbayes.models.priming.scenarios import NEW_SOIL
 
     gain = (100 * response["net_balance"] / response["dose"]).sel(soil_run=NEW_SOIL)
     parts = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.scenarios.predict import predict_known, predict_new
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
@@ -155,11 +156,11 @@ def compare(
     ]
     draws = xr.concat(predictions, dim=xr.IndexVariable("scenario", names), coords="minimal", compat="override")
     return ScenarioComparison(
-        model=str(fitted.attrs.get("model", "user")),
+        model=facts_of(fitted).model,
         quantity=predictions[0].attrs["quantity"],
         unit=predictions[0].attrs["unit"],
         draws=draws,
         reference=reference or names[0],
         group="a new study" if study is None else study,
-        converged=bool(fitted.attrs.get("converged", 0)),
+        converged=facts_of(fitted).converged,
     )

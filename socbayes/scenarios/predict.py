@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import UnknownNameError
-from socbayes.models import cue as cue_model
-from socbayes.models import mcp as mcp_model
-from socbayes.models import priming as priming_model
+from socbayes.models.cue import baseline as cue_model
+from socbayes.models.mcp import baseline as mcp_model
+from socbayes.models.priming import baseline as priming_model
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:

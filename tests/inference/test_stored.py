@@ -11,8 +11,8 @@ import xarray as xr
 
 import socbayes
 from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.facts import table_of
 from socbayes.inference.stored import load_posterior, store_posterior
-from socbayes.plots._data import table_of
 from socbayes.spec import ModelSpec
 
 FOLDER = Path(socbayes.__file__).parents[1] / "data" / "posteriors"

@@ -14,7 +14,8 @@ from scipy import stats
 
 from socbayes import load_dataset
 from socbayes.errors import EmptyTableError, TooFewGroupsError, UnknownNameError
-from socbayes.models import _blocks, cue, mcp, priming
+from socbayes.models import blocks as _blocks
+from socbayes.models import cue, mcp, priming
 from socbayes.priors import Prior, Priors
 from socbayes.spec import ModelSpec, spec_of
 

@@ -1,0 +1,406 @@
+r"""Process model of carbon use efficiency: every method an observation of the same microbes.
+
+Microbes that take up carbon keep a share ``e``, the intrinsic efficiency, and
+respire the rest; they turn over at ``turnover`` and their remains are taken up
+again. What a method prints differs from ``e``:
+
+``substrate_label``
+    Label found in biomass over label taken up, after the hours of the
+    incubation. Label that has left the biomass again lowers it, more with every
+    hour. It is read from a run of the structure ``mcp`` with a label, native
+    carbon in balance, everything in units of the microbial biomass. Studies that
+    followed their label through time have a turnover of their own; in the others
+    it could not be told from the level of the study.
+``water_18O``, ``metabolic_flux``
+    Growth over growth and respiration of the moment: ``e`` itself.
+
+.. math::
+
+    \operatorname{logit} e_i = level + ecosystem + substrate
+        + slope\,(T - \bar T_{study}) + between\,(\bar T_{study} - 15)
+
+    \operatorname{logit} y_i \sim N(\operatorname{logit} observe(e_i, hours_i, T_i)
+        + discrepancy_{method} + study, \sigma_{study})
+
+What methods disagree about beyond that (growth or uptake, storage, DNA
+conversion) is ``discrepancy``, each drawn around zero: nothing in the data says
+which of them is right, so the intrinsic efficiency is that much less certain.
+An ecosystem or a temperature that a study does not state widens that study's
+deviation as if it acted on the printed value; it acts on the intrinsic one, so
+for labelled substrates this is approximate. Temperature also speeds uptake and turnover, twofold per 10 degC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.models.blocks import (
+    at_members,
+    centred_on_expected,
+    filled,
+    group_means,
+    groups,
+    half_centred,
+    numeric,
+    require_studies,
+    require_values,
+    scatter_by_study,
+)
+from socbayes.models.cue.baseline import PRIORS as BASELINE
+from socbayes.models.cue.efficiency import (
+    NOT_STATED,
+    REFERENCE_TEMPERATURE,
+    ecosystem_part,
+    recorded,
+    spread_share,
+    substrate_part,
+    temperature_parts,
+)
+from socbayes.priors import Override, Prior, Priors
+from socbayes.spec import ModelSpec, attach, prior_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+LABEL = "substrate_label"
+#: Substrates that must be broken down before they are taken up.
+SLOW = ("plant_residue", "polymer")
+Q10 = 2.0
+#: Usual temperature (degC) and hours where none are stated; both only say how far uptake and turnover get.
+USUAL_TEMPERATURE, USUAL_HOURS = 20.0, 48.0
+#: Label over biomass carbon where the dose or the biomass is not stated: too little to make microbes grow.
+TRACE = 0.05
+#: Native carbon that microbes live on, over biomass carbon: biomass is 1.7 % of organic carbon (Xu, Thornton & Post
+#: 2013). Remains of labelled microbes join it.
+STORE = 60.0
+STEPS = 16
+_SHARED = (
+    "slope_mean",
+    "slope_sd_methods",
+    "slope_sd_studies",
+    "slope_between",
+    "ecosystem_sd",
+    "substrate_sd",
+    "study_sd",
+    "scatter_log_mean",
+    "scatter_log_sd",
+    "temperature_mean",
+    "temperature_sd",
+)
+
+PRIORS = (
+    Prior("level", "Normal", {"mu": 0.0, "sigma": 1.0}, "logit", "CUE of 0.12 to 0.88 within two standard deviations"),
+    Prior("discrepancy", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "0.12 CUE at 0.5, either way"),
+    Prior(
+        "log_turnover",
+        "Normal",
+        {"mu": -3.9, "sigma": 0.7},
+        "log 1/day",
+        "biomass of a residence time of 50 days at 15 degC, 12 to 200 within two standard deviations",
+    ),
+    Prior("turnover_sd", "LogNormal", {"mu": 0.0, "sigma": 0.25}, "log", "1 between studies, 0.6 to 1.6: threefold"),
+    Prior("log_uptake", "Normal", {"mu": 2.1, "sigma": 0.7}, "log 1/day", "glucose is gone within hours"),
+    Prior("log_uptake_slow", "Normal", {"mu": -2.5, "sigma": 1.0}, "log 1/day", "residues last for weeks"),
+    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
+    *(prior for prior in BASELINE if prior.name in _SHARED),
+)
+
+QUANTITIES: dict[str, dict[str, str]] = {
+    "intrinsic_efficiency": {
+        "unit": "1",
+        "meaning": "intrinsic CUE at 15 degC on native substrates, free of method and time, typical study",
+    },
+    "intrinsic_efficiency_by_ecosystem": {"unit": "1", "meaning": "the same by ecosystem"},
+    "discrepancy": {"unit": "logit", "meaning": "what a method prints above the intrinsic CUE, time accounted for"},
+    "substrate_effect": {"unit": "logit", "meaning": "intrinsic CUE on a substrate above that on native substrates"},
+    "turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC, typical study"},
+    "turnover_sd": {
+        "unit": "log",
+        "meaning": "spread of turnover between studies that followed their label through time",
+    },
+    "temperature_slope_mean": {
+        "unit": "1/degC",
+        "meaning": "change of intrinsic CUE per degree at a CUE of 0.5, mean over methods, within studies",
+    },
+    "temperature_slope_between_studies": {
+        "unit": "1/degC",
+        "meaning": "change of CUE per degree at a CUE of 0.5 between studies that differ in mean temperature",
+    },
+    "lost_label": {"unit": "1", "meaning": "apparent over intrinsic CUE of labelled glucose after these hours"},
+    "spread_share": {"unit": "1", "meaning": "share of the variance of published logit CUE that goes with each cause"},
+    "study_sd": {"unit": "logit", "meaning": "standard deviation of CUE between studies, all columns equal"},
+}
+SHOWN_HOURS = (1.0, 6.0, 24.0, 48.0, 168.0, 720.0)
+
+
+@cache
+def _labelled_pump() -> Any:
+    from socbayes.core import with_clock, with_label, without
+    from socbayes.structures import get
+
+    return with_label(with_clock(without(get("mcp"), ["particulate", "mineral_necromass", "mineral_plant"])))
+
+
+def apparent_efficiency(
+    efficiency: Any, turnover: Any, uptake: Any, residue_share: Any, hours: np.ndarray, dose: Any, steps: int = STEPS
+) -> Any:
+    """Label in biomass over label taken up, from a labelled run; shape (run,).
+
+    Parameters
+    ----------
+    efficiency
+        Intrinsic efficiency, shape (run,).
+    turnover, uptake
+        Of biomass and of dissolved carbon, 1/day, shape (run,).
+    residue_share
+        Share of dead microbes that is not dissolved.
+    hours
+        Length of each run.
+    dose
+        Label added over biomass carbon, shape (run,).
+    steps
+        Steps of a run, short at first.
+
+    Returns
+    -------
+    TensorVariable
+        Label in microbes / (label in microbes + label respired).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones(2)
+    >>> after = apparent_efficiency(0.6 * one, 0.02 * one, 8.0 * one, 0.6, np.array([2.0, 480.0]), 0.05 * one).eval()
+    >>> bool(0.6 > after[0] > after[1] > 0.3)
+    True
+    """
+    import pytensor.tensor as pt
+
+    from socbayes.core import integrate
+
+    structure = _labelled_pump()
+    taken = turnover / efficiency  # uptake of biomass in balance, per biomass
+    dissolved = taken / uptake
+    half = 0.5 + dissolved  # saturation is far for native carbon, near for a dose as large as the biomass
+    supply = taken - (1.0 - residue_share) * turnover
+    zero = pt.zeros_like(efficiency)
+    pools = {
+        "dissolved_native": dissolved,
+        "microbes_native": zero + 1.0,
+        "necromass_native": zero + STORE,
+        "dissolved_label": zero + dose,
+    }
+    initial = pt.stack([pt.as_tensor(pools.get(name, zero)) for name in structure.pools], axis=1)
+    # Steps grow towards the end: uptake happens in the first hours, turnover in weeks.
+    first = np.minimum(1.0 / steps, 0.01 / (hours / 24.0))
+    growth = np.array([_growth(share, steps) for share in first])
+    lengths = growth ** np.arange(float(steps))[:, None]
+    lengths = lengths / lengths.sum(axis=0) * (hours / 24.0)
+    out = integrate(
+        structure,
+        initial,
+        {
+            "v_dissolved": uptake * (half + dissolved),
+            "k_dissolved": half,
+            "e_ref": efficiency,
+            "k_death": turnover,
+            "necromass_share": residue_share,
+            "v_particulate": 0.0,
+            "v_necromass": supply * 2.0 / STORE,
+            "k_particulate": 1.0,
+        },
+        {"litter_input": 0.0, "step_length": lengths},
+        times=[steps],
+        interval=1.0,
+        steps=1,
+    )[0]
+    kept = out[:, structure.state.index("microbes_label")]
+    lost = out[:, structure.state.index("co2_label")]
+    return kept / (kept + lost)
+
+
+def _growth(first: float, steps: int) -> float:
+    """Ratio of successive steps so that the first is the share ``first`` of all."""
+    from scipy.optimize import brentq
+
+    if first * steps >= 1.0 - 1e-9:
+        return 1.0
+    # At the upper end the last step alone is as long as the run.
+    return float(brentq(lambda r: (r**steps - 1.0) / (r - 1.0) * first - 1.0, 1.0 + 1e-9, first ** (-1 / (steps - 1))))
+
+
+def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) -> pm.Model:
+    """Build the process model of carbon use efficiency; nothing is sampled.
+
+    Parameters
+    ----------
+    table
+        Table of schema ``cue``: one measured CUE per row.
+    priors
+        Distributions by parameter name that replace the defaults in ``PRIORS``.
+
+    Returns
+    -------
+    pymc.Model
+        With coords study, measurement_method, ecosystem, substrate, obs, and
+        the quantities of interest in ``QUANTITIES`` as deterministics.
+
+    Raises
+    ------
+    EmptyTableError, TooFewGroupsError
+        If there are no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a measured value is missing or cannot mean what its column says.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> model = sb.models.cue.process.build(sb.load_dataset("cue"))
+    >>> "intrinsic_efficiency" in model.named_vars
+    True
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    require_studies(table)
+    require_values(table, ["carbon_use_efficiency"])
+    prior = Priors(PRIORS, priors)
+    notes: list[str] = []
+    studies, study = groups(table["study"])
+    methods, method = groups(table["measurement_method"])
+    first_row = np.unique(study, return_index=True)[1]
+    cue = numeric(table, "carbon_use_efficiency")
+    temperature = numeric(table, "incubation_temperature")
+    substrate_column = filled(table, "substrate_class", NOT_STATED)
+    ecosystem_column = filled(table, "ecosystem", NOT_STATED)
+    coords = {"study": studies, "measurement_method": methods, "obs": table["observation"].astype(str).tolist()}
+
+    with pm.Model(coords=coords) as model:
+        level = prior.sample("level")
+        parts: dict[str, Any] = {}
+        scale = prior.sample("study_sd")
+        parts |= substrate_part(prior, substrate_column)
+        part, ecosystem_effect, extra_variance = ecosystem_part(prior, ecosystem_column, study, len(studies), notes)
+        parts |= part
+        if np.isfinite(temperature).any():
+            slope_mean = prior.sample("slope_mean")
+            slope_method = pm.Normal(
+                "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
+            )
+            pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
+            both, variance = temperature_parts(
+                prior, slope_method, temperature, study, studies, method, method[first_row], notes
+            )
+            parts |= both
+            extra_variance = extra_variance + variance
+
+        intrinsic = level + sum(parts.values(), start=pt.zeros(len(table)))
+        labelled = np.flatnonzero(table["measurement_method"].astype(str) == LABEL)
+        if labelled.size:
+            seen = _seen(prior, table, intrinsic, labelled, study, substrate_column, notes)
+            parts["incubation time"] = pt.set_subtensor(pt.zeros(len(table))[labelled], seen - intrinsic[labelled])
+            intrinsic = pt.set_subtensor(intrinsic[labelled], seen)
+        eta = intrinsic
+        if len(methods) > 1:
+            raw = prior.sample("discrepancy", dims="measurement_method")
+            parts["method"] = raw[method]
+            eta = eta + raw[method]
+
+        effect = centred_on_expected("study", eta, pt.sqrt(scale**2 + extra_variance), study, "study")
+        parts["study"] = effect[study]
+        eta = eta + effect[study]
+
+        scatter = scatter_by_study(prior, study, studies)
+        recorded(eta, scatter, cue, study, notes)
+        pm.Deterministic("intrinsic_efficiency", pm.math.sigmoid(level))
+        if ecosystem_effect is not None:
+            pm.Deterministic(
+                "intrinsic_efficiency_by_ecosystem", pm.math.sigmoid(level + ecosystem_effect), dims="ecosystem"
+            )
+        spread_share(parts, scatter, study)
+
+    attach(
+        model,
+        ModelSpec(
+            model="cue_process",
+            question="How efficiently do soil microbes use carbon, whatever the method and the time it takes?",
+            quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+            observed=("logit_cue",),
+            priors=prior_records(prior),
+            choices={"priors": sorted(priors or {})},
+            notes=tuple(notes),
+        ),
+        {"table": table},
+    )
+    return model
+
+
+def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
+    """Priors of the model: distribution, unit and source by parameter name.
+
+    Examples
+    --------
+    >>> prior_table().loc["log_turnover", "unit"]
+    'log 1/day'
+    """
+    return Priors(PRIORS, priors).table()
+
+
+def _seen(prior, table, intrinsic, labelled, study, substrate_column, notes):
+    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
+    import pandas as pd
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    model = pm.modelcontext(None)
+    hours = numeric(table, "incubation_time")[labelled]
+    temperature = numeric(table, "incubation_temperature")[labelled]
+    pace = Q10 ** ((np.where(np.isfinite(temperature), temperature, USUAL_TEMPERATURE) - REFERENCE_TEMPERATURE) / 10.0)
+    dose = (numeric(table, "substrate_dose") / numeric(table, "microbial_biomass"))[labelled]
+    slow = substrate_column.iloc[labelled].isin(SLOW).to_numpy()
+    turnover = pm.Deterministic("turnover", pt.exp(prior.sample("log_turnover")))
+    uptake = pt.exp(prior.sample("log_uptake"))
+    by_row = pt.where(slow, pt.exp(prior.sample("log_uptake_slow")), uptake) if slow.any() else uptake
+    residue_share = pm.math.sigmoid(prior.sample("residue_share"))
+
+    of = study[labelled]
+    dying = turnover * pt.ones(labelled.size)
+    times = pd.Series(hours).groupby(of).nunique()
+    followed = times.index[times > 1].to_numpy()
+    if followed.size > 1:
+        model.add_coord("followed_study", [model.coords["study"][s] for s in followed])
+        own = half_centred("study_turnover", prior.sample("turnover_sd"), "followed_study")
+        dying = dying * pt.exp(at_members(own, followed, of))
+
+    known = group_means(np.log(np.maximum(hours, 0.1)), of, int(study.max()) + 1)[of]
+    filled_in = np.where(np.isfinite(hours), np.maximum(hours, 0.1), np.exp(known))
+    missing = ~np.isfinite(filled_in)
+    if missing.any():
+        # As a parameter it has two values, short or long, for every level that the study may have.
+        filled_in = np.where(missing, USUAL_HOURS, filled_in)
+        notes.append(
+            f"{np.unique(of[missing]).size} studies of labelled substrate state no incubation time and are run for "
+            f"{USUAL_HOURS:g} hours; what that misses is part of their level."
+        )
+    doses = np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE)
+    notes.append(f"{int((~np.isfinite(dose)).sum())} labelled rows state no dose over biomass and are taken as traces.")
+    efficiency = pm.math.sigmoid(intrinsic[labelled])
+    apparent = apparent_efficiency(efficiency, dying * pace, by_row * pace, residue_share, filled_in, doses)
+    shown = np.array(SHOWN_HOURS)
+    model.add_coord("hours", list(SHOWN_HOURS))
+    half = pt.full(shown.shape, 0.5)
+    after = apparent_efficiency(
+        half,
+        turnover * pt.ones_like(half),
+        uptake * pt.ones_like(half),
+        residue_share,
+        shown,
+        TRACE * np.ones(shown.shape),
+    )
+    pm.Deterministic("lost_label", after / 0.5, dims="hours")
+    return pt.log(apparent) - pt.log1p(-apparent)

@@ -1,0 +1,40 @@
+"""The record of this subject: see :mod:`socbayes.subjects`."""
+
+from socbayes.subjects import ModelRecord, Subject, TableRole
+
+RECORD = Subject(
+    name="cue",
+    title="Carbon use efficiency",
+    models=(
+        ModelRecord(
+            name="cue",
+            title="Carbon use efficiency",
+            module="socbayes.models.cue.baseline",
+            tables=(
+                TableRole("table", "cue", "cue"),
+                TableRole("gradient", "cue_temperature_gradient", "cue_temperature_gradient", required=False),
+            ),
+            limits=(
+                "Methods were mostly used in different studies, so a difference between methods may hold other "
+                "differences between these studies.",
+                "An efficiency is what its method sees: labelled carbon in biomass is not yet growth, and none of the"
+                " methods follows carbon through turnover.",
+                "Slopes are linear on the logit scale and describe incubations of hours to weeks, not acclimated "
+                "communities.",
+            ),
+        ),
+        ModelRecord(
+            name="cue_process",
+            title="Carbon use efficiency, process model",
+            module="socbayes.models.cue.process",
+            tables=(TableRole("table", "cue", "cue"),),
+            limits=(
+                "The data hold the differences between methods, not which of them is right: the intrinsic efficiency "
+                "is as uncertain as the prior on the methods' discrepancies leaves it.",
+                "Turnover is learned from labelled incubations, of which few went on for more than a week; they "
+                "disagree about it, and substrate and study go together.",
+            ),
+            baseline="cue",
+        ),
+    ),
+)

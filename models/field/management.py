@@ -1,0 +1,312 @@
+"""What management says of every month of every plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.models.blocks import filled, group_means, numeric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CARBON_OF_DRY_MATTER = 0.45
+#: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
+CARBON_OF_FRESH_MANURE = 3.0 / 35.0
+ASSUMED_INPUT = 3.0  # t C/ha/year
+USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
+_HAIR = 0.01  # months; years are written with few digits
+_ENTERING = ("straw", "roots", "rhizodeposits")
+
+
+def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
+    """Plant carbon that enters the soil with a harvest, t C/ha, and the crop of the coefficients used.
+
+    Straw, roots and rhizodeposits in proportion to the harvested product
+    (``crop_carbon_allocation``); NaN and no name for a crop that is not there.
+
+    Parameters
+    ----------
+    crop
+        Name; the order of its words does not matter.
+    dry_matter
+        Yield, t/ha.
+
+    Examples
+    --------
+    >>> carbon, coefficients = carbon_from_yield("winter wheat", 5.0)
+    >>> round(float(carbon), 2), coefficients
+    (1.87, 'wheat, winter')
+    """
+    from socbayes.datasets import load_dataset
+
+    table = load_dataset("crop_carbon_allocation").set_index("crop")
+    words = set(crop.lower().replace(",", " ").split())
+    named = {str(name): set(str(name).replace(",", " ").split()) for name in table.index}
+    found = [name for name, has in named.items() if has == words] or [
+        name for name, has in named.items() if words <= has
+    ]
+    if not found:
+        return np.nan, ""
+    row = table.loc[found[0]]
+    entering = sum(row[f"carbon_share_{part}"] * row[f"input_share_{part}"] for part in _ENTERING)
+    return dry_matter * CARBON_OF_DRY_MATTER * entering / row["carbon_share_product"], found[0]
+
+
+class Managed:
+    """What management says of every month of every plot.
+
+    Of rows that name the plot, those of its treatment and those of its whole
+    site, the first that say something of a column in a month count there. Rows
+    of one kind and the same time add up. A gap takes means over the months that
+    the fit saw, so that a longer table leaves the past as it was: those of the
+    same treatment of the plot, else of the plot, else of all plots.
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``, or None.
+    places
+        Study, site and plot, one row per plot.
+    treatment
+        Of each month of each plot, (row, plot).
+    start
+        First month of each plot, (plot,).
+    months
+        Number of months that each plot needs, (plot,); all get as many as the longest.
+    known
+        Number of those months up to the last sample that the fit saw, (plot,).
+    notes
+        Receives what was filled in.
+
+    Attributes
+    ----------
+    plant, manure
+        t C/ha/year, (row, plot).
+    cover, modifier
+        Share of the month with plants, and stated rate modifier, NaN where nothing is said.
+    input_stated
+        Whether any carbon input is stated in the known months.
+    input_error
+        Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame | None,
+        places: pd.DataFrame,
+        treatment: np.ndarray,
+        start: np.ndarray,
+        months: np.ndarray,
+        known: np.ndarray,
+        notes: list[str],
+    ) -> None:
+        shape = (int(months.max()), len(places))
+        self.months = months
+        self.known = np.clip(known, 1, months)
+        self.plant = np.full(shape, np.nan)
+        self.manure = np.zeros(shape)
+        self.cover = np.full(shape, np.nan)
+        self.modifier = np.full(shape, np.nan)
+        self.input_error = np.full(len(places), np.nan)
+        if table is not None and len(table):
+            self._read(table.reset_index(drop=True), places, treatment, start, notes)
+        seen = self.plant[np.arange(shape[0])[:, None] < self.known]
+        # That fallows get nothing says nothing of other months.
+        self.input_stated = bool((seen > 0).any() or np.isfinite(seen).all())
+        self._fill(treatment, start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT, notes)
+
+    def _read(
+        self, table: pd.DataFrame, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray, notes: list[str]
+    ) -> None:
+        carbon, manure = _carbon_inputs(table, notes)
+        begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
+        cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
+        deviation = numeric(table, "plant_carbon_input_sd")
+        without, went_on = [], []
+        for position in range(len(places)):
+            place = places.iloc[position]
+            names, which = np.unique(treatment[:, position].astype(str), return_inverse=True)
+            own, treated, everywhere = _rows_of(table, place, names)
+            rows = np.flatnonzero(own | treated.any(axis=0) | everywhere)
+            if not rows.size:
+                without.append(str(place["plot"]))
+                continue
+            overlap = _overlap(begin[rows], end[rows], start[position], len(self.plant))
+            parts = [overlap * own[rows], overlap * treated[:, rows][which], overlap * everywhere[rows]]
+            plants = [_sum(part, carbon[rows]) for part in parts]
+            self.plant[:, position] = _first_said(plants)
+            self.manure[:, position] = np.nan_to_num(_first_said([_sum(part, manure[rows]) for part in parts]))
+            self.cover[:, position] = _first_said([_mean(part, cover[rows]) for part in parts])
+            self.modifier[:, position] = _first_said([_mean(part, modifier[rows]) for part in parts])
+            giving = rows[_giving(parts, plants, int(self.known[position])) & (carbon[rows] > 0)]
+            giving = giving[np.isfinite(deviation[giving])]
+            if giving.size:
+                self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
+            if self._go_on(position, sum(parts) > 0, int(start[position])):
+                went_on.append(str(place["plot"]))
+        if without:
+            notes.append(f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.")
+        if went_on:
+            notes.append(
+                f"Management of {len(went_on)} plots ends before their runs, {', '.join(went_on[:3])} among them: "
+                f"manure and cover go on as in its last {USUAL_MONTHS // 12} years."
+            )
+
+    def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
+        """Let manure and cover go on after the table as in its last years, and say if they did.
+
+        ``holds`` says in which months each row of management does, (month, row).
+        Before a table there is no manure: what is stated as a treatment begins with it.
+        """
+        known = int(self.known[position])
+        # What the fit did not see is a stretch of its own: no months before it become months without manure.
+        seen = holds[:known].any(axis=0)
+        inside = np.zeros(len(self.manure), dtype=bool)
+        for rows in (seen, ~seen):
+            when = np.flatnonzero(holds[:, rows].any(axis=1))
+            if when.size:
+                inside[when[0] : when[-1] + 1] = True
+        told = np.flatnonzero(inside[:known])
+        if not told.size:
+            return False
+        usual = slice(max(int(told[-1]) + 1 - USUAL_MONTHS, int(told[0])), int(told[-1]) + 1)
+        manure, cover = self.manure[:, position], self.cover[:, position]
+        stated = bool(np.isfinite(cover[usual]).any())
+        if not stated and not manure[usual].any():
+            return False
+        month = np.arange(len(inside))
+        after = ~inside & (month > told[0])
+
+        def going_on(values: np.ndarray) -> np.ndarray:
+            means = _month_means(values[usual], start + usual.start)
+            return np.where(np.isfinite(means), means, values[usual].mean())[(start + month) % 12]
+
+        self.manure[:, position] = np.where(after, going_on(manure), manure)
+        if stated:
+            # Months of the table that do not say otherwise are covered, also in the mean.
+            self.cover[:, position] = np.where(after, going_on(np.where(np.isfinite(cover), cover, 1.0)), cover)
+        return bool(after[: self.months[position]].any())
+
+    def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float, notes: list[str]) -> None:
+        """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
+        unknown = ~np.isfinite(self.plant)
+        gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
+        if not self.input_stated:
+            notes.append(f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.")
+        elif gaps.any():
+            notes.append(
+                f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
+                "taken, or the mean of all plots."
+            )
+        for position, known in enumerate(self.known.tolist()):
+            plant, named = self.plant[:, position], treatment[:, position]
+            for one in set(named.tolist()):  # each treatment from its own months first
+                its = filled_by_month(np.where(named == one, plant, np.nan), start[position], np.nan, known)
+                plant = np.where(named == one, its, plant)
+            bare = not (plant[:known] > 0).any()
+            self.plant[:, position] = filled_by_month(plant, start[position], overall, 0 if bare else known)
+            if np.isfinite(self.modifier[:known, position]).any():
+                self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
+
+
+def filled_by_month(values: np.ndarray, start: int, otherwise: float, known: int | None = None) -> np.ndarray:
+    """Values with gaps filled by the mean of their calendar month, else the overall mean, else ``otherwise``.
+
+    Only the first ``known`` values count in means, by default all of them.
+    """
+    gaps = ~np.isfinite(values)
+    if not gaps.any():
+        return values
+    seen = values[:known]
+    finite = np.isfinite(seen)
+    overall = float(seen[finite].mean()) if finite.any() else otherwise
+    means = _month_means(seen, start)
+    return np.where(gaps, np.where(np.isfinite(means), means, overall)[(start + np.arange(values.size)) % 12], values)
+
+
+def _month_means(values: np.ndarray, start: int) -> np.ndarray:
+    """Mean of the finite values of each calendar month; NaN where there are none; (12,)."""
+    return group_means(values, (start + np.arange(values.size)) % 12, 12)
+
+
+def _rows_of(
+    table: pd.DataFrame, place: pd.Series, treatments: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of management that name a plot, (row,); of each treatment, (treatment, row); and of a whole site, (row,)."""
+    here = (table["site"].astype(str) == str(place["site"])).to_numpy()
+    if "study" in table and "study" in place and isinstance(place["study"], str):
+        here = here & (filled(table, "study", place["study"]) == place["study"]).to_numpy()
+    plot, named = filled(table, "plot", "").to_numpy(), filled(table, "treatment", "").to_numpy().astype(str)
+    shared = here & (plot == "")
+    treated = shared & (named != "") & (named == treatments[:, None])
+    return here & (plot == str(place["plot"])), treated, shared & (named == "")
+
+
+def _overlap(begin: np.ndarray, end: np.ndarray, start: int, months: int) -> np.ndarray:
+    """Share of each month that each row of management takes; (month, row)."""
+    month = start + np.arange(months)[:, None]
+    overlap = np.clip(np.minimum(end, month + 1.0) - np.maximum(begin, month), 0.0, None)
+    return np.where(overlap > _HAIR, overlap, 0.0)
+
+
+def _first_said(kinds: list[np.ndarray]) -> np.ndarray:
+    """What the first kind of rows says of each month, else the next; NaN where none does; (month,)."""
+    result = kinds[0]
+    for values in kinds[1:]:
+        result = np.where(np.isfinite(result), result, values)
+    return result
+
+
+def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.ndarray:
+    """Whether each row gives one of the first ``known`` months its value; (row,)."""
+    giving = np.zeros(parts[0].shape[1], dtype=bool)
+    free = np.arange(len(parts[0])) < known
+    for part, values in zip(parts, said, strict=True):
+        here = free & np.isfinite(values)
+        giving |= (part[here] > 0).any(axis=0)
+        free &= ~here
+    return giving
+
+
+def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Plant and manure carbon of every row of management, t C/ha/year; NaN where nothing is said."""
+    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
+    harvest = numeric(table, "yield_dry_matter")
+    plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
+    used, missing = {}, set()
+    for name in sorted(set(crop) - {"", "fallow"}):
+        rows = (crop == name).to_numpy() & ~np.isfinite(plant) & np.isfinite(harvest)
+        if rows.any():
+            plant[rows], coefficients = carbon_from_yield(name, harvest[rows])
+            used[name] = coefficients
+            if not coefficients:
+                missing.add(name)
+    if known := {name: source for name, source in used.items() if source}:
+        said = ", ".join(name if set(name.split()) == set(source.replace(",", "").split()) else f"{name} as {source}"
+                         for name, source in known.items())  # fmt: skip
+        notes.append(f"Carbon inputs follow from yields by crop allocation coefficients: {said}.")
+    if missing:
+        notes.append(f"No allocation coefficients for {', '.join(sorted(missing))}: their inputs are unknown.")
+    manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
+    if (fresh[~np.isfinite(manure)] > 0).any():
+        notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
+    return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE)
+
+
+def _sum(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What flows in each month, over the part of it that is known; NaN where nothing is; (row,)."""
+    weight = overlap * np.isfinite(values)
+    total = weight.sum(axis=1)
+    amount = (weight * np.nan_to_num(values)).sum(axis=1)
+    return np.divide(amount, np.minimum(total, 1.0), out=np.full(len(total), np.nan), where=total > 0)
+
+
+def _mean(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean over each month of what is stated; NaN where nothing is; (row,)."""
+    weight = overlap * np.isfinite(values)
+    total = weight.sum(axis=1)
+    return np.divide(
+        (weight * np.nan_to_num(values)).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0
+    )

@@ -1,0 +1,232 @@
+"""How weather becomes monthly drivers of plots, and what stands in for weather that is not stated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from socbayes.core.environment import rothc_temperature
+from socbayes.models.blocks import group_means, numeric
+from socbayes.models.field.management import Managed, filled_by_month
+from socbayes.structures.forcing import Roles
+from socbayes.structures.rothc import modifiers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ASSUMED_AMPLITUDE = 7.0  # degC, half of the range of monthly means in a temperate climate
+
+
+def climate_drivers(
+    weather: pd.DataFrame | None,
+    obs: pd.DataFrame,
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    start: np.ndarray,
+    managed: Managed,
+    clay: np.ndarray,
+    depth: np.ndarray,
+    roles: Roles,
+    notes: list[str],
+    default_temperature: float | None = None,
+) -> dict[str, np.ndarray]:
+    """Drivers of climate by name, (row, plot); only those that the structure has and the tables tell.
+
+    Temperature and moisture modifiers are those of RothC, whichever structure
+    runs: one at 9.3 degC in moist bare soil, and one where a site does not
+    state them. The level of decomposition is learned, so what matters is how
+    they vary. Gaps take means over weather up to the last month known of the
+    site. Plots without temperature get ``default_temperature``, degC, if others
+    have one; without it the driver is left out.
+    """
+    rows, count = managed.plant.shape
+    stated = managed.modifier
+    climatic = bool(roles.temperature or roles.moisture)
+    # A plot whose every modifier is stated misses nothing.
+    asking = np.full(count, climatic) | (bool(roles.modifier) & ~np.isfinite(stated).all(axis=0))
+    told: dict[str, np.ndarray] = {}
+    moisture = np.ones((rows, count))
+    product = np.ones((rows, count))
+    if asking.any():
+        columns = _weather_of_plots(weather, obs, sites, site_of_plot, start, managed, notes)
+        temperature = columns["temperature"]
+        seen = np.arange(rows)[:, None] < managed.known
+        warm = np.isfinite(temperature).all(axis=0)
+        wet = (np.isfinite(columns["rain"]) & np.isfinite(columns["evaporation"]) | ~seen).all(axis=0)
+        cover = np.where(np.isfinite(managed.cover), managed.cover >= 0.5, True)
+        if warm.any():
+            product[:, warm] = rothc_temperature(temperature[:, warm])
+        if wet.any():
+            water = {name: _completed(columns[name], start, managed.known) for name in ("rain", "evaporation")}
+            rain, evaporation = water["rain"][:, wet], water["evaporation"][:, wet]
+            clays = np.where(np.isfinite(clay), clay, 23.4)[wet]
+            # Moisture does not depend on temperature, so any will do.
+            found = modifiers(np.zeros_like(rain), rain, evaporation, cover[:, wet], clays, depth[wet])
+            moisture[:, wet] = found["moisture"]
+        product = product * moisture * np.where(cover & (warm | wet), 0.6, 1.0)
+        _say_what_is_missing(warm, wet, asking, sites, site_of_plot, notes)
+        shown = np.isfinite(managed.cover) | (np.arange(rows)[:, None] >= managed.months)
+        if not shown[:, asking & (warm | wet)].all():
+            notes.append("Plants cover the soil where management does not say otherwise.")
+        if warm.all():
+            told[roles.temperature] = temperature
+        elif roles.temperature and warm.any() and default_temperature is not None:
+            told[roles.temperature] = np.where(warm, temperature, default_temperature)
+            cold = _named(sites, site_of_plot, ~warm)
+            notes.append(f"{cold}: the structure's default of {default_temperature:g} degC is taken.")
+        told[roles.moisture] = moisture
+    product = np.where(np.isfinite(stated), stated, product)
+    if np.isfinite(stated).any():
+        share = 100 * np.isfinite(stated).mean()
+        notes.append(f"The rate modifier of {share:.0f} % of months is as the management table states it.")
+    told[roles.modifier] = product
+    told.pop("", None)
+    return told
+
+
+def _weather_of_plots(
+    weather: pd.DataFrame | None,
+    obs: pd.DataFrame,
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    start: np.ndarray,
+    managed: Managed,
+    notes: list[str],
+) -> dict[str, np.ndarray]:
+    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them."""
+    rows, count = managed.plant.shape
+    columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
+    for site, name in enumerate(sites):
+        here = np.flatnonzero(site_of_plot == site)
+        first = int(start[here].min())
+        months, known = (int((start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known))
+        for column, values in _weather_of(weather, obs, name, first, months, known, notes).items():
+            for plot in here:
+                since = int(start[plot]) - first
+                # A run is as long as the longest; what comes after a plot's own end is never read.
+                columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
+    return columns
+
+
+def _completed(values: np.ndarray, start: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values with months after what is known filled from it, plot by plot; (row, plot)."""
+    plots = range(values.shape[1])
+    return np.stack([filled_by_month(values[:, plot], int(start[plot]), 0.0, int(known[plot])) for plot in plots], 1)
+
+
+def _say_what_is_missing(
+    warm: np.ndarray,
+    wet: np.ndarray,
+    asking: np.ndarray,
+    sites: list[str],
+    site_of_plot: np.ndarray,
+    notes: list[str],
+) -> None:
+    """Note the sites whose temperature or moisture takes no part."""
+    if not (warm | wet).any():
+        notes.append("No temperature is stated: decomposition keeps one pace all year.")
+        return
+    if (cold := asking & ~warm).any():
+        notes.append(
+            f"{_named(sites, site_of_plot, cold)}: no temperature is stated; decomposition does not follow it there."
+        )
+    if (dry := asking & warm & ~wet).any():
+        everywhere = dry[asking & warm].all() and not cold.any()
+        notes.append(
+            "Rain and evaporation are not both known: moisture does not limit decomposition."
+            if everywhere
+            else f"{_named(sites, site_of_plot, dry)}: rain and evaporation are not both known; moisture does not "
+            "limit decomposition there."
+        )
+
+
+def _named(sites: list[str], site_of_plot: np.ndarray, plots: np.ndarray) -> str:
+    """Sites of some plots, by name."""
+    return ", ".join(sites[site] for site in np.unique(site_of_plot[plots]))
+
+
+def _weather_of(
+    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, known: int, notes: list[str]
+) -> dict[str, np.ndarray]:
+    """Monthly temperature, rain and evaporation of one site, gaps filled; NaN where nothing is known.
+
+    Means are of the months before ``start + known``, also those before the run.
+    """
+    month = start + np.arange(rows)
+    columns = ("temperature", "rain", "evaporation")
+    monthly = {name: np.full(rows, np.nan) for name in (*columns, "annual_temperature")}
+    climate: dict[str, np.ndarray] = {name: np.full(12, np.nan) for name in columns}
+    climate["annual_temperature"] = np.array([])
+    if weather is not None:
+        here = weather[weather["site"].astype(str) == site]
+        year = here["year"].to_numpy("int64")
+        when = year * 12 + here["month"].to_numpy("int64") - 1
+        inside = (when >= start) & (when < start + rows)
+        seen = when < start + known
+        for name in columns:
+            values = numeric(here, name)
+            monthly[name][when[inside] - start] = values[inside]
+            climate[name] = group_means(values[seen], when[seen] % 12, 12)
+        annual = numeric(here, "annual_temperature")
+        usual = _by_year(annual[seen], year[seen])
+        levels = _by_year(annual, year) | usual
+        monthly["annual_temperature"] = np.array([levels.get(each, np.nan) for each in (month // 12).tolist()])
+        climate["annual_temperature"] = np.array(list(usual.values()))
+    for name in ("rain", "evaporation"):
+        gaps = ~np.isfinite(monthly[name])
+        if gaps.any() and np.isfinite(climate[name]).all():
+            missing = _share(gaps)
+            notes.append(f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.")
+            monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
+    gaps = ~np.isfinite(monthly["temperature"])
+    if gaps.any():
+        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps, notes)
+    return {name: monthly[name] for name in columns}
+
+
+def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:
+    """Mean of what the rows of each year state; a year states its mean once or in every month."""
+    finite = np.isfinite(values)
+    years, place = np.unique(year[finite], return_inverse=True)
+    return dict(zip(years.tolist(), group_means(values[finite], place, years.size).tolist(), strict=True))
+
+
+def _warmth(
+    monthly: dict[str, np.ndarray],
+    climate: dict[str, np.ndarray],
+    obs: pd.DataFrame,
+    site: str,
+    month: np.ndarray,
+    gaps: np.ndarray,
+    notes: list[str],
+) -> np.ndarray:
+    """Temperature with gaps filled: the annual mean, as far as known, and a seasonal shape."""
+    here = (obs["site"].astype(str) == site).to_numpy()
+    latitude, stated = numeric(obs, "latitude")[here], numeric(obs, "mean_annual_temperature")[here]
+    seasons = climate["temperature"]
+    measured = bool(np.isfinite(seasons).all())
+    if measured:
+        shape = seasons - seasons.mean()
+    else:
+        south = np.isfinite(latitude).any() and np.nanmean(latitude) < 0
+        shape = ASSUMED_AMPLITUDE * np.cos(2.0 * np.pi * (np.arange(12) - (0 if south else 6)) / 12.0)
+    level = monthly["annual_temperature"]
+    usual = [
+        known[np.isfinite(known)].mean()
+        for known in (climate["annual_temperature"], stated, seasons)
+        if np.isfinite(known).any()
+    ]
+    if not usual:
+        return monthly["temperature"]
+    level = np.where(np.isfinite(level), level, usual[0])
+    notes.append(
+        f"{site}: temperature of {_share(gaps)} of months is missing; it is the annual mean and "
+        + ("the site's own seasons." if measured else f"a sinusoid of {ASSUMED_AMPLITUDE:g} degC, warmest in "
+           + ("January." if shape[0] > 0 else "July."))
+    )  # fmt: skip
+    return np.where(np.isfinite(monthly["temperature"]), monthly["temperature"], level + shape[month % 12])
+
+
+def _share(gaps: np.ndarray) -> str:
+    return "all" if gaps.all() else f"{100 * gaps.mean():.0f} %"

@@ -1,0 +1,229 @@
+"""What a fitted process model of the carbon pump says of practices: levers, forecasts, and what the data told.
+
+Runs of the core on posterior draws, made after sampling, so that the sampled
+graph stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.facts import facts_of
+from socbayes.models.mcp import process as mcp_process
+from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS, sector
+from socbayes.models.mcp.pairs import RESPONSES
+from socbayes.models.mcp.process import LEVERS
+from socbayes.scenarios.draws import values_of, verdict
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STUDIES = ("average study", "new study")
+
+
+def forecast(
+    fitted: xr.DataTree, years: Sequence[float] = (10.0, 30.0, 100.0), *, draws: int = 500, seed: int = 0
+) -> xr.Dataset:
+    """Necromass and carbon after a practice has lasted so many years, in the average and in a new study.
+
+    Parameters
+    ----------
+    fitted
+        Fit of ``models.mcp.process``.
+    years
+        Durations.
+    draws
+        Posterior draws run.
+    seed
+        Seed of their choice and of the new studies.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``log_ratio`` (sample, study, practice, year, response) and
+        ``efficacy_change``, the change of the necromass share. Controls start
+        at the share of the ecosystem the practice was mostly studied in and
+        at the turnover of 10 degC; a new study departs from both. ``attrs``
+        say whether the fit converged.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> fitted = sb.open_run("runs/pump")  # doctest: +SKIP
+    >>> forecast(fitted)["efficacy_change"].mean("sample")  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    values = values_of(fitted, draws, seed)
+    rng = np.random.default_rng(seed)
+    practices = fitted["posterior"]["practice"].to_numpy().tolist()
+    controls, levers = _situations(fitted, values, practices, rng)
+    duration = np.asarray(years, dtype=float)
+    shape = (*levers.shape[:-1], duration.size)
+    treatments = np.repeat(levers[..., None, :], duration.size, axis=-2)
+    ratio, share = _run(fitted, values, controls, treatments, duration, shape)
+    dims = ("sample", "study", "practice", "year")
+    coords = {"study": list(STUDIES), "practice": practices, "year": duration, "response": list(RESPONSES)}
+    change = share * np.expm1(ratio[..., 0] - ratio[..., 1])
+    return xr.Dataset(
+        {"log_ratio": ((*dims, "response"), ratio), "efficacy_change": (dims, change)},
+        coords=coords,
+        attrs=verdict(fitted),
+    )
+
+
+def sector_probabilities(forecasts: xr.Dataset, band: float = EQUIVALENCE_BAND) -> xr.DataArray:
+    """Probability of each sector of the (n, s) plane; sums to one over ``sector``.
+
+    Parameters
+    ----------
+    forecasts
+        Of :func:`forecast`.
+    band
+        Log ratios both within it count as no practical change.
+
+    Returns
+    -------
+    xarray.DataArray
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ratio = xr.DataArray([[0.3, 0.1], [-0.1, 0.2]], dims=("sample", "response"))
+    >>> ratio = ratio.assign_coords(response=list(RESPONSES))
+    >>> found = sector_probabilities(xr.Dataset({"log_ratio": ratio}))
+    >>> float(found.sel(sector="carbon up, necromass down"))
+    0.5
+    """
+    import xarray as xr
+
+    ratio = forecasts["log_ratio"]
+    place = xr.apply_ufunc(
+        sector, ratio.sel(response=RESPONSES[0], drop=True), ratio.sel(response=RESPONSES[1], drop=True), band
+    )
+    names = xr.DataArray(list(SECTORS), dims="sector", coords={"sector": list(SECTORS)})
+    return (place == xr.DataArray(np.arange(len(SECTORS)), dims="sector", coords=names.coords)).mean("sample")
+
+
+def pulled(fitted: xr.DataTree, years: float = 30.0, *, draws: int = 500, seed: int = 0) -> xr.Dataset:
+    """What each lever of a practice does by itself, in the average study.
+
+    Parameters
+    ----------
+    fitted, draws, seed
+        As for :func:`forecast`.
+    years
+        Duration.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``alone`` (sample, practice, lever, response), the log ratio when this
+        lever alone is pulled; ``share``, its size over the sizes of all four;
+        ``together`` (sample, practice, response), all pulled at once; and
+        ``by_unit`` (sample, practice, lever, response), the slope at a lever of zero.
+    """
+    import xarray as xr
+
+    values = values_of(fitted, draws, seed)
+    practices = fitted["posterior"]["practice"].to_numpy().tolist()
+    controls, levers = _situations(fitted, values, practices, np.random.default_rng(seed))
+    controls, levers = {name: value[:, :1] for name, value in controls.items()}, levers[:, 0]
+    one = np.eye(len(LEVERS))
+    small = 0.01
+    pulls = np.concatenate(
+        [
+            levers[:, :, None, :] * one,
+            levers[:, :, None, :],
+            np.broadcast_to(small * one, (*levers.shape[:2], *one.shape)),
+        ],
+        axis=2,
+    )
+    shape = (levers.shape[0], 1, len(practices), pulls.shape[2])
+    ratio = _run(fitted, values, controls, pulls[:, None], np.full(pulls.shape[2], float(years)), shape)[0][:, 0]
+    alone, together, slope = ratio[:, :, :4], ratio[:, :, 4], ratio[:, :, 5:] / small
+    size = np.abs(alone)
+    dims = ("sample", "practice", "lever", "response")
+    return xr.Dataset(
+        {
+            "alone": (dims, alone),
+            "share": (dims, size / size.sum(axis=2, keepdims=True)),
+            "together": (("sample", "practice", "response"), together),
+            "by_unit": (dims, slope),
+        },
+        coords={"practice": practices, "lever": list(LEVERS), "response": list(RESPONSES)},
+        attrs=verdict(fitted),
+    )
+
+
+def contraction(fitted: xr.DataTree) -> xr.DataArray:
+    """How far the data narrow each lever: one less posterior over prior variance, by practice and lever.
+
+    Levers are counted in units of their spread between practices, whose prior
+    variance is one. Zero: nothing was learned; one: everything.
+
+    Parameters
+    ----------
+    fitted
+        Fit of ``models.mcp.process``.
+
+    Returns
+    -------
+    xarray.DataArray
+    """
+    return 1.0 - fitted["posterior"].to_dataset()["practice_lever_standardised"].var(("chain", "draw"))
+
+
+def _situations(
+    fitted: xr.DataTree, values: dict[str, np.ndarray], practices: list[str], rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Share and turnover of controls, (sample, study, practice), and levers with a last dimension more."""
+    spec = facts_of(fitted).spec
+    ecosystems = fitted["posterior"]["ecosystem"].to_numpy().tolist()
+    mostly = [spec.choices["ecosystem_of_practice"][practice] for practice in practices]
+    by_ecosystem = values["share_mean"]
+    start = np.stack(
+        [
+            by_ecosystem[:, ecosystems.index(name)] if name in ecosystems else by_ecosystem.mean(axis=1)
+            for name in mostly
+        ],
+        axis=1,
+    )
+    samples = start.shape[0]
+
+    def both(mean: Any, spread: np.ndarray) -> np.ndarray:
+        mean = np.broadcast_to(mean, (samples, len(practices), *spread.shape[1:]))
+        return np.stack([mean, mean + spread[:, None] * rng.standard_normal(mean.shape)], axis=1)
+
+    controls = {
+        "share": both(start, values["share_sd"]),
+        "turnover": both(values["turnover_mean"][:, None], values["turnover_sd"]),
+    }
+    return controls, both(values["practice_lever"], values["trial_lever_sd"])
+
+
+def _run(
+    fitted: xr.DataTree,
+    values: dict[str, np.ndarray],
+    controls: dict[str, np.ndarray],
+    levers: np.ndarray,
+    duration: np.ndarray,
+    shape: tuple[int, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log ratios (*shape, response) and necromass shares of controls (*shape); the last axis has its ``duration``."""
+    sampled = {name: np.broadcast_to(value[..., None], shape).ravel() for name, value in controls.items()}
+    each = int(np.prod(shape[1:]))
+    everywhere = {name: np.repeat(values[name], each) for name in mcp_process.CONTROL}
+    choices = facts_of(fitted).spec.choices
+    beta = choices["beta"]
+    at = mcp_process.properties(sampled | everywhere, np.exp)
+    # A fit stored before there was a choice has none.
+    pools, rates = mcp_process.control_state(at, beta, choices.get("kinetics", "reverse"))
+    years = np.broadcast_to(duration, shape).ravel()
+    flat = np.broadcast_to(levers, (*shape, len(LEVERS))).reshape(-1, len(LEVERS))
+    ratio = mcp_process.log_ratios(pools, rates, flat, years, beta=beta).eval()
+    share = pools["necromass"] + pools["mineral_necromass"]
+    return ratio.reshape(*shape, len(RESPONSES)), share.reshape(shape)

@@ -1,0 +1,8 @@
+"""Soil priming: the baseline model here, the process model in ``process``."""
+
+from socbayes.lazy import submodules
+from socbayes.models.priming.baseline import PRIORS, QUANTITIES, REFERENCE, build, prior_table
+
+__all__ = ["PRIORS", "QUANTITIES", "REFERENCE", "build", "prior_table"]
+
+__getattr__ = submodules(__name__, ("process", "scenarios", "figures", "process_figures"))

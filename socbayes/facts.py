@@ -1,0 +1,166 @@
+"""What a fit knows of itself, decoded in one place: what it is a fit of, how it went, and its tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.spec import ModelSpec, describe_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+TABLES = "tables"
+"""Group of a fit that holds the tables it was made of, one child per role."""
+
+
+@dataclass(frozen=True)
+class FitFacts:
+    """What a fit says of itself.
+
+    Parameters
+    ----------
+    spec
+        Specification of its model; a bare one where the fit has none.
+    judged
+        Whether the gate has looked at the fit.
+    converged
+        Whether it passed; False where nobody looked.
+    failures
+        Why it did not, in words.
+    complete
+        Whether all draws that were asked for are there.
+    seed, draws, tune, chains
+        How it was sampled; -1, or 0, where the fit does not say.
+    versions
+        Versions of the libraries it was made with.
+    """
+
+    spec: ModelSpec
+    judged: bool = False
+    converged: bool = False
+    failures: tuple[str, ...] = ()
+    complete: bool = True
+    seed: int = -1
+    draws: int = 0
+    tune: int = 0
+    chains: int = 0
+    versions: Mapping[str, str] | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.spec.model
+
+
+def facts_of(fitted: xr.DataTree) -> FitFacts:
+    """Decode what a fit says of itself.
+
+    Parameters
+    ----------
+    fitted
+        A fit, finished or interrupted; also one of a model written by hand.
+
+    Examples
+    --------
+    >>> from socbayes.inference.stored import load_posterior
+    >>> facts = facts_of(load_posterior("cue_process"))
+    >>> facts.model, facts.converged, facts.failures
+    ('cue_process', True, ())
+    """
+    attrs = fitted.attrs
+    text = attrs.get("spec")
+    model = str(attrs.get("model", "user"))
+    spec = ModelSpec.from_json(str(text)) if text else ModelSpec(model, "A model written by the caller.")
+    return FitFacts(
+        spec=spec,
+        judged="converged" in attrs,
+        converged=bool(int(attrs.get("converged", 0))),
+        failures=tuple(json.loads(str(attrs.get("failures", "[]")))),
+        complete=bool(int(attrs.get("complete", 1))),
+        **{name: int(attrs[name]) for name in ("seed", "draws", "tune", "chains") if name in attrs},
+        versions=json.loads(str(attrs.get("versions", "{}"))),
+    )
+
+
+def table_of(fitted: xr.DataTree, role: str = "table") -> pd.DataFrame | None:
+    """Table that a fit was made of; None where neither the fit nor socbayes has it.
+
+    Parameters
+    ----------
+    fitted
+        A fit. A posterior that was stored without its tables has those of its
+        tables that are bundled and still the same.
+    role
+        Argument of ``build`` that took the table.
+
+    Examples
+    --------
+    >>> from socbayes.inference.stored import load_posterior
+    >>> len(table_of(load_posterior("cue_process"))) > 1000
+    True
+    """
+    from socbayes.datasets import list_datasets, load_dataset
+
+    if TABLES in fitted.children and role in fitted[TABLES].children:
+        return _frame(fitted[TABLES][role].to_dataset())
+    described = facts_of(fitted).spec.tables.get(role, {})
+    if described.get("name") not in set(list_datasets()["name"]):
+        return None
+    table = load_dataset(str(described["name"]))
+    same = describe_table(table)["values_sha256"] == described.get("values_sha256")
+    return table if same else None
+
+
+def with_tables(fitted: xr.DataTree, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Keep the tables of a model with its fit, in place.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    tables
+        By role, in canonical units.
+    """
+    for role, table in tables.items():
+        fitted[f"{TABLES}/{role}"] = _dataset(table)
+
+
+def _dataset(table: pd.DataFrame) -> xr.Dataset:
+    """Lay a table out as a dataset that netCDF can hold; missing text is told by a mask beside it."""
+    import xarray as xr
+
+    columns: dict[str, Any] = {}
+    for name, values in table.items():
+        if values.dtype.kind in "fiub":
+            columns[str(name)] = ("row", values.to_numpy())
+            continue
+        missing = values.isna().to_numpy()
+        text = np.where(missing, "", values.astype(object).to_numpy()).astype("U")
+        columns[str(name)] = ("row", text, {"missing": np.flatnonzero(missing).astype("int64")})
+    described = describe_table(table)
+    attrs = {key: str(value) for key, value in described.items() if value}
+    return xr.Dataset(columns, attrs=attrs)
+
+
+def _frame(stored: xr.Dataset) -> pd.DataFrame:
+    """Take a table back from where :func:`with_tables` put it."""
+    import pandas as pd
+
+    columns = {}
+    for name, values in stored.data_vars.items():
+        array = values.to_numpy()
+        if array.dtype.kind in "fiub":
+            columns[str(name)] = pd.Series(array)
+            continue
+        text = array.astype(object)
+        text[np.atleast_1d(values.attrs.get("missing", np.zeros(0, dtype="int64"))).astype("int64")] = None
+        columns[str(name)] = pd.Series(text, dtype="str")
+    frame = pd.DataFrame(columns)
+    frame.attrs = {key: stored.attrs[key] for key in ("name", "sha256", "citation", "licence") if key in stored.attrs}
+    return frame
