@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import EmptyTableError, SocbayesError, TooFewGroupsError
+from socbayes.frames import filled, numeric
 from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
@@ -226,19 +227,3 @@ def scatter_by_study(prior: Priors, study: np.ndarray, studies: list[str]) -> An
         own = pm.Normal("log_scatter_study", median, prior.sample("scatter_log_sd"), dims="study_with_scatter")
         log_scatter = pt.set_subtensor(log_scatter[measured], own)
     return pm.Deterministic("scatter", pt.exp(log_scatter), dims="study")
-
-
-def numeric(table: pd.DataFrame, column: str) -> np.ndarray:
-    """A column as floats, all missing when the table does not have it; shape (row,)."""
-    if column not in table:
-        return np.full(len(table), np.nan)
-    return table[column].to_numpy(dtype="float64", na_value=np.nan)
-
-
-def filled(table: pd.DataFrame, column: str, missing: str) -> pd.Series:
-    """A text column with ``missing`` where nothing is stated, also when the column is not there."""
-    import pandas as pd
-
-    if column not in table:
-        return pd.Series([missing] * len(table), index=table.index, name=column, dtype="str")
-    return table[column].astype("str").where(table[column].notna(), missing)

@@ -13,7 +13,9 @@ carbon use efficiency of 45), and a table that crosses them is refused.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+
+from socbayes.observations import OBSERVATIONS, observed_columns
+from socbayes.quantity import Quantity, TableSchema
 
 CI_PROB = 0.89
 """Probability of every interval socbayes prints or draws."""
@@ -23,91 +25,6 @@ CI_KIND = "eti"
 
 INTERVAL_NAME = "89 % equal-tailed interval"
 """How the interval is named beside a number or a figure."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One measurable, sampled or reported quantity.
-
-    Parameters
-    ----------
-    name
-        Column, variable and argument name: the field's standard term, spelled
-        out.
-    unit
-        Canonical unit, readable by pint; ``""`` for text and categories.
-    meaning
-        One sentence a soil scientist agrees with.
-    kind
-        ``"number"``, ``"text"``, ``"category"`` or ``"date"``.
-    lower, upper
-        Closed physical limits in the canonical unit.
-    categories
-        Allowed values of a category.
-    aliases
-        Names the quantity commonly goes by in other people's tables. They are
-        suggested, never silently accepted.
-    """
-
-    name: str
-    unit: str
-    meaning: str
-    kind: str = "number"
-    lower: float | None = None
-    upper: float | None = None
-    categories: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def expected(self) -> str:
-        """What a value must look like, for an error message."""
-        if self.kind == "category":
-            return "one of " + ", ".join(self.categories)
-        if self.kind == "text":
-            return "text"
-        if self.kind == "date":
-            return "a date as YYYY-MM-DD, YYYY-MM or YYYY"
-        unit = "" if self.unit == "1" else f" {self.unit}"
-        if self.lower is not None and self.upper is not None:
-            return f"a number from {self.lower:g} to {self.upper:g}{unit}"
-        if self.lower is not None:
-            return f"a number of at least {self.lower:g}{unit}"
-        return f"a number{f' in {self.unit}' if unit else ''}"
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """Which quantities make up one kind of table.
-
-    Parameters
-    ----------
-    name
-        Name given to ``read_table(..., schema=name)``.
-    meaning
-        What one row is.
-    required, optional
-        Names of quantities. A required column has no missing cells.
-    key
-        Columns that together name a row: repeated values are a fault.
-    ordered
-        Pairs ``(smaller, larger)`` of columns that must be ordered row by row.
-    differ
-        Groups of column pairs; a row in which every pair of one group is equal
-        compares a treatment with itself.
-    """
-
-    name: str
-    meaning: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
-    ordered: tuple[tuple[str, str], ...] = ()
-    differ: tuple[tuple[tuple[str, str], ...], ...] = field(default=())
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Required, then optional columns."""
-        return self.required + self.optional
 
 
 ECOSYSTEMS = (
@@ -639,47 +556,6 @@ _QUANTITIES = (
         upper=2.65,
         aliases=("bd", "bulkdensity", "soil_bulk_density"),
     ),
-    _N(
-        "particulate_carbon_stock",
-        "t/ha",
-        "Particulate organic carbon of the sampled layer per area.",
-        lower=0,
-        upper=3000,
-        aliases=("poc_stock", "poc_t_ha"),
-    ),
-    _N("particulate_carbon_stock_sd", "t/ha", "Standard deviation of the particulate carbon stock.", lower=0),
-    _N(
-        "mineral_associated_carbon_stock",
-        "t/ha",
-        "Mineral-associated organic carbon of the sampled layer per area.",
-        lower=0,
-        upper=3000,
-        aliases=("maoc_stock", "maoc_t_ha"),
-    ),
-    _N(
-        "mineral_associated_carbon_stock_sd",
-        "t/ha",
-        "Standard deviation of the mineral-associated carbon stock.",
-        lower=0,
-    ),
-    _N(
-        "humus_carbon_stock",
-        "t/ha",
-        "Organic carbon that is neither particulate nor resistant, per area.",
-        lower=0,
-        upper=3000,
-        aliases=("hum", "hoc", "hum_t_ha"),
-    ),
-    _N("humus_carbon_stock_sd", "t/ha", "Standard deviation of the humus carbon stock.", lower=0),
-    _N(
-        "resistant_carbon_stock",
-        "t/ha",
-        "Resistant organic carbon (charcoal-like, inert in models) of the sampled layer per area.",
-        lower=0,
-        upper=3000,
-        aliases=("roc", "roc_stock", "iom", "roc_t_ha"),
-    ),
-    _N("resistant_carbon_stock_sd", "t/ha", "Standard deviation of the resistant carbon stock.", lower=0),
     _N("particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0),
     _N(
         "mineral_associated_organic_carbon_sd",
@@ -689,15 +565,6 @@ _QUANTITIES = (
     ),
     _N("microbial_biomass_sd", "mg/kg", "Standard deviation of microbial biomass carbon.", lower=0),
     _N("necromass_sd", "g/kg", "Standard deviation of microbial necromass carbon.", lower=0),
-    _N(
-        "co2_flux",
-        "g/m2/day",
-        "Heterotrophic CO2 carbon released from the soil surface.",
-        lower=0,
-        upper=100,
-        aliases=("soil_respiration", "rh", "flux"),
-    ),
-    _N("co2_flux_sd", "g/m2/day", "Standard deviation of the CO2 carbon flux.", lower=0),
     # --- management and weather --------------------------------------------------
     _N(
         "biomass_dry_matter",
@@ -825,7 +692,9 @@ _QUANTITIES = (
     ),
 )
 
-QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
+_OBSERVED = tuple(one for kind in OBSERVATIONS for one in kind.quantities)
+
+QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in (*_QUANTITIES, *_OBSERVED)}
 """Every quantity by name."""
 
 _SITE = ("doi", "latitude", "longitude", "mean_annual_temperature", "mean_annual_precipitation")
@@ -1084,29 +953,8 @@ _SCHEMAS = (
             "date",
             "depth_top",
             "depth_bottom",
-            "soc_stock",
-            "soc_stock_sd",
-            "soil_organic_carbon",
-            "soil_organic_carbon_sd",
+            *observed_columns(),
             "bulk_density",
-            "particulate_carbon_stock",
-            "particulate_carbon_stock_sd",
-            "mineral_associated_carbon_stock",
-            "mineral_associated_carbon_stock_sd",
-            "humus_carbon_stock",
-            "humus_carbon_stock_sd",
-            "resistant_carbon_stock",
-            "resistant_carbon_stock_sd",
-            "particulate_organic_carbon",
-            "particulate_organic_carbon_sd",
-            "mineral_associated_organic_carbon",
-            "mineral_associated_organic_carbon_sd",
-            "microbial_biomass",
-            "microbial_biomass_sd",
-            "necromass",
-            "necromass_sd",
-            "co2_flux",
-            "co2_flux_sd",
             "replicates",
             "value_origin",
             "total_nitrogen",
@@ -1118,12 +966,7 @@ _SCHEMAS = (
         ),
         ordered=(
             ("depth_top", "depth_bottom"),
-            ("particulate_carbon_stock", "soc_stock"),
-            ("mineral_associated_carbon_stock", "soc_stock"),
-            ("resistant_carbon_stock", "soc_stock"),
-            ("particulate_organic_carbon", "soil_organic_carbon"),
-            ("mineral_associated_organic_carbon", "soil_organic_carbon"),
-            ("necromass", "soil_organic_carbon"),
+            *(pair for kind in OBSERVATIONS for pair in kind.within),
         ),
     ),
     TableSchema(

@@ -2,127 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.core.structure import Structure
-from socbayes.errors import EmptyTableError, Fault, TableFaultsError
-from socbayes.models.blocks import numeric
-from socbayes.structures.forcing import DECOMPOSITION, rate_constants, roles_of
-from socbayes.vocabulary import QUANTITIES, nearest
+from socbayes.errors import Fault, TableFaultsError
+from socbayes.frames import numeric
+from socbayes.observations import HEADER, OBSERVATIONS
+from socbayes.structures.forcing import DECOMPOSITION, rate_constants
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns by fraction: the stock, and the concentration with what turns its unit into g/kg.
-COLUMNS: dict[str, tuple[str, str, float]] = {
-    "total": ("soc_stock", "soil_organic_carbon", 1.0),
-    "particulate": ("particulate_carbon_stock", "particulate_organic_carbon", 1.0),
-    "mineral_associated": ("mineral_associated_carbon_stock", "mineral_associated_organic_carbon", 1.0),
-    "humus": ("humus_carbon_stock", "", 1.0),
-    "resistant": ("resistant_carbon_stock", "", 1.0),
-    "microbial": ("", "microbial_biomass", 1e-3),
-    "necromass": ("", "necromass", 1.0),
-}
-FLUX = "co2_flux"
+    from socbayes.models.field.setup import Setup
+    from socbayes.models.field.tables import FieldTables
+
 #: Ratio of thicknesses that still count as one depth, as layers of equal mass differ by a few percent.
 DEPTH_TOLERANCE = 1.1
-_HEADER = 2  # spreadsheets count from one and have a header
 
 
-def field_tables(
-    obs: pd.DataFrame, management: pd.DataFrame | None, weather: pd.DataFrame | None
-) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
-    """Tables of field plots as ``read_table`` would have read them; those that it has read do not change.
-
-    Raises
-    ------
-    EmptyTableError
-        If there are no observations.
-    TableFaultsError
-        For every cell that cannot be right.
-    """
-    from socbayes.table import examine_table
-
-    if obs is None or len(obs) == 0:
-        raise EmptyTableError("the table of observations has no rows: nothing to fit")
-    tables: list[pd.DataFrame | None] = []
-    faults: list[Fault] = []
-    for schema, table in (("field_soc", obs), ("field_management", management), ("field_weather", weather)):
-        if table is None:
-            tables.append(None)
-            continue
-        # Columns called as their quantity are in its unit, as read_table leaves them.
-        known = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
-        examined, wrong = examine_table(table, schema, {name: unit for name, unit in known.items() if unit})
-        tables.append(examined)
-        faults += wrong
-    if faults:
-        raise TableFaultsError(faults, "field tables")
-    assert tables[0] is not None
-    return tables[0], tables[1], tables[2]
-
-
-def faults_of(
-    obs: pd.DataFrame,
-    management: pd.DataFrame | None,
-    weather: pd.DataFrame | None,
-    structure: Structure,
-    weights: Mapping[str, np.ndarray],
-    drivers: Mapping[str, float],
-    parameters: Mapping[str, float],
-) -> list[Fault]:
+def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> list[Fault]:
     """Everything that cannot be right of tables whose cells are.
 
     Parameters
     ----------
-    obs, management, weather
-        From :func:`field_tables`.
-    structure, weights
-        What runs, and the fractions it can show.
-    drivers, parameters
-        What the caller gave.
+    tables
+        Judged cell by cell.
+    setup
+        What runs, and what the caller gave for it.
+    fitting
+        Whether a model is to be fitted to them: then something has to change.
     """
-    faults = [*_of_measurements(obs, structure, weights), *_of_depths(obs)]
-    if management is not None:
-        faults += _of_management(management, obs)
-    if weather is not None:
-        faults += _of_sites(weather, obs, "weather")  # may be that of other sites altogether
-    faults += _of_structure(structure, obs, weather, drivers, parameters)
+    obs = tables.obs
+    faults = [*_of_measurements(obs, setup), *_of_depths(obs)]
+    if fitting and obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
+        faults.append(
+            Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
+        )
+    if tables.management is not None:
+        faults += _of_management(tables.management, obs)
+    if tables.weather is not None:
+        faults += _of_sites(tables.weather, obs, "weather")  # may be that of other sites altogether
+    faults += _of_structure(setup, obs, tables.weather)
     return faults
 
 
-def _of_measurements(obs: pd.DataFrame, structure: Structure, weights: Mapping[str, np.ndarray]) -> Iterator[Fault]:
-    holds = [name for pair in COLUMNS.values() for name in pair[:2] if name] + [FLUX]
-    if not any(_finite(obs, name) for name in holds):
+def require_sound(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> None:
+    """Refuse tables that a structure cannot run, with all faults at once.
+
+    Parameters
+    ----------
+    tables, setup, fitting
+        As for :func:`faults_of`.
+
+    Raises
+    ------
+    TableFaultsError
+        For everything that cannot be right.
+    """
+    if faults := faults_of(tables, setup, fitting=fitting):
+        raise TableFaultsError(faults, "field tables")
+
+
+def _of_measurements(obs: pd.DataFrame, setup: Setup) -> Iterator[Fault]:
+    holds = [name for kind in OBSERVATIONS for name in kind.columns]
+    if not any(np.isfinite(numeric(obs, name)).any() for name in holds):
         yield Fault("nothing measured", None, "", "no carbon column with a value", "one of " + ", ".join(holds))
-    for name in holds:
-        values = numeric(obs, name)
-        for row in np.flatnonzero(values <= 0):
-            expected = f"above zero {QUANTITIES[name].unit}"
-            yield Fault("not positive", int(row) + _HEADER, name, f"{values[row]:g}", expected)
-    for fraction, (stock, concentration, _) in COLUMNS.items():
-        seen = [name for name in (stock, concentration) if _finite(obs, name)]
-        if seen and fraction not in weights:
-            found = f"values, but {structure.name} has no pools for {fraction}"
-            expected = f"fractions={{{fraction!r}: (...)}} with some of {', '.join(structure.pools)}, or no such column"
-            yield Fault("fraction without pools", None, seen[0], found, expected)
-        if not concentration:
-            continue
-        turned = np.isfinite(numeric(obs, concentration)) & ~np.isfinite(numeric(obs, stock))
-        wanted = f"to turn {concentration} into a stock"
-        if turned.any() and not _finite(obs, "bulk_density"):
-            advice = "one measured value per plot is enough"
-            yield Fault("no bulk density", None, "bulk_density", "no value", f"g/cm3, {wanted}", advice)
-        for row in np.flatnonzero(turned & ~np.isfinite(numeric(obs, "depth_bottom"))):
-            yield Fault("no depth", int(row) + _HEADER, "depth_bottom", "nothing", f"cm, {wanted}")
-    if _finite(obs, FLUX) and "co2" not in structure.sinks:
-        found = f"values, but {structure.name} has no sink called co2"
-        yield Fault("flux without sink", None, FLUX, found, "a structure with a sink co2, or no such column")
-    if obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
-        yield Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
+    for kind in OBSERVATIONS:
+        yield from kind.faults(obs, setup.structure, setup.weights)
 
 
 def _of_management(management: pd.DataFrame, obs: pd.DataFrame) -> Iterator[Fault]:
@@ -130,7 +79,7 @@ def _of_management(management: pd.DataFrame, obs: pd.DataFrame) -> Iterator[Faul
     for row in np.flatnonzero(end <= begin):
         expected = f"after start_year {begin[row]:g}"
         advice = f"the year {begin[row]:g} runs from {begin[row]:g} to {begin[row] + 1:g}"
-        yield Fault("lasts no time", int(row) + _HEADER, "end_year", f"{end[row]:g}", expected, advice)
+        yield Fault("lasts no time", int(row) + HEADER, "end_year", f"{end[row]:g}", expected, advice)
     yield from _of_sites(management, obs, "management", needed=True)
     here = management[management["site"].isin(set(obs["site"]))]
     for column in ("plot", "treatment"):
@@ -173,7 +122,7 @@ def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
                 found = f"{top[row]:g} to {bottom[row]:g}"
                 expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
                 advice = "add layers up to one depth, or leave rows of another depth out"
-                yield Fault("several depths", int(row) + _HEADER, "depth_bottom", found, expected, advice)
+                yield Fault("several depths", int(row) + HEADER, "depth_bottom", found, expected, advice)
 
 
 def _digits(name: str) -> str:
@@ -185,17 +134,11 @@ def _plainly(name: str) -> str:
     return "".join(one for one in name.lower().removesuffix(".0") if one.isalnum() or one in "[]()")
 
 
-def _of_structure(
-    structure: Structure,
-    obs: pd.DataFrame,
-    weather: pd.DataFrame | None,
-    drivers: Mapping[str, float],
-    parameters: Mapping[str, float],
-) -> Iterator[Fault]:
-    roles = roles_of(structure)
+def _of_structure(setup: Setup, obs: pd.DataFrame, weather: pd.DataFrame | None) -> Iterator[Fault]:
+    structure, roles = setup.structure, setup.roles
     for kind, given, known in (
-        ("driver", drivers, structure.driver_names),
-        ("parameter", parameters, structure.parameter_names),
+        ("driver", setup.drivers, structure.driver_names),
+        ("parameter", setup.parameters, structure.parameter_names),
     ):
         for name in given:
             if name not in known:
@@ -209,7 +152,7 @@ def _of_structure(
         expected = f"a driver in {structure.carbon_unit}/{structure.time_unit}"
         yield Fault("no carbon input", None, "", f"no driver of {structure.name} in carbon over time", expected)
     for driver in structure.drivers:
-        if driver.default is not None or driver.name in drivers:
+        if driver.default is not None or driver.name in setup.drivers:
             continue
         if driver.name not in roles.names:
             found = f"no column tells {structure.name} its {driver.name} [{driver.unit}]"
@@ -226,7 +169,3 @@ def _without_temperature(obs: pd.DataFrame, weather: pd.DataFrame | None) -> lis
         for name in ("temperature", "annual_temperature"):
             stated |= set(weather["site"][np.isfinite(numeric(weather, name))])
     return sorted(set(obs["site"]) - stated)
-
-
-def _finite(obs: pd.DataFrame, column: str) -> bool:
-    return bool(np.isfinite(numeric(obs, column)).any())

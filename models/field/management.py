@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models.blocks import filled, group_means, numeric
+from socbayes.frames import filled, numeric
+from socbayes.models.blocks import group_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,6 @@ class Managed:
         Number of months that each plot needs, (plot,); all get as many as the longest.
     known
         Number of those months up to the last sample that the fit saw, (plot,).
-    notes
-        Receives what was filled in.
 
     Attributes
     ----------
@@ -90,6 +89,8 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    notes
+        What was filled in.
     """
 
     def __init__(
@@ -100,8 +101,8 @@ class Managed:
         start: np.ndarray,
         months: np.ndarray,
         known: np.ndarray,
-        notes: list[str],
     ) -> None:
+        self.notes: tuple[str, ...] = ()
         shape = (int(months.max()), len(places))
         self.months = months
         self.known = np.clip(known, 1, months)
@@ -111,16 +112,15 @@ class Managed:
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
         if table is not None and len(table):
-            self._read(table.reset_index(drop=True), places, treatment, start, notes)
+            self._read(table.reset_index(drop=True), places, treatment, start)
         seen = self.plant[np.arange(shape[0])[:, None] < self.known]
         # That fallows get nothing says nothing of other months.
         self.input_stated = bool((seen > 0).any() or np.isfinite(seen).all())
-        self._fill(treatment, start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT, notes)
+        self._fill(treatment, start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT)
 
-    def _read(
-        self, table: pd.DataFrame, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray, notes: list[str]
-    ) -> None:
-        carbon, manure = _carbon_inputs(table, notes)
+    def _read(self, table: pd.DataFrame, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray) -> None:
+        carbon, manure, notes = _carbon_inputs(table)
+        self.notes += notes
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
         deviation = numeric(table, "plant_carbon_input_sd")
@@ -147,11 +147,11 @@ class Managed:
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(str(place["plot"]))
         if without:
-            notes.append(f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.")
+            self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
-            notes.append(
+            self.notes += (
                 f"Management of {len(went_on)} plots ends before their runs, {', '.join(went_on[:3])} among them: "
-                f"manure and cover go on as in its last {USUAL_MONTHS // 12} years."
+                f"manure and cover go on as in its last {USUAL_MONTHS // 12} years.",
             )
 
     def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
@@ -189,16 +189,16 @@ class Managed:
             self.cover[:, position] = np.where(after, going_on(np.where(np.isfinite(cover), cover, 1.0)), cover)
         return bool(after[: self.months[position]].any())
 
-    def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float, notes: list[str]) -> None:
+    def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
         if not self.input_stated:
-            notes.append(f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.")
+            self.notes += (f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.",)
         elif gaps.any():
-            notes.append(
+            self.notes += (
                 f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
-                "taken, or the mean of all plots."
+                "taken, or the mean of all plots.",
             )
         for position, known in enumerate(self.known.tolist()):
             plant, named = self.plant[:, position], treatment[:, position]
@@ -270,8 +270,9 @@ def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.n
     return giving
 
 
-def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Plant and manure carbon of every row of management, t C/ha/year; NaN where nothing is said."""
+def _carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Plant and manure carbon of every row of management, t C/ha/year, NaN where nothing is said; and notes."""
+    notes = []
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
     harvest = numeric(table, "yield_dry_matter")
     plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
@@ -292,7 +293,7 @@ def _carbon_inputs(table: pd.DataFrame, notes: list[str]) -> tuple[np.ndarray, n
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
-    return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE)
+    return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:

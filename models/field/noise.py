@@ -47,15 +47,16 @@ class Visits:
 
 def visits(data: Layout, rows: int | None = None) -> Visits:
     """Visits of a layout, or of the first ``rows`` rows of its table."""
-    used = (data.month > 0) & (data.row < (np.inf if rows is None else rows))
-    pairs = np.unique(np.stack([data.plot[used], data.month[used]], axis=1), axis=0)
+    measured = data.measured
+    used = (measured.month > 0) & (measured.row < (np.inf if rows is None else rows))
+    pairs = np.unique(np.stack([measured.plot[used], measured.month[used]], axis=1), axis=0)
     return Visits(pairs[:, 0], pairs[:, 1])
 
 
 def visit_labels(data: Layout, known: Visits) -> list[str]:
     """Names of visits: the plot and the decimal year."""
-    years = (known.month + data.start[known.plot]) / 12.0
-    return [f"{data.plots[plot]}, {year:.2f}" for plot, year in zip(known.plot, years, strict=True)]
+    years = (known.month + data.plots.start[known.plot]) / 12.0
+    return [f"{data.plots.labels[plot]}, {year:.2f}" for plot, year in zip(known.plot, years, strict=True)]
 
 
 def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
@@ -86,9 +87,10 @@ def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
 
     known = visits(data)
     count = known.plot.size
-    span = data.rows + 2
+    span = data.plots.rows + 2
     key = known.plot * span + known.month
-    upto, before = (np.searchsorted(key, data.plot * span + month, "right") for month in (data.month, 0))
+    measured = data.measured
+    upto, before = (np.searchsorted(key, measured.plot * span + month, "right") for month in (measured.month, 0))
     moved = np.flatnonzero(upto > before)
 
     def at_visits(values: Any) -> Any:

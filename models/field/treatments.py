@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.models.blocks import filled, groups, numeric
+from socbayes.frames import filled, numeric
+from socbayes.models.blocks import groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +31,14 @@ class Periods:
     since
         First month of each period, counted from the year 0, (plot, period);
         that of a period that is only repeated never comes.
+    notes
+        What was decided.
     """
 
     treatments: list[str]
     treatment: np.ndarray
     since: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def in_months(self, start: np.ndarray, months: int) -> np.ndarray:
         """Position of the period of each month of each plot from its first one, (row, plot)."""
@@ -51,7 +55,6 @@ def periods_of(
     management: pd.DataFrame | None,
     plot: np.ndarray,
     month_of: Callable[[np.ndarray], np.ndarray],
-    notes: list[str],
 ) -> Periods:
     """Periods of the plots.
 
@@ -69,8 +72,6 @@ def periods_of(
         Position of the plot of each row of ``obs``, (row,).
     month_of
         Turn of a month nearest to decimal years.
-    notes
-        Receives what was decided.
     """
     import pandas as pd
 
@@ -93,6 +94,7 @@ def periods_of(
         mine.append(int(position[row]))
         begin[plot[row]].append(when)
     count = max(map(len, treatment))
+    notes = []
     if count > 1:
         changing = sum(len(mine) > 1 for mine in treatment)
         how = f"; {guessed} of the changes are halfway between two samples, as nothing says when" if guessed else ""
@@ -102,7 +104,7 @@ def periods_of(
     for row, years in zip(since, begin, strict=True):
         row[: len(years)] = [0, *month_of(np.array(years[1:]))]
     padded = np.array([mine + [mine[-1]] * (count - len(mine)) for mine in treatment], dtype="int64")
-    return Periods(treatments, padded, since)
+    return Periods(treatments, padded, since, tuple(notes))
 
 
 def _labels(obs: pd.DataFrame, plot: np.ndarray, in_time: np.ndarray) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from socbayes.core.environment import rothc_temperature
-from socbayes.models.blocks import group_means, numeric
+from socbayes.frames import numeric
+from socbayes.models.blocks import group_means
 from socbayes.models.field.management import Managed, filled_by_month
 from socbayes.structures.forcing import Roles
 from socbayes.structures.rothc import modifiers
@@ -15,23 +16,35 @@ from socbayes.structures.rothc import modifiers
 if TYPE_CHECKING:
     import pandas as pd
 
+    from socbayes.models.field.plots import Plots
+
 ASSUMED_AMPLITUDE = 7.0  # degC, half of the range of monthly means in a temperate climate
+
+
+class Climate(NamedTuple):
+    """What weather tells the plots.
+
+    Parameters
+    ----------
+    drivers
+        Drivers of climate by name, (row, plot); only those that the structure has and the tables tell.
+    notes
+        What was filled in, and what takes no part.
+    """
+
+    drivers: dict[str, np.ndarray]
+    notes: tuple[str, ...]
 
 
 def climate_drivers(
     weather: pd.DataFrame | None,
     obs: pd.DataFrame,
-    sites: list[str],
-    site_of_plot: np.ndarray,
-    start: np.ndarray,
+    plots: Plots,
     managed: Managed,
-    clay: np.ndarray,
-    depth: np.ndarray,
     roles: Roles,
-    notes: list[str],
     default_temperature: float | None = None,
-) -> dict[str, np.ndarray]:
-    """Drivers of climate by name, (row, plot); only those that the structure has and the tables tell.
+) -> Climate:
+    """Drivers of climate of every month of every plot.
 
     Temperature and moisture modifiers are those of RothC, whichever structure
     runs: one at 9.3 degC in moist bare soil, and one where a site does not
@@ -39,6 +52,21 @@ def climate_drivers(
     they vary. Gaps take means over weather up to the last month known of the
     site. Plots without temperature get ``default_temperature``, degC, if others
     have one; without it the driver is left out.
+
+    Parameters
+    ----------
+    weather
+        Table of schema ``field_weather``, or None.
+    obs
+        Observations that the fit saw.
+    plots
+        Where the plots are.
+    managed
+        What management says of their months.
+    roles
+        Which driver of the structure takes what.
+    default_temperature
+        Of the structure, degC.
     """
     rows, count = managed.plant.shape
     stated = managed.modifier
@@ -46,67 +74,74 @@ def climate_drivers(
     # A plot whose every modifier is stated misses nothing.
     asking = np.full(count, climatic) | (bool(roles.modifier) & ~np.isfinite(stated).all(axis=0))
     told: dict[str, np.ndarray] = {}
-    moisture = np.ones((rows, count))
+    notes: tuple[str, ...] = ()
     product = np.ones((rows, count))
     if asking.any():
-        columns = _weather_of_plots(weather, obs, sites, site_of_plot, start, managed, notes)
+        columns, notes = _weather_of_plots(weather, obs, plots, managed)
         temperature = columns["temperature"]
-        seen = np.arange(rows)[:, None] < managed.known
         warm = np.isfinite(temperature).all(axis=0)
-        wet = (np.isfinite(columns["rain"]) & np.isfinite(columns["evaporation"]) | ~seen).all(axis=0)
         cover = np.where(np.isfinite(managed.cover), managed.cover >= 0.5, True)
+        moisture, wet = _moisture(columns, cover, plots, managed)
         if warm.any():
             product[:, warm] = rothc_temperature(temperature[:, warm])
-        if wet.any():
-            water = {name: _completed(columns[name], start, managed.known) for name in ("rain", "evaporation")}
-            rain, evaporation = water["rain"][:, wet], water["evaporation"][:, wet]
-            clays = np.where(np.isfinite(clay), clay, 23.4)[wet]
-            # Moisture does not depend on temperature, so any will do.
-            found = modifiers(np.zeros_like(rain), rain, evaporation, cover[:, wet], clays, depth[wet])
-            moisture[:, wet] = found["moisture"]
         product = product * moisture * np.where(cover & (warm | wet), 0.6, 1.0)
-        _say_what_is_missing(warm, wet, asking, sites, site_of_plot, notes)
+        notes += _what_is_missing(warm, wet, asking, plots)
         shown = np.isfinite(managed.cover) | (np.arange(rows)[:, None] >= managed.months)
         if not shown[:, asking & (warm | wet)].all():
-            notes.append("Plants cover the soil where management does not say otherwise.")
+            notes += ("Plants cover the soil where management does not say otherwise.",)
         if warm.all():
             told[roles.temperature] = temperature
         elif roles.temperature and warm.any() and default_temperature is not None:
             told[roles.temperature] = np.where(warm, temperature, default_temperature)
-            cold = _named(sites, site_of_plot, ~warm)
-            notes.append(f"{cold}: the structure's default of {default_temperature:g} degC is taken.")
+            cold = _named(plots, ~warm)
+            notes += (f"{cold}: the structure's default of {default_temperature:g} degC is taken.",)
         told[roles.moisture] = moisture
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
         share = 100 * np.isfinite(stated).mean()
-        notes.append(f"The rate modifier of {share:.0f} % of months is as the management table states it.")
+        notes += (f"The rate modifier of {share:.0f} % of months is as the management table states it.",)
     told[roles.modifier] = product
     told.pop("", None)
-    return told
+    return Climate(told, notes)
+
+
+def _moisture(
+    columns: dict[str, np.ndarray], cover: np.ndarray, plots: Plots, managed: Managed
+) -> tuple[np.ndarray, np.ndarray]:
+    """Moisture modifier of RothC, (row, plot), one where rain or evaporation is not known; and where it is, (plot,)."""
+    rows = len(cover)
+    seen = np.arange(rows)[:, None] < managed.known
+    wet = (np.isfinite(columns["rain"]) & np.isfinite(columns["evaporation"]) | ~seen).all(axis=0)
+    moisture = np.ones(cover.shape)
+    if wet.any():
+        water = {name: _completed(columns[name], plots.start, managed.known) for name in ("rain", "evaporation")}
+        rain, evaporation = water["rain"][:, wet], water["evaporation"][:, wet]
+        clays = np.where(np.isfinite(plots.clay), plots.clay, 23.4)[wet]
+        # Moisture does not depend on temperature, so any will do.
+        found = modifiers(np.zeros_like(rain), rain, evaporation, cover[:, wet], clays, plots.depth[wet])
+        moisture[:, wet] = found["moisture"]
+    return moisture, wet
 
 
 def _weather_of_plots(
-    weather: pd.DataFrame | None,
-    obs: pd.DataFrame,
-    sites: list[str],
-    site_of_plot: np.ndarray,
-    start: np.ndarray,
-    managed: Managed,
-    notes: list[str],
-) -> dict[str, np.ndarray]:
-    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them."""
+    weather: pd.DataFrame | None, obs: pd.DataFrame, plots: Plots, managed: Managed
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them; and notes."""
     rows, count = managed.plant.shape
     columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
-    for site, name in enumerate(sites):
-        here = np.flatnonzero(site_of_plot == site)
-        first = int(start[here].min())
-        months, known = (int((start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known))
-        for column, values in _weather_of(weather, obs, name, first, months, known, notes).items():
+    notes: tuple[str, ...] = ()
+    for site, name in enumerate(plots.sites):
+        here = np.flatnonzero(plots.site == site)
+        first = int(plots.start[here].min())
+        months, known = (int((plots.start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known))
+        found, said = _weather_of(weather, obs, name, np.arange(first, first + months), known)
+        notes += said
+        for column, values in found.items():
             for plot in here:
-                since = int(start[plot]) - first
+                since = int(plots.start[plot]) - first
                 # A run is as long as the longest; what comes after a plot's own end is never read.
                 columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
-    return columns
+    return columns, notes
 
 
 def _completed(values: np.ndarray, start: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -115,45 +150,38 @@ def _completed(values: np.ndarray, start: np.ndarray, known: np.ndarray) -> np.n
     return np.stack([filled_by_month(values[:, plot], int(start[plot]), 0.0, int(known[plot])) for plot in plots], 1)
 
 
-def _say_what_is_missing(
-    warm: np.ndarray,
-    wet: np.ndarray,
-    asking: np.ndarray,
-    sites: list[str],
-    site_of_plot: np.ndarray,
-    notes: list[str],
-) -> None:
-    """Note the sites whose temperature or moisture takes no part."""
+def _what_is_missing(warm: np.ndarray, wet: np.ndarray, asking: np.ndarray, plots: Plots) -> tuple[str, ...]:
+    """Notes on sites whose temperature or moisture takes no part."""
     if not (warm | wet).any():
-        notes.append("No temperature is stated: decomposition keeps one pace all year.")
-        return
+        return ("No temperature is stated: decomposition keeps one pace all year.",)
+    notes: tuple[str, ...] = ()
     if (cold := asking & ~warm).any():
-        notes.append(
-            f"{_named(sites, site_of_plot, cold)}: no temperature is stated; decomposition does not follow it there."
-        )
+        notes += (f"{_named(plots, cold)}: no temperature is stated; decomposition does not follow it there.",)
     if (dry := asking & warm & ~wet).any():
         everywhere = dry[asking & warm].all() and not cold.any()
-        notes.append(
+        notes += (
             "Rain and evaporation are not both known: moisture does not limit decomposition."
             if everywhere
-            else f"{_named(sites, site_of_plot, dry)}: rain and evaporation are not both known; moisture does not "
-            "limit decomposition there."
+            else f"{_named(plots, dry)}: rain and evaporation are not both known; moisture does not limit "
+            "decomposition there.",
         )
+    return notes
 
 
-def _named(sites: list[str], site_of_plot: np.ndarray, plots: np.ndarray) -> str:
+def _named(plots: Plots, which: np.ndarray) -> str:
     """Sites of some plots, by name."""
-    return ", ".join(sites[site] for site in np.unique(site_of_plot[plots]))
+    return ", ".join(plots.sites[site] for site in np.unique(plots.site[which]))
 
 
 def _weather_of(
-    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, start: int, rows: int, known: int, notes: list[str]
-) -> dict[str, np.ndarray]:
-    """Monthly temperature, rain and evaporation of one site, gaps filled; NaN where nothing is known.
+    weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, month: np.ndarray, known: int
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Temperature, rain and evaporation of some months of a site, gaps filled, NaN where nothing is known; and notes.
 
-    Means are of the months before ``start + known``, also those before the run.
+    Means are of the months before the ``known`` first ones end, also those before the run.
     """
-    month = start + np.arange(rows)
+    start, rows = int(month[0]), month.size
+    notes: tuple[str, ...] = ()
     columns = ("temperature", "rain", "evaporation")
     monthly = {name: np.full(rows, np.nan) for name in (*columns, "annual_temperature")}
     climate: dict[str, np.ndarray] = {name: np.full(12, np.nan) for name in columns}
@@ -177,12 +205,12 @@ def _weather_of(
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
             missing = _share(gaps)
-            notes.append(f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.")
+            notes += (f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.",)
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
-    gaps = ~np.isfinite(monthly["temperature"])
-    if gaps.any():
-        monthly["temperature"] = _warmth(monthly, climate, obs, site, month, gaps, notes)
-    return {name: monthly[name] for name in columns}
+    if not np.isfinite(monthly["temperature"]).all():
+        monthly["temperature"], said = _warmth(monthly, climate, obs, site, month)
+        notes += said
+    return {name: monthly[name] for name in columns}, notes
 
 
 def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:
@@ -193,15 +221,9 @@ def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:
 
 
 def _warmth(
-    monthly: dict[str, np.ndarray],
-    climate: dict[str, np.ndarray],
-    obs: pd.DataFrame,
-    site: str,
-    month: np.ndarray,
-    gaps: np.ndarray,
-    notes: list[str],
-) -> np.ndarray:
-    """Temperature with gaps filled: the annual mean, as far as known, and a seasonal shape."""
+    monthly: dict[str, np.ndarray], climate: dict[str, np.ndarray], obs: pd.DataFrame, site: str, month: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Temperature with gaps filled, the annual mean, as far as known, and a seasonal shape; and a note."""
     here = (obs["site"].astype(str) == site).to_numpy()
     latitude, stated = numeric(obs, "latitude")[here], numeric(obs, "mean_annual_temperature")[here]
     seasons = climate["temperature"]
@@ -218,14 +240,15 @@ def _warmth(
         if np.isfinite(known).any()
     ]
     if not usual:
-        return monthly["temperature"]
+        return monthly["temperature"], ()
     level = np.where(np.isfinite(level), level, usual[0])
-    notes.append(
+    gaps = ~np.isfinite(monthly["temperature"])
+    note = (
         f"{site}: temperature of {_share(gaps)} of months is missing; it is the annual mean and "
         + ("the site's own seasons." if measured else f"a sinusoid of {ASSUMED_AMPLITUDE:g} degC, warmest in "
            + ("January." if shape[0] > 0 else "July."))
     )  # fmt: skip
-    return np.where(np.isfinite(monthly["temperature"]), monthly["temperature"], level + shape[month % 12])
+    return np.where(gaps, level + shape[month % 12], monthly["temperature"]), (note,)
 
 
 def _share(gaps: np.ndarray) -> str:

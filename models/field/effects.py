@@ -1,0 +1,208 @@
+"""What plots have of their own, of their site and of their treatments: sampled once, and put together in one place.
+
+:func:`sample_effects` registers the random variables, :func:`log_factors` makes
+of them, or of draws of their posterior, the log factors that a run takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.models.blocks import half_centred
+from socbayes.models.field.initial import log_held, site_means, with_largest
+from socbayes.observations import KINDS
+
+if TYPE_CHECKING:
+    from socbayes.models.field.layout import Layout
+    from socbayes.priors import Priors
+
+MANY_PLOTS = 10
+"""Plots from which on stocks are centred on the mean of their site, as they are measured well, and departures that no
+fraction tells are standardised. A few plots may start alike, and centred effects diverge where their spread is near
+zero; standardised ones of a few long series diverge where it is large."""
+LEVELS = ("input_level", "input_level_unstated")
+"""Names of the level of carbon input, where the tables state some and where they state none."""
+
+
+def sample_effects(data: Layout, prior: Priors, largest: int, follows: bool) -> dict[str, Any]:
+    """Register what is unknown of rates, inputs, stocks and shares, and return it by name.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    prior
+        Priors of the model.
+    largest
+        Position of the largest pool.
+    follows
+        Whether the steady state follows the rate constants.
+    """
+    values = _sample_rates(data, prior)
+    values |= _sample_inputs(data, prior, values, follows)
+    values |= _sample_stocks(data, prior)
+    if len(data.setup.structure.pools) > 1:
+        values["plot_departure"] = _sample_departures(data, prior)
+    return values
+
+
+def _sample_rates(data: Layout, prior: Priors) -> dict[str, Any]:
+    """Effects of sites on all rates, and rate constants over the published ones."""
+    import pymc as pm
+
+    if len(data.plots.sites) == 1:
+        return {"rate_constant": prior.sample("rate_constant", dims="constant")}
+    site = half_centred("site_rate", prior.sample("site_rate_sd"), "site")
+    # Samples tell a rate constant with the mean effect of sites, and only then each.
+    of_sites = site.mean() * np.ones(len(pm.modelcontext(None).coords["constant"]))
+    return {"site_rate": site, "rate_constant": prior.sample_shifted("rate_constant", -of_sites, "constant")}
+
+
+def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follows: bool) -> dict[str, Any]:
+    """The level of inputs, effects of treatments on rates and inputs, and what plots have of their own."""
+    import pytensor.tensor as pt
+
+    forcing, values = data.forcing, {}
+    level = LEVELS[0] if forcing.input_stated else LEVELS[1]
+    if follows and any(np.any(forcing.drivers[name]) for name in data.setup.roles.plant):
+        # Data tell the stock that input and rates tend to better than either: that is sampled.
+        values[level] = prior.sample_shifted(level, -log_held(data, rates).mean())
+    else:
+        values[level] = prior.sample(level)
+    if len(data.plots.treatments) > 1:
+        values |= _sample_treatments(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
+    error = np.where(np.isfinite(forcing.input_error), forcing.input_error, 0.0)
+    scale = pt.switch(error > 0, error, prior.sample("plot_input_sd"))
+    # One plot to a treatment: its own input and that of its treatment are one. New plots still differ by the prior.
+    plots_with = np.bincount(np.concatenate([np.unique(own) for own in data.plots.treatment]))
+    if error.any() or plots_with.max() > 1:
+        values["plot_input"] = half_centred("plot_input", scale, "plot")
+    if forcing.manured:
+        values["manure_level"] = prior.sample("manure_level")
+    return values
+
+
+def _sample_treatments(rate_sd: Any, input_sd: Any) -> dict[str, Any]:
+    """Effects of treatments on decomposition and on input: inverse hyperbolic sines of normals with a sum of zero.
+
+    Rate constants and the input level carry the mean of all treatments: a free
+    mean would be a second name for the same thing. What a treatment adds to
+    the log of input over rate shows in the stock it tends to; given that, data
+    say little of how much is rate and how much is input. So the ratio is
+    sampled, and what the rate is beyond what is expected of it given the ratio.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    spread = pt.sqrt(rate_sd**2 + input_sd**2)
+    root = pt.sqrt(spread)  # half-centred, as departures of plots are
+    ratio = root * pm.ZeroSumNormal("treatment_ratio_half", sigma=root, dims="treatment")
+    common = rate_sd * input_sd / spread * pm.ZeroSumNormal("treatment_common_standardised", dims="treatment")
+    share = (rate_sd / spread) ** 2
+    # Far from zero in proportion, as departures of plots are: an input that no sample tells may be next to nothing.
+    return {
+        "rate_effect": pm.Deterministic("rate_effect", pt.arcsinh(common - share * ratio), dims="treatment"),
+        "treatment_input": pm.Deterministic(
+            "treatment_input", pt.arcsinh(common + (1.0 - share) * ratio), dims="treatment"
+        ),
+    }
+
+
+def _sample_stocks(data: Layout, prior: Priors) -> dict[str, Any]:
+    """Log of the stock of each plot at its first sample, and that of sites over the mean of their samples."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    plots, initial = data.plots, data.measured.site_log_stock
+    spread = prior.sample("plot_stock_sd")
+    if len(plots.labels) < MANY_PLOTS:
+        own = half_centred("plot_stock", spread, "plot")
+        of_site = prior.sample_shifted("site_stock", -site_means(plots, own), "site")
+        stock = pm.Deterministic("log_initial_stock", (initial + of_site)[plots.site] + own, dims="plot")
+    else:
+        of_site = prior.sample("site_stock", dims="site")
+        stock = pm.Normal("log_initial_stock", (initial + of_site)[plots.site], spread, dims="plot")
+    pm.Deterministic("initial_stock", pt.exp(stock), dims="plot")
+    return {"site_stock": of_site, "log_initial_stock": stock}
+
+
+def _sample_departures(data: Layout, prior: Priors) -> Any:
+    """Departures of the pools of plots, but for the largest pool, from those of their site."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    dims = ("plot", "departing_pool")
+    spread = prior.sample("plot_departure_sd")
+    # Of many plots without fractions, samples tell the spread of departures and hardly any of them.
+    fractions = any(not KINDS[name].takes_time for name in data.measured.names if name != "total")
+    if not fractions and len(data.plots.labels) >= MANY_PLOTS:
+        normal = spread * pm.Normal("plot_departure_standardised", dims=dims)
+    else:
+        normal = half_centred("plot_departure_normal", spread, dims)
+    # A share many times the usual grows in proportion: the exponential of a wide normal is a wall to a sampler.
+    return pm.Deterministic("plot_departure", pt.arcsinh(normal), dims=dims)
+
+
+def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | None = None) -> dict[str, Any]:
+    """Log factors of runs that plots have from their site and treatments.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    values
+        Variables of the model, or draws of them, by name; draws have leading axes. ``log_share``, (..., site, pool),
+        are log shares of pools at the start.
+    plots
+        Positions of plots; all by default.
+
+    Returns
+    -------
+    dict
+        ``rate`` and ``plant``, (..., plot, period); ``stock``, (..., plot); ``log_share``, (..., plot, pool);
+        ``manure`` and ``rate_constant`` as they are, and parameters that have a carried prior.
+    """
+    chosen = np.arange(len(data.plots.labels)) if plots is None else plots
+    site, treatment = data.plots.site[chosen], data.plots.treatment[chosen]
+    level = next(values[name] for name in LEVELS if name in values)
+    rate = np.zeros(treatment.shape)
+    plant = level[..., None, None] + rate
+    if "site_rate" in values:
+        rate = values["site_rate"][..., site, None] + rate
+    if "rate_effect" in values:
+        rate = rate + values["rate_effect"][..., treatment]
+        plant = plant + values["treatment_input"][..., treatment]
+    carried = {
+        name: values[called]
+        for name, called in data.setup.structure.carried.items()
+        if called in values and name not in data.forcing.constants
+    }
+    return carried | {
+        "rate": rate,
+        "plant": plant,
+        "manure": values.get("manure_level", 0.0),
+        "stock": (data.measured.site_log_stock + values["site_stock"])[..., site],
+        "log_share": values["log_share"][..., site, :],
+        "rate_constant": values["rate_constant"],
+    }
+
+
+def of_known_plots(data: Layout, values: Mapping[str, Any], largest: int) -> dict[str, Any]:
+    """Log factors of the plots that were measured, with what each has of its own.
+
+    Parameters
+    ----------
+    data, values
+        As for :func:`log_factors`.
+    largest
+        Position of the pool that departs from nothing.
+    """
+    at = log_factors(data, values)
+    if "plot_input" in values:
+        at["plant"] = at["plant"] + values["plot_input"][..., None]
+    if "plot_departure" in values:
+        at["log_share"] = at["log_share"] + with_largest(values["plot_departure"], largest)
+    return at | {"stock": values["log_initial_stock"]}

@@ -1,0 +1,143 @@
+"""Runs of plots: a structure with factors on its inputs and its decomposition, from log factors to carbon.
+
+Log factors come from the variables of the model or from draws of its posterior;
+nothing here knows which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.core import integrate, with_factors
+from socbayes.structures.forcing import month_length, rate_constants
+
+if TYPE_CHECKING:
+    from socbayes.core.structure import Structure
+    from socbayes.models.field.layout import Layout
+    from socbayes.models.field.setup import Setup
+
+
+def driven(data: Layout, periods: int) -> Structure:
+    """Structure of the plots with factors on its inputs and on all decomposition, which change with their treatment.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    periods
+        How many treatments a plot has at most, one after the other.
+    """
+    setup = data.setup
+    factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(_decomposition(setup), "rate_factor")
+    chosen = setup.structure
+    if data.forcing.manured:
+        chosen = with_factors(chosen, {setup.roles.manure: "manure_factor"})
+    return with_factors(chosen, factors, periods)
+
+
+def _decomposition(setup: Setup) -> tuple[str, ...]:
+    """What a faster decomposition multiplies: the climate modifier of a structure, else its rate constants."""
+    if setup.roles.modifier:
+        return (setup.roles.modifier,)
+    return setup.structure.decomposition or rate_constants(setup.structure)
+
+
+def natural_parameters(
+    data: Layout, at: Mapping[str, Any], rate: Any, plant: Any, fixed: Mapping[str, Any], periods: int
+) -> dict[str, Any]:
+    """Parameters of :func:`driven` from log factors.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    at
+        ``rate_constant``, log factors of the rate constants, (constant,); ``manure``, log factor of manure input,
+        where any is applied; and values of parameters that have a carried prior, by name.
+    rate, plant
+        Log factors of decomposition and plant input, (run, period).
+    fixed
+        Parameters that the site determines.
+    periods
+        How many treatments a plot has at most, one after the other.
+
+    Returns
+    -------
+    dict
+    """
+    import pytensor.tensor as pt
+
+    structure = data.setup.structure
+    defaults = structure.defaults()
+    learned = {name: at[name] for name in structure.carried if name in at}
+    names = [name for name in rate_constants(structure) if name not in learned]
+    constants = at["rate_constant"]
+    values = dict(fixed) | learned
+    values |= {
+        name: fixed.get(name, defaults[name]) * pt.exp(constants[position]) for position, name in enumerate(names)
+    }
+    values |= {
+        follower: values.get(follower, defaults[follower]) * learned[name] / defaults[name]
+        for follower, name in structure.paced.items()
+        if name in learned
+    }
+    if data.forcing.manured:
+        values["manure_factor"] = pt.exp(at["manure"] + 0.0 * plant[:, 0])
+    for name, factor in (("input_factor", plant), ("rate_factor", rate)):
+        values |= {name if periods == 1 else f"{name}_{k + 1}": pt.exp(factor[:, k]) for k in range(periods)}
+    return values
+
+
+def shares(log_share: Any) -> Any:
+    """Shares that sum to one over the last axis.
+
+    Parameters
+    ----------
+    log_share
+        Their logarithms, up to a constant.
+    """
+    import pytensor.tensor as pt
+
+    raised = pt.exp(log_share)
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
+    """Pools of every plot, and sinks, in t C/ha at the turns of months ``when``; tensor (time, plot, state).
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    at
+        ``rate``, ``plant``, (plot, period); ``stock``, (plot,); ``manure``; ``rate_constant``,
+        (constant,); ``log_share``, (plot, pool): all logarithms. Values of
+        parameters that have a carried prior, by name.
+    when
+        Months since the start of each run, increasing.
+
+    Returns
+    -------
+    TensorVariable
+    """
+    import pytensor.tensor as pt
+
+    structure, forcing, periods = data.setup.structure, data.forcing, data.plots.periods
+    parameters = natural_parameters(data, at, at["rate"], at["plant"], forcing.constants, periods)
+    share = shares(at["log_share"])
+    stock = pt.exp(at["stock"])[:, None] / (share * data.setup.weights["total"]).sum(axis=1, keepdims=True)
+    carbon = forcing.carbon[:, None]
+    count = len(data.plots.labels)
+    states = integrate(
+        driven(data, periods),
+        share * stock / carbon,
+        {name: value + pt.zeros(count) if np.ndim(value) else value for name, value in parameters.items()},
+        forcing.drivers,
+        times=when,
+        interval=month_length(structure),
+        steps=structure.month_steps,
+    )
+    return states * carbon

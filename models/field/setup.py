@@ -1,0 +1,114 @@
+"""What runs on field plots: a structure, the fractions it shows, and numbers that no table states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
+from socbayes.structures import get, list_structures
+from socbayes.structures.forcing import Roles, roles_of
+from socbayes.structures.fractions import Fraction, fraction_weights
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from socbayes.core.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A structure and what the caller says of it.
+
+    Parameters
+    ----------
+    structure
+        What the plots run.
+    fractions
+        Pools, or weights by pool, of fractions that the structure does not declare.
+    drivers
+        Numbers for drivers that no field table states.
+    parameters
+        Numbers for parameters that are properties of the site, such as clay.
+    """
+
+    structure: Structure
+    fractions: Mapping[str, Fraction] = field(default_factory=dict)
+    drivers: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Weight of every pool in every fraction that the structure can show; each (pool,)."""
+        return fraction_weights(self.structure, self.fractions)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Which driver of the structure takes what."""
+        return roles_of(self.structure)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What a fit keeps of it, to run it again."""
+        return {
+            "structure": self.structure.name,
+            "given_fractions": {
+                name: dict(zip(self.structure.pools, self.weights[name].tolist(), strict=True))
+                for name in self.fractions
+            },
+            "drivers": dict(self.drivers),
+            "parameters": dict(self.parameters),
+        }
+
+
+def setup_of(
+    structure: str | Structure = "rothc",
+    fractions: Mapping[str, Fraction] | None = None,
+    drivers: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float] | None = None,
+) -> Setup:
+    """Set up a structure, by name or of the caller's.
+
+    Parameters
+    ----------
+    structure, fractions, drivers, parameters
+        As for :func:`socbayes.models.field.build`.
+
+    Examples
+    --------
+    >>> setup_of("icbm").roles.plant
+    {'carbon_input': 1.0}
+    """
+    numbers = ({name: float(value) for name, value in (given or {}).items()} for given in (drivers, parameters))
+    return Setup(get(structure) if isinstance(structure, str) else structure, dict(fractions or {}), *numbers)
+
+
+def setup_of_fit(fitted: xr.DataTree, structure: Structure | None = None) -> Setup:
+    """What a fit of the field model runs.
+
+    Parameters
+    ----------
+    fitted
+        A fit of ``models.field``.
+    structure
+        The structure, where it is one of the caller's: a fit holds its name only.
+
+    Raises
+    ------
+    SocbayesError
+        If the structure is none of those published and is not given, or another one is.
+    """
+    choices = facts_of(fitted).spec.choices
+    name = choices["structure"]
+    if structure is not None and structure.name != name:
+        raise SocbayesError(f"the fit was made with structure {name}, but {structure.name} is given")
+    if structure is None and name not in list_structures():
+        raise SocbayesError(f"the fit was made with a structure of your own, {name!r}: give it as structure=")
+    return setup_of(
+        structure or name, choices.get("given_fractions"), choices["drivers"], choices["parameters"]
+    )

@@ -1,0 +1,253 @@
+"""Tables of field plots: judged once, kept with the fit, and joined with what is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsError
+from socbayes.facts import table_of
+from socbayes.frames import filled, numeric
+from socbayes.vocabulary import QUANTITIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+SCHEMAS = {"obs": "field_soc", "management": "field_management", "weather": "field_weather"}
+"""Kind of table by role."""
+HAIR = 0.01
+"""Years: decimal years are written with few digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class FieldTables:
+    """Tables of which every cell was judged, in canonical units.
+
+    Parameters
+    ----------
+    obs
+        Of schema ``field_soc``.
+    management, weather
+        Of schema ``field_management`` and ``field_weather``, or None.
+    """
+
+    obs: pd.DataFrame
+    management: pd.DataFrame | None = None
+    weather: pd.DataFrame | None = None
+
+    @property
+    def by_role(self) -> dict[str, pd.DataFrame]:
+        """The tables that are there, by role."""
+        every = {"obs": self.obs, "management": self.management, "weather": self.weather}
+        return {role: table for role, table in every.items() if table is not None}
+
+    def with_obs(self, obs: pd.DataFrame) -> FieldTables:
+        """The same management and weather with other observations, which have been judged as well.
+
+        Parameters
+        ----------
+        obs
+            Rows of the table of observations, or of several.
+        """
+        return replace(self, obs=obs)
+
+
+def judged(
+    obs: pd.DataFrame, management: pd.DataFrame | None = None, weather: pd.DataFrame | None = None
+) -> FieldTables:
+    """Tables of field plots as ``read_table`` would have read them; those that it has read do not change.
+
+    Parameters
+    ----------
+    obs, management, weather
+        Tables of schema ``field_soc``, ``field_management`` and ``field_weather``.
+
+    Raises
+    ------
+    EmptyTableError
+        If there are no observations.
+    TableFaultsError
+        For every cell that cannot be right.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> tables = judged(sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
+    >>> sorted(tables.by_role)
+    ['management', 'obs']
+    """
+    if obs is None or len(obs) == 0:
+        raise EmptyTableError("the table of observations has no rows: nothing to fit")
+    tables: dict[str, pd.DataFrame] = {}
+    faults: list[Fault] = []
+    for role, table in (("obs", obs), ("management", management), ("weather", weather)):
+        if table is not None:
+            tables[role], wrong = _examined(table, SCHEMAS[role])
+            faults += wrong
+    if faults:
+        raise TableFaultsError(faults, "field tables")
+    return FieldTables(**tables)
+
+
+def tables_of_fit(fitted: xr.DataTree) -> FieldTables:
+    """Tables that a fit of the field model was made of.
+
+    Parameters
+    ----------
+    fitted
+        A fit of ``models.field``.
+
+    Raises
+    ------
+    SocbayesError
+        If the fit does not hold them, as one made by an older version.
+    """
+    kept = {role: table_of(fitted, role) for role in SCHEMAS}
+    if kept["obs"] is None:
+        raise SocbayesError("this fit does not hold the tables it was made of: fit the model again")
+    return FieldTables(kept["obs"], kept["management"], kept["weather"])
+
+
+def with_plan(
+    tables: FieldTables, management: pd.DataFrame | None = None, weather: pd.DataFrame | None = None
+) -> FieldTables:
+    """Tables of a fit with what is planned, or expected, after the last samples.
+
+    Rows that the fit has already may be given again. A new row of management
+    takes the place of what the fit knows of the same site, plot or treatment
+    from its first year on; a new month of weather that of the same month.
+
+    Parameters
+    ----------
+    tables
+        Of the fit.
+    management, weather
+        Tables of schema ``field_management`` and ``field_weather``.
+
+    Returns
+    -------
+    FieldTables
+
+    Raises
+    ------
+    TableFaultsError
+        For every cell that cannot be right.
+    SocbayesError
+        For rows that say otherwise than the fit of a time that it has samples of.
+    """
+    last = tables.obs.groupby("site")["year"].max()
+    faults: list[Fault] = []
+    new: dict[str, pd.DataFrame] = {}
+    for role, table in (("management", management), ("weather", weather)):
+        if table is not None:
+            new[role], wrong = _examined(table, SCHEMAS[role])
+            faults += wrong
+    if faults:
+        raise TableFaultsError(faults, "field tables")
+    return replace(
+        tables,
+        management=_planned(tables.management, new.get("management"), last),
+        weather=_expected(tables.weather, new.get("weather"), last),
+    )
+
+
+def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+
+    Returns
+    -------
+    table, deeper
+    """
+    top = np.nan_to_num(numeric(obs, "depth_top"))
+    highest = obs.assign(depth_top=top).groupby(["site", "plot"])["depth_top"].transform("min").to_numpy()
+    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
+
+
+def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Fault]]:
+    """A table in canonical units, and its faults."""
+    from socbayes.table import examine_table
+
+    # Columns called as their quantity are in its unit, as read_table leaves them.
+    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
+    return examine_table(table, schema, {name: unit for name, unit in units.items() if unit})
+
+
+def _new_rows(table: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows of a table that another does not hold word for word."""
+    if known is None:
+        return table
+    columns = [name for name in table if table[name].notna().any()]
+    shared = [name for name in columns if name in known]
+    seen = {_row(known, shared, place) for place in range(len(known))}
+    fresh = [
+        place for place in range(len(table))
+        if _row(table, columns, place) != _row(table, shared, place) or _row(table, shared, place) not in seen
+    ]  # fmt: skip
+    return table.iloc[fresh]
+
+
+def _row(table: pd.DataFrame, columns: list[str], place: int) -> tuple[tuple[str, object], ...]:
+    """What a row says, as something to compare."""
+    row = table.iloc[place]
+    return tuple((name, row[name]) for name in columns if row[name] == row[name] and row[name] is not None)
+
+
+def _planned(
+    known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series
+) -> pd.DataFrame | None:
+    """Management of a fit with a plan."""
+    import pandas as pd
+
+    if given is None:
+        return known
+    plan = _new_rows(given, known)
+    seen = plan["site"].map(last).to_numpy(dtype=float, na_value=np.nan)
+    early = numeric(plan, "start_year") < seen - HAIR
+    if early.any():
+        first = plan.iloc[int(np.flatnonzero(early)[0])]
+        raise SocbayesError(
+            f"{int(early.sum())} rows of the plan begin before the last sample of their site, the first of them at "
+            f"{first['site']} in {first['start_year']:g}: of that time the fit has its own management. Let a plan "
+            f"begin at the last sample, {last[first['site']]:.2f} there, or later"
+        )
+    if known is None:
+        return plan.reset_index(drop=True)
+    end = numeric(known, "end_year")
+    for place in range(len(plan)):
+        row = plan.iloc[place]
+        same = (known["site"] == row["site"]).to_numpy()
+        for column in ("study", "plot", "treatment"):
+            named = filled(plan, column, "").iloc[place]
+            same &= (named == "") | (filled(known, column, named) == named).to_numpy()
+        end = np.where(same, np.minimum(end, row["start_year"]), end)
+    kept = known.assign(end_year=end)
+    kept = kept[end > numeric(known, "start_year") + HAIR]
+    return pd.concat([kept, plan], ignore_index=True)
+
+
+def _expected(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series) -> pd.DataFrame | None:
+    """Weather of a fit with that of later months."""
+    import pandas as pd
+
+    if given is None or known is None:
+        return known if given is None else given
+    fresh = _new_rows(given, known)
+    when = numeric(fresh, "year") + (numeric(fresh, "month") - 0.5) / 12.0
+    past = when < fresh["site"].map(last).to_numpy(dtype=float, na_value=np.nan)
+    if past.any():
+        row = fresh.iloc[int(np.flatnonzero(past)[0])]
+        raise SocbayesError(
+            f"{int(past.sum())} months of weather before the last sample of their site differ from those of the fit, "
+            f"the first of them at {row['site']} in {row['year']:g}, month {row['month']:g}"
+        )
+    keys = ["site", "year", "month"]
+    replaced = pd.MultiIndex.from_frame(known[keys]).isin(pd.MultiIndex.from_frame(fresh[keys]))
+    return pd.concat([known[~replaced], fresh], ignore_index=True)
