@@ -57,7 +57,7 @@ from socbayes.models.field.noise import walk
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.structures import get
-from socbayes.structures.forcing import DECOMPOSITION, STEPS_OF_MONTH, month_length, rate_constants
+from socbayes.structures.forcing import month_length, rate_constants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,22 +126,6 @@ PRIORS = (
     Prior("error_co2_flux", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log", "days stand for a month: median 40 %"),
 )
 
-_MICROBES = {
-    "e_ref": "carbon_use_efficiency",
-    "k_death": "microbial_turnover",
-    "necromass_share": "residue_share",
-}
-CARRIED: dict[str, dict[str, str]] = {
-    "mcp": _MICROBES,
-    "mcp_forward": _MICROBES,
-    "millennial": {"cue_reference": "carbon_use_efficiency"},
-    "millennial_eca": {"cue_reference": "carbon_use_efficiency"},
-    "millennial_lin": {"cue_reference": "carbon_use_efficiency"},
-}
-"""By structure, the parameters that the literature posterior is about, and what it calls them; rates at 15 degC."""
-PACED = {"k_death": "v_dissolved"}
-"""Rates that keep pace with one that is carried: microbes that die faster than they can eat would die out."""
-
 QUANTITIES: dict[str, dict[str, str]] = {
     "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
     "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
@@ -195,8 +179,8 @@ def build(
     structure
         Name of a published structure, or any :class:`socbayes.core.Structure`.
     fractions
-        Pools, or weights by pool, of the fractions of a structure that
-        ``socbayes.structures.fractions`` does not know.
+        Pools, or weights by pool, of fractions that the structure does not
+        declare.
     drivers
         Numbers for drivers that no field table states.
     parameters
@@ -206,9 +190,9 @@ def build(
     prior
         What is known of microbes: ``"literature"``, the bundled posterior of
         three literatures, or another :class:`socbayes.carried.CarriedPrior`
-        with names of it. It is the prior of the parameters that
-        :data:`CARRIED` names for the structure, one value for all plots, which
-        otherwise keep their published values. Parameters given as numbers stay
+        with names of it. It is the prior of the parameters that the structure
+        declares as ``carried``, one value for all plots, which otherwise keep
+        their published values. Parameters given as numbers stay
         what they are; structures without microbes do not change, and say so.
     until
         Decimal year to which all plots run, by default that of their last
@@ -350,8 +334,11 @@ def carried_parameters(data: Layout, prior: CarriedPrior | None) -> dict[str, st
     """Parameters of the structure that a carried prior is about, and what it calls them."""
     if prior is None:
         return {}
-    names = CARRIED.get(data.structure.name, {})
-    return {name: called for name, called in names.items() if called in prior.names and name not in data.constants}
+    return {
+        name: called
+        for name, called in data.structure.carried.items()
+        if called in prior.names and name not in data.constants
+    }
 
 
 def driven(data: Layout, periods: int) -> Structure:
@@ -367,7 +354,7 @@ def _decomposition(data: Layout) -> tuple[str, ...]:
     """What a faster decomposition multiplies: the climate modifier of a structure, else its rate constants."""
     if data.roles.modifier:
         return (data.roles.modifier,)
-    return DECOMPOSITION.get(data.structure.name, rate_constants(data.structure))
+    return data.structure.decomposition or rate_constants(data.structure)
 
 
 def natural_parameters(
@@ -398,7 +385,7 @@ def natural_parameters(
     import pytensor.tensor as pt
 
     defaults = data.structure.defaults()
-    learned = {name: at[name] for name in CARRIED.get(data.structure.name, ()) if name in at}
+    learned = {name: at[name] for name in data.structure.carried if name in at}
     names = [name for name in rate_constants(data.structure) if name not in learned]
     constants = at["rate_constant"]
     values = dict(fixed) | learned
@@ -406,8 +393,8 @@ def natural_parameters(
         name: fixed.get(name, defaults[name]) * pt.exp(constants[position]) for position, name in enumerate(names)
     }
     values |= {
-        follower: values[follower] * learned[name] / defaults[name]
-        for name, follower in PACED.items()
+        follower: values.get(follower, defaults[follower]) * learned[name] / defaults[name]
+        for follower, name in data.structure.paced.items()
         if name in learned
     }
     if data.has_manure:
@@ -684,7 +671,7 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
         data.drivers,
         times=when,
         interval=month_length(data.structure),
-        steps=STEPS_OF_MONTH.get(data.structure.name),
+        steps=data.structure.month_steps,
     )
     return states * carbon
 
