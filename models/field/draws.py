@@ -6,18 +6,18 @@ ones. Values of draws come as plain arrays by variable, shape (sample, ...).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from socbayes.models.field.layout import Layout, month_of
-from socbayes.models.field.model import CARRIED, trajectories
+from socbayes.models.field.model import trajectories
 from socbayes.models.field.noise import Visits, walks
 
 BLOCKS: dict[str, tuple[str, ...]] = {
-    "parameters": ("rate", "rate_constant", *sorted({name for names in CARRIED.values() for name in names})),
+    "parameters": ("rate", "rate_constant"),
     "inputs": ("plant", "manure"),
     "initial state": ("stock", "log_share"),
     "process noise": ("process",),
@@ -46,7 +46,7 @@ def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.nda
         plant = plant + values["treatment_input"][:, treatment]
     carried = {
         name: np.repeat(values[called][:, None], plots.size, axis=1)
-        for name, called in CARRIED.get(data.structure.name, {}).items()
+        for name, called in data.structure.carried.items()
         if called in values and name not in data.constants
     }
     return carried | {
@@ -153,7 +153,9 @@ def process_noise(
 
 
 def variance_parts(
-    run: Callable[[Mapping[str, np.ndarray]], np.ndarray], at: Mapping[str, np.ndarray]
+    run: Callable[[Mapping[str, np.ndarray]], np.ndarray],
+    at: Mapping[str, np.ndarray],
+    carried: Collection[str] = (),
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Result of all draws, and what its variance over them is made of.
 
@@ -168,6 +170,8 @@ def variance_parts(
         From log factors to results, (sample, ...).
     at
         Log factors by name, (sample, ...).
+    carried
+        Names of further parameters of the structure, which have a carried prior.
 
     Returns
     -------
@@ -185,7 +189,8 @@ def variance_parts(
     full = run(at)
     away = full - full.mean(axis=0)
     parts = {}
-    for part, names in BLOCKS.items():
+    blocks = BLOCKS | {"parameters": (*BLOCKS["parameters"], *carried)}
+    for part, names in blocks.items():
         if not at.keys() & set(names):
             continue
         held = {

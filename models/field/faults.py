@@ -10,7 +10,7 @@ import numpy as np
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
 from socbayes.observations import HEADER, OBSERVATIONS
-from socbayes.structures.forcing import DECOMPOSITION, rate_constants
+from socbayes.structures.forcing import rate_constants
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _of_structure(setup: Setup, obs: pd.DataFrame, weather: pd.DataFrame | None)
                 hint = nearest(name, list(known))
                 advice = f"did you mean {hint!r}?" if hint else ""
                 yield Fault(f"unknown {kind}", None, "", name, "one of " + ", ".join(known), advice)
-    if not roles.modifier and not rate_constants(structure) and structure.name not in DECOMPOSITION:
+    if not roles.modifier and not rate_constants(structure) and not structure.decomposition:
         expected = "a driver called rate_modifier, or parameters in 1/year, 1/day and the like"
         yield Fault("no rate to vary", None, "", f"neither in {structure.name}", expected)
     if not roles.plant:

@@ -159,7 +159,7 @@ def forecast(
             return stocks_of(data, chosen_plots, varied, wanted, weights)
 
         if parts:
-            stocks, variance = variance_parts(run, factors)
+            stocks, variance = variance_parts(run, factors, chosen.carried)
             variance["observation"] = _observation_variance(stocks, values, posterior, list(weights))
             dims = ("part", dim, "year", "fraction")
             attrs = {"units": "(t/ha)^2", "long_name": f"variance of the {meaning}"}

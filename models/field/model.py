@@ -166,8 +166,8 @@ def build(
     structure
         Name of a published structure, or any :class:`socbayes.core.Structure`.
     fractions
-        Pools, or weights by pool, of the fractions of a structure that
-        ``socbayes.structures.fractions`` does not know.
+        Pools, or weights by pool, of fractions that the structure does not
+        declare.
     drivers
         Numbers for drivers that no field table states.
     parameters
@@ -177,9 +177,9 @@ def build(
     prior
         What is known of microbes: ``"literature"``, the bundled posterior of
         three literatures, or another :class:`socbayes.carried.CarriedPrior`
-        with names of it. It is the prior of the parameters that
-        :data:`CARRIED` names for the structure, one value for all plots, which
-        otherwise keep their published values. Parameters given as numbers stay
+        with names of it. It is the prior of the parameters that the structure
+        declares as ``carried``, one value for all plots, which otherwise keep
+        their published values. Parameters given as numbers stay
         what they are; structures without microbes do not change, and say so.
     until
         Decimal year to which all plots run, by default that of their last

@@ -58,4 +58,5 @@ def with_clock(structure: Structure) -> Structure:
         drivers=(*structure.drivers, Driver(CLOCK, structure.time_unit, "Length of the driver row.", lower=0.0)),
         flows=flows,
         step=1.0,
+        month_steps=None,  # a row is no month
     )

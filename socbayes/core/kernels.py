@@ -244,7 +244,7 @@ def hoisted(structure: Structure) -> tuple[Structure, Stage]:
     declared = dict(zip(trace.u, structure.drivers, strict=True))
     new = [Driver(str(v.name), "1", "", None, *bounds(d, structure.bounds)) for v, d in zip(derived, dear, strict=True)]
     drivers = (*(declared[v] for v in plain), *new)
-    return replace(structure, drivers=drivers, flows=flows, reports=None), stage
+    return replace(structure, drivers=drivers, flows=flows, reports=None, input_shares={}), stage
 
 
 def _group(name: str, variables: Sequence[Any]) -> dict[Any, tuple[str, int]]:

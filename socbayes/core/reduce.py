@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from socbayes.core.structure import Flow, Names, Structure, StructureError, unknown
+from socbayes.core.structure import Flow, Fraction, Names, Structure, StructureError, unknown
 
 
 def without(structure: Structure, pools: Sequence[str]) -> Structure:
@@ -14,7 +14,8 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
 
     For questions in which a pool takes no part: mineral-associated carbon in
     an incubation of days, for example. Where the rates of other flows read the
-    pool, it is empty.
+    pool, it is empty. Fractions lack the pools too, and those of no other pool
+    go; parameters, drivers and what is said of them stay.
 
     Parameters
     ----------
@@ -47,6 +48,11 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
     def kept(names: Sequence[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name not in pools)
 
+    def rest(parts: Fraction) -> Fraction:
+        if isinstance(parts, Mapping):
+            return {name: weight for name, weight in parts.items() if name not in pools}
+        return kept(parts)
+
     return replace(
         structure,
         name=f"{structure.name} without {', '.join(pools)}",
@@ -56,4 +62,6 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
         microbial=kept(structure.microbial),
         necromass=kept(structure.necromass),
         inert=kept(structure.inert),
+        dissolved=kept(structure.dissolved),
+        fractions={name: left for name, parts in structure.fractions.items() if (left := rest(parts))},
     )

@@ -3,13 +3,14 @@
 A :class:`Structure` is a declaration and nothing else. Carbon balance, the
 isotopic label, the compartmental matrix, the integrator and its adjoint are
 all derived from the flows, so an author writes no derivative and no mass
-balance.
+balance. What nothing can derive is declared as well: what a laboratory, a
+field plot and the literature call the parts of a structure.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -27,6 +28,9 @@ INPUT = "input"
 
 SCHEMES = ("euler", "rk4", "mprk22")
 """Integration schemes; see :mod:`socbayes.core.integrate`."""
+
+Fraction = Sequence[str] | Mapping[str, float]
+"""Pools that make up a fraction of the carbon, or weights by pool."""
 
 
 class StructureError(SocbayesError, ValueError):
@@ -156,6 +160,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"no {kind} named {name!r}{hint} ({', '.join(known)})"
 
 
+def _read_only(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Copy of a mapping, and of those in it, that nobody changes: published structures are shared."""
+    return MappingProxyType(
+        {name: _read_only(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Structure:
     """A soil carbon model, declared by its flows.
@@ -189,12 +200,33 @@ class Structure:
         Named sets of values by publication; each overrides some defaults.
     reference
         Citation of the equations.
+    dissolved
+        Pools that are dissolved organic carbon.
+    fractions
+        Pools, or weights by pool, that a laboratory sees in each fraction. What
+        ``microbial``, ``necromass``, ``inert`` and ``dissolved`` say, and a
+        total of all pools, need no entry here; an entry replaces them.
+    input_shares
+        Shares of plant carbon by driver, where equal shares would be wrong.
+    decomposition
+        Parameters that a faster decomposition multiplies, where not all rate
+        constants are meant.
+    month_steps
+        Steps of a month, where the structure has daily ones for incubations
+        and no authors who fixed them.
+    carried
+        By parameter, what a posterior of the literature calls it; rates are
+        those at 15 degC.
+    paced
+        By rate, the carried rate with which it keeps pace: it is multiplied by
+        what the other is over its default.
 
     Raises
     ------
     StructureError
-        At declaration: an unknown pool, a flow into nothing, a parameter
-        without unit or source, a rate that is not a scalar graph.
+        At declaration: an unknown pool, parameter or driver, a flow into
+        nothing, a parameter without unit or source, a rate that is not a
+        scalar graph.
 
     Examples
     --------
@@ -227,10 +259,20 @@ class Structure:
     discrete: bool = False
     parameter_sets: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
     reference: str = ""
+    dissolved: tuple[str, ...] = ()
+    fractions: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
+    input_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    decomposition: tuple[str, ...] = ()
+    month_steps: int | None = None
+    carried: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    paced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     report_units: Mapping[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("fractions", "input_shares", "carried", "paced"):
+            object.__setattr__(self, name, _read_only(getattr(self, name)))
         self._check_declaration()
+        self._check_meanings()
         object.__setattr__(self, "trace", self._trace())
 
     trace: Trace = field(init=False, repr=False)
@@ -327,10 +369,6 @@ class Structure:
         for driver in self.drivers:
             if not driver.unit:
                 raise StructureError(f"{self.name}: driver {driver.name!r} has no unit ('1' if dimensionless)")
-        for label, pools in (("microbial", self.microbial), ("necromass", self.necromass), ("inert", self.inert)):
-            for pool in pools:
-                if pool not in self.pools:
-                    raise StructureError(f"{self.name}: {label}: " + unknown("pool", pool, self.pools))
         if self.scheme not in SCHEMES:
             raise StructureError(f"{self.name}: " + unknown("scheme", self.scheme, SCHEMES))
         declared = {parameter.name: parameter for parameter in self.parameters}
@@ -340,6 +378,41 @@ class Structure:
                     raise StructureError(
                         f"{self.name}: parameter set {set_name!r}: " + unknown("parameter", name, declared)
                     )
+
+    def _check_meanings(self) -> None:
+        """What laboratory, field and literature are told names what the structure has, in numbers that can be."""
+        pools, parameters, drivers = self.pools, self.parameter_names, self.driver_names
+        for label, kind, names, known in (
+            ("microbial", "pool", self.microbial, pools),
+            ("necromass", "pool", self.necromass, pools),
+            ("inert", "pool", self.inert, pools),
+            ("dissolved", "pool", self.dissolved, pools),
+            *((f"fraction {name!r}", "pool", parts, pools) for name, parts in self.fractions.items()),
+            ("input_shares", "driver", self.input_shares, drivers),
+            ("decomposition", "parameter", self.decomposition, parameters),
+            ("carried", "parameter", self.carried, parameters),
+            ("paced", "parameter", self.paced, parameters),
+            ("paced", "carried parameter", self.paced.values(), self.carried),
+        ):
+            for name in names:
+                if name not in known:
+                    raise StructureError(f"{self.name}: {label}: " + unknown(kind, name, known))
+        for name, parts in self.fractions.items():
+            weights = list(parts.values()) if isinstance(parts, Mapping) else [1.0] * len(parts)
+            if not weights or not all(weight > 0 for weight in weights):
+                raise StructureError(f"{self.name}: fraction {name!r} needs pools, with positive weights")
+        shares = self.input_shares.values()
+        if shares and not (min(shares) >= 0 and abs(sum(shares) - 1.0) < 1e-9):
+            raise StructureError(f"{self.name}: input_shares must not be negative and sum to 1, not to {sum(shares):g}")
+        if self.month_steps is not None and self.month_steps < 1:
+            raise StructureError(f"{self.name}: month_steps must be at least 1, got {self.month_steps}")
+        defaults = self.defaults()
+        for name, leader in self.paced.items():
+            if name in self.carried or defaults[leader] == 0:
+                raise StructureError(
+                    f"{self.name}: paced: {name!r} cannot keep pace with {leader!r}, as "
+                    + ("it is carried itself" if name in self.carried else "that is zero by default")
+                )
 
     def _trace(self) -> Trace:
         groups = []

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from socbayes.core.mathematics import exp
 from socbayes.core.scalar_graph import specific_rate
-from socbayes.core.structure import INPUT, Driver, Flow, Names, Parameter, Structure, StructureError
+from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Names, Parameter, Structure, StructureError
 
 NATIVE, LABEL, ACTIVITY = "_native", "_label", "_14c"
 
@@ -27,6 +27,12 @@ PER_YEAR = {"hour": 8766.0, "day": 365.25, "week": 365.25 / 7.0, "month": 12.0, 
 
 def _both(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name + NATIVE for name in names) + tuple(name + LABEL for name in names)
+
+
+def _both_parts(parts: Fraction) -> Fraction:
+    if isinstance(parts, Mapping):
+        return {name + kind: weight for kind in (NATIVE, LABEL) for name, weight in parts.items()}
+    return _both(parts)
 
 
 def with_label(structure: Structure) -> Structure:
@@ -41,7 +47,8 @@ def with_label(structure: Structure) -> Structure:
     -------
     Structure
         With a driver ``label_<pool>`` for each pool that receives input: the
-        labelled share of that input, 0 by default.
+        labelled share of that input, 0 by default. Fractions hold both parts
+        of their pools.
 
     Notes
     -----
@@ -89,6 +96,8 @@ def with_label(structure: Structure) -> Structure:
         microbial=_both(structure.microbial),
         necromass=_both(structure.necromass),
         inert=_both(structure.inert),
+        dissolved=_both(structure.dissolved),
+        fractions={name: _both_parts(parts) for name, parts in structure.fractions.items()},
     )
 
 

@@ -22,6 +22,7 @@ from socbayes.core.structure import Driver, Flow, Parameter, Structure
 _PARTON = "Parton et al. 1987"
 _ABRAMOFF = "Abramoff et al. 2022, published Century comparison file"
 _PI = 3.141592653589793
+_SOIL_LITTER = ("soil_structural", "soil_metabolic")
 
 
 def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
@@ -101,6 +102,15 @@ century = Structure(
     scheme="mprk22",
     step=1.0,
     reference=_PARTON,
+    # Surface litter is not in a soil sample. Soil litter and the slow pool are particulate (the slow pool after
+    # Cambardella and Elliott 1992, Soil Science Society of America Journal 56:777-783), the rest mineral-associated.
+    fractions={
+        "total": (*_SOIL_LITTER, "active", "slow", "passive"),
+        "particulate": (*_SOIL_LITTER, "slow"),
+        "mineral_associated": ("active", "passive"),
+    },
+    # Residues ploughed in: assumed half at the surface, as nothing in a field table says.
+    input_shares={"surface_input": 0.5, "soil_input": 0.5},
 )
 
 

@@ -132,6 +132,8 @@ def _structure(name: str, sequential: bool) -> Structure:
             },
         },
         reference="Sulman et al. 2014",
+        # The authors' own simulations have 30 % of litter in the fast class.
+        input_shares={"input_fast": 0.3, "input_slow": 0.7},
     )
 
 

@@ -112,6 +112,7 @@ def _awb(name: str, eca: bool) -> Structure:
         step=1.0,
         parameter_sets={"allison2010": {}, "li2014": _AWB_LI},
         reference="Allison et al. 2010",
+        dissolved=("dissolved",),
     )
 
 
@@ -162,6 +163,7 @@ con = Structure(
     step=1.0,
     parameter_sets={"allison2010": {}},
     reference="Allison et al. 2010",
+    dissolved=("dissolved",),
 )
 
 

@@ -5,8 +5,8 @@ and names, so that a structure nobody has seen before finds its place too:
 
 - a driver in carbon over time is an input; one called after manure takes
   manure, those that are zero unless given (exudates, necromass) take nothing,
-  and the others share the plant carbon, equally unless :data:`INPUT_SHARES`
-  knows better;
+  and the others share the plant carbon, equally unless the structure declares
+  other ``input_shares``;
 - ``rate_modifier`` takes the product of temperature, moisture and cover
   modifiers, ``temperature`` degrees, ``moisture`` and ``water_factor`` the
   moisture modifier.
@@ -19,35 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from socbayes.core.structure import Structure
+from socbayes.core.structure import Structure, StructureError, unknown
 from socbayes.errors import UnitError
 from socbayes.units import conversion_factor
 from socbayes.vocabulary import Quantity
-
-INPUT_SHARES: dict[str, dict[str, float]] = {
-    # Residues ploughed in: assumed half at the surface, as nothing in a field table says.
-    "century": {"surface_input": 0.5, "soil_input": 0.5},
-    # The authors' own simulations have 30 % of litter in the fast class.
-    "corpse": {"input_fast": 0.3, "input_slow": 0.7},
-    "corpse_daily": {"input_fast": 0.3, "input_slow": 0.7},
-}
-"""Shares of plant carbon by driver where equal shares would be wrong."""
-
-DECOMPOSITION: dict[str, tuple[str, ...]] = {
-    "mcp": ("v_particulate", "v_necromass", "k_mineral"),
-    "mcp_forward": ("v_particulate", "v_necromass", "k_mineral"),
-    "millennial": ("alpha_decomposition", "desorption_rate"),
-    "millennial_eca": ("alpha_decomposition", "desorption_rate"),
-    "millennial_lin": ("alpha_decomposition", "desorption_rate"),
-}
-"""Parameters that a faster decomposition multiplies, where not all rate constants are meant."""
-
-STEPS_OF_MONTH: dict[str, int] = {"mcp": 8, "mcp_forward": 8}
-"""Steps of a month where a structure has daily ones for incubations, and no authors who fixed them.
-
-Drivers of a month do not change within it. Over eight years the carbon of a plot stays
-within 0.05 % of that of daily steps, each of its pools within 1 % (tests of the field model).
-"""
 
 _AREA = Quantity("carbon", "t/ha/year", "carbon per area and time")
 _MASS = Quantity("carbon", "g/kg/year", "carbon per mass of soil and time")
@@ -150,6 +125,11 @@ class Roles:
 def roles_of(structure: Structure) -> Roles:
     """Find out which driver takes what.
 
+    Raises
+    ------
+    StructureError
+        For a declared share of plant carbon of a driver that takes none.
+
     Examples
     --------
     >>> from socbayes.structures import get
@@ -160,7 +140,11 @@ def roles_of(structure: Structure) -> Roles:
     inputs = [driver for driver in structure.drivers if input_factor(driver.unit, 1.0, 1.0) is not None]
     manure = [driver.name for driver in inputs if "manure" in driver.name]
     plant = [driver.name for driver in inputs if driver.name not in manure and driver.default != 0]
-    shares = INPUT_SHARES.get(structure.name) or {name: 1.0 / len(plant) for name in plant}
+    fed = [driver.name for driver in inputs if driver.name not in manure]
+    for name in structure.input_shares:
+        if name not in fed:
+            raise StructureError(f"{structure.name}: input_shares: " + unknown("driver of plant carbon", name, fed))
+    shares = dict(structure.input_shares) or {name: 1.0 / len(plant) for name in plant}
 
     def present(*wanted: str) -> str:
         return next((name for name in wanted if name in names), "")
@@ -175,9 +159,6 @@ def roles_of(structure: Structure) -> Roles:
 
 
 __all__ = [
-    "DECOMPOSITION",
-    "INPUT_SHARES",
-    "STEPS_OF_MONTH",
     "Roles",
     "input_factor",
     "month_length",

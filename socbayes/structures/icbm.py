@@ -46,4 +46,6 @@ icbm = Structure(
         "+N-straw": {"h": 0.125, "r": 1.07},
     },
     reference=_PAPER,
+    # Our reading: young carbon is particulate, the rest mineral-associated.
+    fractions={"particulate": ("young",), "mineral_associated": ("old",)},
 )

@@ -149,6 +149,23 @@ mcp = Structure(
     scheme="mprk22",
     step=1.0,
     reference="this package",
+    dissolved=("dissolved",),
+    # Our reading: free necromass is particulate.
+    fractions={
+        "particulate": ("particulate", "necromass"),
+        "mineral_associated": ("mineral_necromass", "mineral_plant"),
+    },
+    decomposition=("v_particulate", "v_necromass", "k_mineral"),
+    # Drivers of a month do not change within it. Over eight years the carbon of a plot stays within 0.05 % of that of
+    # daily steps, each of its pools within 1 % (tests of the field model).
+    month_steps=8,
+    carried={
+        "e_ref": "carbon_use_efficiency",
+        "k_death": "microbial_turnover",
+        "necromass_share": "residue_share",
+    },
+    # Microbes that die faster than they can eat would die out.
+    paced={"v_dissolved": "k_death"},
 )
 
 mcp_forward = replace(

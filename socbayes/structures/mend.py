@@ -73,4 +73,5 @@ mend = Structure(
     scheme="mprk22",
     step=1.0,
     reference="Wang et al. 2013; Li et al. 2014",
+    dissolved=("dissolved",),
 )

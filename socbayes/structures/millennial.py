@@ -135,6 +135,14 @@ def _structure(name: str, kinetics: str) -> Structure:
         step=1.0,
         parameter_sets={"abramoff2022_default": {}, "abramoff2022_fit": _FIT},
         reference="Abramoff et al. 2022",
+        dissolved=("dissolved",),
+        # Aggregates are neither; they are shared out as they break up, a third particulate.
+        fractions={
+            "particulate": {"particulate": 1.0, "aggregates": 0.33},
+            "mineral_associated": {"mineral": 1.0, "aggregates": 0.67},
+        },
+        decomposition=("alpha_decomposition", "desorption_rate"),
+        carried={"cue_reference": "carbon_use_efficiency"},
     )
 
 

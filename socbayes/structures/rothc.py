@@ -73,6 +73,14 @@ rothc = Structure(
     step=1.0,
     discrete=True,
     parameter_sets={"manual": {}, "australia": {"k_rpm": 0.07}},
+    # Plant material is particulate, IOM resistant and humus what is left: Skjemstad et al. 2004, Australian Journal
+    # of Soil Research 42:79-88, who matched RPM, HUM and IOM to fractions.
+    fractions={
+        "particulate": ("dpm", "rpm"),
+        "humus": ("bio", "hum"),
+        "resistant": ("iom",),
+        "mineral_associated": ("bio", "hum", "iom"),
+    },
     reference=_MANUAL,
 )
 

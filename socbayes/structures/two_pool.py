@@ -39,6 +39,8 @@ def _structure(name: str, flows: Callable[..., Iterator[Flow]], *parameters: Par
         scheme="rk4",
         step=1.0 / 12.0,
         reference=_PAPER,
+        # Our reading: fast carbon is particulate, the rest mineral-associated.
+        fractions={"particulate": ("fast",), "mineral_associated": ("slow",)},
     )
 
 

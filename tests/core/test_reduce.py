@@ -23,3 +23,20 @@ def test_without_a_pool_is_the_structure_with_the_pool_empty():
 def test_unknown_pools_are_named():
     with pytest.raises(StructureError, match="did you mean 'mineral_plant'"):
         without(get("mcp"), ["mineral_plants"])
+
+
+def test_fractions_lack_what_is_left_out_and_the_rest_stays():
+    mcp = get("mcp")
+    reduced = without(mcp, ["mineral_necromass", "mineral_plant", "necromass"])
+    assert reduced.fractions == {"particulate": ("particulate",)}
+    assert reduced.dissolved == ("dissolved",)
+    assert without(get("con"), ["dissolved"]).dissolved == ()
+    for name in ("input_shares", "decomposition", "month_steps", "carried", "paced"):
+        assert getattr(reduced, name) == getattr(mcp, name)
+
+
+def test_weights_of_pools_that_stay_are_kept():
+    reduced = without(get("millennial"), ["aggregates"])
+    assert reduced.fractions == {"particulate": {"particulate": 1.0}, "mineral_associated": {"mineral": 1.0}}
+    total = without(get("century"), ["passive", "surface_metabolic"]).fractions["total"]
+    assert total == ("soil_structural", "soil_metabolic", "active", "slow")

@@ -1,11 +1,25 @@
 """Declarations: what is refused, and with which words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 import pytest
 
-from socbayes.core import Driver, Flow, Parameter, Structure, StructureError, integrate, with_label
+from socbayes.core import (
+    Driver,
+    Flow,
+    Parameter,
+    Structure,
+    StructureError,
+    integrate,
+    with_clock,
+    with_factors,
+    with_label,
+    with_radiocarbon,
+)
+from socbayes.core.kernels import hoisted, program
 from socbayes.core.mathematics import exp, less, maximum, where
 from socbayes.core.scalar_graph import specific_rate
 from socbayes.errors import UnknownNameError
@@ -67,6 +81,28 @@ outside = ps.float64("outside")
         ({"microbial": ("bugs",)}, "microbial: no pool named 'bugs'"),
         ({"inert": ("litter",)}, "is inert but a flow touches it"),
         ({"parameter_sets": {"paper": {"kk": 1.0}}}, "parameter set 'paper': no parameter named 'kk'"),
+        ({"dissolved": ("liter",)}, "dissolved: no pool named 'liter'; did you mean 'litter'"),
+        ({"fractions": {"fine": ("liter",)}}, "fraction 'fine': no pool named 'liter'; did you mean 'litter'"),
+        ({"fractions": {"fine": {"liter": 1.0}}}, "fraction 'fine': no pool named 'liter'; did you mean 'litter'"),
+        ({"fractions": {"fine": ()}}, "fraction 'fine' needs pools"),
+        ({"fractions": {"fine": {"litter": -1.0}}}, "fraction 'fine' needs pools, with positive weights"),
+        ({"fractions": {"fine": {"litter": np.nan}}}, "fraction 'fine' needs pools, with positive weights"),
+        ({"input_shares": {"feed": 1.0}}, "input_shares: no driver named 'feed'; did you mean 'fed'"),
+        ({"input_shares": {"fed": 0.9}}, "input_shares must not be negative and sum to 1, not to 0.9"),
+        ({"decomposition": ("kk",)}, "decomposition: no parameter named 'kk'; did you mean 'k'"),
+        ({"month_steps": 0}, "month_steps must be at least 1, got 0"),
+        ({"carried": {"kk": "turnover"}}, "carried: no parameter named 'kk'; did you mean 'k'"),
+        ({"paced": {"kk": "k"}, "carried": {"k": "turnover"}}, "paced: no parameter named 'kk'; did you mean 'k'"),
+        ({"paced": {"k": "k"}}, "paced: no carried parameter named 'k'"),
+        ({"paced": {"k": "k"}, "carried": {"k": "turnover"}}, "cannot keep pace with 'k', as it is carried itself"),
+        (
+            {
+                "parameters": (K, Parameter("off", "1/day", 0.0, "assumed")),
+                "paced": {"k": "off"},
+                "carried": {"off": "turnover"},
+            },
+            "'k' cannot keep pace with 'off', as that is zero by default",
+        ),
     ],
 )
 def test_mistakes_are_named_at_declaration(changes, message):
@@ -83,6 +119,70 @@ def test_what_a_structure_knows():
     assert structure.defaults("paper") == {"k": 0.3}
     with pytest.raises(UnknownNameError, match="did you mean 'paper'"):
         structure.defaults("papers")
+
+
+TOLD = {
+    "dissolved": ("litter",),
+    "fractions": {"particulate": ("litter",), "fine": {"litter": 0.5}},
+    "input_shares": {"fed": 1.0},
+    "decomposition": ("k",),
+    "month_steps": 4,
+    "carried": {"k": "turnover"},
+}
+
+
+def test_nothing_more_is_told_unless_declared():
+    plain = declare()
+    for name in TOLD:
+        assert not getattr(plain, name), name
+    assert not plain.paced
+
+
+def test_what_is_told_cannot_be_changed():
+    given = {"particulate": {"litter": 0.5}}
+    structure = declare(fractions=given)
+    given["particulate"]["litter"] = 0.7
+    assert structure.fractions["particulate"] == {"litter": 0.5}
+    with pytest.raises(TypeError):
+        structure.fractions["particulate"]["litter"] = 0.7
+    with pytest.raises(TypeError):
+        structure.carried["k"] = "turnover"
+
+
+def test_compiled_code_does_not_depend_on_what_is_told():
+    plain = declare()
+    assert program(plain, "rk4").key == program(replace(plain, **TOLD), "rk4").key
+
+
+def test_a_labelled_structure_sees_both_carbons_in_its_fractions():
+    labelled = with_label(declare(**TOLD))
+    assert labelled.dissolved == ("litter_native", "litter_label")
+    assert labelled.fractions == {
+        "particulate": ("litter_native", "litter_label"),
+        "fine": {"litter_native": 0.5, "litter_label": 0.5},
+    }
+    for name in ("input_shares", "decomposition", "month_steps", "carried"):
+        assert getattr(labelled, name) == TOLD[name]
+
+
+def test_radiocarbon_and_factors_leave_what_is_told():
+    told = declare(**TOLD)
+    for other in (with_radiocarbon(told), with_factors(told, {"fed": "more", "k": "faster"})):
+        assert {name: getattr(other, name) for name in TOLD} == TOLD
+
+
+def test_a_clock_has_no_months():
+    told = with_clock(declare(**TOLD))
+    assert {name: getattr(told, name) for name in TOLD} == TOLD | {"month_steps": None}
+
+
+def test_shares_of_drivers_survive_drivers_that_are_computed_beforehand():
+    def flows(x, p, u):
+        yield Flow("input", "litter", exp(u.fed))
+        yield Flow("litter", "co2", p.k * x.litter)
+
+    computed, _ = hoisted(declare(flows, input_shares={"fed": 1.0}))
+    assert "fed" not in computed.driver_names
 
 
 @pytest.mark.parametrize("name", list_structures())

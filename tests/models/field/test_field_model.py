@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,12 +18,12 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models.field import model as field
-from socbayes.models.field.draws import BLOCKS, _repeated, new_plots, shared_effects
+from socbayes.models.field.draws import _repeated, new_plots, shared_effects, variance_parts
 from socbayes.models.field.forecast import average, forecast
 from socbayes.models.field.layout import lay_out, month_of
 from socbayes.models.field.management import carbon_from_yield, filled_by_month
-from socbayes.structures import get
-from socbayes.structures.forcing import STEPS_OF_MONTH, rate_constants
+from socbayes.structures import get, list_structures
+from socbayes.structures.forcing import rate_constants
 
 EFFECT = {"ploughed": 0.35, "direct drilled": -0.35}
 MONTHS = 96
@@ -419,8 +420,8 @@ def test_shares_of_a_poor_site_are_those_of_living_microbes(microbial):
     ]
 
 
-@pytest.mark.parametrize("name", sorted(STEPS_OF_MONTH))
-def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, monkeypatch, name):
+@pytest.mark.parametrize("name", [name for name in list_structures() if get(name).month_steps])
+def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, name):
     tables, _ = microbial
     data = lay_out(*tables, structure=get(name))
     steady = find_steady_state(get(name), {}, data.mean_drivers).pools
@@ -433,8 +434,8 @@ def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, monkeypatch, name
         "stock": np.full(runs, np.log(60.0)), "log_share": np.log(np.repeat(steady, runs, axis=0)),
     }  # fmt: skip
     coarse = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
-    monkeypatch.setattr(field, "STEPS_OF_MONTH", {})
-    fine = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
+    daily = replace(many, structure=replace(many.structure, month_steps=None))
+    fine = field.trajectories(daily, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
     apart, total = np.log(coarse / fine), np.log(coarse.sum(axis=2) / fine.sum(axis=2))
     assert 0.0 < np.abs(total).max() < 5e-4
     assert np.abs(apart).max() < 1e-2
@@ -457,7 +458,14 @@ def test_draws_run_with_their_own_microbes():
     effects = shared_effects(data, values, np.array([0, 1]))
     np.testing.assert_array_equal(effects["e_ref"], np.array([[0.3, 0.3], [0.4, 0.4], [0.5, 0.5]]))
     assert "k_death" not in effects
-    assert {"e_ref", "k_death"} <= set(BLOCKS["parameters"])
+
+
+def test_carried_parameters_are_parameters_in_the_parts_of_the_variance():
+    draws = np.random.default_rng(0).standard_normal(100)
+    at = {"e_ref": draws, "stock": np.zeros(100)}
+    _, parts = variance_parts(lambda at: at["e_ref"] + at["stock"], at, get("mcp").carried)
+    assert parts["parameters"] == pytest.approx(draws.var())
+    assert parts["interaction"] == pytest.approx(0.0)
 
 
 def test_microbes_of_the_literature_do_not_starve():
