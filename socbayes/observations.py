@@ -233,7 +233,9 @@ class Stock(Observation):
         seen = [name for name in self.columns if _stated(obs, name)]
         if seen and not self.shown(weights):
             found = f"values, but {structure.name} has no pools for {self.name}"
-            expected = f"fractions={{{self.name!r}: (...)}} with some of {', '.join(structure.pools)}, or no such column"
+            expected = (
+                f"fractions={{{self.name!r}: (...)}} with some of {', '.join(structure.pools)}, or no such column"
+            )
             yield Fault("fraction without pools", None, seen[0], found, expected)
         turned = np.isfinite(numeric(obs, self.concentration)) & ~np.isfinite(numeric(obs, self.stock))
         wanted = f"to turn {self.concentration} into a stock"

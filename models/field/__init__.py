@@ -5,4 +5,4 @@ from socbayes.models.field.model import PRIORS, QUANTITIES, build, prior_table
 
 __all__ = ["PRIORS", "QUANTITIES", "build", "prior_table"]
 
-__getattr__ = submodules(__name__, ("forecast", "foresight", "figures", "management", "weather", "layout"))
+__getattr__ = submodules(__name__, ("record", "forecast", "foresight", "figures"))

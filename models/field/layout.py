@@ -203,9 +203,7 @@ def _forcing_of(
     in_time = np.lexsort([obs["year"].to_numpy(), rows.plot])
     first = in_time[np.unique(rows.plot[in_time], return_index=True)[1]]
     places = obs.loc[first, [name for name in ("study", "site", "plot") if name in obs]]
-    treatment = np.array(plots.treatments, dtype=object)[
-        plots.treatment[np.arange(len(plots.labels)), plots.period]
-    ]
+    treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
     managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known)
     notes += managed.notes
     management = tables.management
@@ -214,9 +212,7 @@ def _forcing_of(
         notes += (f"The management table states what no model uses: {', '.join(unused)}.",)
     if not roles.modifier and not roles.temperature:
         notes += (f"{structure.name} has no driver of climate: weather takes no part.",)
-    climate = climate_drivers(
-        tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup)
-    )
+    climate = climate_drivers(tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup))
     notes += climate.notes
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():

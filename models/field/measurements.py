@@ -105,9 +105,7 @@ class Rows(NamedTuple):
     learned: np.ndarray
 
 
-def measurements_of(
-    obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mapping[str, np.ndarray]
-) -> Measurements:
+def measurements_of(obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mapping[str, np.ndarray]) -> Measurements:
     """Take every measured value off a table; of kinds that rows the fit saw have.
 
     Parameters
@@ -248,9 +246,7 @@ def _without_differences(measured: pd.DataFrame, learned: np.ndarray) -> tuple[p
 def _site_log_stock(measured: pd.DataFrame, site: np.ndarray) -> np.ndarray:
     """Mean log of all totals of each site; 50 t/ha where no total was measured; (site,)."""
     totals = measured[measured["kind"] == "total"]
-    means = group_means(
-        np.log(totals["value"].to_numpy()), site[totals["plot"].to_numpy("int64")], int(site.max()) + 1
-    )
+    means = group_means(np.log(totals["value"].to_numpy()), site[totals["plot"].to_numpy("int64")], int(site.max()) + 1)
     return np.where(np.isfinite(means), means, np.log(ASSUMED_STOCK))
 
 

@@ -109,6 +109,4 @@ def setup_of_fit(fitted: xr.DataTree, structure: Structure | None = None) -> Set
         raise SocbayesError(f"the fit was made with structure {name}, but {structure.name} is given")
     if structure is None and name not in list_structures():
         raise SocbayesError(f"the fit was made with a structure of your own, {name!r}: give it as structure=")
-    return setup_of(
-        structure or name, choices.get("given_fractions"), choices["drivers"], choices["parameters"]
-    )
+    return setup_of(structure or name, choices.get("given_fractions"), choices["drivers"], choices["parameters"])

@@ -200,9 +200,7 @@ def _row(table: pd.DataFrame, columns: list[str], place: int) -> tuple[tuple[str
     return tuple((name, row[name]) for name in columns if row[name] == row[name] and row[name] is not None)
 
 
-def _planned(
-    known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series
-) -> pd.DataFrame | None:
+def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series) -> pd.DataFrame | None:
     """Management of a fit with a plan."""
     import pandas as pd
 

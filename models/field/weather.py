@@ -133,7 +133,9 @@ def _weather_of_plots(
     for site, name in enumerate(plots.sites):
         here = np.flatnonzero(plots.site == site)
         first = int(plots.start[here].min())
-        months, known = (int((plots.start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known))
+        months, known = (
+            int((plots.start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known)
+        )
         found, said = _weather_of(weather, obs, name, np.arange(first, first + months), known)
         notes += said
         for column, values in found.items():

@@ -18,18 +18,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from socbayes.core.structure import Fraction, Structure, StructureError, unknown
+from socbayes.observations import OBSERVATIONS, Stock
 
-FRACTION_NAMES = (
-    "total",
-    "particulate",
-    "mineral_associated",
-    "humus",
-    "resistant",
-    "microbial",
-    "necromass",
-    "water_extractable",
-)
-"""Fractions that have a name here; a structure may declare others."""
+FRACTION_NAMES = (*(kind.name for kind in OBSERVATIONS if isinstance(kind, Stock)))
+"""Fractions that field tables may hold; a structure may declare others."""
 
 
 def fraction_weights(
