@@ -92,8 +92,8 @@ class Run:
 
     def of(self, which: np.ndarray) -> Run:
         """The same of some measurements."""
-        places = (each[..., which] for each in (self.time, self.after, self.run))
-        return Run(self.structure, self.states, *places, self.weights[which])
+        time, after, run = self.time[..., which], self.after[..., which], self.run[..., which]
+        return Run(self.structure, self.states, time, after, run, self.weights[which])
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,33 @@
-"""Posterior draws of the field model, run side by side.
+"""Draws of the posterior, run side by side: the plots that were measured, and new ones.
 
-What comes after sampling: forecasts of plots that were measured and of new
-ones. Values of draws come as plain arrays by variable, shape (sample, ...).
+Values of draws come as plain arrays by variable, shape (sample, ...).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models.field.layout import Layout, month_of
-from socbayes.models.field.model import trajectories
+from socbayes.models.field.effects import log_factors
+from socbayes.models.field.initial import (
+    departure_spread,
+    initial_shares,
+    log_steady_shares,
+    site_constants,
+    with_largest,
+)
 from socbayes.models.field.noise import Visits, walks
+from socbayes.models.field.plots import month_of
+from socbayes.models.field.runs import trajectories
+from socbayes.observations import Run, expected_readings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from socbayes.models.field.layout import Layout
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "parameters": ("rate", "rate_constant"),
@@ -24,113 +37,265 @@ BLOCKS: dict[str, tuple[str, ...]] = {
 }
 """What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
+SITE_SPREAD = 0.5
+"""Standard deviation of the log stock of a site about the mean of its samples: the prior of the model."""
 
 
-def departing_pools(data: Layout, posterior: Any) -> np.ndarray:
-    """Which pools depart from the steady state, (pool,): all but the largest."""
-    named = posterior["departing_pool"].to_numpy() if "departing_pool" in posterior.coords else []
-    return np.isin(data.structure.pools, named)
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of a fit of the field model.
 
-
-def shared_effects(data: Layout, values: Mapping[str, np.ndarray], plots: np.ndarray) -> dict[str, np.ndarray]:
-    """What a plot has from its site and treatments, (sample, plot), and (sample, plot, period) for rates and inputs."""
-    samples = values["site_stock"].shape[0]
-    site, treatment = data.site_of_plot[plots], data.treatment_of_plot[plots]
-    none, always = np.zeros((samples, plots.size)), np.zeros((samples, *treatment.shape))
-    level = values["input_level" if "input_level" in values else "input_level_unstated"]
-    rate, plant = always, always + level[:, None, None]
-    if "site_rate" in values:
-        rate = rate + values["site_rate"][:, site, None]
-    if "rate_effect" in values:
-        rate = rate + values["rate_effect"][:, treatment]
-        plant = plant + values["treatment_input"][:, treatment]
-    carried = {
-        name: np.repeat(values[called][:, None], plots.size, axis=1)
-        for name, called in data.structure.carried.items()
-        if called in values and name not in data.constants
-    }
-    return carried | {
-        "rate": rate,
-        "plant": plant,
-        "manure": none + values["manure_level"][:, None] if "manure_level" in values else none,
-        "stock": none + (data.initial + values["site_stock"])[:, site],
-        "log_share": np.log(values["initial_share"])[:, site] if "initial_share" in values else none[..., None],
-        "rate_constant": np.repeat(values["rate_constant"][:, None], plots.size, axis=1),
-    }
-
-
-def with_all_treatments(
-    data: Layout, values: Mapping[str, np.ndarray], posterior: Any, rng: np.random.Generator
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Values with effects of all treatments of a layout, and the treatments that the fit did not see.
-
-    Effects of those are drawn from the spread between treatments; they have none where there was but one.
+    Parameters
+    ----------
+    values
+        By variable, (sample, ...).
+    labels
+        By dimension, the names that the fit knows.
     """
-    first = [data.treatments[data.treatment_of_plot[0, 0]]]
-    seen = posterior["treatment"].to_numpy().astype(str).tolist() if "rate_effect" in values else first
-    strangers = [name for name in data.treatments if name not in seen]
-    result = dict(values)
+
+    values: Mapping[str, np.ndarray]
+    labels: Mapping[str, list[str]]
+
+    @property
+    def samples(self) -> int:
+        """How many draws there are."""
+        return len(self.values["site_stock"])
+
+
+def draws_of(posterior: xr.Dataset, values: Mapping[str, np.ndarray]) -> Draws:
+    """Draws with the names that a fit knows.
+
+    Parameters
+    ----------
+    posterior
+        Of a fit of ``models.field``.
+    values
+        Draws of it by variable, (sample, ...).
+    """
+    labels = {
+        str(name): [str(label) for label in coord.to_numpy()]
+        for name, coord in posterior.coords.items()
+        if coord.ndim == 1
+    }
+    return Draws(values, labels)
+
+
+def largest_pool(data: Layout, draws: Draws) -> int:
+    """Position of the pool that departs from nothing.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    draws
+        Of a fit to them.
+    """
+    departing = draws.labels.get("departing_pool", [])
+    return next((place for place, pool in enumerate(data.setup.structure.pools) if pool not in departing), 0)
+
+
+def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Values of draws in the order of the sites and treatments of a layout, and which of these the fit did not see.
+
+    A treatment that nobody saw has effects drawn from the spread between treatments, none where there was but one.
+    A site that nobody saw has a rate drawn from the spread between sites, none where there was but one, a stock
+    about its own samples, and shares that scatter about its own steady state.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out, of plots that the fit need not know.
+    draws
+        Of a fit.
+    rng
+        Source of what is drawn anew.
+    """
+    values = dict(draws.values)
+    # Of a fit to one treatment no variable names it.
+    treated = draws.labels.get("treatment", [data.plots.treatments[data.plots.treatment[0, 0]]])
+    new_sites = [name for name in data.plots.sites if name not in draws.labels["site"]]
+    new_treatments = [name for name in data.plots.treatments if name not in treated]
     for effect, spread in (("rate_effect", "treatment_rate_sd"), ("treatment_input", "treatment_input_sd")):
         if effect in values:
-            normal = values[spread][:, None] * rng.standard_normal((len(values[spread]), len(strangers)))
-            every = np.concatenate([values[effect], np.arcsinh(normal)], axis=1)
-            result[effect] = every[:, [[*seen, *strangers].index(name) for name in data.treatments]]
-    return result, strangers
+            drawn = np.arcsinh(values[spread][:, None] * rng.standard_normal((draws.samples, len(new_treatments))))
+            values[effect] = _joined(values[effect], drawn, treated, data.plots.treatments)
+    every, known = data.plots.sites, draws.labels["site"]
+    one_pool = np.ones((draws.samples, len(known), 1))
+    log_share = np.log(values.get("initial_share", one_pool))
+    spreads = {"site_rate": values.get("site_rate_sd", np.zeros(1)), "site_stock": np.full(1, SITE_SPREAD)}
+    for variable, width in spreads.items():
+        if variable in values:
+            drawn = width[:, None] * rng.standard_normal((draws.samples, len(new_sites)))
+            values[variable] = _joined(values[variable], drawn, known, every)
+    shares = _new_shares(data, draws, values, rng)[:, _among(every, new_sites)] if new_sites else log_share[:, :0]
+    values["log_share"] = _joined(log_share, shares, known, every)
+    return values, [*new_sites, *new_treatments]
 
 
-def known_plots(data: Layout, values: Mapping[str, np.ndarray], departing: np.ndarray) -> dict[str, np.ndarray]:
-    """Each plot as it was learned, (sample, plot)."""
-    shared = shared_effects(data, values, np.arange(len(data.plots)))
-    own = values["plot_input"][..., None] if "plot_input" in values else 0.0
-    departure = np.zeros(shared["log_share"].shape)
-    if departing.any():
-        departure[..., departing] = values["plot_departure"]
-    return shared | {
-        "plant": shared["plant"] + own,
-        "stock": values["log_initial_stock"],
-        "log_share": shared["log_share"] + departure,
+def _among(names: list[str], wanted: list[str]) -> list[int]:
+    """Positions of some names among others."""
+    return [names.index(name) for name in wanted]
+
+
+def _joined(known: np.ndarray, drawn: np.ndarray, names: list[str], wanted: list[str]) -> np.ndarray:
+    """Known and drawn values of groups, (sample, group, ...), in the order of those wanted."""
+    strangers = [name for name in wanted if name not in names]
+    every: np.ndarray = np.concatenate([known, drawn], axis=1)[:, _among([*names, *strangers], wanted)]
+    return every
+
+
+def _new_shares(data: Layout, draws: Draws, values: Mapping[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Log shares of the pools at sites that nobody saw, about the steady state of each, (sample, site, pool)."""
+    pools, sites, samples = data.setup.structure.pools, len(data.plots.sites), draws.samples
+    if len(pools) == 1:
+        return np.zeros((samples, sites, 1))
+    largest = largest_pool(data, draws)
+    steady = _steady_shares(data, values, samples)
+    ratio = np.delete(steady - steady[..., largest : largest + 1], largest, axis=-1)
+    spread = departure_spread(data, largest, values["site_departure_sd"][:, None, None])
+    return with_largest(ratio + spread * rng.standard_normal(ratio.shape), largest)
+
+
+def _steady_shares(data: Layout, values: Mapping[str, np.ndarray], samples: int) -> np.ndarray:
+    """Log shares in the steady state of every site for every draw, (sample, site, pool)."""
+    structure, sites = data.setup.structure, len(data.plots.sites)
+    fixed = initial_shares(data).fixed
+    if fixed is not None:
+        return np.broadcast_to(np.log(fixed), (samples, *fixed.shape))
+    many = _sites_repeated(data, samples)
+    at = {"rate_constant": np.repeat(values["rate_constant"], sites, axis=0).T}
+    if "site_rate" in values:
+        at["site_rate"] = values["site_rate"].ravel()
+    at |= {
+        name: np.repeat(values[called], sites)
+        for name, called in structure.carried.items()
+        if called in values and name not in data.forcing.constants
     }
+    shares: np.ndarray = log_steady_shares(many, at).eval(mode="FAST_COMPILE")
+    return shares.reshape(samples, sites, -1)
+
+
+def _sites_repeated(data: Layout, samples: int) -> Layout:
+    """A layout whose plots and sites are the sites of another, once for every draw: for their steady states."""
+    sites = len(data.plots.sites)
+    tile = {name: np.tile(value, samples) if np.ndim(value) else value for name, value in data.forcing.means.items()}
+    constants = {
+        name: np.tile(value, samples) if np.ndim(value) else value for name, value in site_constants(data).items()
+    }
+    names = data.plots.sites * samples
+    plots = replace(data.plots, labels=names, sites=names, site=np.arange(sites * samples))
+    return replace(data, plots=plots, forcing=replace(data.forcing, means=tile, constants=constants))
 
 
 def new_plots(
-    data: Layout,
-    values: Mapping[str, np.ndarray],
-    departing: np.ndarray,
-    firsts: np.ndarray,
-    rng: np.random.Generator,
+    data: Layout, values: Mapping[str, np.ndarray], largest: int, firsts: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """A further plot of each site and treatment, (sample, plot)."""
-    shared = shared_effects(data, values, firsts)
-    shape = shared["log_share"].shape
-    normal = rng.standard_normal(shape) * departing
+    """Log factors of a further plot of each site and treatment, (sample, plot).
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    values
+        Of :func:`fitted_to`.
+    largest
+        Of :func:`largest_pool`.
+    firsts
+        Position of a plot of each site and treatment.
+    rng
+        Source of what plots have of their own.
+    """
+    at = log_factors(data, values, firsts)
+    shape = (len(values["site_stock"]), firsts.size, len(data.setup.structure.pools))
+    normal = rng.standard_normal(shape)
+    normal[..., largest] = 0.0
     spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
               for name in ("stock", "departure", "input")}  # fmt: skip
-    return shared | {
-        "plant": shared["plant"] + (spread["input"] * rng.standard_normal(shape[:-1]))[..., None],
-        "stock": shared["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
-        "log_share": shared["log_share"] + np.arcsinh(spread["departure"][..., None] * normal),
+    return at | {
+        "plant": at["plant"] + (spread["input"] * rng.standard_normal(shape[:-1]))[..., None],
+        "stock": at["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),
+        "log_share": at["log_share"] + np.arcsinh(spread["departure"][..., None] * normal),
     }
+
+
+def readings_of(data: Layout, at: Mapping[str, np.ndarray], which: np.ndarray) -> np.ndarray:
+    """Logs of what some measurements would read without error and without process noise, (sample, measurement).
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    at
+        Log factors of all plots, (sample, plot).
+    which
+        Positions of the measurements.
+    """
+    measured, samples, count = data.measured, at["rate"].shape[0], len(data.plots.labels)
+    month, plot = measured.month[which], measured.plot[which]
+    when, place = np.unique(np.concatenate([month, month + measured.takes_time[which]]), return_inverse=True)
+    states = _all_states(data, np.arange(count), at, when)
+    run = Run(
+        data.setup.structure,
+        states,
+        place[: month.size],
+        place[month.size :],
+        np.arange(samples)[:, None] * count + plot,
+        measured.weights[measured.kind[which]],
+    )
+    logs: np.ndarray = np.log(expected_readings(measured.kinds, measured.kind[which], run))
+    return logs
 
 
 def stocks_of(
     data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], years: np.ndarray, weights: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Stocks in t/ha, (sample, plot, year, fraction), NaN outside the run: all draws of all plots side by side."""
+    """Stocks in t/ha, (sample, plot, year, fraction), NaN outside the run: all draws of all plots side by side.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    plots
+        Positions of plots.
+    at
+        Log factors of these plots, (sample, plot).
+    years
+        Decimal years.
+    weights
+        Weight of each pool by fraction.
+    """
     samples = at["rate"].shape[0]
-    many = _repeated(data, plots, samples)
-    month = month_of(years) - data.start[plots][:, None]
+    month = month_of(years) - data.plots.start[plots][:, None]
     # A plot of one site is not asked for years of another that lie beyond the drivers.
-    when, place = np.unique(np.clip(month, 0, data.rows), return_inverse=True)
-    flat = {name: value.reshape(samples * plots.size, *value.shape[2:]) for name, value in at.items()}
-    flat["rate_constant"] = flat["rate_constant"].T
-    # Run once: interpreted, it is done before a compiler would be.
-    states = trajectories(many, flat, when).eval(mode="FAST_COMPILE")
-    pools = states[..., : len(data.structure.pools)].reshape(when.size, samples, plots.size, -1)
+    when, place = np.unique(np.clip(month, 0, data.plots.rows), return_inverse=True)
+    states = _all_states(data, plots, at, when)
+    pools = states[..., : len(data.setup.structure.pools)].reshape(when.size, samples, plots.size, -1)
     chosen = pools[place.reshape(month.shape), :, np.arange(plots.size)[:, None]]  # (plot, year, sample, pool)
     result = np.stack([(chosen * weight).sum(axis=-1) for weight in weights.values()], axis=-1)
-    result[(month < 0) | (month > data.rows)] = np.nan
+    result[(month < 0) | (month > data.plots.rows)] = np.nan
     result = np.moveaxis(result, 2, 0)
     return result * np.exp(at["process"])[..., None] if "process" in at else result
+
+
+def _all_states(data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], when: np.ndarray) -> np.ndarray:
+    """Pools and sinks of some plots for every draw, (time, sample times plot, state)."""
+    samples = at["rate"].shape[0]
+    flat = {
+        name: _flattened(value, samples, plots.size, per_plot=name not in ("manure", *data.setup.structure.carried))
+        for name, value in at.items()
+        if name not in ("process", "rate_constant")
+    }
+    flat["rate_constant"] = np.repeat(at["rate_constant"], plots.size, axis=0).T
+    # Run once: interpreted, it is done before a compiler would be.
+    states: np.ndarray = trajectories(_repeated(data, plots, samples), flat, when).eval(mode="FAST_COMPILE")
+    return states
+
+
+def _flattened(value: Any, samples: int, plots: int, *, per_plot: bool) -> Any:
+    """Values of every draw and plot side by side; those that all plots share are repeated."""
+    if np.ndim(value) == 0:
+        return value
+    return value.reshape(samples * plots, *value.shape[2:]) if per_plot else np.repeat(value, plots)
 
 
 def process_noise(
@@ -143,12 +308,23 @@ def process_noise(
 ) -> dict[str, np.ndarray]:
     """Log factors of the process on plots, (sample, plot, year), at their visits as learned; nothing without noise.
 
-    Without visits the plots are new.
+    Parameters
+    ----------
+    data, values
+        As for :func:`new_plots`.
+    known
+        Visits that the fit has steps of; None where the plots are new.
+    plots
+        Positions of plots.
+    years
+        Decimal years.
+    rng
+        Source of what no visit tells.
     """
     if "process_step" not in values:
         return {}
     none = np.zeros(0, dtype="int64")
-    month = month_of(years) - data.start[plots][:, None]
+    month = month_of(years) - data.plots.start[plots][:, None]
     return {"process": walks(known or Visits(none, none), values, plots, month, rng)}
 
 
@@ -194,7 +370,7 @@ def variance_parts(
         if not at.keys() & set(names):
             continue
         held = {
-            name: value if name in names else np.broadcast_to(value.mean(axis=0), value.shape)
+            name: value if name in names or np.ndim(value) == 0 else np.broadcast_to(value.mean(axis=0), value.shape)
             for name, value in at.items()
         }
         parts[part] = (away * run(held)).mean(axis=0)
@@ -208,11 +384,15 @@ def _repeated(data: Layout, plots: np.ndarray, samples: int) -> Layout:
     def tiled(value: Any) -> Any:
         return value if np.ndim(value) == 0 else np.tile(np.asarray(value)[..., plots], samples)
 
+    forcing = data.forcing
     return replace(
         data,
-        plots=[data.plots[position] for position in plots] * samples,
-        drivers={name: np.tile(value[:, plots], (1, samples)) if np.ndim(value) else value
-                 for name, value in data.drivers.items()},
-        constants={name: tiled(value) for name, value in data.constants.items()},
-        carbon=tiled(data.carbon),
+        plots=replace(data.plots, labels=[data.plots.labels[position] for position in plots] * samples),
+        forcing=replace(
+            forcing,
+            drivers={name: np.tile(value[:, plots], (1, samples)) if np.ndim(value) else value
+                     for name, value in forcing.drivers.items()},
+            constants={name: tiled(value) for name, value in forcing.constants.items()},
+            carbon=tiled(forcing.carbon),
+        ),
     )  # fmt: skip

@@ -1,10 +1,11 @@
-"""Forecasts and hindcasts of field plots: those that were measured, and a new one beside them.
+"""Forecasts and hindcasts of field plots: those that were measured, those beside them, and those nobody has seen.
 
 A known plot keeps its own input, initial stock and initial shares. A new plot
 of a treatment, or of treatments one after the other, has their effects and
 draws the rest from the spread between plots, so its uncertainty is what a
-farmer next door should expect.
-Both are stocks without the error of measuring them.
+farmer next door should expect. A plot of its own description starts from its
+own first value, with its own management and weather.
+All are stocks without the error of measuring them; :func:`with_measurement_error` adds it.
 
 Structures disagree, so a forecast by one of them is too sure of itself.
 :func:`average` mixes them, and says how much of the variance is between them.
@@ -20,57 +21,65 @@ import numpy as np
 
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
-from socbayes.facts import facts_of
 from socbayes.models.field.draws import (
-    departing_pools,
-    known_plots,
+    SITE_SPREAD,
+    Draws,
+    draws_of,
+    fitted_to,
+    largest_pool,
     new_plots,
     process_noise,
     stocks_of,
     variance_parts,
 )
-from socbayes.models.field.layout import Layout, lay_out, month_of, treatment_names
-from socbayes.models.field.noise import visit_labels, visits
+from socbayes.models.field.effects import LEVELS, of_known_plots
+from socbayes.models.field.faults import require_sound
+from socbayes.models.field.layout import Layout, lay_out
+from socbayes.models.field.measurements import DENSITY_ERROR
+from socbayes.models.field.noise import visits
+from socbayes.models.field.plots import month_of
+from socbayes.models.field.setup import setup_of_fit
+from socbayes.models.field.tables import judged, tables_of_fit, with_plan
+from socbayes.observations import Observation
 from socbayes.scenarios.draws import values_of, verdict
-from socbayes.structures import get
-from socbayes.structures.fractions import fraction_weights
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+UNIT = "t/ha"
+
 
 def forecast(
     fitted: xr.DataTree,
-    obs: pd.DataFrame,
-    management: pd.DataFrame | None = None,
-    weather: pd.DataFrame | None = None,
     *,
     years: Sequence[float],
-    structure: str | Structure = "rothc",
-    fractions: Mapping[str, Any] | None = None,
-    drivers: Mapping[str, float] | None = None,
-    parameters: Mapping[str, float] | None = None,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    structure: Structure | None = None,
     draws: int = 500,
     seed: int = 0,
     parts: bool = False,
 ) -> xr.Dataset:
     """Stocks of every fraction in past or future years, on known plots and on a new one of each treatment.
 
+    Everything about the past is in the fit: its tables are kept with it.
+
     Parameters
     ----------
     fitted
         Fit of ``models.field``.
-    obs, structure, fractions
-        What the model was built from.
-    drivers, parameters
-        The same; by default those of the fit.
-    management, weather
-        The same tables, or tables that go on: what they say of the time up to
-        the last sample is filled from that time alone, and where they end,
-        months take the mean of their calendar month in it.
     years
         Decimal years.
+    management
+        A plan, of schema ``field_management``: what is done after the last samples. It takes the place of what
+        the fit knows of the same site, plot or treatment from its first year on. Where management ends,
+        manure and cover go on as in its last years, and inputs take the mean of their calendar month.
+    weather
+        Weather after the last samples, of schema ``field_weather``. Where weather ends, months
+        take the mean of their calendar month.
+    structure
+        The structure, where it is one of the caller's: a fit holds its name only.
     draws
         Posterior draws run.
     seed
@@ -88,123 +97,282 @@ def forecast(
         inputs, initial state, process noise if the model has it, and their
         interaction sum to the variance of the stock (see :func:`socbayes.models.field.draws.variance_parts`);
         ``observation`` is what one further measurement would add, NaN for a
-        fraction that nobody measured. Beside them stand ``treatment`` (plot, year),
+        fraction that nobody measured. Beside them stand ``treatment`` (plot, year), ``error`` (sample, fraction) of
+        one measurement, as a logarithm,
         and ``measured`` (measurement), t/ha, with its plot, year and fraction as
         coordinates, for :func:`socbayes.plots.field_plots`. ``attrs`` say
         whether the fit converged and what was assumed.
 
     Raises
     ------
+    TableFaultsError
+        For all faults of the plan and of the weather at once.
     SocbayesError
-        If the tables hold other plots, sites, treatments, first samples or, with process noise, other visits than
-        the fit, or the structure, its drivers or its parameters are others.
+        If these say otherwise than the fit of a time that it has samples of, the fit does not hold its tables, or
+        its structure is of the caller's and not given.
 
     Examples
     --------
     >>> import socbayes as sb
     >>> fitted = sb.open_run("runs/field")  # doctest: +SKIP
-    >>> future = forecast(fitted, obs, management, years=[2030, 2050])  # doctest: +SKIP
+    >>> future = forecast(fitted, years=[2030, 2050], management=plan)  # doctest: +SKIP
     >>> future["known"].sel(fraction="total").mean("sample")  # doctest: +SKIP
     """
     import xarray as xr
 
-    chosen = get(structure) if isinstance(structure, str) else structure
     wanted = np.asarray(years, dtype=float)
-    built = facts_of(fitted).spec.choices
-    drivers, parameters = (
-        built[name] if given is None else {key: float(value) for key, value in given.items()}
-        for name, given in (("drivers", drivers), ("parameters", parameters))
-    )
-    data = lay_out(
-        obs, management, weather, structure=chosen, fractions=fractions, drivers=drivers, parameters=parameters,
-        until=float(wanted.max()),
-    )  # fmt: skip
-    asked = {"structure": chosen.name, "drivers": drivers, "parameters": parameters}
-    for name, value in asked.items():
-        if value != built[name]:
-            raise SocbayesError(f"the fit was made with {name} {built[name]}, but {value} is asked for")
-    posterior = fitted["posterior"]
-    known = visits(data)
-    here = {"plot": data.plots, "site": data.sites, "treatment": data.treatments, "pool": list(chosen.pools)}
-    here["visit"] = visit_labels(data, known)
-    for name, labels in here.items():
-        told = posterior[name].to_numpy().astype(str).tolist() if name in posterior.coords else labels
-        if told != labels:
-            strangers = sorted(set(told) ^ set(labels)) or labels
-            raise SocbayesError(f"the tables and the fit do not hold the same {name}s: {', '.join(strangers[:5])}")
-    if moved := [data.plots[k] for k in np.flatnonzero(data.start != np.asarray(built["first_months"]))]:
-        raise SocbayesError(f"the tables and the fit do not hold the same first samples of {', '.join(moved[:5])}")
-    plots = data.plots
-    values = values_of(fitted, draws, seed)
-    weights = fraction_weights(chosen, fractions)
-    pairs = list(zip(data.site_of_plot.tolist(), map(tuple, data.treatment_of_plot.tolist()), strict=True))
-    firsts = np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
-    departing = departing_pools(data, posterior)
-    everywhere = np.arange(len(plots))
+    setup = setup_of_fit(fitted, structure)
+    tables = with_plan(tables_of_fit(fitted), management, weather)
+    if management is not None or weather is not None:
+        require_sound(tables, setup)
+    data = lay_out(tables, setup, until=float(wanted.max()))
+    drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
     rng = np.random.default_rng(seed)
-    at = {
-        "known": (everywhere, known_plots(data, values, departing)),
-        "new": (firsts, new_plots(data, values, departing, firsts, rng)),
+    values, _ = fitted_to(data, drawn, rng)
+    largest, everywhere, firsts = largest_pool(data, drawn), np.arange(len(data.plots.labels)), _firsts(data)
+    factors = {
+        "known": (everywhere, of_known_plots(data, values, largest)),
+        "new": (firsts, new_plots(data, values, largest, firsts, rng)),
     }
-    for kind, visited in (("known", known), ("new", None)):
-        at[kind][1].update(process_noise(data, values, visited, at[kind][0], wanted, rng))
+    for kind, visited in (("known", visits(data)), ("new", None)):
+        plots, at = factors[kind]
+        at.update(process_noise(data, values, visited, plots, wanted, rng))
     result: dict[str, Any] = {}
     for kind, dim, meaning in (
         ("known", "plot", "carbon of the plots measured"),
         ("new", "new_plot", "carbon of a plot not measured"),
     ):
-        chosen_plots, factors = at[kind]
-
-        def run(varied: Mapping[str, np.ndarray], chosen_plots: np.ndarray = chosen_plots) -> np.ndarray:
-            return stocks_of(data, chosen_plots, varied, wanted, weights)
-
+        plots, at = factors[kind]
+        stocks, variance = _run(data, plots, at, wanted, drawn if parts else None)
+        result[kind] = (("sample", dim, "year", "fraction"), stocks, {"units": UNIT, "long_name": meaning})
         if parts:
-            stocks, variance = variance_parts(run, factors, chosen.carried)
-            variance["observation"] = _observation_variance(stocks, values, posterior, list(weights))
+            named = {"units": "(t/ha)^2", "long_name": f"variance of the {meaning}"}
             dims = ("part", dim, "year", "fraction")
-            attrs = {"units": "(t/ha)^2", "long_name": f"variance of the {meaning}"}
-            result[f"{kind}_variance"] = (dims, np.stack(list(variance.values())), attrs)
+            result[f"{kind}_variance"] = (dims, np.stack(list(variance.values())), named)
             result["part"] = list(variance)
-        else:
-            stocks = run(factors)
-        result[kind] = (("sample", dim, "year", "fraction"), stocks, {"units": "t/ha", "long_name": meaning})
-    month = month_of(wanted) - data.start[:, None]
-    result["treatment"] = (("plot", "year"), treatment_names(data, month).astype(str))
-    stock = ~data.fraction_is_flux
-    result["measured"] = (
-        "measurement",
-        np.exp(data.observed[stock]),
-        {"units": "t/ha", "long_name": "measured carbon"},
-    )
-    coords = {
-        "plot": plots,
-        "new_plot": [_place(data, position) for position in firsts],
-        "year": wanted,
-        "fraction": list(weights),
-        "measured_plot": ("measurement", np.array(plots)[data.plot[stock]]),
-        "measured_year": ("measurement", (data.month + data.start[data.plot])[stock] / 12.0),
-        "measured_fraction": ("measurement", np.array(data.fractions)[data.fraction[stock]]),
-    }
+    coords = {"plot": data.plots.labels, "new_plot": [_place(data, position) for position in firsts]}
+    shown = _beside(data, drawn, wanted)
+    attrs = verdict(fitted) | {"structure": setup.structure.name, "notes": " ".join(data.notes)}
+    return xr.Dataset(result, coords=coords, attrs=attrs).merge(shown, combine_attrs="override")
+
+
+def predict_plots(
+    fitted: xr.DataTree,
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    years: Sequence[float] | None = None,
+    structure: Structure | None = None,
+    draws: int = 500,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Stocks on plots that the fit has not seen, each from its own first value, with its own management and weather.
+
+    A plot of a site, or of a treatment, that the fit knows has their effects; of others they are drawn from the
+    spread between sites, or treatments. Of the values of a plot the first total is taken for its initial stock, with
+    the error of a measurement; later ones, and fractions, are not learned from, so whole plots that were left out
+    of a fit can be given as they are and compared with what is foreseen of them.
+
+    Parameters
+    ----------
+    fitted
+        Fit of ``models.field``.
+    obs
+        Table of schema ``field_soc``: one or more samples of each plot.
+    management, weather
+        Tables of schema ``field_management`` and ``field_weather``, of these plots.
+    years
+        Decimal years; those of all samples by default.
+    structure, draws, seed
+        As for :func:`forecast`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``known`` (sample, plot, year, fraction), t/ha; ``treatment``, ``error`` and ``measured`` as for
+        :func:`forecast`. ``attrs`` say whether the fit converged, and name what was drawn anew.
+
+    Raises
+    ------
+    EmptyTableError, TableFaultsError
+        For a table without rows; for all faults of all tables at once.
+    SocbayesError
+        If carbon inputs are stated for these plots and were not for those of the fit, or the other way round: what
+        was learned is about the one or the other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> mine = pd.DataFrame({"site": "Mine", "plot": "north", "year": 2024.0, "soc_stock": 48.0}, index=[0])
+    >>> future = predict_plots(fitted, mine, years=[2034, 2044])  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    setup = setup_of_fit(fitted, structure)
+    tables = judged(obs, management, weather)
+    require_sound(tables, setup, fitting=False)
+    wanted = np.unique(tables.obs["year"]) if years is None else np.asarray(years, dtype=float)
+    data = lay_out(tables, setup, until=float(wanted.max()))
+    drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
+    _require_the_same_inputs(data, drawn)
+    rng = np.random.default_rng(seed)
+    values, strangers = fitted_to(data, drawn, rng)
+    everywhere = np.arange(len(data.plots.labels))
+    at = new_plots(data, values, largest_pool(data, drawn), everywhere, rng)
+    at["stock"] = _first_stocks(data, lay_out(tables_of_fit(fitted), setup), values, rng)
+    at |= process_noise(data, values, None, everywhere, wanted, rng)
+    stocks, _ = _run(data, everywhere, at, wanted, None)
+    meaning = {"units": UNIT, "long_name": "carbon of plots that the fit has not seen"}
+    notes = list(data.notes)
+    if strangers:
+        notes.append(f"Effects of {', '.join(strangers)} are drawn from the spread between those of the fit.")
     return xr.Dataset(
-        result, coords=coords, attrs=verdict(fitted) | {"structure": chosen.name, "notes": " ".join(data.notes)}
-    )
+        {"known": (("sample", "plot", "year", "fraction"), stocks, meaning)},
+        coords={"plot": data.plots.labels},
+        attrs=verdict(fitted) | {"structure": setup.structure.name, "notes": " ".join(notes)},
+    ).merge(_beside(data, drawn, wanted), combine_attrs="override")
+
+
+def with_measurement_error(forecasts: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
+    """What a laboratory would find: stocks of a forecast, each with the error of one measurement.
+
+    Parameters
+    ----------
+    forecasts
+        Of :func:`forecast`, :func:`predict_plots` or :func:`average`.
+    seed
+        Seed of the errors.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same with ``known``, and ``new`` where it is there, as one sample of each stock would be measured; NaN for
+        fractions that nobody measured, as nothing is known of their errors.
+
+    Examples
+    --------
+    >>> seen = with_measurement_error(future, seed=1)  # doctest: +SKIP
+    """
+    rng = np.random.default_rng(seed)
+    result = forecasts.copy()
+    for name in ("known", "new"):
+        if name in forecasts:
+            stocks = forecasts[name]
+            error = forecasts["error"].broadcast_like(stocks).transpose(*stocks.dims)
+            with np.errstate(divide="ignore"):
+                logs = np.log(stocks.to_numpy())
+            result[name] = stocks.copy(data=Observation.replicates(logs, error.to_numpy(), rng))
+            result[name].attrs["long_name"] = f"{stocks.attrs.get('long_name', 'carbon')}, measured once"
+    return result
+
+
+def _run(
+    data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], years: np.ndarray, drawn: Draws | None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Stocks, (sample, plot, year, fraction), and what their variance is made of, if draws are given for it."""
+    weights = data.setup.weights
+
+    def run(varied: Mapping[str, np.ndarray]) -> np.ndarray:
+        return stocks_of(data, plots, varied, years, weights)
+
+    if drawn is None:
+        return run(at), {}
+    stocks, variance = variance_parts(run, at, data.setup.structure.carried)
+    learned = _errors(drawn, list(weights))
+    # Measuring once multiplies, without bias.
+    variance["observation"] = (stocks**2 * np.expm1(learned**2)[:, None, None, :]).mean(axis=0)
+    return stocks, variance
+
+
+def _errors(drawn: Draws, fractions: list[str]) -> np.ndarray:
+    """Error of one measurement of each fraction, as a logarithm, (sample, fraction); NaN where nobody measured it."""
+    learned = np.full((drawn.samples, len(fractions)), np.nan)
+    for position, name in enumerate(drawn.labels["fraction"]):
+        if name in fractions:
+            learned[:, fractions.index(name)] = drawn.values["error"][:, position]
+    return learned
+
+
+def _beside(data: Layout, drawn: Draws, years: np.ndarray) -> xr.Dataset:
+    """Treatments, errors and measurements that stand beside a forecast."""
+    import xarray as xr
+
+    measured, plots, fractions = data.measured, data.plots, list(data.setup.weights)
+    stock = ~measured.takes_time
+    where = measured.plot[stock]
+    return xr.Dataset(
+        {
+            "treatment": (
+                ("plot", "year"), plots.treatment_names(month_of(years) - plots.start[:, None]).astype(str)
+            ),
+            "error": (
+                ("sample", "fraction"), _errors(drawn, fractions), {"long_name": "log error of one measurement"}
+            ),
+            "measured": (
+                "measurement", np.exp(measured.observed[stock]), {"units": UNIT, "long_name": "measured carbon"}
+            ),
+        },
+        coords={
+            "year": years,
+            "fraction": fractions,
+            "measured_plot": ("measurement", np.array(plots.labels)[where]),
+            "measured_year": ("measurement", (measured.month[stock] + plots.start[where]) / 12.0),
+            "measured_fraction": ("measurement", np.array(measured.names)[measured.kind[stock]]),
+        },
+    )  # fmt: skip
+
+
+def _firsts(data: Layout) -> np.ndarray:
+    """Position of the first plot of each site and course of treatments."""
+    pairs = list(zip(data.plots.site.tolist(), map(tuple, data.plots.treatment.tolist()), strict=True))
+    return np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
 
 
 def _place(data: Layout, plot: int) -> str:
     """Site of a plot and its treatments."""
-    treatments = [data.treatments[position] for position, _ in groupby(data.treatment_of_plot[plot])]
-    return f"{data.sites[data.site_of_plot[plot]]}, {' then '.join(treatments)}"
+    treatments = [data.plots.treatments[position] for position, _ in groupby(data.plots.treatment[plot])]
+    return f"{data.plots.sites[data.plots.site[plot]]}, {' then '.join(treatments)}"
 
 
-def _observation_variance(
-    stocks: np.ndarray, values: Mapping[str, np.ndarray], posterior: Any, fractions: list[str]
-) -> np.ndarray:
-    """Variance that measuring once adds to stocks, (plot, year, fraction): multiplicative and without bias."""
-    learned = np.full((len(stocks), len(fractions)), np.nan)
-    for position, name in enumerate(posterior["fraction"].to_numpy().astype(str)):
-        if name in fractions:
-            learned[:, fractions.index(name)] = values["error"][:, position]
-    return (stocks**2 * np.expm1(learned**2)[:, None, None, :]).mean(axis=0)
+def _require_the_same_inputs(data: Layout, drawn: Draws) -> None:
+    """Refuse plots whose inputs are stated where those of the fit were not, or the other way round."""
+    learned = LEVELS[0] in drawn.values
+    if learned != data.forcing.input_stated:
+        some, none = "stated in their management", "not stated"
+        raise SocbayesError(
+            f"carbon inputs of these plots are {some if data.forcing.input_stated else none}, those of the plots of "
+            f"the fit were {some if learned else none}: what was learned of one says nothing of the other"
+        )
+
+
+def _first_stocks(data: Layout, past: Layout, values: Mapping[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Log stocks of new plots at their first sample, (sample, plot), given the first total of each.
+
+    Exact for each plot, given the other draws: both what is known of plots of the site and the error of the
+    measurement are normal on the log scale.
+    """
+    measured, sites = data.measured, data.plots.sites
+    known = {name: place for place, name in enumerate(past.plots.sites)}
+    centre = np.array([
+        past.measured.site_log_stock[known[name]] if name in known else measured.site_log_stock[place]
+        for place, name in enumerate(sites)
+    ])  # fmt: skip
+    of_site = np.array([name in known for name in sites])[data.plots.site]
+    mean = np.where(of_site, (centre + values["site_stock"])[:, data.plots.site], centre[data.plots.site])
+    variance = values["plot_stock_sd"][:, None] ** 2 + np.where(of_site, 0.0, SITE_SPREAD**2)
+    if "total" in measured.names and "total" in past.measured.names:
+        total = measured.names.index("total")
+        error = values["error"][:, past.measured.names.index("total")]
+        for which in np.flatnonzero((measured.kind == total) & (measured.month == 0)):
+            plot = measured.plot[which]
+            borrowed = DENSITY_ERROR[1] if measured.density[which] >= 0 else 0.0
+            noise = measured.stated_error[which] ** 2 + borrowed**2 + error**2 / measured.replicates[which]
+            share = variance[:, plot] / (variance[:, plot] + noise)
+            mean[:, plot] += share * (measured.observed[which] - mean[:, plot])
+            variance[:, plot] *= 1.0 - share
+    drawn: np.ndarray = mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
+    return drawn
 
 
 def average(
@@ -262,7 +430,7 @@ def average(
     for label, one in alike.items():
         size = one.sizes["sample"]
         chosen = rng.choice(size, counts[label], replace=counts[label] > size)
-        kept = one[["known", "new"]].isel(sample=chosen)
+        kept = one[["known", "new", "error"]].isel(sample=chosen)
         pieces.append(kept.assign_coords(structure=("sample", [label] * counts[label])))
     result = xr.concat(pieces, dim="sample", join="exact", combine_attrs="override")
     seen = first["measured_fraction"].isin(common)

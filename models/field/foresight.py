@@ -22,13 +22,17 @@ from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.inference.fit import FIT, SPEC, fit, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
-from socbayes.models.field import model as field
-from socbayes.models.field.draws import departing_pools, known_plots, process_noise, stocks_of, with_all_treatments
-from socbayes.models.field.faults import COLUMNS, FLUX, field_tables
-from socbayes.models.field.layout import DENSITY_ERROR, Layout, lay_out, uppermost_layer
+from socbayes.models.field.draws import Draws, draws_of, fitted_to, largest_pool, process_noise, readings_of
+from socbayes.models.field.effects import of_known_plots
+from socbayes.models.field.faults import require_sound
+from socbayes.models.field.layout import Layout, lay_out
+from socbayes.models.field.measurements import DENSITY_ERROR
+from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
+from socbayes.models.field.setup import Setup, setup_of
+from socbayes.models.field.tables import FieldTables, judged, uppermost_layer
+from socbayes.observations import KINDS, OBSERVATIONS
 from socbayes.spec import spec_of
-from socbayes.structures import get
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("socbayes")
 
 SCORED_DRAWS = 1000
+_SETUP = ("structure", "fractions", "drivers", "parameters")
 
 
 def split_future(obs: pd.DataFrame, share: float = 1.0 / 3.0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -101,8 +106,8 @@ def leave_future_out(
         Give all of them the same observations, or their scores compare nothing.
     store
         Folder for the runs, one subfolder each. Finished fits found there, of the same data and settings, are
-        read: what was cut short goes on. Not so with structures, fractions or carried priors of your own, as a
-        fit holds only their names.
+        read: what was cut short goes on. Not so with structures or carried priors of your own, as a fit holds only
+        their names.
     share
         Part of each site's time that is left out.
     draws, tune, chains, cores, seed, progress
@@ -128,15 +133,14 @@ def leave_future_out(
     >>> import socbayes as sb
     >>> table = leave_future_out(obs, management, structures=two, store="runs/future")  # doctest: +SKIP
     """
-    obs, management, weather = field_tables(obs, management, weather)
-    past, future = split_future(uppermost_layer(obs)[0], share)
+    tables = judged(obs, management, weather)
+    past, future = split_future(uppermost_layer(tables.obs)[0], share)
     if len(future) == 0 or len(past) == 0:
         raise SocbayesError(
             f"leaving out the last {100 * share:.0f} % of time leaves nothing to learn from or to foresee"
         )
     effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
-    parts = {"": (past, future)}
-    return _compared(parts, management, weather, structures, Path(store), effort, until=None)
+    return _compared({"": (past, future)}, tables, structures, Path(store), effort, until=None)
 
 
 def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -165,8 +169,8 @@ def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame
     here = (obs["site"] == site).to_numpy()
     first = (obs["year"] == obs.groupby(["site", "plot"])["year"].transform("min")).to_numpy()
     known = obs[~here | first].copy()
-    stocks = {column for pair in COLUMNS.values() for column in pair[:2]} - set(COLUMNS["total"][:2]) | {FLUX}
-    fractions = [column for column in known.columns if column.removesuffix("_sd") in stocks - {""}]
+    others = {column for kind in OBSERVATIONS for column in kind.columns} - set(KINDS["total"].columns)
+    fractions = [column for column in known.columns if column.removesuffix("_sd") in others]
     known.loc[known["site"] == site, fractions] = np.nan
     return known, obs[here & ~first]
 
@@ -214,8 +218,8 @@ def leave_one_site_out(
     >>> import socbayes as sb
     >>> table = leave_one_site_out(obs, management, structures=two, store="runs/sites")  # doctest: +SKIP
     """
-    obs, management, weather = field_tables(obs, management, weather)
-    upper = uppermost_layer(obs)[0]
+    tables = judged(obs, management, weather)
+    upper = uppermost_layer(tables.obs)[0]
     sites = sorted(upper["site"].unique())
     if len(sites) < 2:
         raise SocbayesError(f"leaving out the only site, {sites[0]!r}, leaves nothing to learn from")
@@ -224,52 +228,38 @@ def leave_one_site_out(
     if not parts:
         raise SocbayesError("no plot has a second sample to foresee")
     effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
-    return _compared(parts, management, weather, structures, Path(store), effort, until=float(upper["year"].max()))
+    return _compared(parts, tables, structures, Path(store), effort, until=float(upper["year"].max()))
 
 
 def _compared(
     parts: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
-    management: pd.DataFrame | None,
-    weather: pd.DataFrame | None,
+    tables: FieldTables,
     structures: Mapping[str, Mapping[str, Any]],
     store: Path,
     effort: Mapping[str, Any],
     until: float | None,
 ) -> pd.DataFrame:
     """Scores of each structure on what each split leaves out, best first."""
-    import pandas as pd
-
-    rows, densities = {}, {}
-    layouts: dict[str, dict[str, Layout]] = {label: {} for label in structures}
+    setups, layouts = {}, {}
     for label, settings in structures.items():  # before any fit, so that what cannot be is said at once
-        chosen = settings.get("structure", "rothc")
-        plain = {name: settings[name] for name in ("fractions", "drivers", "parameters") if name in settings}
-        for part, (known, left_out) in parts.items():
-            data = lay_out(
-                pd.concat([known, left_out], ignore_index=True),
-                management,
-                weather,
-                structure=get(chosen) if isinstance(chosen, str) else chosen,
-                until=until,
-                seen=len(known),
-                **plain,
-            )
-            unforeseen = [note for note in data.notes if note.endswith("cannot be foreseen.")]
-            if unforeseen:
-                log.warning("%s: %s", label, " ".join(unforeseen))
-            layouts[label][part] = data
+        setups[label] = setup_of(**{name: settings[name] for name in _SETUP if name in settings})
+        require_sound(tables, setups[label])
+        layouts[label] = _laid_out(label, parts, tables, setups[label], until)
+    rows, densities = {}, {}
     for label, settings in structures.items():
+        options = {name: value for name, value in settings.items() if name not in _SETUP}
         scores, converged = [], []
         for part, (known, _) in parts.items():
-            model = field.build(known, management, weather, until=until, **settings)
+            model = model_of(tables.with_obs(known), setups[label], until=until, **options)
             fitted = _fitted(model, store / label / part, effort, told=_told(settings))
             scores.append(_scores(fitted, layouts[label][part], len(known), effort["seed"]))
             facts = facts_of(fitted)
             converged.append(facts.converged)
             if not converged[-1]:
-                failures = "; ".join(facts.failures)
                 log.warning(
-                    "%s: its scores are unsure, as the fit did not converge: %s", f"{label} {part}".strip(), failures
+                    "%s: its scores are unsure, as the fit did not converge: %s",
+                    f"{label} {part}".strip(),
+                    "; ".join(facts.failures),
                 )
         joined = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
         densities[label] = joined["density"]
@@ -282,10 +272,33 @@ def _compared(
     return ranked(densities, rows).rename_axis("structure")
 
 
+def _laid_out(
+    label: str,
+    parts: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    tables: FieldTables,
+    setup: Setup,
+    until: float | None,
+) -> dict[str, Layout]:
+    """What is known and what is left out of each split, laid out together."""
+    import pandas as pd
+
+    layouts = {}
+    for part, (known, left_out) in parts.items():
+        if known.groupby(["site", "plot"])["year"].nunique().max() < 2:
+            raise SocbayesError(
+                f"{part or 'what is learned from'}: no plot has two dates, so there is no change to fit"
+            )
+        both = tables.with_obs(pd.concat([known, left_out], ignore_index=True))
+        layouts[part] = lay_out(both, setup, until=until, seen=len(known))
+        unforeseen = [note for note in layouts[part].notes if note.endswith("cannot be foreseen.")]
+        if unforeseen:
+            log.warning("%s: %s", label, " ".join(unforeseen))
+    return layouts
+
+
 def _told(settings: Mapping[str, Any]) -> bool:
     """Whether a specification tells a model from others: of what callers wrote themselves it holds names only."""
-    named = isinstance(settings.get("structure", ""), str) and isinstance(settings.get("prior") or "", str)
-    return named and not settings.get("fractions")
+    return isinstance(settings.get("structure", ""), str) and isinstance(settings.get("prior") or "", str)
 
 
 def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any], told: bool) -> xr.DataTree:
@@ -306,43 +319,61 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     """Log density, CRPS in t/ha and whether intervals cover, of each measurement in rows from ``seen`` on."""
     posterior = fitted["posterior"].to_dataset()
     every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // SCORED_DRAWS)
-    posterior = posterior.isel(draw=slice(None, None, every)).stack(sample=("chain", "draw"))
-    values = {str(name): value.transpose("sample", ...).to_numpy() for name, value in posterior.data_vars.items()}
-    departing = departing_pools(data, fitted["posterior"])
-    names = [str(name) for name in fitted["posterior"]["fraction"].to_numpy()]
+    thinned = posterior.isel(draw=slice(None, None, every)).stack(sample=("chain", "draw"))
+    drawn = draws_of(
+        posterior, {str(name): value.transpose("sample", ...).to_numpy() for name, value in thinned.data_vars.items()}
+    )
+    measured, names = data.measured, drawn.labels["fraction"]
     # One got by difference at the sites that were seen is no measurement there, so its error was not learned.
-    foreseeable = np.isin(data.fractions, names)[data.fraction]
-    left_out = np.flatnonzero((data.row >= seen) & ~data.fraction_is_flux & foreseeable)
-    months = np.unique(data.month[left_out] + data.start[data.plot[left_out]])
-    weights = {name: data.weights[k] for k, name in enumerate(data.fractions)}
-    plots, years, rng = np.arange(len(data.plots)), months / 12.0, np.random.default_rng(seed)
-    values, strangers = with_all_treatments(data, values, fitted["posterior"], rng)
+    foreseeable = np.isin(measured.names, names)[measured.kind]
+    left_out = np.flatnonzero((measured.row >= seen) & measured.scored & foreseeable)
+    rng = np.random.default_rng(seed)
+    mean = _foreseen(data, drawn, left_out, seen, rng)
+    mean, shared = _with_density_error(mean, data, left_out, drawn)
+    learned = drawn.values["error"][:, [names.index(measured.names[k]) for k in measured.kind[left_out]]]
+    spread = np.sqrt(measured.stated_error[left_out] ** 2 + shared**2 + learned**2 / measured.replicates[left_out])
+    observed = measured.observed[left_out]
+    density, values = np.empty(mean.shape), np.empty(mean.shape)
+    classes = [type(kind) for kind in measured.kinds]
+    for one in dict.fromkeys(classes):
+        its = np.array([other is one for other in classes])[measured.kind[left_out]]
+        density[:, its] = one.log_density(observed[its], mean[:, its], spread[:, its])
+        values[:, its] = one.replicates(mean[:, its], spread[:, its], rng)
+    return {
+        "density": log_mean_exp(density),
+        "crps": crps(values, np.exp(observed)),
+        "inside": covered(np.log(values), observed),
+    }
+
+
+def _foreseen(data: Layout, drawn: Draws, left_out: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
+    """Logs of what measurements left out would read without error, (sample, measurement)."""
+    measured = data.measured
+    values, strangers = fitted_to(data, drawn, rng)
     if strangers:
         how = "are drawn from the spread between treatments" if "rate_effect" in values else "are taken as none"
         log.warning("effects of treatments that nobody saw %s: %s", how, ", ".join(strangers))
-    at = known_plots(data, values, departing)
-    at |= process_noise(data, values, visits(data, seen), plots, years, rng)
-    runs = stocks_of(data, plots, at, years, weights)
-    when = np.searchsorted(months, data.month[left_out] + data.start[data.plot[left_out]])
-    mean = np.log(runs[:, data.plot[left_out], when, data.fraction[left_out]])
-    mean, shared = _with_density_error(mean, data, left_out, fitted["posterior"], values)
-    learned = values["error"][:, [names.index(data.fractions[k]) for k in data.fraction[left_out]]]
-    variance = data.stated_error[left_out] ** 2 + shared**2 + learned**2 / data.replicates[left_out]
-    observed = data.observed[left_out]
-    log_density = -0.5 * (observed - mean) ** 2 / variance - 0.5 * np.log(2.0 * np.pi * variance)
-    density = log_mean_exp(log_density)
-    drawn = rng.normal(mean, np.sqrt(variance))
-    return {"density": density, "crps": crps(np.exp(drawn), np.exp(observed)), "inside": covered(drawn, observed)}
+    mean = readings_of(data, of_known_plots(data, values, largest_pool(data, drawn)), left_out)
+    plot = measured.plot[left_out]
+    months = np.unique(measured.month[left_out] + data.plots.start[plot])
+    everywhere = np.arange(len(data.plots.labels))
+    noise = process_noise(data, values, visits(data, seen), everywhere, months / 12.0, rng)
+    if noise:
+        when = np.searchsorted(months, measured.month[left_out] + data.plots.start[plot])
+        mean = mean + noise["process"][:, plot, when]
+    return mean
 
 
 def _with_density_error(
-    mean: np.ndarray, data: Layout, chosen: np.ndarray, posterior: Any, values: Mapping[str, np.ndarray]
+    mean: np.ndarray, data: Layout, chosen: np.ndarray, drawn: Draws
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log means with the error of borrowed bulk densities as learned, and its spread where none was learned."""
-    plots = [data.plots[k] if k >= 0 else "" for k in data.density[chosen]]
-    known = [str(name) for name in posterior["plot_without_density"].to_numpy()] if "density_error" in values else []
+    density = data.measured.density[chosen]
+    plots = [data.plots.labels[k] if k >= 0 else "" for k in density]
+    known = drawn.labels.get("plot_without_density", [])
     learned = np.isin(plots, known)
     if learned.any():
         mean = mean.copy()
-        mean[:, learned] += values["density_error"][:, [known.index(plots[k]) for k in np.flatnonzero(learned)]]
-    return mean, np.where((data.density[chosen] >= 0) & ~learned, DENSITY_ERROR[1], 0.0)
+        places = [known.index(plots[k]) for k in np.flatnonzero(learned)]
+        mean[:, learned] += drawn.values["density_error"][:, places]
+    return mean, np.where((density >= 0) & ~learned, DENSITY_ERROR[1], 0.0)

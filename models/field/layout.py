@@ -302,7 +302,7 @@ def _constants(setup: Setup, plots: Plots) -> tuple[dict[str, Any], tuple[str, .
     said = f"{parameter.default:g} {parameter.unit}, the default of {structure.name}."
     if bare.all():
         return constants, (f"No clay content is stated: {said}",)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if bare.any():
         where = ", ".join(plots.sites[site] for site in np.unique(plots.site[bare]))
         notes = (f"{where}: no clay content is stated: {said}",)

@@ -20,7 +20,7 @@ import numpy as np
 from socbayes.core.structure import Fraction, Structure, StructureError, unknown
 from socbayes.observations import OBSERVATIONS, Stock
 
-FRACTION_NAMES = (*(kind.name for kind in OBSERVATIONS if isinstance(kind, Stock)))
+FRACTION_NAMES = tuple(kind.name for kind in OBSERVATIONS if isinstance(kind, Stock))
 """Fractions that field tables may hold; a structure may declare others."""
 
 

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import FIT, SPEC
+from socbayes.models.field import foresight
+from socbayes.models.field.draws import Draws
 from socbayes.models.field.foresight import (
     _told,
     _with_density_error,
@@ -20,8 +21,7 @@ from socbayes.models.field.foresight import (
     split_future,
     split_site,
 )
-from socbayes.models.field.layout import DENSITY_ERROR
-from socbayes.models.field.model import foresight
+from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.structures import get
 
 
@@ -77,13 +77,15 @@ def test_a_structure_is_scored_on_the_future_of_plots(decline, tmp_path):
 
 
 def test_errors_of_borrowed_densities_are_those_learned_or_as_wide_as_assumed():
-    data = SimpleNamespace(plots=["a", "b", "c"], density=np.array([-1, 1, 2, 1]))
-    posterior = xr.Dataset(coords={"plot_without_density": ["b"]})
+    data = SimpleNamespace(
+        plots=SimpleNamespace(labels=["a", "b", "c"]), measured=SimpleNamespace(density=np.array([-1, 1, 2, 1]))
+    )
     values = {"density_error": np.array([[0.3], [-0.3]])}
-    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), posterior, values)
+    known = Draws(values, {"plot_without_density": ["b"]})
+    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), known)
     np.testing.assert_array_equal(mean, [[0.0, 0.3, 0.0, 0.3], [0.0, -0.3, 0.0, -0.3]])
     np.testing.assert_array_equal(spread, [0.0, 0.0, DENSITY_ERROR[1], 0.0])
-    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), xr.Dataset(), {})
+    mean, spread = _with_density_error(np.zeros((2, 4)), data, np.arange(4), Draws({}, {}))
     assert not mean.any()
     np.testing.assert_array_equal(spread > 0, [False, True, True, True])
 
@@ -109,7 +111,7 @@ def test_of_a_site_left_out_only_first_totals_are_known(decline):
 def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
     assert _told({"structure": "icbm", "process_noise": True, "prior": "literature"})
     assert not _told({"structure": get("icbm")})
-    assert not _told({"structure": "icbm", "fractions": {"particulate": ["young"]}})
+    assert _told({"structure": "icbm", "fractions": {"particulate": ["young"]}})
     assert not _told({"structure": "mcp", "prior": load_prior()})
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from socbayes.core.environment import rothc_temperature
 from socbayes.models.field.management import ASSUMED_INPUT, CARBON_OF_FRESH_MANURE, Managed
+from socbayes.models.field.plots import Plots
 from socbayes.models.field.weather import climate_drivers
 from socbayes.structures.forcing import Roles
 
@@ -21,11 +22,11 @@ def manage(rows, months=48, known=None, plots=("1", "2"), sites=("Farm", "Farm")
     places = pd.DataFrame({"site": list(sites), "plot": list(plots)})
     months = np.broadcast_to(months, len(plots))
     treatment = np.tile(np.array(["a", "b"][: len(plots)], dtype=object), (int(months.max()), 1))
-    notes: list[str] = []
     table = pd.DataFrame([{"site": "Farm"} | row for row in rows]) if rows else None
     start = np.full(len(plots), START)
     known = months if known is None else np.broadcast_to(known, len(plots))
-    return Managed(table, places, treatment, start, np.array(months), np.array(known), notes), notes
+    managed = Managed(table, places, treatment, start, np.array(months), np.array(known))
+    return managed, list(managed.notes)
 
 
 def row(start, end, **columns):
@@ -36,12 +37,14 @@ def climate(weather, managed, roles=MODIFIER, sites=("Farm",), site_of_plot=(0, 
     """Drivers of climate and the notes on them."""
     table = pd.DataFrame({"site": list(sites)}).assign(**obs)
     count = len(site_of_plot)
-    notes: list[str] = []
-    told = climate_drivers(
-        None if weather is None else pd.DataFrame(weather), table, list(sites), np.array(site_of_plot),
-        np.full(count, START), managed, np.full(count, 20.0), np.full(count, 23.0), roles, notes, default,
+    one = np.zeros((count, 1), dtype="int64")
+    plots = Plots(
+        [str(place) for place in range(count)], list(sites), ["a"], np.array(site_of_plot), one,
+        np.zeros(managed.plant.shape, dtype="int64"), np.full(count, START), managed.months, managed.known,
+        np.full(count, 20.0), np.full(count, 23.0), np.full(count, 1.3),
     )  # fmt: skip
-    return told, notes
+    told = climate_drivers(None if weather is None else pd.DataFrame(weather), table, plots, managed, roles, default)
+    return told.drivers, list(told.notes)
 
 
 def weather_of(years, site="Farm", **columns):

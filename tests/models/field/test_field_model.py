@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
+from laid import lay_out
 from scipy import stats
 
 from socbayes.carried import load_prior
 from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state, steady_state
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
-from socbayes.inference.fit import fit
+from socbayes.inference.fit import fit, load
 from socbayes.models.field import model as field
-from socbayes.models.field.draws import _repeated, new_plots, shared_effects, variance_parts
-from socbayes.models.field.forecast import average, forecast
-from socbayes.models.field.layout import lay_out, month_of
+from socbayes.models.field.draws import _repeated, new_plots, variance_parts
+from socbayes.models.field.effects import log_factors
+from socbayes.models.field.forecast import average, forecast, predict_plots, with_measurement_error
+from socbayes.models.field.initial import SMALLEST_SHARE, initial_shares, log_steady_shares
 from socbayes.models.field.management import carbon_from_yield, filled_by_month
+from socbayes.models.field.plots import month_of
+from socbayes.models.field.runs import trajectories
+from socbayes.models.field.tables import judged, with_plan
+from socbayes.observations import Run, expected_readings
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import rate_constants
 
@@ -142,8 +147,8 @@ def test_known_parameters_are_found_again(fitted):
     assert fitted["sample_stats"]["diverging"].mean() < 0.01
 
 
-def test_known_plots_are_forecast_closer_than_new_ones(fitted, trial):
-    future = forecast(fitted, *trial, years=[1995.0, 2006.0, 2030.0], draws=100)
+def test_known_plots_are_forecast_closer_than_new_ones(fitted):
+    future = forecast(fitted, years=[1995.0, 2006.0, 2030.0], draws=100)
     assert future["known"].dims == ("sample", "plot", "year", "fraction")
     assert future["known"].attrs["units"] == "t/ha"
     assert "converged" in future.attrs
@@ -164,16 +169,18 @@ def test_pools_of_a_new_plot_depart_as_those_of_the_model_do(trial, model):
         values = dict(zip(sampled, pm.draw([known[name] for name in sampled], draws=drawn, random_seed=1), strict=True))
         departures = pm.draw(known["plot_departure"], draws=drawn, random_seed=2)
     values |= {"plot_departure_sd": np.full(drawn, spread)}
-    departing = np.isin(data.structure.pools, model.coords["departing_pool"])
-    made = new_plots(data, values, departing, np.array([0]), np.random.default_rng(3))["log_share"][:, 0]
-    new = made - shared_effects(data, values, np.array([0]))["log_share"][:, 0]
+    departing = np.isin(data.setup.structure.pools, model.coords["departing_pool"])
+    values["log_share"] = np.log(values["initial_share"])
+    largest = int(np.flatnonzero(~departing)[0])
+    made = new_plots(data, values, largest, np.array([0]), np.random.default_rng(3))["log_share"][:, 0]
+    new = made - log_factors(data, values, np.array([0]))["log_share"][:, 0]
     assert (new[:, ~departing] == 0.0).all()
     for place in range(departures.shape[-1]):
         assert stats.ks_2samp(new[:, departing][:, place], departures[:, 0, place]).pvalue > 0.01
 
 
-def test_parts_of_the_variance_sum_to_it(fitted, trial):
-    future = forecast(fitted, *trial, years=[2006.0, 2030.0], draws=100, parts=True)
+def test_parts_of_the_variance_sum_to_it(fitted):
+    future = forecast(fitted, years=[2006.0, 2030.0], draws=100, parts=True)
     for kind in ("known", "new"):
         parts = future[f"{kind}_variance"].sel(fraction="total")
         assert parts["part"].to_numpy().tolist() == [
@@ -181,7 +188,7 @@ def test_parts_of_the_variance_sum_to_it(fitted, trial):
         ]  # fmt: skip
         of_stock = parts.drop_sel(part="observation").sum("part")
         np.testing.assert_allclose(of_stock, future[kind].sel(fraction="total").var("sample"))
-    again = forecast(fitted, *trial, years=[2006.0, 2030.0], draws=100)
+    again = forecast(fitted, years=[2006.0, 2030.0], draws=100)
     np.testing.assert_array_equal(again["new"], future["new"])
     error = fitted["posterior"]["error"].sel(fraction="total").mean().item()
     measured = future["known_variance"].sel(part="observation", fraction="total", year=2006.0, plot="P0").item()
@@ -190,31 +197,123 @@ def test_parts_of_the_variance_sum_to_it(fitted, trial):
     assert np.isnan(future["known_variance"].sel(part="observation", fraction="microbial")).all()
 
 
-def test_forecast_refuses_other_plots(fitted, trial):
-    obs, management = trial
-    with pytest.raises(Exception, match="same plots: P0"):
-        forecast(fitted, obs[obs["plot"] != "P0"], management, years=[2030.0])
-
-
-def test_forecast_refuses_another_model(fitted, trial):
-    obs, management = trial
-    with pytest.raises(SocbayesError, match=r"made with parameters \{\}, but \{'k_rpm': 0\.07\}"):
-        forecast(fitted, obs, management, years=[2030.0], parameters={"k_rpm": 0.07})
-    with pytest.raises(SocbayesError, match="made with structure rothc, but century"):
-        forecast(fitted, obs.drop(columns="resistant_carbon_stock"), management, years=[2030.0], structure="century")
-    late = obs[(obs["plot"] != "P0") | (obs["year"] > 2000.0)]
-    with pytest.raises(SocbayesError, match="same first samples of P0"):
-        forecast(fitted, late, management, years=[2030.0])
-
-
 def test_plans_change_the_future_and_not_the_past(fitted, trial):
-    obs, management = trial
+    _, management = trial
     stop = management.assign(start_year=2012.0, end_year=2040.0, plant_carbon_input=0.0)
-    plans = {"as usual": management, "stop": pd.concat([management, stop], ignore_index=True)}
-    runs = {name: forecast(fitted, obs, plan, years=[2007.0, 2030.0], draws=50)["known"].sel(fraction="total")
+    plans = {"as usual": None, "again": management, "stop": stop, "both": pd.concat([management, stop])}
+    runs = {name: forecast(fitted, years=[2007.0, 2030.0], management=plan, draws=50)["known"].sel(fraction="total")
             for name, plan in plans.items()}  # fmt: skip
+    xr.testing.assert_identical(runs["again"], runs["as usual"])
+    xr.testing.assert_identical(runs["both"], runs["stop"])
     np.testing.assert_allclose(runs["stop"].sel(year=2007.0), runs["as usual"].sel(year=2007.0), rtol=1e-9)
     assert (runs["stop"].sel(year=2030.0) < 0.9 * runs["as usual"].sel(year=2030.0)).all()
+
+
+def test_a_plan_takes_the_place_of_what_was_known_from_its_first_year_on(trial):
+    obs, management = trial
+    tables = judged(obs, management)
+    plan = pd.DataFrame({"site": ["Farm"], "start_year": [2009.0], "end_year": [2030.0], "plant_carbon_input": [1.0]})
+    planned = with_plan(tables, plan).management
+    assert planned["end_year"].tolist() == [2009.0] * 6 + [2030.0]
+    one = with_plan(tables, plan.assign(plot="P1")).management
+    assert one["end_year"].tolist() == [2012.0, 2009.0, *[2012.0] * 4, 2030.0]
+    later = with_plan(tables, plan.assign(start_year=2015.0)).management
+    assert later["end_year"].tolist() == [2012.0] * 6 + [2030.0]
+    assert with_plan(tables).management is tables.management
+
+
+def test_a_plan_for_the_past_is_refused(fitted, trial):
+    _, management = trial
+    late = management.assign(start_year=2005.0, plant_carbon_input=9.0)
+    with pytest.raises(SocbayesError, match=r"6 rows of the plan begin before the last sample.*2008\.00 there"):
+        forecast(fitted, years=[2030.0], management=late)
+    with pytest.raises(TableFaultsError, match=r"unknown plot: found p0 in the management table.*'P0'"):
+        forecast(fitted, years=[2030.0], management=management.assign(plot="p0", start_year=2012.0, end_year=2040.0))
+
+
+def test_weather_may_go_on_and_its_past_is_that_of_the_fit(trial):
+    obs, management = trial
+    weather = pd.DataFrame({"site": "Farm", "year": 2005, "month": range(1, 13), "temperature": 10.0})
+    tables = judged(obs, management, weather)
+    warm = weather.assign(year=2020, temperature=13.0)
+    assert len(with_plan(tables, weather=pd.concat([weather, warm])).weather) == 24
+    assert with_plan(tables, weather=warm).weather["temperature"].tolist() == [10.0] * 12 + [13.0] * 12
+    with pytest.raises(SocbayesError, match="12 months of weather before the last sample"):
+        with_plan(tables, weather=weather.assign(temperature=13.0))
+
+
+def test_a_fit_from_another_machine_forecasts(fitted, tmp_path):
+    fitted.to_netcdf(tmp_path / "elsewhere.nc")
+    there = load(tmp_path / "elsewhere.nc")
+    here, again = (forecast(one, years=[2004.0, 2030.0], draws=20) for one in (fitted, there))
+    xr.testing.assert_allclose(again["known"], here["known"])
+    bare = there.copy()
+    del bare["tables"]
+    with pytest.raises(SocbayesError, match="does not hold the tables"):
+        forecast(bare, years=[2030.0])
+
+
+def test_a_structure_of_your_own_is_asked_for(fitted):
+    foreign = fitted.copy()
+    foreign.attrs["spec"] = fitted.attrs["spec"].replace('"rothc"', '"mine"')
+    with pytest.raises(SocbayesError, match="structure of your own, 'mine': give it as structure="):
+        forecast(foreign, years=[2030.0])
+    with pytest.raises(SocbayesError, match="made with structure rothc, but century is given"):
+        forecast(fitted, years=[2030.0], structure=get("century"))
+
+
+def test_measuring_adds_the_error_that_was_learned(fitted):
+    future = forecast(fitted, years=[2006.0], draws=400)
+    seen = with_measurement_error(future, seed=1)
+    apart = np.log(seen["known"] / future["known"]).sel(fraction="total").to_numpy()
+    error = fitted["posterior"]["error"].sel(fraction="total").mean().item()
+    assert apart.std() == pytest.approx(error, rel=0.1)
+    assert abs(apart.mean()) < 0.1 * error
+    assert np.isnan(seen["new"].sel(fraction="microbial")).all()
+    xr.testing.assert_identical(with_measurement_error(future, seed=1), seen)
+
+
+@pytest.fixture(scope="module")
+def without_a_plot(trial, tmp_path_factory):
+    """A fit without plot P5."""
+    kept = [table[table["plot"] != "P5"] for table in trial]
+    return fit(field.build(*kept), draws=250, tune=400, chains=2, seed=1,
+               store=tmp_path_factory.mktemp("without"), progress=False)  # fmt: skip
+
+
+def test_a_plot_that_was_left_out_is_predicted_from_its_first_value(without_a_plot, trial):
+    obs, management = (table[table["plot"] == "P5"] for table in trial)
+    found = predict_plots(without_a_plot, obs, management, draws=300, seed=2)
+    total = found["known"].sel(plot="P5", fraction="total")
+    assert found["year"].to_numpy().tolist() == obs["year"].tolist()
+    truth = rothc_by_hand(70.0, EFFECT["direct drilled"])[::12].sum(axis=1)
+    assert np.abs(np.log(total.median("sample") / truth)).max() < 0.05
+    low, high = total.quantile([0.02, 0.98], "sample").to_numpy()
+    assert ((low < truth) & (truth < high)).mean() > 0.7
+    # The first value is known to the error of a measurement, later ones less well.
+    spread = np.log(total).std("sample").to_numpy()
+    error = without_a_plot["posterior"]["error"].sel(fraction="total").mean().item()
+    assert spread[0] <= 1.1 * error
+    assert spread[-1] > spread[0]
+    np.testing.assert_allclose(found["measured"].sel(measurement=found["measured_fraction"] == "total")[0],
+                               obs["soc_stock"].iloc[0])  # fmt: skip
+    assert found["treatment"].to_numpy()[0, 0] == "direct drilled"
+
+
+def test_a_plot_elsewhere_is_less_sure_than_one_at_home(without_a_plot, trial):
+    obs, management = (table[table["plot"] == "P5"].iloc[:1] for table in trial)
+    years = [2010.0]
+    home = predict_plots(without_a_plot, obs, management, years=years, draws=300, seed=2)
+    away = {"site": "Hill", "treatment": "mulched"}
+    stranger = predict_plots(
+        without_a_plot, obs.assign(**away), management.assign(site="Hill"), years=years, draws=300, seed=2
+    )
+    spreads = [np.log(one["known"].sel(fraction="total")).std().item() for one in (home, stranger)]
+    assert spreads[1] > 1.2 * spreads[0]
+    assert "Effects of Hill, mulched are drawn from the spread" in stranger.attrs["notes"]
+    assert "drawn from the spread" not in home.attrs["notes"]
+    with pytest.raises(SocbayesError, match="carbon inputs of these plots are not stated"):
+        predict_plots(without_a_plot, obs, years=years)
 
 
 def test_description_names_what_the_model_has(model):
@@ -235,7 +334,7 @@ def test_initial_shares_are_those_of_the_steady_state(trial):
     obs, management = trial
     data = lay_out(obs, management, structure=get("rothc"))
     at = {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)}
-    shares = np.exp(field._log_steady_shares(data, at).eval(mode="FAST_COMPILE"))[0]
+    shares = np.exp(log_steady_shares(data, at).eval(mode="FAST_COMPILE"))[0]
     state = steady_state(get("rothc"), {"clay": CLAY}, {"rate_modifier": 0.6, "plant_input": INPUT / 12.0})
     active = state.eval(mode="FAST_COMPILE")[0, :4]
     np.testing.assert_allclose(shares[:4], 0.91 * active / active.sum(), rtol=1e-3)
@@ -258,7 +357,7 @@ def test_what_is_sampled_leaves_priors_as_they_are(trial):
     point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
     level, stock, ratio, error, (young, old), spread = given(point)
     of_young = 0.00605 / (0.125 * 0.8) * np.exp(old - young)  # over the old pool, in ICBM's steady state
-    shares = np.array([of_young, 1.0]) / (1.0 + of_young) + field.SMALLEST_SHARE
+    shares = np.array([of_young, 1.0]) / (1.0 + of_young) + SMALLEST_SHARE
     expected = np.log(shares[0] / shares[1])
     of_level, of_stock, of_ratio, of_error = density(point)
     np.testing.assert_allclose(of_level, stats.norm.logpdf(level, 0.0, 0.3), rtol=1e-7)
@@ -297,14 +396,14 @@ def test_where_nothing_is_added_the_input_does_not_move_with_rates(trial):
 def test_run_repeats_rothc_by_hand(trial):
     obs, management = trial
     data = lay_out(obs, management, structure=get("rothc"))
-    shares = field._log_steady_shares(data, {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)})
+    shares = log_steady_shares(data, {"rate_constant": np.zeros(4), "site_rate": np.zeros(1)})
     at = {
-        "rate": np.array([[EFFECT[data.treatments[i]]] for [i] in data.treatment_of_plot]),
+        "rate": np.array([[EFFECT[data.plots.treatments[i]]] for [i] in data.plots.treatment]),
         "rate_constant": np.zeros(4), "plant": np.zeros((6, 1)), "manure": 0.0,
         "stock": np.log(60.0 + 2.0 * np.arange(6)),
-        "log_share": shares.eval(mode="FAST_COMPILE")[data.site_of_plot],
+        "log_share": shares.eval(mode="FAST_COMPILE")[data.plots.site],
     }  # fmt: skip
-    states = field.trajectories(data, at, np.array([0, 60, MONTHS])).eval(mode="FAST_COMPILE")
+    states = trajectories(data, at, np.array([0, 60, MONTHS])).eval(mode="FAST_COMPILE")
     for plot in (0, 5):
         truth = rothc_by_hand(60.0 + 2.0 * plot, EFFECT[list(EFFECT)[plot % 2]])[[0, 60, MONTHS]]
         np.testing.assert_allclose(states[:, plot, :5], truth, rtol=2e-4)
@@ -342,10 +441,12 @@ def test_a_flux_is_the_carbon_that_leaves_in_a_month(trial):
         "rate_constant": np.zeros(4), "rate": np.zeros((6, 1)), "plant": np.zeros((6, 1)), "manure": 0.0,
         "stock": np.full(6, np.log(60.0)), "log_share": np.tile(np.log(shares), (6, 1)),
     }  # fmt: skip
-    states = field.trajectories(data, at, np.array([0, 1, 12, 13]))
-    flux = data.fraction_is_flux & (data.plot == 0)
-    place = np.where(data.month == 0, 0, 2)
-    expected = field._expected(data, states, place, place + 1).eval(mode="FAST_COMPILE")[flux]
+    states = trajectories(data, at, np.array([0, 1, 12, 13]))
+    flux = data.measured.takes_time & (data.measured.plot == 0)
+    place = np.where(data.measured.month == 0, 0, 2)
+    measured = data.measured
+    run = Run(get("rothc"), states, place, place + 1, measured.plot, measured.weights[measured.kind])
+    expected = expected_readings(measured.kinds, measured.kind, run).eval(mode="FAST_COMPILE")[flux]
     pools = states.eval(mode="FAST_COMPILE")[:, 0, :5].sum(axis=1)
     np.testing.assert_allclose(expected[:2], INPUT / 12.0 - (pools[[1, 3]] - pools[[0, 2]]), rtol=1e-6)
 
@@ -378,20 +479,20 @@ def test_the_literature_is_a_prior_of_microbes(microbial):
 def test_runs_use_the_microbes_that_were_learned(microbial):
     tables, _ = microbial
     data = lay_out(*tables, structure=get("mcp"))
-    plots = len(data.plots)
+    plots = len(data.plots.labels)
     at = {
         "rate_constant": np.zeros(6), "rate": np.zeros((plots, 1)), "plant": np.zeros((plots, 1)), "manure": 0.0,
         "stock": np.full(plots, np.log(60.0)), "log_share": np.zeros((plots, 6)),
         "e_ref": np.full(plots, 0.3), "k_death": np.full(plots, 0.012), "necromass_share": np.full(plots, 0.8),
     }  # fmt: skip
-    runs = field.trajectories(data, at, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    runs = trajectories(data, at, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
     numbers = {"e_ref": 0.3, "k_death": 0.012, "necromass_share": 0.8, "v_dissolved": 2 * 0.036}
     told = lay_out(*tables, structure=get("mcp"), parameters=numbers)
     plain = {name: value for name, value in at.items() if name not in numbers} | {"rate_constant": np.zeros(7)}
-    again = field.trajectories(told, plain, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    again = trajectories(told, plain, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(runs, again, rtol=1e-9)
     default = {"rate_constant": np.zeros(7)}
-    other = field.trajectories(data, plain | default, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
+    other = trajectories(data, plain | default, np.array([0, MONTHS])).eval(mode="FAST_COMPILE")
     assert np.abs(other[-1] - runs[-1]).max() > 0.1
 
 
@@ -410,11 +511,10 @@ def test_microbes_that_starve_have_a_density(microbial):
 def test_shares_of_a_poor_site_are_those_of_living_microbes(microbial):
     (obs, management, weather), _ = microbial
     poor = management.assign(plant_carbon_input=0.2)
-    notes = []
-    shares, _ = field.initial_shares(lay_out(obs, poor, weather, structure=get("mcp")), notes)
-    microbes = shares[0, get("mcp").pools.index("microbes")]
+    found = initial_shares(lay_out(obs, poor, weather, structure=get("mcp")))
+    microbes = found.fixed[0, get("mcp").pools.index("microbes")]
     assert 0.001 < microbes < 0.05
-    assert notes == [
+    assert list(found.notes) == [
         "Initial shares of mcp scatter about those of its steady state at published parameters and 4 times the mean "
         "input, as with less its microbes die out."
     ]
@@ -424,7 +524,7 @@ def test_shares_of_a_poor_site_are_those_of_living_microbes(microbial):
 def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, name):
     tables, _ = microbial
     data = lay_out(*tables, structure=get(name))
-    steady = find_steady_state(get(name), {}, data.mean_drivers).pools
+    steady = find_steady_state(get(name), {}, data.forcing.means).pools
     draws, rng = 10, np.random.default_rng(2)
     many = _repeated(data, np.arange(6), draws)
     runs = 6 * draws
@@ -433,9 +533,9 @@ def test_steps_of_a_month_are_as_good_as_daily_ones(microbial, name):
         "rate": 0.3 * rng.standard_normal((runs, 1)), "plant": 0.3 * rng.standard_normal((runs, 1)),
         "stock": np.full(runs, np.log(60.0)), "log_share": np.log(np.repeat(steady, runs, axis=0)),
     }  # fmt: skip
-    coarse = field.trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
-    daily = replace(many, structure=replace(many.structure, month_steps=None))
-    fine = field.trajectories(daily, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
+    coarse = trajectories(many, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
+    daily = replace(many, setup=replace(many.setup, structure=replace(many.setup.structure, month_steps=None)))
+    fine = trajectories(daily, at, np.array([24, MONTHS])).eval(mode="FAST_COMPILE")[:, :, :6]
     apart, total = np.log(coarse / fine), np.log(coarse.sum(axis=2) / fine.sum(axis=2))
     assert 0.0 < np.abs(total).max() < 5e-4
     assert np.abs(apart).max() < 1e-2
@@ -448,15 +548,15 @@ def test_a_prior_of_microbes_says_nothing_of_plain_pools(trial):
         field.build(*trial, prior="books")
 
 
-def test_draws_run_with_their_own_microbes():
-    data = SimpleNamespace(structure=get("mcp"), constants={}, site_of_plot=np.array([0, 0]), initial=np.zeros(1),
-                           treatment_of_plot=np.array([[0], [0]]))  # fmt: skip
+def test_draws_run_with_their_own_microbes(microbial):
+    tables, _ = microbial
+    data = lay_out(*tables, structure=get("mcp"))
     values = {
         "site_stock": np.zeros((3, 1)), "input_level": np.zeros(3), "rate_constant": np.zeros((3, 6)),
-        "carbon_use_efficiency": np.array([0.3, 0.4, 0.5]),
+        "log_share": np.zeros((3, 1, 6)), "carbon_use_efficiency": np.array([0.3, 0.4, 0.5]),
     }  # fmt: skip
-    effects = shared_effects(data, values, np.array([0, 1]))
-    np.testing.assert_array_equal(effects["e_ref"], np.array([[0.3, 0.3], [0.4, 0.4], [0.5, 0.5]]))
+    effects = log_factors(data, values, np.array([0, 1]))
+    np.testing.assert_array_equal(effects["e_ref"], np.array([0.3, 0.4, 0.5]))
     assert "k_death" not in effects
 
 
@@ -519,11 +619,11 @@ def test_concentrations_become_stocks_with_the_error_of_bulk_density(trial):
     seen["bulk_density"] = np.where(seen["year"] < 2003, 1.3, np.nan)
     concentrations = seen.drop(columns=["soc_stock", "particulate_carbon_stock", "resistant_carbon_stock"])
     data = lay_out(concentrations, management, structure=get("rothc"))
-    np.testing.assert_allclose(np.exp(data.observed), obs["soc_stock"])
+    np.testing.assert_allclose(np.exp(data.measured.observed), obs["soc_stock"])
     own = concentrations["bulk_density"].notna().to_numpy()
-    assert (data.density[own] == -1).all()
-    assert (data.density[~own] >= 0).all()
-    np.testing.assert_allclose(data.stated_error, np.where(own, 0.05, 0.0))
+    assert (data.measured.density[own] == -1).all()
+    assert (data.measured.density[~own] >= 0).all()
+    np.testing.assert_allclose(data.measured.stated_error, np.where(own, 0.05, 0.0))
     assert "density_error" in field.build(concentrations, management).named_vars
 
 
@@ -531,7 +631,7 @@ def test_stated_deviations_and_replicates_are_the_known_part_of_the_error(trial)
     obs, management = trial
     seen = obs[["site", "plot", "year", "soc_stock"]].assign(soc_stock_sd=obs["soc_stock"] * 0.06, replicates=4)
     data = lay_out(seen, management, structure=get("rothc"))
-    np.testing.assert_allclose(data.stated_error, 0.03)
+    np.testing.assert_allclose(data.measured.stated_error, 0.03)
 
 
 def test_all_faults_are_named_at_once(trial):
@@ -569,7 +669,7 @@ def test_annual_means_become_a_sinusoid_and_say_so(trial):
     obs, management = trial
     weather = pd.DataFrame({"site": "Farm", "year": range(2000, 2012), "month": 1, "annual_temperature": 9.0})
     data = lay_out(obs, management.drop(columns="rate_modifier"), weather, structure=get("rothc"))
-    modifier = data.drivers["rate_modifier"][:, 0]
+    modifier = data.forcing.drivers["rate_modifier"][:, 0]
     assert modifier[:12].argmax() == 6
     assert any("sinusoid" in note for note in data.notes)
 
@@ -580,19 +680,19 @@ def test_a_fraction_got_by_difference_is_no_measurement(trial):
     by_difference = obs.assign(humus_carbon_stock=obs["soc_stock"] - obs[parts[0]] - obs[parts[2]])
     obs = by_difference.assign(humus_carbon_stock=by_difference["humus_carbon_stock"] * 1.05)
     independent = lay_out(obs, management, structure=get("rothc"))
-    assert {"particulate", "humus", "resistant"} <= set(independent.fractions)
+    assert {"particulate", "humus", "resistant"} <= set(independent.measured.names)
     data = lay_out(by_difference, management, structure=get("rothc"))
-    assert "humus" not in data.fractions
+    assert "humus" not in data.measured.names
     assert any("values of humus are left out" in note for note in data.notes)
     # Without the total of that sample nothing was told twice.
     bare = by_difference.assign(soc_stock=obs["soc_stock"].where(obs["year"] != 2002.0))
     kept = lay_out(bare, management, structure=get("rothc"))
-    assert set(kept.month[kept.fraction == kept.fractions.index("humus")]) == {24}
+    assert set(kept.measured.month[kept.measured.kind == kept.measured.names.index("humus")]) == {24}
     # One plot of another laboratory keeps its own.
     mixed = by_difference.where(obs["plot"] != "P0", obs)
     kept = lay_out(mixed, management, structure=get("rothc"))
-    humus = kept.fractions.index("humus")
-    assert set(kept.plot[kept.fraction == humus]) == {kept.plots.index("P0")}
+    humus = kept.measured.names.index("humus")
+    assert set(kept.measured.plot[kept.measured.kind == humus]) == {kept.plots.labels.index("P0")}
 
 
 def test_gaps_are_filled_with_the_mean_of_the_month():
@@ -637,6 +737,7 @@ def a_forecast(
             "known_variance": (("part", "plot", "year", "fraction"), parts),
             "treatment": (("plot", "year"), [["a"]]),
             "measured": ("measurement", np.full(len(fractions), mean)),
+            "error": (("sample", "fraction"), np.full((400, len(fractions)), 0.05)),
         },
         coords={"plot": ["1"], "new_plot": ["a"], "year": [2030.0], "fraction": list(fractions),
                 "part": ["parameters", "inputs"], "measured_fraction": ("measurement", list(fractions))},

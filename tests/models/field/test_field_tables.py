@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from laid import lay_out
 
 from socbayes.errors import TableFaultsError
-from socbayes.models.field.faults import field_tables
-from socbayes.models.field.layout import lay_out
+from socbayes.models.field.tables import judged
 from socbayes.structures import get
 
 ROTHC = get("rothc")
@@ -45,18 +45,18 @@ def test_what_was_not_seen_changes_nothing_of_what_was():
     everything, seen = parted(obs, 2005.0)
     fit = lay_out(everything.iloc[:seen], management, structure=ROTHC)
     later = lay_out(everything, management, structure=ROTHC, seen=seen)
-    assert (later.treatments, fit.treatments) == (["a", "b", "c"], ["a", "b"])
-    assert (later.rows, fit.rows) == (120, 60)
-    for name, values in fit.drivers.items():
-        np.testing.assert_array_equal(later.drivers[name][:60], values)
-    for name in ("initial", "start"):
-        np.testing.assert_array_equal(getattr(later, name), getattr(fit, name))
-    assert (fit.treatment_of_plot.tolist(), later.treatment_of_plot.tolist()) == ([[0], [1]], [[0, 2], [1, 1]])
-    assert (later.drivers["period_1"][:60] == 1.0).all()
-    np.testing.assert_array_equal(later.constants["clay"], fit.constants["clay"])
-    for name, values in fit.mean_drivers.items():
-        np.testing.assert_array_equal(later.mean_drivers[name], values)
-    np.testing.assert_array_equal(later.observed[: fit.observed.size], fit.observed)
+    assert (later.plots.treatments, fit.plots.treatments) == (["a", "b", "c"], ["a", "b"])
+    assert (later.plots.rows, fit.plots.rows) == (120, 60)
+    for name, values in fit.forcing.drivers.items():
+        np.testing.assert_array_equal(later.forcing.drivers[name][:60], values)
+    np.testing.assert_array_equal(later.measured.site_log_stock, fit.measured.site_log_stock)
+    np.testing.assert_array_equal(later.plots.start, fit.plots.start)
+    assert (fit.plots.treatment.tolist(), later.plots.treatment.tolist()) == ([[0], [1]], [[0, 2], [1, 1]])
+    assert (later.forcing.drivers["period_1"][:60] == 1.0).all()
+    np.testing.assert_array_equal(later.forcing.constants["clay"], fit.forcing.constants["clay"])
+    for name, values in fit.forcing.means.items():
+        np.testing.assert_array_equal(later.forcing.means[name], values)
+    np.testing.assert_array_equal(later.measured.observed[: fit.measured.observed.size], fit.measured.observed)
 
 
 def test_clay_that_is_not_stated_is_that_of_the_site_and_then_the_default():
@@ -68,7 +68,7 @@ def test_clay_that_is_not_stated_is_that_of_the_site_and_then_the_default():
     )
     plots = lay_out(obs, None, None, structure=get("rothc"))
     default = get("rothc").defaults()["clay"]
-    by_plot = {label[-1]: clay for label, clay in zip(plots.plots, plots.constants["clay"], strict=True)}
+    by_plot = {label[-1]: clay for label, clay in zip(plots.plots.labels, plots.forcing.constants["clay"], strict=True)}
     assert by_plot == {"A": 20.0, "B": 20.0, "C": default, "D": default}
     (note,) = [note for note in plots.notes if "clay" in note]
     assert note.startswith("elsewhere:")
@@ -79,7 +79,7 @@ def test_bulk_density_that_is_not_stated_is_that_of_the_site():
     here = samples(**carbon, bulk_density=[1.0, 1.0, 1.0, None, None, None])
     there = samples(**carbon, bulk_density=1.6, site="elsewhere").assign(plot=["3"] * 3 + ["4"] * 3)
     plots = lay_out(pd.concat([here, there], ignore_index=True), None, None, structure=ROTHC)
-    by_plot = dict(zip(np.array(plots.plots)[plots.plot], np.exp(plots.observed), strict=True))
+    by_plot = dict(zip(np.array(plots.plots.labels)[plots.measured.plot], np.exp(plots.measured.observed), strict=True))
     assert by_plot == pytest.approx({"1": 20.0, "2": 20.0, "3": 32.0, "4": 32.0})
 
 
@@ -87,9 +87,9 @@ def test_fractions_that_were_not_seen_are_not_foreseen():
     obs = samples(resistant_carbon_stock=[np.nan, np.nan, 5.0] * 2)
     everything, seen = parted(obs, 2005.0)
     later = lay_out(everything, inputs(), structure=ROTHC, seen=seen)
-    assert later.fractions == ["total"]
+    assert later.measured.names == ["total"]
     assert "Of resistant nothing was seen: 2 values of it cannot be foreseen." in later.notes
-    assert lay_out(obs, inputs(), structure=ROTHC).fractions == ["total", "resistant"]
+    assert lay_out(obs, inputs(), structure=ROTHC).measured.names == ["total", "resistant"]
 
 
 def test_a_difference_is_found_in_what_was_seen():
@@ -102,7 +102,7 @@ def test_a_difference_is_found_in_what_was_seen():
     everything, seen = parted(obs, 2005.0)
     fit = lay_out(everything.iloc[:seen], inputs(), structure=ROTHC)
     later = lay_out(everything, inputs(), structure=ROTHC, seen=seen)
-    assert fit.fractions == later.fractions == ["total", "particulate", "resistant"]
+    assert fit.measured.names == later.measured.names == ["total", "particulate", "resistant"]
 
 
 @pytest.mark.parametrize(("date", "month"), [("2001-01", 12), ("2001-07", 18), ("2001-07-20", 18), ("2001-12-31", 23)])
@@ -110,7 +110,7 @@ def test_a_flux_is_of_the_month_that_holds_its_date(date, month):
     flux = pd.DataFrame({"site": ["Farm"], "plot": ["1"], "date": [date], "co2_flux": [1.0]})
     obs = samples().rename(columns={"year": "date"}).assign(date=lambda t: t["date"].astype(int).astype(str))
     data = lay_out(pd.concat([obs, flux], ignore_index=True), inputs(), structure=ROTHC)
-    assert data.month[data.fraction_is_flux].tolist() == [month]
+    assert data.measured.month[data.measured.takes_time].tolist() == [month]
 
 
 def test_a_flux_needs_a_sink_to_show_it():
@@ -135,7 +135,7 @@ def test_samples_of_other_depths_are_refused():
     (fault,) = faults(obs, inputs())
     assert (fault.kind, fault.row, fault.column, fault.found) == ("several depths", 4, "depth_bottom", "0 to 30")
     assert "20 cm" in fault.expected
-    assert lay_out(obs.assign(depth_bottom=20.0), inputs(), structure=ROTHC).rows == 120
+    assert lay_out(obs.assign(depth_bottom=20.0), inputs(), structure=ROTHC).plots.rows == 120
 
 
 @pytest.mark.parametrize(("column", "named", "meant"), [("plot", "P 1", "p1"), ("treatment", "Tilled", "tilled")])
@@ -151,7 +151,7 @@ def test_a_misspelt_site_of_the_weather_is_asked_about():
     assert (fault.kind, fault.suggestion) == ("unknown site", "did you mean 'Farm'?")
     # Sites that nobody sampled do no harm beside the one that was.
     more = pd.concat([weather, weather.assign(site="Farm")])
-    assert lay_out(samples(), inputs(), more, structure=ROTHC).plots == ["1", "2"]
+    assert lay_out(samples(), inputs(), more, structure=ROTHC).plots.labels == ["1", "2"]
 
 
 def test_numbered_sites_are_not_misspelt():
@@ -159,13 +159,13 @@ def test_numbered_sites_are_not_misspelt():
     weather = pd.DataFrame({"site": "Site 1", "year": 2000, "month": range(1, 13), "temperature": 10.0})
     weather = pd.concat([weather, weather.assign(site="Site 2")])
     data = lay_out(obs, inputs(site="Site 2"), weather, structure=ROTHC)
-    assert data.sites == ["Site 2", "Site 3"]
+    assert data.plots.sites == ["Site 2", "Site 3"]
 
 
 def test_brackets_tell_treatments_apart():
     """As in codes of rotations: what is planned for later is no misspelling of what was sampled."""
     later = inputs(start=2011.0, end=2015.0, treatment="[Gc]")
-    assert lay_out(samples(treatment="Gc"), later, structure=ROTHC).treatments == ["Gc"]
+    assert lay_out(samples(treatment="Gc"), later, structure=ROTHC).plots.treatments == ["Gc"]
 
 
 def test_frames_are_read_as_files_are():
@@ -174,13 +174,13 @@ def test_frames_are_read_as_files_are():
     obs["plot"] = obs["plot"].astype(float)
     management = inputs(3000.0).rename(columns={"plant_carbon_input": "plant_carbon_input [kg/ha/year]"})
     data = lay_out(obs, management.assign(plot=[1.0]), structure=ROTHC)
-    assert data.plots == ["1", "2"]
-    np.testing.assert_allclose(np.exp(data.observed[0]), 500.0)
-    name = next(iter(data.roles.plant))
+    assert data.plots.labels == ["1", "2"]
+    np.testing.assert_allclose(np.exp(data.measured.observed[0]), 500.0)
+    name = next(iter(data.setup.roles.plant))
     per = 12.0 if ROTHC.drivers[ROTHC.driver_names.index(name)].unit.endswith("month") else 1.0
-    np.testing.assert_allclose(data.drivers[name][:, 0] * per, 3.0)
-    again = field_tables(*field_tables(obs, management, None))
-    pd.testing.assert_frame_equal(again[0], field_tables(obs, management, None)[0])
+    np.testing.assert_allclose(data.forcing.drivers[name][:, 0] * per, 3.0)
+    once = judged(obs, management)
+    pd.testing.assert_frame_equal(judged(once.obs, once.management).obs, once.obs)
 
 
 def test_columns_that_no_model_uses_are_named():

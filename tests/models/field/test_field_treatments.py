@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from laid import lay_out
 
 from socbayes.inference.fit import fit
 from socbayes.models.field import model as field
-from socbayes.models.field.draws import with_all_treatments
+from socbayes.models.field.draws import draws_of, fitted_to
 from socbayes.models.field.forecast import forecast
 from socbayes.models.field.foresight import leave_future_out
-from socbayes.models.field.layout import lay_out
+from socbayes.models.field.runs import trajectories
 from socbayes.structures import get
 from socbayes.structures.forcing import rate_constants
 
@@ -34,10 +35,14 @@ def managed(*rows):
 
 def changes(data):
     """Treatments of the first plot and the decimal years in which they begin."""
-    count = data.treatment_of_plot.shape[1]
-    period = sum(k * data.drivers[f"period_{k + 1}"][:, 0] for k in range(count)).astype(int)
+    period = data.plots.period[:, 0]
+    for place in range(data.plots.periods):
+        np.testing.assert_array_equal(data.forcing.drivers[f"period_{place + 1}"][:, 0], period == place)
     begins = np.concatenate([[0], np.flatnonzero(np.diff(period)) + 1])
-    return [(data.treatments[data.treatment_of_plot[0, period[row]]], (data.start[0] + row) / 12.0) for row in begins]
+    return [
+        (data.plots.treatments[data.plots.treatment[0, period[row]]], (data.plots.start[0] + row) / 12.0)
+        for row in begins
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,10 +72,10 @@ def test_a_change_that_management_states_of_another_plot_is_not_its_own():
 
 def test_a_sample_without_treatment_has_that_before_it_else_that_after_it():
     data = lay_out(samples(None, "a", None, years=(2000.0, 2005.0, 2010.0)), structure=get("icbm"))
-    assert data.treatments == ["a"]
-    assert data.treatment_of_plot.tolist() == [[0]]
+    assert data.plots.treatments == ["a"]
+    assert data.plots.treatment.tolist() == [[0]]
     nothing = lay_out(samples(None, None, None), structure=get("icbm"))
-    assert nothing.treatments == ["not stated"]
+    assert nothing.plots.treatments == ["not stated"]
 
 
 def test_a_treatment_may_come_back():
@@ -82,7 +87,7 @@ def test_a_treatment_may_come_back():
 def test_inputs_are_those_of_the_treatment_in_force():
     rows = [("a", 1990, 2020, 2.0), ("b", 2003, 2020, 5.0)]
     data = lay_out(samples("a", "b", "b"), managed(*rows), structure=get("icbm"))
-    carbon = 10.0 * data.drivers["carbon_input"][:, 0]  # kg/m2
+    carbon = 10.0 * data.forcing.drivers["carbon_input"][:, 0]  # kg/m2
     assert changes(data)[1] == ("b", 2003.0)
     np.testing.assert_allclose(carbon[:36], 2.0)
     np.testing.assert_allclose(carbon[36:], 5.0)
@@ -91,15 +96,15 @@ def test_inputs_are_those_of_the_treatment_in_force():
 def test_that_a_fallow_gets_nothing_says_nothing_of_other_months():
     data = lay_out(samples("a", "a", "fallow"), managed(("a", 1990, 2008), ("fallow", 2008, 2020, 0.0)),
                    structure=get("icbm"))  # fmt: skip
-    carbon = 10.0 * data.drivers["carbon_input"][:, 0]  # kg/m2
-    assert not data.input_stated
+    carbon = 10.0 * data.forcing.drivers["carbon_input"][:, 0]  # kg/m2
+    assert not data.forcing.input_stated
     np.testing.assert_allclose(carbon[:96], 3.0)
     assert set(carbon[96:]) == {0.0}
     assert "No carbon input is stated: 3 t C/ha/year is assumed, and learned about." in data.notes
     longer = lay_out(
         samples("a", "a", "fallow"), managed(("fallow", 2008, 2011, 0.0)), structure=get("icbm"), until=2020
     )
-    assert set(longer.drivers["carbon_input"][96:, 0]) == {0.0}, "a fallow goes on as one"
+    assert set(longer.forcing.drivers["carbon_input"][96:, 0]) == {0.0}, "a fallow goes on as one"
 
 
 @pytest.mark.parametrize("name", ["rothc", "icbm", "two_pool_series"])
@@ -110,14 +115,15 @@ def test_a_changing_plot_runs_as_two_that_follow_one_another(name):
     rate, plant = np.array([[0.3, -0.4]]), np.array([[-0.2, 0.5]])
     at = {"rate": rate, "plant": plant, "manure": 0.0, "rate_constant": np.zeros(len(rate_constants(structure)))}
     start = {"stock": np.log([50.0]), "log_share": np.zeros((1, pools))}
-    states = field.trajectories(data, at | start, np.array([0, 96, 120])).eval(mode="FAST_COMPILE")[:, :, :pools]
+    states = trajectories(data, at | start, np.array([0, 96, 120])).eval(mode="FAST_COMPILE")[:, :, :pools]
     for number, (begin, end) in enumerate([(0, 96), (96, 120)]):
-        drivers = {name: value[begin:end] if np.ndim(value) else value for name, value in data.drivers.items()
+        drivers = {name: value[begin:end] if np.ndim(value) else value for name, value in data.forcing.drivers.items()
                    if not name.startswith("period")}  # fmt: skip
-        part = replace(data, drivers=drivers, treatment_of_plot=data.treatment_of_plot[:, number, None])
+        plots = replace(data.plots, treatment=data.plots.treatment[:, number, None])
+        part = replace(data, forcing=replace(data.forcing, drivers=drivers), plots=plots)
         held = at | {"rate": rate[:, number, None], "plant": plant[:, number, None]}
-        held |= {"stock": np.log(states[number] @ data.total), "log_share": np.log(states[number])}
-        alone = field.trajectories(part, held, np.array([0, end - begin])).eval(mode="FAST_COMPILE")
+        held |= {"stock": np.log(states[number] @ data.setup.weights["total"]), "log_share": np.log(states[number])}
+        alone = trajectories(part, held, np.array([0, end - begin])).eval(mode="FAST_COMPILE")
         np.testing.assert_allclose(states[number + 1], alone[-1, :, :pools], rtol=1e-12)
 
 
@@ -164,12 +170,12 @@ def test_what_a_change_did_is_found_again(fitted):
 
 
 def test_new_plots_are_named_by_all_their_treatments(fitted, trial):
-    future = forecast(fitted, *trial, structure="icbm", years=[2024.0, 2040.0], draws=100, parts=True)
+    future = forecast(fitted, years=[2024.0, 2040.0], draws=100, parts=True)
     assert future["new_plot"].to_numpy().tolist() == ["Farm, usual", "Farm, usual then less"]
     total = future["new"].sel(fraction="total", year=2040.0).mean("sample")
     assert float(total[1]) < float(total[0])
     assert future["treatment"].sel(plot="P1").to_numpy().tolist() == ["less", "less"]
-    before = forecast(fitted, *trial, structure="icbm", years=[2000.0, 2008.0, 2009.0], draws=2)
+    before = forecast(fitted, years=[2000.0, 2008.0, 2009.0], draws=2)
     assert before["treatment"].sel(plot="P1").to_numpy().tolist() == ["usual", "less", "less"]
     assert before["treatment"].sel(plot="P0").to_numpy().tolist() == ["usual"] * 3
     seen = before["measured"].isel(measurement=(before["measured_plot"] == "P3").to_numpy())
@@ -188,14 +194,15 @@ def test_effects_of_treatments_that_nobody_saw_are_drawn_from_their_spread(fitte
     rng = np.random.default_rng(0)
     stacked = fitted["posterior"].to_dataset().stack(sample=("chain", "draw"))
     values = {name: stacked[name].transpose("sample", ...).to_numpy() for name in stacked.data_vars}
-    more, strangers = with_all_treatments(data, values, fitted["posterior"], rng)
+    posterior = fitted["posterior"].to_dataset()
+    more, strangers = fitted_to(data, draws_of(posterior, values), rng)
     assert strangers == ["another"]
-    assert data.treatments == ["another", "less", "usual"]
+    assert data.plots.treatments == ["another", "less", "usual"]
     np.testing.assert_array_equal(more["rate_effect"][:, 1:], values["rate_effect"])
     drawn = np.sinh(more["treatment_input"][:, 0]) / values["treatment_input_sd"]
     assert 0.85 < drawn.std() < 1.15
     alone = {name: value for name, value in values.items() if name != "rate_effect"}
-    assert with_all_treatments(data, alone, fitted["posterior"], rng)[1] == ["another", "less"]
+    assert fitted_to(data, draws_of(posterior.drop_dims("treatment"), alone), rng)[1] == ["another", "less"]
 
 
 def test_a_future_with_another_treatment_is_foreseen_and_said(trial, tmp_path, caplog):
