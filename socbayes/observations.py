@@ -430,6 +430,17 @@ OBSERVATIONS: tuple[Observation, ...] = (
         concentration="necromass",
         within=(("necromass", "soil_organic_carbon"),),
     ),
+    Stock(
+        "water_extractable",
+        -1.6,
+        "extraction with water or weak salt: median 20 %",
+        concentration="water_extractable_organic_carbon",
+        grams=1e-3,
+        quantities=_own(
+            "water_extractable_organic_carbon", "mg/kg", "Organic carbon that water or a weak salt extracts from soil.",
+            "water-extractable organic carbon", upper=20000, aliases=("weoc", "doc", "dissolved_organic_carbon"),
+        ),
+    ),
     Flux(
         "co2_flux",
         -0.9,
