@@ -158,8 +158,7 @@ def fit_row(settings: dict[str, Any], data: Tables, folder: Path, effort: dict[s
         fit = sb.fit(model, store=folder, seed=SEED, progress=False, **effort)
     a = fit.attrs
     last = float(data[0]["year"].max())
-    plain = {name: settings[name] for name in ("structure", "fractions") if name in settings}
-    ahead = forecast(fit, *data, years=[last + 10.0], draws=200, seed=SEED, parts=True, **plain)
+    ahead = forecast(fit, years=[last + 10.0], draws=200, seed=SEED, parts=True)
     parts = ahead["known_variance"].sel(fraction="total").mean(("plot", "year")).to_series()
     shares = 100.0 * parts / parts.sum()
     row = {
@@ -201,14 +200,14 @@ def picture_of(name: str) -> Path:
     return PAGE.with_name(f"{name.lower().replace(' ', '_')}.png")
 
 
-def picture(name: str, settings: dict[str, Any], data: Tables, folder: Path) -> None:
+def picture(name: str, obs: pd.DataFrame, folder: Path) -> None:
     """Draw the plots of a data set that were sampled most often, from its first fit."""
     path = picture_of(name)
     if path.exists() or not (folder / "fit.nc").exists():
         return
-    obs, fit = data[0], sb.load(folder)
+    fit = sb.load(folder)
     years = np.arange(np.floor(obs["year"].min()), obs["year"].max() + 1.0).tolist()
-    drawn = forecast(fit, *data, years=years, draws=200, seed=SEED, structure=settings["structure"])
+    drawn = forecast(fit, years=years, draws=200, seed=SEED)
     counts = pd.Series(drawn["measured_plot"].to_numpy()).value_counts(sort=False)
     often = counts.sort_values(ascending=False, kind="stable").index[:DRAWN]
     sb.plots.field_plots(drawn, plots=sorted(often)).savefig(path, dpi=100)
@@ -327,7 +326,7 @@ def main() -> None:
             for label, one in chosen.items():
                 print(name, label, fit_row(one, data, folder / label, effort), flush=True)
             first = next(iter(structures))
-            picture(name, structures[first], data, folder / first)
+            picture(name, obs, folder / first)
         if arguments.skip_scores:
             continue
         given = {"obs": obs, "management": management, "weather": weather, "structures": chosen, **effort}

@@ -121,13 +121,7 @@ scores.round(2)
 # %%
 years = sorted({*past["year"], *np.arange(past["year"].min(), 2000.0, 8.0), 2000.0})
 fits = {label: sb.open_run(folder / label) for label in structures}
-forecasts = {
-    label: forecast(
-        fit, past, management, weather, structure=structures[label]["structure"],
-        years=years, draws=300, seed=8, parts=True,
-    )
-    for label, fit in fits.items()
-}  # fmt: skip
+forecasts = {label: forecast(fit, years=years, draws=300, seed=8, parts=True) for label, fit in fits.items()}
 mixed = average(forecasts, scores["weight"], draws=600, seed=9)
 
 # %%

@@ -14,13 +14,13 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.inference.fit import FIT, SPEC, fit, load
+from socbayes.inference.fit import FIT, SPEC, Sampling, fit, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models.field.draws import Draws, draws_of, fitted_to, largest_pool, process_noise, readings_of
 from socbayes.models.field.effects import of_known_plots
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("socbayes")
 
 SCORED_DRAWS = 1000
+SAMPLING: Sampling = {"draws": 1000, "tune": 1000, "chains": 4, "seed": 0}
+"""How fits are sampled where the caller says nothing."""
 _SETUP = ("structure", "fractions", "drivers", "parameters")
 
 
@@ -86,12 +88,7 @@ def leave_future_out(
     structures: Mapping[str, Mapping[str, Any]],
     store: str | Path,
     share: float = 1.0 / 3.0,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    cores: int | None = None,
-    seed: int = 0,
-    progress: bool = True,
+    **sampling: Unpack[Sampling],
 ) -> pd.DataFrame:
     """Fit each structure to the past of the plots and score it on their future.
 
@@ -110,8 +107,9 @@ def leave_future_out(
         their names.
     share
         Part of each site's time that is left out.
-    draws, tune, chains, cores, seed, progress
-        As for :func:`socbayes.fit`.
+    **sampling
+        ``draws`` (1000), ``tune`` (1000), ``chains`` (4), ``cores``, ``seed`` (0) and ``progress``, as for
+        :func:`socbayes.fit`.
 
     Returns
     -------
@@ -139,8 +137,7 @@ def leave_future_out(
         raise SocbayesError(
             f"leaving out the last {100 * share:.0f} % of time leaves nothing to learn from or to foresee"
         )
-    effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
-    return _compared({"": (past, future)}, tables, structures, Path(store), effort, until=None)
+    return _compared({"": (past, future)}, tables, structures, Path(store), SAMPLING | sampling, until=None)
 
 
 def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -182,12 +179,7 @@ def leave_one_site_out(
     *,
     structures: Mapping[str, Mapping[str, Any]],
     store: str | Path,
-    draws: int = 1000,
-    tune: int = 1000,
-    chains: int = 4,
-    cores: int | None = None,
-    seed: int = 0,
-    progress: bool = True,
+    **sampling: Unpack[Sampling],
 ) -> pd.DataFrame:
     """Fit each structure without each site in turn and score it on the site left out, as a new one.
 
@@ -198,7 +190,7 @@ def leave_one_site_out(
 
     Parameters
     ----------
-    obs, management, weather, structures, store, draws, tune, chains, cores, seed, progress
+    obs, management, weather, structures, store, **sampling
         As for :func:`leave_future_out`; each structure and site has a run of its own.
 
     Returns
@@ -227,8 +219,7 @@ def leave_one_site_out(
     parts = {site: (known, left_out) for site, (known, left_out) in parts.items() if len(left_out)}
     if not parts:
         raise SocbayesError("no plot has a second sample to foresee")
-    effort = {"draws": draws, "tune": tune, "chains": chains, "cores": cores, "seed": seed, "progress": progress}
-    return _compared(parts, tables, structures, Path(store), effort, until=float(upper["year"].max()))
+    return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until=float(upper["year"].max()))
 
 
 def _compared(
@@ -236,7 +227,7 @@ def _compared(
     tables: FieldTables,
     structures: Mapping[str, Mapping[str, Any]],
     store: Path,
-    effort: Mapping[str, Any],
+    sampling: Sampling,
     until: float | None,
 ) -> pd.DataFrame:
     """Scores of each structure on what each split leaves out, best first."""
@@ -251,8 +242,8 @@ def _compared(
         scores, converged = [], []
         for part, (known, _) in parts.items():
             model = model_of(tables.with_obs(known), setups[label], until=until, **options)
-            fitted = _fitted(model, store / label / part, effort, told=_told(settings))
-            scores.append(_scores(fitted, layouts[label][part], len(known), effort["seed"]))
+            fitted = _fitted(model, store / label / part, sampling, told=_told(settings))
+            scores.append(_scores(fitted, layouts[label][part], len(known), sampling["seed"]))
             facts = facts_of(fitted)
             converged.append(facts.converged)
             if not converged[-1]:
@@ -301,18 +292,18 @@ def _told(settings: Mapping[str, Any]) -> bool:
     return isinstance(settings.get("structure", ""), str) and isinstance(settings.get("prior") or "", str)
 
 
-def _fitted(model: pm.Model, folder: Path, effort: Mapping[str, Any], told: bool) -> xr.DataTree:
-    """The finished fit in the folder, if it can be told to be of this model with this effort; else a new one."""
+def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr.DataTree:
+    """The finished fit in the folder, if it can be told to be of this model and sampled like this; else a new one."""
     if told and (folder / FIT).exists():
         earlier = load(folder)
-        same = all(earlier.attrs[name] == effort[name] for name in ("draws", "tune", "chains", "seed"))
+        same = all(earlier.attrs[name] == sampling[name] for name in SAMPLING)  # type: ignore[literal-required]
         if same and earlier.attrs["spec"] == spec_of(model).to_json():
             return earlier
     if (folder / SPEC).exists() and not (folder / FIT).exists():
         kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")
         log.info("a fit that was cut short is made anew; its draws are kept in %s", kept)
         folder.rename(kept)
-    return fit(model, store=folder, **effort)
+    return fit(model, store=folder, **sampling)
 
 
 def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str, np.ndarray]:

@@ -207,7 +207,7 @@ def _weather_of(
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
             missing = _share(gaps)
-            notes += (f"{site}: {name} of {missing} of months is missing; the site's mean of that month is taken.",)
+            notes += (f"{site}: {name} of {missing} is missing; the site's mean of that month is taken.",)
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
     if not np.isfinite(monthly["temperature"]).all():
         monthly["temperature"], said = _warmth(monthly, climate, obs, site, month)
@@ -246,7 +246,7 @@ def _warmth(
     level = np.where(np.isfinite(level), level, usual[0])
     gaps = ~np.isfinite(monthly["temperature"])
     note = (
-        f"{site}: temperature of {_share(gaps)} of months is missing; it is the annual mean and "
+        f"{site}: temperature of {_share(gaps)} is missing; it is the annual mean and "
         + ("the site's own seasons." if measured else f"a sinusoid of {ASSUMED_AMPLITUDE:g} degC, warmest in "
            + ("January." if shape[0] > 0 else "July."))
     )  # fmt: skip
@@ -254,4 +254,4 @@ def _warmth(
 
 
 def _share(gaps: np.ndarray) -> str:
-    return "all" if gaps.all() else f"{100 * gaps.mean():.0f} %"
+    return "all months" if gaps.all() else f"{100 * gaps.mean():.0f} % of months"

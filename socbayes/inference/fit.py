@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import TABLES, with_tables
@@ -43,6 +43,17 @@ LOW_RANK = {"mass_matrix_gamma": 1e-3}
 variance of its root; with nutpie's 1e-5 that lies beyond its cutoff, 1/100, and noise is taken for correlation."""
 PREDICTIVE_DRAWS = 200
 """Draws per chain kept of prior and posterior predictions: enough for every check drawn from them."""
+
+
+class Sampling(TypedDict, total=False):
+    """How fits are sampled, for functions that make several: arguments of :func:`fit`."""
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+    seed: int
+    progress: bool
 
 
 def fit(
