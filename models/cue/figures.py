@@ -60,7 +60,7 @@ def cue_by_method_and_ecosystem(
     from matplotlib.lines import Line2D
 
     from socbayes.models.cue.baseline import GRADIENT_METHOD
-    from socbayes.published import PUBLISHED, published_value
+    from socbayes.models.cue.published import PUBLISHED
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()
@@ -87,11 +87,11 @@ def cue_by_method_and_ecosystem(
         label = readable(method) + (" (temperature gradient only)" if gradient_only else "")
         colour = _COLOURS.get(method, GREY)
         intervals(ax, np.column_stack(draws), places[: len(draws)] + offset, colour, label=label, filled=measured)
-    stated = {number.key.removeprefix("cue_"): number.value for number in PUBLISHED if number.model == "cue"}
+    stated = {number.key.removeprefix("cue_"): number.value for number in PUBLISHED}
     for place, name in zip(places[1:], ecosystems, strict=True):
         if name in stated:
             ax.plot(stated[name], place, "D", mfc="white", mec=INK, ms=6, zorder=4)
-    ax.plot(published_value("cue_mean").value, places[0], "D", mfc="white", mec=INK, ms=6, zorder=4)
+    ax.plot(stated["mean"], places[0], "D", mfc="white", mec=INK, ms=6, zorder=4)
     handles, _ = ax.get_legend_handles_labels()
     handles.append(Line2D([], [], marker="D", mfc="white", mec=INK, ls="", label="published mean"))
     handles.append(Line2D([], [], marker="o", mfc="white", mec=GREY, color=GREY, alpha=0.6, label="no observation"))
@@ -128,7 +128,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.published import published_value
+    from socbayes.models.cue.published import PUBLISHED
 
     table = table_of(fitted) if table is None else table
     posterior = fitted["posterior"].to_dataset()
@@ -157,7 +157,8 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     intervals(ax, flat(posterior["slope_mean"])[:, None] / 4, [places["mean over methods"]], BLUE, size=7)
     if "slope_between" in posterior:
         intervals(ax, flat(posterior["slope_between"])[:, None] / 4, [places["between studies"]], GREY)
-    ax.plot(published_value("cue_slope").value, places["all rows, least squares"], "D", mfc="white", mec=INK, ms=6)
+    stated = next(number.value for number in PUBLISHED if number.key == "cue_slope")
+    ax.plot(stated, places["all rows, least squares"], "D", mfc="white", mec=INK, ms=6)
     ax.plot([], [], "o-", color=BLUE, lw=2, label="partially pooled (model)")
     ax.plot([], [], "s-", color=ORANGE, lw=1, label="least squares, alone")
     ax.plot([], [], "D", mfc="white", mec=INK, label="published slope")

@@ -1,6 +1,7 @@
-"""What methods would print of one soil, by a fitted process model of carbon use efficiency.
+"""What fitted models of carbon use efficiency predict.
 
-Runs of the core on posterior draws, made after sampling.
+The baseline predicts an efficiency. The process model says what each method
+would print of one soil: runs of the core on posterior draws, made after sampling.
 """
 
 from __future__ import annotations
@@ -11,14 +12,74 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import UnknownNameError
+from socbayes.models.cue.baseline import GRADIENT_METHOD, REFERENCE_TEMPERATURE, REFERENCE_TIME
 from socbayes.models.cue.process import LABEL, SHOWN_HOURS, TRACE, apparent_efficiency
-from socbayes.scenarios.draws import values_of, verdict
+from socbayes.scenarios.draws import Draws, values_of, verdict
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
 
 CAUSES = ("substrate", "incubation time", "method")
+
+
+def efficiency(
+    draws: Draws,
+    *,
+    temperature: float = REFERENCE_TEMPERATURE,
+    method: str = "substrate_label",
+    ecosystem: str | None = None,
+    substrate: str | None = None,
+    hours: float = REFERENCE_TIME,
+) -> tuple[np.ndarray, str, str]:
+    """Carbon use efficiency by the baseline model.
+
+    Parameters
+    ----------
+    draws
+        Of a fit of ``models.cue.baseline``.
+    temperature
+        Of the incubation, degC.
+    method
+        How it is measured.
+    ecosystem, substrate
+        The average one by default.
+    hours
+        Length of the incubation.
+
+    Returns
+    -------
+    tuple
+        Draws, quantity and unit.
+    """
+    logit = draws("level", measurement_method=method)
+    slope = draws("slope_method", measurement_method=method)
+    if ecosystem is not None:
+        logit = logit + draws("ecosystem_effect", ecosystem=ecosystem)
+    if substrate is not None:
+        logit = logit + draws("substrate_effect", substrate=substrate)
+    if draws.has("time_method", "timed_method", method):
+        logit = logit + draws("time_method", timed_method=method) * np.log10(hours / REFERENCE_TIME)
+    elif hours != REFERENCE_TIME:
+        raise UnknownNameError(f"no study of {method!r} states an incubation time, so hours cannot be chosen for it")
+    level_noise, slope_noise = draws.noise(2)
+    if draws.study is None:
+        soils = method == GRADIENT_METHOD
+        logit = logit + draws("soil_sd" if soils else "study_sd") * level_noise
+        spread = "slope_sd_soils" if soils else "slope_sd_studies"
+        slope = slope + (draws(spread) * slope_noise if spread in draws else 0.0)
+    else:
+        logit = logit + draws("study_effect", study=draws.study)
+        if draws.has("study_slope", "study_with_temperatures", draws.study):
+            slope = draws("study_slope", study_with_temperatures=draws.study)
+        if "study_warmth_effect" in draws:
+            logit = logit + draws("study_warmth_effect", study=draws.study)
+    logit = logit + slope * (temperature - REFERENCE_TEMPERATURE)
+    return 1 / (1 + np.exp(-logit)), "carbon use efficiency", "1"
+
+
+PREDICTORS = {"cue": efficiency}
+"""What each model predicts; see :mod:`socbayes.scenarios.predict`."""
 
 
 def printed(

@@ -227,10 +227,11 @@ def pump_sectors(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     matplotlib.figure.Figure
     """
     from socbayes.models.mcp.baseline import SECTORS
-    from socbayes.scenarios.predict import sector_probabilities
+    from socbayes.models.mcp.scenarios import sector_probabilities
 
     band = _band(fitted)
-    table = 100 * sector_probabilities(fitted, band=band)
+    new_study = fitted["posterior"]["log_ratio_new_study"]
+    table = 100 * sector_probabilities(new_study, band).transpose("practice", "sector").to_pandas()
     # Sectors in which the necromass share rises come first.
     order = [0, 2, 4, 6, 1, 3, 5]
     table = table.iloc[np.argsort(-table.iloc[:, [0, 2, 4]].sum(axis=1).to_numpy())]
@@ -296,7 +297,7 @@ def necromass_share(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.published import PUBLISHED
+    from socbayes.models.mcp.published import PUBLISHED
 
     posterior = fitted["posterior"].to_dataset()
     ecosystems = [str(name) for name in posterior["ecosystem"].to_numpy()]

@@ -119,7 +119,7 @@ def pump_forecast_sectors(forecasts: xr.Dataset, *, study: str = "new study") ->
     from socbayes.models.mcp.baseline import SECTORS
     from socbayes.models.mcp.scenarios import sector_probabilities
 
-    share = 100 * sector_probabilities(forecasts).sel(study=study).transpose("practice", "year", "sector")
+    share = 100 * sector_probabilities(forecasts["log_ratio"]).sel(study=study).transpose("practice", "year", "sector")
     practices = [str(name) for name in share["practice"].to_numpy()]
     gain = share.sel(sector=list(SECTORS[:2])).sum("sector").isel(year=-1).to_numpy()
     order = np.argsort(-gain)

@@ -233,10 +233,9 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """
     from scipy.stats import gaussian_kde
 
-    from socbayes.published import PUBLISHED
+    from socbayes.models.priming.published import PUBLISHED
 
     draws = flat(fitted["posterior"].to_dataset()["priming_log_ratio_new_study"])
-    published = [number for number in PUBLISHED if number.model == "priming"]
     figure, ax = panel(ax, 4.2)
     low, high = np.quantile(draws, [0.003, 0.997])
     grid = np.linspace(low, high, 300)
@@ -247,7 +246,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     ax.plot(grid, density, color=BLUE, lw=1.5)
     ax.fill_between(grid[inside], 0, density[inside], color=BLUE, alpha=0.25, lw=0)
     ax.plot(median, 0, "o", color=BLUE, ms=7, clip_on=False, zorder=4)
-    for row, number in enumerate(published):
+    for row, number in enumerate(PUBLISHED):
         place = -0.16 * (row + 1)
         limits = [number.value] if number.lower is None else [number.lower, number.value, number.upper]
         ratio = np.log1p(np.array(limits) / 100) if number.unit == "percent" else np.array(limits, dtype=float)
@@ -259,7 +258,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
         ax.annotate(name, (ratio.max(), place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8.5)
     ax.annotate("published means", (low, -0.16), va="center", fontsize=8.5, color="#444444", style="italic")
     zero_line(ax)
-    ax.set_ylim(-0.16 * (len(published) + 1), 1.08)
+    ax.set_ylim(-0.16 * (len(PUBLISHED) + 1), 1.08)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"{_LOG_RATIO} (1); shaded: {INTERVAL_NAME}, dot: median")

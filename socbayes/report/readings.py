@@ -11,10 +11,10 @@ import numpy as np
 
 from socbayes import plots
 from socbayes.errors import SocbayesError
-from socbayes.facts import table_of
+from socbayes.facts import facts_of, table_of
 from socbayes.models.cue.figures import least_squares
 from socbayes.plots.style import flat, readable
-from socbayes.published import PUBLISHED
+from socbayes.published import published_of
 from socbayes.vocabulary import CI_PROB
 from socbayes.wording import SURE, direction, few, limits, number, probability, said
 
@@ -199,8 +199,7 @@ def priming_new(fitted: xr.DataTree) -> str:
     _, lower, upper = limits(draws)
     values = [
         number.value if number.unit == "percent" else 100 * float(np.expm1(number.value))
-        for number in PUBLISHED
-        if number.model == "priming"
+        for number in published_of("priming")
     ]
     inside = sum(lower <= value <= upper for value in values)
     return (
@@ -257,9 +256,10 @@ def pump_each(fitted: xr.DataTree) -> str:
 
 def pump_sector_shares(fitted: xr.DataTree) -> str:
     """Say where the necromass share is most and least likely to rise in a new study."""
-    from socbayes.scenarios.predict import sector_probabilities
+    from socbayes.models.mcp.scenarios import sector_probabilities
 
-    table = sector_probabilities(fitted)
+    new_study = fitted["posterior"]["log_ratio_new_study"]
+    table = sector_probabilities(new_study).transpose("practice", "sector").to_pandas()
     rises = table.iloc[:, [0, 2, 4]].sum(axis=1)
     carbon = table.iloc[:, [2, 4]].sum(axis=1)
     top, bottom = str(rises.idxmax()), str(rises.idxmin())
@@ -378,7 +378,7 @@ def pump_outlook(forecast: xr.Dataset) -> str:
     from socbayes.models.mcp.baseline import SECTORS
     from socbayes.models.mcp.scenarios import sector_probabilities
 
-    chances = sector_probabilities(forecast).sel(study="new study").isel(year=-1)
+    chances = sector_probabilities(forecast["log_ratio"]).sel(study="new study").isel(year=-1)
     years = float(chances["year"])
     gain, lose = (chances.sel(sector=list(names)).sum("sector").to_series() for names in (SECTORS[:2], SECTORS[4:6]))
     return (
@@ -604,9 +604,7 @@ def published_rows(fitted: xr.DataTree) -> list[dict[str, str]]:
     """Set published numbers beside ours, where the fit can answer."""
     posterior = fitted["posterior"].to_dataset()
     rows = []
-    for one in PUBLISHED:
-        if one.model != fitted.attrs.get("model"):
-            continue
+    for one in published_of(facts_of(fitted).model):
         try:
             draws = flat(one.ours(posterior))
         except KeyError:  # a level or a quantity that these data do not have
