@@ -128,11 +128,14 @@ class Subject:
         What it is about, as in a heading.
     models
         Its models, the baseline first.
+    figures
+        Its modules of figures, all of which :mod:`socbayes.plots` has by name.
     """
 
     name: str
     title: str
     models: tuple[ModelRecord, ...]
+    figures: tuple[str, ...] = ("figures",)
 
     def part(self, name: str) -> ModuleType | None:
         """Module of the subject that stands beside its models, such as ``readings``; None where it has none.

@@ -25,7 +25,8 @@ LAYERS = (
     ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.field.forecast",
      "socbayes.models.field.foresight"),
     ("socbayes.published", "socbayes.wording", "socbayes.models.*.published"),
-    ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures"),
+    ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
+     "socbayes.models.*.effect_figures"),
     ("socbayes.report", "socbayes.models.*.readings"),
     ("socbayes.demo", "socbayes.cli"),
 )  # fmt: skip

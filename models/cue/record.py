@@ -37,4 +37,5 @@ RECORD = Subject(
             baseline="cue",
         ),
     ),
+    figures=("figures", "process_figures"),
 )

@@ -17,4 +17,5 @@ RECORD = Subject(
             ),
         ),
     ),
+    figures=("figures", "effect_figures"),
 )

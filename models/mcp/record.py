@@ -40,4 +40,5 @@ RECORD = Subject(
             baseline="mcp",
         ),
     ),
+    figures=("figures", "process_figures"),
 )

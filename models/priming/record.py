@@ -37,4 +37,5 @@ RECORD = Subject(
             baseline="priming",
         ),
     ),
+    figures=("figures", "process_figures"),
 )

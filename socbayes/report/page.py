@@ -23,7 +23,7 @@ from socbayes.inference.compare import compare
 from socbayes.plots import scenario_differences
 from socbayes.plots.style import flat
 from socbayes.report.graph import graph_svg
-from socbayes.report.readings import READINGS, Reading, findings, material, published_rows
+from socbayes.report.readings import Reading, findings, material, published_rows, readings_of
 from socbayes.scenarios import ScenarioComparison
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import decimals, limits, number, probability, unit_of_difference
@@ -232,7 +232,7 @@ def _section(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
         tables=described,
         graph=graph_svg(fitted, spec),
         checks=[_check(name, result) for name, result in checks.items()],
-        pictures=[_picture(one, of) for one in READINGS.get(spec.model, ())],
+        pictures=[_picture(one, of) for one in readings_of(fitted)],
         quantities=_quantities(fitted, spec),
         published=published_rows(fitted),
         findings=_or_nothing(lambda: findings(fitted, of)),
