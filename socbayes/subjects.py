@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -72,7 +72,8 @@ class ModelRecord:
     compared
         See ``baseline``.
     effort
-        Draws and warm-up of the fits to bundled tables, where not the usual.
+        ``draws`` and ``tune`` of a fit to the bundled tables, where not the usual ones of
+        :func:`socbayes.inference.fit.fit`.
     kept
         Variables of the bundled posterior beside its quantities: what figures and scenarios are made of. None
         where no posterior is bundled.
@@ -80,7 +81,8 @@ class ModelRecord:
         Comparisons of the demonstration, each settings by scenario, the reference first; empty for a model that is not
         part of it.
     options
-        Arguments of ``build`` beside its tables and priors that the command line takes.
+        Arguments of ``build`` beside its tables and priors that the command line takes; one that ends in ``.NAME``
+        is a mapping, and takes values by name.
     """
 
     name: str
@@ -94,6 +96,11 @@ class ModelRecord:
     kept: tuple[str, ...] | None = None
     demonstrated: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
     options: tuple[str, ...] = ()
+
+    def builder(self) -> Callable[..., pm.Model]:
+        """Function ``build`` of its module."""
+        found: Callable[..., pm.Model] = importlib.import_module(self.module).build
+        return found
 
     def build(self, tables: Mapping[str, pd.DataFrame | None] | None = None, **options: Any) -> pm.Model:
         """Build the model from bundled tables, or from those given by role; None leaves one out.
@@ -112,8 +119,7 @@ class ModelRecord:
             one.role: given[one.role] if one.role in given else load_dataset(one.bundled) if one.bundled else None
             for one in self.tables
         }
-        model: pm.Model = importlib.import_module(self.module).build(**chosen, **options)
-        return model
+        return self.builder()(**chosen, **options)
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,23 @@ def model_record(name: str) -> ModelRecord:
         message = f"no model named {name!r}" + (f"; did you mean {hint!r}?" if hint else ".")
         raise UnknownNameError(f"{message} Known models: {', '.join(known)}")
     return known[name]
+
+
+def title_of(model: str) -> str:
+    """Heading of a model; its name where it is the caller's.
+
+    Parameters
+    ----------
+    model
+        Name of a model.
+
+    Examples
+    --------
+    >>> title_of("mcp"), title_of("mine")
+    ('Microbial carbon pump', 'mine')
+    """
+    known = model_records()
+    return known[model].title if model in known else model
 
 
 def subject_of(model: str) -> Subject | None:

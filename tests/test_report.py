@@ -21,7 +21,7 @@ from socbayes.models.mcp import readings as mcp_readings
 from socbayes.models.priming import readings as priming_readings
 from socbayes.models.soil_incubation import readings as incubation_readings
 from socbayes.published import published_of
-from socbayes.report import page, readings, report
+from socbayes.report import comparisons, readings, report, section
 from socbayes.report.graph import graph_svg
 from socbayes.subjects import model_records
 from socbayes.wording import direction, number, said
@@ -127,7 +127,7 @@ def test_scenarios_of_a_bad_fit_are_said_first(tmp_path):
 
 def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
-    monkeypatch.setattr(page, "published_rows", lambda fitted: 1 / 0)
+    monkeypatch.setattr(section, "published_rows", lambda fitted: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report(cue_fit(), path=target, checks=[good_checks()])
     assert list(tmp_path.iterdir()) == []
@@ -136,7 +136,7 @@ def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
 def test_failed_report_leaves_the_old_one(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
     target.write_text("old")
-    monkeypatch.setattr(page, "html_table", lambda table: 1 / 0)
+    monkeypatch.setattr(section, "html_table", lambda table: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report(cue_fit(), path=target, checks=[good_checks()])
     assert target.read_text() == "old"
@@ -218,8 +218,8 @@ def test_figures_are_left_out_where_there_is_nothing_to_show():
 
 
 def test_scenario_sentence_turns_with_its_draws():
-    rows, (sentence,) = page.scenario_rows(comparison(1.0))
-    _, (opposite,) = page.scenario_rows(comparison(-1.0))
+    rows, (sentence,) = comparisons.scenario_rows(comparison(1.0))
+    _, (opposite,) = comparisons.scenario_rows(comparison(-1.0))
     assert "differs by +5" in sentence
     assert "probability above 0.99" in sentence
     assert "differs by -5" in opposite
@@ -231,7 +231,7 @@ def test_scenario_sentence_turns_with_its_draws():
 def test_scenario_that_changes_nothing_is_said_plainly():
     same = comparison()
     same.draws[1] = same.draws[0]
-    _, (sentence,) = page.scenario_rows(same)
+    _, (sentence,) = comparisons.scenario_rows(same)
     assert "differs by 0 percentage points; it is higher with probability below 0.01" in sentence
 
 
@@ -289,7 +289,7 @@ def test_process_model_is_set_beside_its_baseline(tmp_path):
     text = report(*pair, path=tmp_path / "r.html", checks=[good_checks()] * 2).read_text(encoding="utf-8")
     assert text.count("Beside its baseline") == 1
     assert "the process model is better: the baseline model&#39;s log density is lower by" in text
-    assert "python benchmarks/literature.py --models cue_process" in text
+    assert "socbayes fit cue_process --draws " in text
 
 
 def test_stored_posteriors_say_that_they_hold_no_scores(written):

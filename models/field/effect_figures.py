@@ -105,7 +105,7 @@ def _factors(ax: Axes, label: str) -> None:
     ax.axvline(1, color=GREY, lw=0.9, zorder=0)
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    ticks = [tick for tick in (0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 100) if low <= tick <= high]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel(with_interval(label))

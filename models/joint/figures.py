@@ -13,7 +13,6 @@ from socbayes.plots.style import (
     ORANGE,
     Picture,
     flat,
-    in_unit,
     intervals,
     panel,
     readable,
@@ -52,7 +51,7 @@ def shared_parameters(fitted: xr.DataTree) -> Figure:
         intervals(ax, flat(posterior[name])[:, None], places[1:], ORANGE)
         if text["scale"] == "log":
             ax.set_xscale("log")
-        ax.set_xlabel(in_unit(readable(name), text["unit"]))
+        ax.set_xlabel(f"{readable(name)} ({text['unit']})")
     figure.supxlabel(f"{INTERVAL_NAME}, thick 50 %", fontsize=9)
     return figure
 
