@@ -21,12 +21,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import UnknownNameError
-from socbayes.models import SUBJECTS
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+
+SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation")
+"""Every subject: a folder of ``socbayes.models`` that has a ``record``."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Subject:
 
 @cache
 def subjects() -> tuple[Subject, ...]:
-    """Every subject, in the order of :data:`socbayes.models.SUBJECTS`.
+    """Every subject, in the order of :data:`SUBJECTS`.
 
     Examples
     --------
