@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 #: fits counts, so what stands beside the models of a subject is named before the models.
 LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
-     "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record", "socbayes.data", "socbayes.files", "socbayes.carried",
+     "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record",
+     "socbayes.data", "socbayes.files", "socbayes.carried",
      "socbayes.lazy"),
     ("socbayes.core",),
     ("socbayes.structures",),

@@ -296,7 +296,7 @@ def build(sources: Sequence[Literature] | None = None, *, priors: Mapping[str, O
         for place, (name, text) in enumerate(SHARED.items()):
             free = common[name] + conflict[place] * pm.Normal(f"{name}_departure")
             pm.Deterministic(name, pt.exp(free) if text["scale"] == "log" else pm.math.sigmoid(free))
-    attach(model, _spec(sources, prior, priors))
+    attach(model, _spec(list(named.values()), prior, priors))
     return model
 
 

@@ -29,9 +29,7 @@ def shared(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-SHARING = {
-    "mcp_process": Sharing(
-        "pump efficacy", PRIORS, ("efficiency", "turnover_mean", "biomass", "elasticity", "residue_share"), shared
-    )
-}
+USED = ("efficiency", "turnover_mean", "biomass", "elasticity", "residue_share")
+
+SHARING = {"mcp_process": Sharing("pump efficacy", PRIORS, USED, shared)}
 """By model."""
