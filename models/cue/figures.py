@@ -38,18 +38,13 @@ ALL = "average ecosystem"
 
 
 @styled
-def cue_by_method_and_ecosystem(
-    fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None
-) -> Figure:
+def cue_by_method_and_ecosystem(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Forest of carbon use efficiency by measurement method and ecosystem.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.baseline``.
-    table
-        The observations; needed only for a user's own data, to mark
-        combinations that nobody measured.
     ax
         Where to draw; a new figure by default.
 
@@ -62,7 +57,7 @@ def cue_by_method_and_ecosystem(
     from socbayes.models.cue.baseline import GRADIENT_METHOD
     from socbayes.models.cue.published import PUBLISHED
 
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     methods = [str(name) for name in posterior["measurement_method"].to_numpy()]
     crossed = "cue_by_method_and_ecosystem" in posterior
@@ -111,16 +106,13 @@ def _measured(table: pd.DataFrame | None, method: str, ecosystem: str) -> bool:
 
 
 @styled
-def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def temperature_slopes(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Temperature slopes of single studies, alone and partially pooled, and of all studies together.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.baseline``.
-    table
-        The observations; needed only for a user's own data, to draw the
-        least-squares slopes.
     ax
         Where to draw; a new figure by default.
 
@@ -130,7 +122,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     """
     from socbayes.models.cue.published import PUBLISHED
 
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     studies = (
         [str(name) for name in posterior["study_with_temperatures"].to_numpy()] if "study_slope" in posterior else []

@@ -22,7 +22,6 @@ from socbayes.plots.style import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -72,15 +71,13 @@ def printed_efficiency(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
 
 
 @styled
-def intrinsic_by_ecosystem(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def intrinsic_by_ecosystem(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Intrinsic efficiency by ecosystem, free of method and time, beside the mean of the printed values.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.process``.
-    table
-        The observations; needed only for a user's own data.
     ax
         Where to draw; a new figure by default.
 
@@ -88,7 +85,7 @@ def intrinsic_by_ecosystem(fitted: xr.DataTree, *, table: pd.DataFrame | None = 
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     values = fitted["posterior"].to_dataset()["intrinsic_efficiency_by_ecosystem"]
     ecosystems = [str(name) for name in values["ecosystem"].to_numpy()]
     draws = flat(values)

@@ -29,7 +29,6 @@ from socbayes.plots.style import (
 from socbayes.vocabulary import CI_PROB
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -83,21 +82,19 @@ def pump_plane(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
 
 
 @styled
-def pump_practices(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -> Figure:
+def pump_practices(fitted: xr.DataTree) -> Figure:
     """One small (n, s) plane per practice: pairs observed, average study and new study.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.mcp.baseline``.
-    table
-        The observed pairs; needed only for a user's own data.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     ratio = fitted["posterior"].to_dataset()["log_ratio"]
     practices = [str(name) for name in ratio["practice"].to_numpy()]
     s, n = _responses(ratio)

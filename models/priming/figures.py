@@ -51,7 +51,7 @@ def _percent_axis(ax: Axes, side: str = "top") -> None:
 
 
 @styled
-def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -> Figure:
+def priming_by_dose(fitted: xr.DataTree) -> Figure:
     """Priming over dose relative to microbial biomass: observed jars and the model's line.
 
     Jars whose biomass was not measured stand apart on the right.
@@ -60,8 +60,6 @@ def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -
     ----------
     fitted
         A fit of ``socbayes.models.priming.baseline``.
-    table
-        The observations; needed only for a user's own data.
 
     Returns
     -------
@@ -69,7 +67,7 @@ def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -
     """
     from socbayes.models.priming.baseline import REFERENCE
 
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     figure = Picture(figsize=(7.2, 4.6), layout="constrained")
     ax, rest = figure.subplots(1, 2, sharey=True, width_ratios=[5, 1.3])
@@ -138,16 +136,13 @@ def _jars(table: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 @styled
-def priming_by_soil(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def priming_by_soil(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Forest of priming by soil, at a dose equal to biomass and without nitrogen.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.priming.baseline``.
-    table
-        The observations; needed only for a user's own data, to group soils by
-        study.
     ax
         Where to draw; a new figure by default.
 
@@ -155,7 +150,7 @@ def priming_by_soil(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, a
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     by_soil = posterior["priming_log_ratio_by_soil"]
     soils = [str(name) for name in by_soil["soil"].to_numpy()]
