@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.files import write_text
 from socbayes.screen import console_of, diagnostics_table, scenario_table
-from socbayes.subjects import model_records
+from socbayes.subjects import ModelRecord, model_records
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,15 +47,13 @@ def run(
     Parameters
     ----------
     output
-        Folder of the report. ``index.html`` and ``summary.json`` in it are
-        replaced.
+        Folder of the report. ``index.html`` and ``summary.json`` in it are replaced.
     draws, tune, chains
         Of each fit; a model whose record asks for more draws than usual takes more in proportion.
     seed
         Seed of everything random.
     store
-        Folder of the runs, ``<output>/runs`` by default; runs of an earlier
-        demonstration in it are replaced.
+        Folder of the runs, ``<output>/runs`` by default; runs of an earlier demonstration in it are replaced.
     progress
         Whether to show progress bars and results.
 
@@ -65,13 +64,10 @@ def run(
 
     Examples
     --------
-    >>> from socbayes import demo
     >>> demo.run("report", draws=200, tune=200)  # doctest: +SKIP
     """
     from socbayes import scenarios
-    from socbayes.files import write_text
     from socbayes.inference.checks import check
-    from socbayes.inference.fit import fit
     from socbayes.report import report
 
     started = time.perf_counter()
@@ -80,40 +76,52 @@ def run(
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
+    effort = {"draws": draws, "tune": tune, "chains": chains}
     records = {name: record for name, record in model_records().items() if record.demonstrated}
     for name, record in records.items():
-        if progress:
-            _say(f"\n[bold]{name}[/bold]")
-        fits[name] = fit(
-            record.build(),
-            draws=round(draws * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS),
-            tune=tune,
-            chains=chains,
-            seed=seed,
-            store=_emptied(store / name),
-            progress=progress,
-        )
+        fits[name] = _fitted(record, effort, seed, _emptied(store / name), progress)
         before = time.perf_counter()
         checks[name] = check(fits[name])
         numbers[name] = summarise(fits[name], checks[name]) | {"check_seconds": round(time.perf_counter() - before, 1)}
-    gains = [
-        scenarios.compare(fits[name], settings, seed=seed)
-        for name, record in records.items()
-        for settings in record.demonstrated
-    ]
+    settings = [(name, one) for name, record in records.items() for one in record.demonstrated]
+    gains = [scenarios.compare(fits[name], one, seed=seed) for name, one in settings]
     page = report(*fits.values(), gains, path=output / PAGE, checks=list(checks.values()))
-    summary = {
-        "report": PAGE,
-        "passed": all(one["passed"] for one in numbers.values()),
-        "seed": seed,
-        "seconds": round(time.perf_counter() - started, 1),
-        "models": numbers,
-        "scenarios": [_scenario_numbers(gain) for gain in gains],
-    }
+    seconds = round(time.perf_counter() - started, 1)
+    summary = _summary(numbers, gains, seed, seconds)
     write_text(output / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     if progress:
         _show(fits, gains, summary, page)
     return page
+
+
+def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: int, seconds: float) -> dict[str, Any]:
+    """What a reader of JSON is told of all fits and comparisons."""
+    return {
+        "report": PAGE,
+        "passed": all(one["passed"] for one in numbers.values()),
+        "seed": seed,
+        "seconds": seconds,
+        "models": dict(numbers),
+        "scenarios": [_scenario_numbers(gain) for gain in gains],
+    }
+
+
+def _fitted(record: ModelRecord, effort: dict[str, int], seed: int, store: Path, progress: bool) -> xr.DataTree:
+    """Fit a model to its bundled tables."""
+    from socbayes.inference.fit import fit
+
+    if progress:
+        _say(f"\n[bold]{record.name}[/bold]")
+    draws = round(effort["draws"] * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS)
+    return fit(
+        record.build(),
+        draws=draws,
+        tune=effort["tune"],
+        chains=effort["chains"],
+        seed=seed,
+        store=store,
+        progress=progress,
+    )
 
 
 def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.facts import table_of
+from socbayes.models.cue.baseline import GRADIENT_METHOD, RECORDED_LIMITS
+from socbayes.models.cue.published import PUBLISHED
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -53,9 +55,6 @@ def cue_by_method_and_ecosystem(fitted: xr.DataTree, *, ax: Axes | None = None) 
     matplotlib.figure.Figure
     """
     from matplotlib.lines import Line2D
-
-    from socbayes.models.cue.baseline import GRADIENT_METHOD
-    from socbayes.models.cue.published import PUBLISHED
 
     table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
@@ -120,8 +119,6 @@ def temperature_slopes(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.cue.published import PUBLISHED
-
     table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     studies = (
@@ -164,8 +161,6 @@ def temperature_slopes(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
 
 def least_squares(rows: pd.DataFrame) -> tuple[float, float]:
     """Fit a line to logit CUE over temperature: slope of CUE at 0.5 and its standard error (1/degC)."""
-    from socbayes.models.cue.baseline import RECORDED_LIMITS
-
     rows = rows.dropna(subset=["incubation_temperature", "carbon_use_efficiency"])
     x = rows["incubation_temperature"].to_numpy(dtype="float64")
     cue = np.clip(rows["carbon_use_efficiency"].to_numpy(dtype="float64"), *RECORDED_LIMITS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.facts import table_of
+from socbayes.models.cue.scenarios import printed
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -53,8 +54,6 @@ def printed_efficiency(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.cue.scenarios import printed
-
     seen = printed(fitted)
     rows = ["intrinsic, free of method", *map(readable, seen["measurement_method"].to_numpy())]
     rows += [f"labelled {seen.attrs['substrate']}, {hours_in_words(hours)}" for hours in seen["hours"].to_numpy()]

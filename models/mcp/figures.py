@@ -9,6 +9,9 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from socbayes.facts import facts_of, table_of
+from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS
+from socbayes.models.mcp.published import PUBLISHED
+from socbayes.models.mcp.scenarios import sector_probabilities
 from socbayes.plots.style import (
     BLUE,
     GREY,
@@ -146,8 +149,6 @@ def _pairs(fitted: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _band(fitted: xr.DataTree) -> float:
-    from socbayes.models.mcp.baseline import EQUIVALENCE_BAND
-
     return float(facts_of(fitted).spec.choices.get("equivalence_band", EQUIVALENCE_BAND))
 
 
@@ -177,8 +178,6 @@ def _shade_sectors(ax: Axes, x: tuple[float, float], y: tuple[float, float], ban
 
 def _name_sectors(ax: Axes, wide: float, reach: float, band: float) -> None:
     """Write the name of each sector where it is widest, away from the pairs."""
-    from socbayes.models.mcp.baseline import SECTORS
-
     places = {
         0: (0.02 * wide, 0.9 * reach, "left"),
         1: (0.98 * wide, 0.32 * reach, "right"),
@@ -223,9 +222,6 @@ def pump_sectors(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.mcp.baseline import SECTORS
-    from socbayes.models.mcp.scenarios import sector_probabilities
-
     band = _band(fitted)
     new_study = fitted["posterior"]["log_ratio_new_study"]
     table = 100 * sector_probabilities(new_study, band).transpose("practice", "sector").to_pandas()
@@ -294,8 +290,6 @@ def necromass_share(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.mcp.published import PUBLISHED
-
     posterior = fitted["posterior"].to_dataset()
     ecosystems = [str(name) for name in posterior["ecosystem"].to_numpy()]
     figure, ax = panel(ax, 1.5 + 0.5 * len(ecosystems))

@@ -17,7 +17,19 @@ BIOMASS_SPREAD = np.log(2.71 / 1.02) / 1.349
 def of_soils(
     values: Mapping[str, np.ndarray], data: Incubations, nitrogen: bool, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Basal values and effects of an addition, (sample, soil in a run and then a new one)."""
+    """Basal values and effects of an addition, (sample, soil in a run and then a new one).
+
+    Parameters
+    ----------
+    values
+        Posterior draws by variable.
+    data
+        The incubations that were fitted.
+    nitrogen
+        Whether nitrogen is given as well.
+    rng
+        Of the new soil.
+    """
     by_control = priming_process.basal(values, data, np.exp)
     members = [np.flatnonzero(data.controls["soil_run"] == k) for k in range(len(data.soil_runs))]
     # Controls of a soil differ in respiration and biomass: the geometric mean stands for the soil.
@@ -31,33 +43,14 @@ def of_soils(
     log_factor = np.zeros_like(power)
     uptake = np.ones_like(logit)
 
-    def drawn(name: str) -> np.ndarray:
-        mean, spread = values[f"{name}_mean"], values[f"{name}_sd"]
-        return (mean + spread * rng.standard_normal(mean.shape))[:, None]
-
-    study = rng.integers(len(data.studies), size=logit.shape[0])
-    rows = np.arange(logit.shape[0])
-    new_logit, new_factor, new_uptake = drawn("efficiency"), np.zeros((rows.size, 1)), uptake[:, :1]
-    share = 1.0 / (1.0 + np.exp(-values["residue_share"]))
-    typical = priming_process.BIOMASS_SHARE * priming_process.ORGANIC
-    new = {
-        "biomass": typical * np.exp(BIOMASS_SPREAD * rng.standard_normal((rows.size, 1))),
-        "half_saturation": np.exp(values["half_saturation"])[rows, study][:, None],
-        "residue_share": share[rows, study][:, None],
-        "efficiency": priming_process.efficiency(new_logit, np.exp),
-        "saturation": np.exp(drawn("elasticity")),
-    }
-    for name in ("respiration", "supply", "depletion"):
-        new[name] = np.exp(drawn(name))
-    # What belongs to runs and laboratories is taken from one of them.
-    run = rng.integers(len(data.runs), size=rows.size)
-    new["turnover"] = np.exp(values["dissolved_turnover"][rows, run])[:, None]
+    new, new_logit = _new_soil(values, data, rng)
+    new_factor, new_uptake = np.zeros_like(new_logit), uptake[:, :1]
     if nitrogen and "nitrogen" in values:
         contrasted = np.unique(data.treatments["soil"][data.treatments["nitrogen"]])
         place = {k: position for position, k in enumerate(contrasted)}
         average = values["nitrogen_mean"]
         own = np.stack([values["nitrogen"][:, place[k]] if k in place else average for k in soil], axis=1)
-        log_factor, new_factor = log_factor + own, new_factor + drawn("nitrogen")
+        log_factor, new_factor = log_factor + own, new_factor + _drawn(values, "nitrogen", rng)
         logit = logit + values["nitrogen_on_efficiency"][:, None]
         new_logit = new_logit + values["nitrogen_on_efficiency"][:, None]
         uptake = uptake * np.exp(values["nitrogen_on_uptake"])[:, None]
@@ -66,15 +59,85 @@ def of_soils(
         "efficiency": priming_process.efficiency(np.concatenate([logit, new_logit], axis=1), np.exp),
         "depolymerisation": np.exp(np.concatenate([log_factor, new_factor], axis=1)),
         "uptake": np.concatenate([uptake, new_uptake], axis=1),
-        "power": np.concatenate([power, drawn("addition")], axis=1),
+        "power": np.concatenate([power, _drawn(values, "addition", rng)], axis=1),
     }
     return {name: np.concatenate([value, new[name]], axis=1) for name, value in basal.items()}, effect
+
+
+def _new_soil(
+    values: Mapping[str, np.ndarray], data: Incubations, rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Basal values of a soil drawn from the population, (sample, 1), and the logit of its efficiency."""
+    study = rng.integers(len(data.studies), size=values["efficiency"].shape[0])
+    rows = np.arange(values["efficiency"].shape[0])
+    logit = _drawn(values, "efficiency", rng)
+    share = 1.0 / (1.0 + np.exp(-values["residue_share"]))
+    typical = priming_process.BIOMASS_SHARE * priming_process.ORGANIC
+    new = {
+        "biomass": typical * np.exp(BIOMASS_SPREAD * rng.standard_normal((rows.size, 1))),
+        "half_saturation": np.exp(values["half_saturation"])[rows, study][:, None],
+        "residue_share": share[rows, study][:, None],
+        "efficiency": priming_process.efficiency(logit, np.exp),
+        "saturation": np.exp(_drawn(values, "elasticity", rng)),
+    }
+    for name in ("respiration", "supply", "depletion"):
+        new[name] = np.exp(_drawn(values, name, rng))
+    # What belongs to runs and laboratories is taken from one of them.
+    run = rng.integers(len(data.runs), size=rows.size)
+    new["turnover"] = np.exp(values["dissolved_turnover"][rows, run])[:, None]
+    return new, logit
+
+
+def _drawn(values: Mapping[str, np.ndarray], name: str, rng: np.random.Generator) -> np.ndarray:
+    """Value of a soil drawn from the population, (sample, 1)."""
+    mean, spread = values[f"{name}_mean"], values[f"{name}_sd"]
+    return (mean + spread * rng.standard_normal(mean.shape))[:, None]
+
+
+def dosed_once(
+    basal: Mapping[str, np.ndarray], effect: Mapping[str, np.ndarray], dose: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Treatments of every soil with every dose, given dissolved at the start; (sample, soil and dose).
+
+    Parameters
+    ----------
+    basal, effect
+        Of :func:`of_soils`.
+    dose
+        Carbon, mg/g.
+    """
+    count = basal["respiration"].shape[1]
+    sites = np.repeat(np.arange(count), dose.size)
+    none = np.zeros((basal["respiration"].shape[0], sites.size))
+    given = np.tile(dose, count)
+    change = (1.0 + given / basal["biomass"][:, sites]) ** effect["power"][:, sites]
+    return {
+        "control": sites,
+        "efficiency": effect["efficiency"][:, sites],
+        "uptake": effect["uptake"][:, sites],
+        "depolymerisation": effect["depolymerisation"][:, sites] * change,
+        "decay": none,
+        "soluble": none + 1.0,
+        "dose": none + given,
+    }
 
 
 def outcomes(
     basal: Mapping[str, np.ndarray], treated: Mapping[str, Any], steps: np.ndarray, doses: np.ndarray, beta: float
 ) -> dict[str, np.ndarray]:
-    """Variables ``UNITS``, each (sample, treatment), from a control run and a treated run of every treatment."""
+    """Fate of the carbon by variable, each (sample, treatment), from a control and a treated run of every treatment.
+
+    Parameters
+    ----------
+    basal
+        Values of the controls, (sample, control).
+    treated
+        What treatments do, (sample, treatment), and which control each has.
+    steps, doses
+        Length of every step in days and carbon given in it per day, (step, treatment).
+    beta
+        Exponent of biomass in turnover.
+    """
     from socbayes.core import with_label
     from socbayes.core.tracer import priming
 

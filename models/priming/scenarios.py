@@ -17,7 +17,7 @@ from socbayes.facts import facts_of
 from socbayes.models.priming import process as priming_process
 from socbayes.models.priming.baseline import REFERENCE
 from socbayes.models.priming.incubations import MILLIGRAM, Incubations, step_ends
-from socbayes.models.priming.outcomes import of_soils, outcomes
+from socbayes.models.priming.outcomes import dosed_once, of_soils, outcomes
 from socbayes.scenarios.draws import Draws, values_of, verdict
 
 if TYPE_CHECKING:
@@ -202,30 +202,16 @@ def dose_response(
     values, beta = values_of(fitted, draws, seed), _beta(fitted)
     basal, effect = of_soils(values, data, nitrogen, np.random.default_rng(seed))
     count, dose = basal["respiration"].shape[1], np.asarray(doses, dtype=float) * MILLIGRAM
-    sites = np.repeat(np.arange(count), dose.size)
-    none = np.zeros((basal["respiration"].shape[0], sites.size))
-    given = np.tile(dose, count)
-    change = (1.0 + given / basal["biomass"][:, sites]) ** effect["power"][:, sites]
-    treated = {
-        "control": sites,
-        "efficiency": effect["efficiency"][:, sites],
-        "uptake": effect["uptake"][:, sites],
-        "depolymerisation": effect["depolymerisation"][:, sites] * change,
-        "decay": none,
-        "soluble": none + 1.0,
-        "dose": none + given,
-    }
-    ends = step_ends(np.array([days]), np.array([]))
-    ends = np.unique(np.concatenate([ends, np.linspace(0.0, days, 21)[1:]]))
-    steps = np.repeat(np.diff(ends, prepend=0.0)[:, None], sites.size, axis=1)
+    treated = dosed_once(basal, effect, dose)
+    ends = np.union1d(step_ends(np.array([days]), np.array([])), np.linspace(0.0, days, 21)[1:])
+    steps = np.repeat(np.diff(ends, prepend=0.0)[:, None], count * dose.size, axis=1)
     outcome = outcomes(basal, treated, steps, np.zeros_like(steps), beta)
-    labels = [*data.soil_runs, NEW_SOIL]
     return xr.Dataset(
         {
             name: (("sample", "soil_run", "dose"), value.reshape(value.shape[0], count, dose.size))
             for name, value in outcome.items()
         },
-        coords={"soil_run": labels, "dose": np.asarray(doses, dtype=float)},
+        coords={"soil_run": [*data.soil_runs, NEW_SOIL], "dose": np.asarray(doses, dtype=float)},
         attrs=verdict(fitted),
     )
 
