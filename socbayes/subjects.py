@@ -7,7 +7,19 @@ the report, predictions, the joint model, benchmarks and calibration read record
 name no subject, so that a new one is written in its own folder.
 
 Records are plain data and import nothing heavy: what stands beside the models
-is found by the name of its module when it is first asked for.
+is found by the name of its module when it is first asked for. Each such module
+is optional and holds one thing by model:
+
+=============  ==============  ==========================================================================
+module         holds           of
+=============  ==============  ==========================================================================
+``scenarios``  ``PREDICTORS``  what a fitted model predicts (:mod:`socbayes.scenarios.predict`)
+``readings``   ``READINGS``    figures of a report, and the sentence under each (:mod:`socbayes.report.readings`)
+``published``  ``PUBLISHED``   published numbers to set beside ours (:mod:`socbayes.published`)
+``sharing``    ``SHARING``     parameters shared with other literatures (:mod:`socbayes.models.shared`)
+=============  ==============  ==========================================================================
+
+and its modules of figures, which :attr:`Subject.figures` names, export theirs in ``__all__``.
 """
 
 from __future__ import annotations
@@ -151,7 +163,7 @@ class Subject:
         Parameters
         ----------
         name
-            Name of the module: ``scenarios``, ``figures``, ``readings``, ``published``, ``sharing`` or ``trials``.
+            Name of the module.
         """
         module = f"socbayes.models.{self.name}.{name}"
         return importlib.import_module(module) if importlib.util.find_spec(module) else None
