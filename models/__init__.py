@@ -6,10 +6,8 @@ a subject stands beside it: scenarios, figures, what they say, published results
 """
 
 from socbayes.lazy import submodules
+from socbayes.subjects import SUBJECTS
 
-SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation")
-"""Every subject; each has a ``record`` (see :mod:`socbayes.subjects`)."""
-
-__all__ = ["SUBJECTS", *SUBJECTS]
+__all__ = [*SUBJECTS]
 
 __getattr__ = submodules(__name__, SUBJECTS)

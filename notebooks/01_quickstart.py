@@ -151,7 +151,7 @@ for result in checks.values():
 # interval everywhere is the central 89 %.
 
 # %%
-sb.plots.cue_by_method_and_ecosystem(fit, table=table)
+sb.plots.cue_by_method_and_ecosystem(fit)
 
 # %% [markdown]
 # The temperature slopes of single studies, each alone and as the model sees
@@ -159,7 +159,7 @@ sb.plots.cue_by_method_and_ecosystem(fit, table=table)
 # does.
 
 # %%
-sb.plots.temperature_slopes(fit, table=table)
+sb.plots.temperature_slopes(fit)
 
 # %% [markdown]
 # ## 8. Our study against a new one

@@ -128,7 +128,7 @@ print(glucose.groupby(["study", "incubation_time"])["carbon_use_efficiency"].mea
 # of cropland soils are of residues.
 
 # %%
-sb.plots.intrinsic_by_ecosystem(fit, table=published)
+sb.plots.intrinsic_by_ecosystem(fit)
 
 # %%
 common = ["cropland", "forest", "grassland"]
@@ -149,7 +149,7 @@ print(f"\nspread between {', '.join(common)}: {np.ptp(raw):.2f} as printed, {sai
 # *studies* differ from cold ones in more than temperature.
 
 # %%
-sb.plots.temperature_slopes(fit, table=published)
+sb.plots.temperature_slopes(fit)
 
 # %%
 slope = posterior["slope_method"] * 0.25

@@ -151,7 +151,7 @@ outlook = forecast(fit, (10.0, 30.0, 100.0), draws=RUNS)
 sb.plots.pump_forecast_sectors(outlook)
 
 # %%
-chances = sector_probabilities(outlook).sel(study="new study")
+chances = sector_probabilities(outlook["log_ratio"]).sel(study="new study")
 both = chances.sel(sector=["both gain, necromass leads", "both gain, diluted by other carbon"]).sum("sector")
 wide = both.to_pandas().sort_values(100.0, ascending=False)
 print("probability that necromass and SOC both gain in a new study")

@@ -7,25 +7,23 @@ answered at once. Exit codes: 0 fine, 1 a fit that failed its gate, 2 bad input.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
+from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.facts import facts_of
+from socbayes.given import options_given, scenario_given, tables_given, units_given
+from socbayes.screen import console_of
+from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
-    from rich.console import Console
 
 FAILED_GATE, BAD_INPUT, INTERRUPTED = 1, 2, 130
-MODELS = {"cue": "cue", "priming": "priming_endpoints", "mcp": "necromass_pairs"}
-"""Models that can be fitted, with the schema of their main table."""
-FAULTS_SHOWN = 60
 
 
 class _Friendly(TyperGroup):
@@ -36,12 +34,15 @@ class _Friendly(TyperGroup):
         logging.getLogger("socbayes").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
-        except TableFaultsError as error:
-            _print_faults(error.faults, error.source)
+        except ExceptionGroup as several:
+            if several.split((SocbayesError, OSError))[1]:
+                raise
+            for error in several.exceptions:
+                _complain(error)
         except (SocbayesError, OSError) as error:
-            _complain(str(error))
+            _complain(error)
         except KeyboardInterrupt:
-            _complain("Interrupted. Draws that reached the disk can be opened with `socbayes resume-report FOLDER`.")
+            _say_error("Interrupted. Draws that reached the disk can be opened with `socbayes resume-report FOLDER`.")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(BAD_INPUT)
 
@@ -57,13 +58,31 @@ app = typer.Typer(
     epilog="Exit codes: 0 fine, 1 a fit that failed its checks, 2 bad input.",
 )
 
-Data = Annotated[Path | None, typer.Option("--data", help="Your own table (CSV, Excel or Parquet).")]
+Data = Annotated[Path | None, typer.Option("--data", help="Your own main table (CSV, Excel or Parquet).")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="ROLE=FILE",
+        help="Another table of the model, or ROLE=none for none; may be given several times.",
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="An option of the model; may be given several times."),
+]
 Units = Annotated[
     list[str] | None, typer.Option("--unit", help="Unit of a column, as column=unit; may be given several times.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")]
 Draws = Annotated[int, typer.Option(min=1, help="Draws kept of each chain.")]
 Tune = Annotated[int, typer.Option(min=1, help="Warm-up steps of each chain.")]
+OwnDraws = Annotated[
+    int | None, typer.Option("--draws", min=1, help="Draws kept of each chain; what the model needs if left out.")
+]
+OwnTune = Annotated[
+    int | None, typer.Option("--tune", min=1, help="Warm-up steps of each chain; what the model needs if left out.")
+]
 Chains = Annotated[int, typer.Option(min=1, help="Number of chains.")]
 Progress = Annotated[bool, typer.Option(help="Show progress bars.")]
 
@@ -80,9 +99,11 @@ def datasets(name: Annotated[str | None, typer.Argument(help="A data set to desc
 
     from socbayes.datasets import list_datasets, load_dataset
 
-    console = _console()
+    console = console_of()
     if name is None:
-        console.print(_rich_table(list_datasets(), "Bundled data sets"))
+        from socbayes.screen import frame_table
+
+        console.print(frame_table(list_datasets(), "Bundled data sets"))
         console.print("Cite the sources: `socbayes datasets NAME` names them.")
         return
     table = load_dataset(name)
@@ -104,22 +125,61 @@ def validate(
     """Find every fault of a table before anything is fitted to it."""
     from socbayes.table import read_table
 
-    table = read_table(file, schema, units=_units(unit))
+    table = read_table(file, schema, units=units_given(unit or ()))
     studies = f" of {table['study'].nunique():,} studies" if "study" in table else ""
-    _console().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {file}")
+    console_of().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {file}")
     for change in table.attrs.get("conversions", ()):
-        _console().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
+        console_of().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
+
+
+@app.command(epilog="Example: [bold]socbayes models field[/bold]")
+def models(name: Annotated[str | None, typer.Argument(help="A model to describe.")] = None) -> None:
+    """List the models with the tables they take, or describe one."""
+    from rich.table import Table
+
+    console = console_of()
+    if name is not None:
+        console.print("\n".join(_described(model_record(name))), markup=False)
+        return
+    table = Table(title="Models", title_justify="left")
+    for column in ("model", "title", "table", "schema", "if not given"):
+        table.add_column(column, no_wrap=column != "title")
+    for record in model_records().values():
+        rows = [(one.role, one.schema, _otherwise(one)) for one in record.tables] or [("none", "", "")]
+        table.add_row(record.name, record.title, *rows[0], end_section=len(rows) == 1)
+        for place, row in enumerate(rows[1:], start=2):
+            table.add_row("", "", *row, end_section=place == len(rows))
+    console.print(table)
+    console.print("`socbayes models NAME` says how to give tables and options to `socbayes fit NAME`.")
+
+
+def _described(record: ModelRecord) -> list[str]:
+    """Lines on what a model takes."""
+    lines = [f"{record.name}: {record.title}"]
+    for place, one in enumerate(record.tables):
+        flag = f"--with {one.role}=FILE" if place else "--data FILE"
+        without = f"; --with {one.role}=none for none" if one.bundled and not one.required else ""
+        lines.append(f"  {flag}: table of schema {one.schema} ({_otherwise(one)} if not given{without})")
+    lines += [f"  --option {option}=VALUE" for option in record.options]
+    if record.baseline:
+        lines.append(f"  `socbayes compare` sets it beside its baseline, {record.baseline}")
+    return lines
+
+
+def _otherwise(role: TableRole) -> str:
+    """Say what is taken where a table is not given."""
+    return "bundled" if role.bundled else "refused" if role.required else "none"
 
 
 @app.command(epilog="Example: [bold]socbayes fit cue --data my.csv --draws 3000 --seed 1[/bold]")
 def fit(
-    model: Annotated[str, typer.Argument(help="cue, priming or mcp.")],
+    model: Annotated[str, typer.Argument(help="A model: `socbayes models` lists them.")],
     data: Data = None,
-    levels: Annotated[Path | None, typer.Option(help="mcp: table of necromass shares of single soils.")] = None,
-    gradient: Annotated[str | None, typer.Option(help="cue: table of a temperature gradient, or none.")] = None,
+    others: Others = None,
+    option: Options = None,
     unit: Units = None,
-    draws: Draws = 2000,
-    tune: Tune = 1000,
+    draws: OwnDraws = None,
+    tune: OwnTune = None,
     chains: Chains = 4,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same draws.")] = None,
     store: Annotated[
@@ -128,35 +188,25 @@ def fit(
     progress: Progress = True,
 ) -> None:
     """Fit a model to its bundled tables, or to yours; a table with faults is refused before sampling."""
-    _known_model(model)
-    if levels is not None and model != "mcp":
-        raise SocbayesError("--levels belongs to the model mcp")
-    if gradient is not None and model != "cue":
-        raise SocbayesError("--gradient belongs to the model cue")
-    from socbayes.table import read_table
+    record = model_record(model)
+    options = options_given(record, option or ())
+    tables = tables_given(record, data, others or (), units_given(unit or ()))
 
-    units = _units(unit)
-    tables: dict[str, Any] = {}
-    # Every table is read before any is used: faults of the second must not cost a fit.
-    if data is not None:
-        tables["table"] = read_table(data, MODELS[model], units=units)
-    if levels is not None:
-        tables["levels"] = read_table(levels, "necromass_levels")
-    if gradient is not None:
-        tables["gradient"] = None if gradient.lower() == "none" else read_table(gradient, "cue_temperature_gradient")
-
-    from socbayes.demo import build
     from socbayes.inference.fit import fit as sample
+    from socbayes.spec import spec_of
 
     try:
-        built = build(model, **tables)
-    except ValueError as error:  # what only the model can see, such as a ratio to zero
+        built = record.build(tables, **options)
+    except (TypeError, ValueError) as error:  # what only the model can see, such as a ratio to zero
         raise SocbayesError(str(error)) from error
-    for note in built.socbayes_spec.notes:
-        _console().print(f"  {note}", markup=False)
-    fitted = sample(built, draws=draws, tune=tune, chains=chains, seed=seed, store=store, progress=progress)
+    for note in spec_of(built).notes:
+        console_of().print(f"  {note}", markup=False)
+    effort: dict[str, Any] = dict(record.effort) | {
+        key: value for key, value in (("draws", draws), ("tune", tune)) if value
+    }
+    fitted = sample(built, **effort, chains=chains, seed=seed, store=store, progress=progress)
     folder = fitted.attrs["store"]
-    _console().print(f"Run: [bold]{folder}[/bold]; next: socbayes report {folder} -o report.html")
+    console_of().print(f"Run: [bold]{folder}[/bold]; next: socbayes report {folder} -o report.html")
     _judge({model: fitted})
 
 
@@ -178,20 +228,21 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
     for name, result in checks.items():
         colour = colours.get(result.verdict, "default")
         table.add_row(name.replace("_", " "), f"[{colour}]{result.verdict}[/{colour}]", escape(result.text))
-    _console().print(table)
-    _judge({run.name: fitted}, extra=[] if checks.passed else checks.failures)
+    console_of().print(table)
+    _judge({run.name: fitted}, extra=() if checks.passed else checks.failures)
 
 
 @app.command(epilog="Example: [bold]socbayes compare runs/with-gradient runs/without-gradient[/bold]")
 def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs of the same data.")]) -> None:
     """Compare fits of different models to the same data by what they predict."""
     from socbayes.inference.compare import compare as compare_fits
+    from socbayes.screen import frame_table
 
     fits = _load_all(runs)
     table = compare_fits(fits)
-    _console().print(_rich_table(table.reset_index(), f"Prediction of {table.attrs['observed']}, best first"))
+    console_of().print(frame_table(table.reset_index(), f"Prediction of {table.attrs['observed']}, best first"))
     for warning in table.attrs["warnings"]:
-        _console().print(f"  {warning}", markup=False)
+        console_of().print(f"  {warning}", markup=False)
     _judge(fits)
 
 
@@ -208,20 +259,20 @@ def scenarios(
     """Compare scenarios as paired differences over the same draws."""
     settings: dict[str, dict[str, Any]] = {}
     for text in scenario:
-        name, values = parse_scenario(text)
+        name, values = scenario_given(text)
         if name in settings:
             raise SocbayesError(f"two scenarios are called {name!r}")
         settings[name] = values
-    from socbayes.demo import scenario_table
     from socbayes.inference.fit import load
     from socbayes.scenarios import compare as compare_scenarios
+    from socbayes.screen import scenario_table
 
     fitted = load(run)
     try:
         gain = compare_scenarios(fitted, settings, study=study, seed=seed)
     except (TypeError, ValueError) as error:  # a setting that is missing, or a word where a number belongs
         raise SocbayesError(f"a scenario cannot be predicted: {error}") from error
-    _console().print(scenario_table(gain))
+    console_of().print(scenario_table(gain))
     if output is not None:
         from socbayes.report import report as write_report
 
@@ -268,7 +319,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20261121,
     progress: Progress = True,
 ) -> None:
-    """Fit, check, compare and report the three models on bundled data."""
+    """Fit, check, compare and report the baseline models on bundled data."""
     import json
 
     from socbayes.demo import SUMMARY, run
@@ -280,58 +331,6 @@ def demo(
         _written(page)
     if not json.loads((page.parent / SUMMARY).read_text(encoding="utf-8"))["passed"]:
         raise typer.Exit(FAILED_GATE)
-
-
-def parse_scenario(text: str) -> tuple[str, dict[str, Any]]:
-    """Read ``"name: setting=value, setting=value"``; without a name the settings are the name.
-
-    Examples
-    --------
-    >>> parse_scenario("warm: temperature=20, method=water_18O")
-    ('warm', {'temperature': 20.0, 'method': 'water_18O'})
-    >>> parse_scenario("added_nitrogen=yes")
-    ('added_nitrogen=yes', {'added_nitrogen': True})
-    """
-    name, colon, rest = text.partition(":")
-    if not colon:
-        name, rest = text, text
-    settings: dict[str, Any] = {}
-    for part in filter(None, (piece.strip() for piece in rest.split(","))):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not key or not value:
-            raise SocbayesError(f"scenario {text!r}: write settings as name=value, not {part!r}")
-        settings[key] = _value(value)
-    return name.strip(), settings
-
-
-def _value(text: str) -> Any:
-    """Read a number, yes or no, or text."""
-    if text.lower() in ("true", "yes", "false", "no"):
-        return text.lower() in ("true", "yes")
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _units(pairs: list[str] | None) -> dict[str, str]:
-    units = {}
-    for pair in pairs or ():
-        column, equals, unit = pair.partition("=")
-        if not equals or not column or not unit:
-            raise SocbayesError(f"--unit takes column=unit, such as clay=%, not {pair!r}")
-        units[column.strip()] = unit.strip()
-    return units
-
-
-def _known_model(name: str) -> None:
-    if name in MODELS:
-        return
-    from socbayes.vocabulary import nearest
-
-    hint = nearest(name, list(MODELS))
-    message = f"no model named {name!r}" + (f"; did you mean {hint!r}?" if hint else ".")
-    raise UnknownNameError(f"{message} Known models: {', '.join(MODELS)}")
 
 
 def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
@@ -346,14 +345,14 @@ def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
     return fits
 
 
-def _judge(fits: Mapping[str, xr.DataTree], extra: list[str] | None = None) -> None:
+def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
     """Show how fits converged and leave with an exit code that says so."""
     from rich.panel import Panel
 
-    from socbayes.demo import diagnostics_table
     from socbayes.inference import diagnostics
+    from socbayes.screen import diagnostics_table
 
-    console = _console()
+    console = console_of()
     console.print(diagnostics_table(fits))
     alarms = [text for text in (diagnostics.banner(fitted) for fitted in fits.values()) if text]
     if extra and not alarms:
@@ -364,62 +363,24 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: list[str] | None = None) -> N
         raise typer.Exit(FAILED_GATE)
 
 
-def _console(*, errors: bool = False) -> Console:
-    from socbayes.demo import console_of
+def _complain(error: Exception) -> None:
+    """Show what is wrong: the faults of a table as a table."""
+    if isinstance(error, TableFaultsError):
+        from socbayes.screen import faults_table
 
-    return console_of(errors=errors)
+        console_of(errors=True).print(faults_table(error.faults, error.source))
+    else:
+        _say_error(str(error))
 
 
-def _complain(message: str) -> None:
+def _say_error(message: str) -> None:
     from rich.text import Text
 
-    _console(errors=True).print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+    console_of(errors=True).print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
 
 
 def _written(page: Path) -> None:
-    _console().print(f"Report: [bold]{page}[/bold] ({page.stat().st_size / 1e6:.1f} MB)")
-
-
-def _print_faults(faults: list[Any], source: str) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    total = sum(fault.count for fault in faults)
-    console = _console(errors=True)
-    title = f"{source}: {total:,} fault{'s' if total != 1 else ''}"
-    table = Table(title=escape(title), title_justify="left", show_lines=True)
-    for name in ("row", "column", "fault", "what to do"):
-        table.add_column(name, justify="right" if name == "row" else "left", overflow="fold")
-    for fault in faults[:FAULTS_SHOWN]:
-        text = f"{fault.kind}: found {fault.found}, expected {fault.expected}"
-        row = "" if fault.row is None else str(fault.row)
-        table.add_row(row, *(escape(cell) for cell in (fault.column, text, fault.suggestion)))
-    console.print(table)
-    hidden = sum(fault.count for fault in faults[FAULTS_SHOWN:])
-    if hidden:
-        console.print(f"... and {hidden:,} more")
-
-
-def _rich_table(frame: pd.DataFrame, title: str) -> Any:
-    """Frame as a table for the terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    for name in frame.columns:
-        number = frame[name].dtype.kind in "fiu"
-        table.add_column(str(name).replace("_", " "), justify="right" if number else "left", overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
-    return table
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    if isinstance(value, float):
-        return "" if value != value else f"{value:,.4g}"
-    return escape(str(value))
+    console_of().print(f"Report: [bold]{page}[/bold] ({page.stat().st_size / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The whole way on bundled data: three models fitted, checked, compared and reported."""
+"""The whole way on bundled data: models fitted, checked, compared and reported.
+
+Which models and which scenarios is said by ``demonstrated`` of their records.
+"""
 
 from __future__ import annotations
 
@@ -13,63 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.files import write_text
+from socbayes.screen import console_of, diagnostics_table, scenario_table
+from socbayes.subjects import ModelRecord, model_records
 
 if TYPE_CHECKING:
     import xarray as xr
-    from rich.console import Console
 
     from socbayes.inference.checks import Checks
     from socbayes.scenarios import ScenarioComparison
 
-MODELS = ("cue", "priming", "mcp")
-
-DRAWS_FACTOR = {"mcp": 4 / 3}
-"""Practices of the pump model share little data, so its draws carry less each."""
-
 PAGE, SUMMARY = "index.html", "summary.json"
 
-Scenarios = Mapping[str, Mapping[str, Any]]
-
-SCENARIOS: tuple[tuple[str, Scenarios], ...] = (
-    *(
-        (
-            "cue",
-            {
-                f"{temperature} °C, {name}": {"temperature": temperature, "method": method, "ecosystem": "grassland"}
-                for temperature in (15, 20, 25)
-            },
-        )
-        for method, name in (("substrate_label", "labelled substrate"), ("water_18O", "¹⁸O in water"))
-    ),
-    (
-        "priming",
-        {
-            f"dose {dose} × biomass{', with N' if nitrogen else ''}": {
-                "dose_over_biomass": dose,
-                "added_nitrogen": nitrogen,
-            }
-            for nitrogen in (False, True)
-            for dose in (1, 10)
-        },
-    ),
-    *(
-        (
-            "mcp",
-            {
-                name: {"practice": practice, "response": response}
-                for name, practice in (
-                    ("no change", "no_change"),
-                    ("no tillage", "no_tillage"),
-                    ("cover crop", "cover_crop"),
-                    ("manure", "manure"),
-                    ("straw return", "straw_return"),
-                )
-            },
-        )
-        for response in ("necromass_share", "soil_organic_carbon")
-    ),
-)
-"""Comparisons of the demonstration: model, and settings by scenario; the first scenario is the reference."""
+USUAL_DRAWS = 2000
+"""Draws to which those that the record of a model asks for are a ratio."""
 
 
 def run(
@@ -82,20 +42,18 @@ def run(
     store: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Fit, check, compare and report the three models on bundled data.
+    """Fit, check, compare and report the models of the demonstration on bundled data.
 
     Parameters
     ----------
     output
-        Folder of the report. ``index.html`` and ``summary.json`` in it are
-        replaced.
+        Folder of the report. ``index.html`` and ``summary.json`` in it are replaced.
     draws, tune, chains
-        Of each fit; the pump model takes a third more draws.
+        Of each fit; a model whose record asks for more draws than usual takes more in proportion.
     seed
         Seed of everything random.
     store
-        Folder of the runs, ``<output>/runs`` by default; runs of an earlier
-        demonstration in it are replaced.
+        Folder of the runs, ``<output>/runs`` by default; runs of an earlier demonstration in it are replaced.
     progress
         Whether to show progress bars and results.
 
@@ -106,13 +64,10 @@ def run(
 
     Examples
     --------
-    >>> from socbayes import demo
     >>> demo.run("report", draws=200, tune=200)  # doctest: +SKIP
     """
     from socbayes import scenarios
-    from socbayes.files import write_text
     from socbayes.inference.checks import check
-    from socbayes.inference.fit import fit
     from socbayes.report import report
 
     started = time.perf_counter()
@@ -121,68 +76,51 @@ def run(
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
-    for name in MODELS:
-        if progress:
-            _say(f"\n[bold]{name}[/bold]")
-        model = build(name)
-        fits[name] = fit(
-            model,
-            draws=round(draws * DRAWS_FACTOR.get(name, 1)),
-            tune=tune,
-            chains=chains,
-            seed=seed,
-            store=_emptied(store / name),
-            progress=progress,
-        )
+    effort = {"draws": draws, "tune": tune, "chains": chains}
+    records = {name: record for name, record in model_records().items() if record.demonstrated}
+    for name, record in records.items():
+        fits[name] = _fitted(record, effort, seed, _emptied(store / name), progress)
         before = time.perf_counter()
         checks[name] = check(fits[name])
         numbers[name] = summarise(fits[name], checks[name]) | {"check_seconds": round(time.perf_counter() - before, 1)}
-    gains = [scenarios.compare(fits[name], settings, seed=seed) for name, settings in SCENARIOS]
+    settings = [(name, one) for name, record in records.items() for one in record.demonstrated]
+    gains = [scenarios.compare(fits[name], one, seed=seed) for name, one in settings]
     page = report(*fits.values(), gains, path=output / PAGE, checks=list(checks.values()))
-    summary = {
-        "report": PAGE,
-        "passed": all(one["passed"] for one in numbers.values()),
-        "seed": seed,
-        "seconds": round(time.perf_counter() - started, 1),
-        "models": numbers,
-        "scenarios": [_scenario_numbers(gain) for gain in gains],
-    }
+    seconds = round(time.perf_counter() - started, 1)
+    summary = _summary(numbers, gains, seed, seconds)
     write_text(output / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     if progress:
         _show(fits, gains, summary, page)
     return page
 
 
-def build(name: str, table: Any = None, **others: Any) -> Any:
-    """Build one of the models, on bundled tables unless others are given.
+def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: int, seconds: float) -> dict[str, Any]:
+    """What a reader of JSON is told of all fits and comparisons."""
+    return {
+        "report": PAGE,
+        "passed": all(one["passed"] for one in numbers.values()),
+        "seed": seed,
+        "seconds": seconds,
+        "models": dict(numbers),
+        "scenarios": [_scenario_numbers(gain) for gain in gains],
+    }
 
-    Parameters
-    ----------
-    name
-        ``"cue"``, ``"priming"`` or ``"mcp"``.
-    table
-        The main table.
-    **others
-        Further tables by argument: ``gradient`` (None for none) for ``cue``, ``levels``
-        for ``mcp``.
 
-    Returns
-    -------
-    pymc.Model
-    """
-    from socbayes.datasets import load_dataset
-    from socbayes.models import cue, mcp, priming
+def _fitted(record: ModelRecord, effort: dict[str, int], seed: int, store: Path, progress: bool) -> xr.DataTree:
+    """Fit a model to its bundled tables."""
+    from socbayes.inference.fit import fit
 
-    if name == "cue":
-        gradient = others.get("gradient", "bundled")
-        gradient = load_dataset("cue_temperature_gradient") if isinstance(gradient, str) else gradient
-        return cue.build(load_dataset("cue") if table is None else table, gradient=gradient)
-    if name == "priming":
-        return priming.build(load_dataset("priming_endpoints") if table is None else table)
-    levels = others.get("levels")
-    return mcp.build(
-        load_dataset("necromass_pairs") if table is None else table,
-        levels=load_dataset("necromass_levels") if levels is None else levels,
+    if progress:
+        _say(f"\n[bold]{record.name}[/bold]")
+    draws = round(effort["draws"] * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS)
+    return fit(
+        record.build(),
+        draws=draws,
+        tune=effort["tune"],
+        chains=effort["chains"],
+        seed=seed,
+        store=store,
+        progress=progress,
     )
 
 
@@ -245,14 +183,6 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-def console_of(*, errors: bool = False) -> Console:
-    """Console to print on; wide enough for a table where there is no terminal to say how wide it is."""
-    from rich.console import Console
-
-    console = Console(stderr=errors, highlight=False)
-    return console if console.is_terminal else Console(stderr=errors, highlight=False, width=120)
-
-
 def _say(text: str) -> None:
     console_of().print(text, highlight=False)
 
@@ -272,47 +202,3 @@ def _show(
     if not summary["passed"]:
         console.print("[bold red]At least one fit did not pass its checks: do not use its numbers.[/bold red]")
     console.print(f"Report: [bold]{escape(str(page))}[/bold]  ({summary['seconds']:.0f} s)", highlight=False)
-
-
-def diagnostics_table(fits: Mapping[str, xr.DataTree]) -> Any:
-    """Lay out how well fits converged, as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(title="Diagnostics", title_justify="left")
-    for column in ("fit", "draws", "divergences", "R-hat", "ESS", "sampling", "verdict"):
-        table.add_column(column, justify="left" if column in ("fit", "verdict") else "right", no_wrap=True)
-    for name, fitted in fits.items():
-        attrs, sizes = fitted.attrs, fitted["posterior"].sizes
-        seconds = f"{attrs['sampling_seconds']:.0f} s" if "sampling_seconds" in attrs else "-"
-        table.add_row(
-            name,
-            f"{sizes['draw']} x {sizes['chain']}",
-            str(attrs["divergences"]),
-            f"{attrs['max_r_hat']:.3f}",
-            f"{min(attrs['min_ess_bulk'], attrs['min_ess_tail']):.0f}",
-            seconds,
-            "[green]converged[/green]" if int(attrs["converged"]) else "[bold red]DID NOT CONVERGE[/bold red]",
-        )
-    return table
-
-
-def scenario_table(gain: ScenarioComparison) -> Any:
-    """Lay out a scenario comparison as a table for the terminal."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from socbayes.report.page import scenario_rows
-    from socbayes.vocabulary import INTERVAL_NAME
-    from socbayes.wording import unit_of_difference
-
-    unit = "fraction" if gain.unit == "1" else gain.unit
-    title = f"{gain.quantity} in {gain.group}: median ({INTERVAL_NAME})"
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("scenario")
-    table.add_column(f"prediction ({unit})", justify="right")
-    table.add_column(f"difference ({unit_of_difference(gain.unit)})", justify="right")
-    table.add_column("P(higher)", justify="right")
-    rows, _ = scenario_rows(gain)
-    for row in rows:
-        table.add_row(*(escape(row[key]) for key in ("scenario", "prediction", "difference", "probability")))
-    return table

@@ -7,26 +7,40 @@ the report, predictions, the joint model, benchmarks and calibration read record
 name no subject, so that a new one is written in its own folder.
 
 Records are plain data and import nothing heavy: what stands beside the models
-is found by the name of its module when it is first asked for.
+is found by the name of its module when it is first asked for. Each such module
+is optional and holds one thing by model:
+
+=============  ==============  ==========================================================================
+module         holds           of
+=============  ==============  ==========================================================================
+``scenarios``  ``PREDICTORS``  what a fitted model predicts (:mod:`socbayes.scenarios.predict`)
+``readings``   ``READINGS``    figures of a report, and the sentence under each (:mod:`socbayes.report.readings`)
+``published``  ``PUBLISHED``   published numbers to set beside ours (:mod:`socbayes.published`)
+``sharing``    ``SHARING``     parameters shared with other literatures (:mod:`socbayes.models.shared`)
+=============  ==============  ==========================================================================
+
+and its modules of figures, which :attr:`Subject.figures` names, export theirs in ``__all__``.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import UnknownNameError
-from socbayes.models import SUBJECTS
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+
+SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation")
+"""Every subject: a folder of ``socbayes.models`` that has a ``record``."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,8 @@ class ModelRecord:
     compared
         See ``baseline``.
     effort
-        Draws and warm-up of the fits to bundled tables, where not the usual.
+        ``draws`` and ``tune`` of a fit to the bundled tables, where not the usual ones of
+        :func:`socbayes.inference.fit.fit`.
     kept
         Variables of the bundled posterior beside its quantities: what figures and scenarios are made of. None
         where no posterior is bundled.
@@ -80,7 +95,8 @@ class ModelRecord:
         Comparisons of the demonstration, each settings by scenario, the reference first; empty for a model that is not
         part of it.
     options
-        Arguments of ``build`` beside its tables and priors that the command line takes.
+        Arguments of ``build`` beside its tables and priors that the command line takes; one that ends in ``.NAME``
+        is a mapping, and takes values by name.
     """
 
     name: str
@@ -94,6 +110,11 @@ class ModelRecord:
     kept: tuple[str, ...] | None = None
     demonstrated: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
     options: tuple[str, ...] = ()
+
+    def builder(self) -> Callable[..., pm.Model]:
+        """Function ``build`` of its module."""
+        found: Callable[..., pm.Model] = importlib.import_module(self.module).build
+        return found
 
     def build(self, tables: Mapping[str, pd.DataFrame | None] | None = None, **options: Any) -> pm.Model:
         """Build the model from bundled tables, or from those given by role; None leaves one out.
@@ -112,8 +133,7 @@ class ModelRecord:
             one.role: given[one.role] if one.role in given else load_dataset(one.bundled) if one.bundled else None
             for one in self.tables
         }
-        model: pm.Model = importlib.import_module(self.module).build(**chosen, **options)
-        return model
+        return self.builder()(**chosen, **options)
 
 
 @dataclass(frozen=True)
@@ -128,11 +148,14 @@ class Subject:
         What it is about, as in a heading.
     models
         Its models, the baseline first.
+    figures
+        Its modules of figures, all of which :mod:`socbayes.plots` has by name.
     """
 
     name: str
     title: str
     models: tuple[ModelRecord, ...]
+    figures: tuple[str, ...] = ("figures",)
 
     def part(self, name: str) -> ModuleType | None:
         """Module of the subject that stands beside its models, such as ``readings``; None where it has none.
@@ -140,7 +163,7 @@ class Subject:
         Parameters
         ----------
         name
-            Name of the module: ``scenarios``, ``figures``, ``readings``, ``published``, ``sharing`` or ``trials``.
+            Name of the module.
         """
         module = f"socbayes.models.{self.name}.{name}"
         return importlib.import_module(module) if importlib.util.find_spec(module) else None
@@ -148,7 +171,7 @@ class Subject:
 
 @cache
 def subjects() -> tuple[Subject, ...]:
-    """Every subject, in the order of :data:`socbayes.models.SUBJECTS`.
+    """Every subject, in the order of :data:`SUBJECTS`.
 
     Examples
     --------
@@ -193,6 +216,23 @@ def model_record(name: str) -> ModelRecord:
         message = f"no model named {name!r}" + (f"; did you mean {hint!r}?" if hint else ".")
         raise UnknownNameError(f"{message} Known models: {', '.join(known)}")
     return known[name]
+
+
+def title_of(model: str) -> str:
+    """Heading of a model; its name where it is the caller's.
+
+    Parameters
+    ----------
+    model
+        Name of a model.
+
+    Examples
+    --------
+    >>> title_of("mcp"), title_of("mine")
+    ('Microbial carbon pump', 'mine')
+    """
+    known = model_records()
+    return known[model].title if model in known else model
 
 
 def subject_of(model: str) -> Subject | None:

@@ -15,19 +15,20 @@ ROOT = Path(__file__).parents[1]
 #: fits counts, so what stands beside the models of a subject is named before the models.
 LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
-     "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.data", "socbayes.files", "socbayes.carried",
+     "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record",
+     "socbayes.data", "socbayes.files", "socbayes.carried",
      "socbayes.lazy"),
     ("socbayes.core",),
     ("socbayes.structures",),
     ("socbayes.models",),
-    ("socbayes.subjects", "socbayes.models.*.record"),
     ("socbayes.inference",),
     ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.field.forecast",
      "socbayes.models.field.foresight"),
     ("socbayes.published", "socbayes.wording", "socbayes.models.*.published"),
-    ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures"),
+    ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
+     "socbayes.models.*.effect_figures"),
     ("socbayes.report", "socbayes.models.*.readings"),
-    ("socbayes.demo", "socbayes.cli"),
+    ("socbayes.demo", "socbayes.cli", "socbayes.given", "socbayes.screen"),
 )  # fmt: skip
 SAMPLERS = ("pymc", "nutpie", "arviz")
 

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from test_plots import cue_fit, priming_fit
+from test_plots import cue_fit, field_fit, priming_fit
 from typer.testing import CliRunner
 
 from socbayes import cli, demo
-from socbayes.cli import app, parse_scenario
+from socbayes.cli import app
 from socbayes.errors import SocbayesError
+from socbayes.given import options_given, scenario_given, tables_given
 from socbayes.inference.fit import save
+from socbayes.spec import ModelSpec
+from socbayes.subjects import model_record, model_records
 
 BAD = Path(__file__).parent / "bad_tables"
 SCHEMA_OF = {"control_equal_to_treatment": "necromass_pairs", "necromass_above_soc": "necromass_pairs"} | {
@@ -66,9 +70,8 @@ def test_help_is_quick_and_every_command_shows_an_example():
     subprocess.run([sys.executable, "-m", "socbayes.cli", "--help"], check=True, capture_output=True)
     assert time.perf_counter() - started < 5  # loaded machines; alone it takes a fraction of a second
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert {"datasets", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report", "demo"} == set(
-        names
-    )
+    expected = {"datasets", "models", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report"}
+    assert expected | {"demo"} == set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
@@ -98,7 +101,21 @@ def test_datasets_are_listed_and_described():
         (("datasets", "necromas_pairs"), "necromass_pairs"),
         (("validate", BAD / "missing_column.csv", "--schema", "cu"), "'cue'"),
         (("fit", "primming"), "'priming'"),
-        (("fit", "priming", "--gradient", "none"), "cue"),
+        (("fit", "priming", "--with", "gradient=none"), "priming takes no table 'gradient'. It takes table"),
+        (("fit", "mcp", "--with", "level=none"), "did you mean 'levels'?"),
+        (("fit", "mcp", "--with", "levels=none"), "mcp cannot be fitted without its table levels"),
+        (("fit", "cue", "--with", "gradient"), "ROLE=FILE"),
+        (("fit", "cue", "--with", "table=mine.csv"), "--data names its file"),
+        (("fit", "joint", "--data", "mine.csv"), "joint takes no table"),
+        (("fit", "field"), "--data FILE names one of schema field_soc"),
+        (("fit", "field", "--option", "structur=icbm"), "did you mean 'structure'?"),
+        (("fit", "field", "--option", "parameter.clay=20"), "did you mean 'parameters.NAME'?"),
+        (("fit", "field", "--option", "parameters=20"), "write --option parameters.NAME=VALUE"),
+        (("fit", "cue", "--option", "beta=2"), "it takes none"),
+        (("fit", "mcp_process", "--option", "beta"), "NAME=VALUE"),
+        (("fit", "mcp_process", "--option", "kinetics=sideways"), "sideways"),
+        (("fit", "cue", "--unit", "clay=%"), "--data"),
+        (("models", "feild"), "'field'"),
         (("validate", BAD / "missing_column.csv", "--schema", "cue", "--unit", "clay"), "clay=%"),
         (("report", "nowhere"), "nowhere"),
         (("resume-report", "nowhere"), "nowhere"),
@@ -133,7 +150,7 @@ def test_fit_refuses_bad_tables_before_anything_is_written(name, tmp_path, monke
 @pytest.mark.parametrize("name", ["one_study_only", "one_row_per_study"])
 def test_fit_refuses_tables_without_groups(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run("fit", "cue", "--data", BAD / f"{name}.csv", "--gradient", "none", "--store", tmp_path / "run")
+    result = run("fit", "cue", "--data", BAD / f"{name}.csv", "--with", "gradient=none", "--store", tmp_path / "run")
     assert result.exit_code == 2
     assert "stud" in result.output
     assert list(tmp_path.iterdir()) == []
@@ -196,14 +213,85 @@ def test_bad_scenarios_are_refused(scenarios, hint, good_run):
     assert hint in " ".join(result.output.split())
 
 
+def test_models_are_listed_and_described():
+    result = run("models")
+    assert result.exit_code == 0
+    for name, record in model_records().items():
+        assert name in result.output
+        assert record.title in run("models", name).output
+    result = run("models", "field")
+    assert "--data FILE: table of schema field_soc (refused if not given)" in result.output
+    assert "--option structure=VALUE" in result.output
+    assert "--with gradient=none for none" in run("models", "cue").output
+
+
+def test_faults_of_every_table_are_shown(tmp_path):
+    pairs, levels = BAD / "necromass_above_soc.csv", tmp_path / "levels.csv"
+    levels.write_text("observation,study\na,b\n")
+    result = run("fit", "mcp", "--data", pairs, "--with", f"levels={levels}", "--with", "nothing=x.csv")
+    assert "takes no table 'nothing'" in result.output
+    result = run("fit", "mcp", "--data", pairs, "--with", f"levels={levels}", "--store", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "necromass_above_soc.csv" in result.output.replace("\n", "")
+    assert "levels.csv" in result.output.replace("\n", "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_tables_are_given_by_role():
+    assert tables_given(model_record("cue"), None, ["gradient=none"], {}) == {"gradient": None}
+    assert tables_given(model_record("cue"), None, [], {}) == {}
+
+
+def test_options_are_read_as_what_they_are():
+    texts = ["structure=icbm", "until=2030", "process_noise=yes", "parameters.clay=20", "parameters.depth=23"]
+    assert options_given(model_record("field"), texts) == {
+        "structure": "icbm",
+        "until": 2030.0,
+        "process_noise": True,
+        "parameters": {"clay": 20.0, "depth": 23.0},
+    }
+    with pytest.raises(SocbayesError, match=r"parameters.clay is given twice"):
+        options_given(model_record("field"), ["parameters.clay=20", "parameters.clay=30"])
+
+
+@pytest.mark.parametrize("name", ["cue", "priming_process"])
+def test_fits_take_the_effort_of_their_record(name, tmp_path, monkeypatch):
+    taken = {}
+
+    def pretend(model, **options):
+        taken.update(options)
+        raise SocbayesError("enough")
+
+    monkeypatch.setattr("socbayes.inference.fit.fit", pretend)
+    monkeypatch.setattr("socbayes.subjects.ModelRecord.build", lambda *_, **__: attached())
+    run("fit", name, "--draws", 7)
+    assert taken["draws"] == 7
+    assert taken.get("tune") == model_record(name).effort.get("tune")
+
+
+def attached():
+    """A model that says of itself nothing."""
+    return SimpleNamespace(socbayes_spec=ModelSpec("cue", ""))
+
+
+def test_a_model_without_predictor_says_so(tmp_path):
+    folder = tmp_path / "field"
+    folder.mkdir()
+    save(field_fit(), folder / "fit.nc")
+    result = run("scenarios", folder, "-s", "a: x=1", "-s", "b: x=2")
+    assert result.exit_code == 2
+    assert "not for a model 'field'" in " ".join(result.output.split())
+    assert run("report", folder, "--output", tmp_path / "r.html").exit_code == 0
+
+
 def test_scenario_texts_are_read():
-    assert parse_scenario("warm: temperature=20, method=water_18O") == (
+    assert scenario_given("warm: temperature=20, method=water_18O") == (
         "warm",
         {"temperature": 20.0, "method": "water_18O"},
     )
-    assert parse_scenario("with N: added_nitrogen=true")[1] == {"added_nitrogen": True}
+    assert scenario_given("with N: added_nitrogen=true")[1] == {"added_nitrogen": True}
     with pytest.raises(SocbayesError):
-        parse_scenario("warm: temperature")
+        scenario_given("warm: temperature")
 
 
 def test_runs_are_not_given_twice(good_run, tmp_path):
@@ -232,6 +320,12 @@ def test_demo_spares_what_is_not_a_run(tmp_path):
 
 
 def test_demo_scenarios_are_named_once():
-    for _, settings in demo.SCENARIOS:
-        assert len(settings) > 1
-    assert {model for model, _ in demo.SCENARIOS} == set(demo.MODELS)
+    shown = {name: record.demonstrated for name, record in model_records().items() if record.demonstrated}
+    assert list(shown) == ["cue", "priming", "mcp"]
+    for comparisons in shown.values():
+        assert all(len(settings) > 1 for settings in comparisons)
+
+
+def test_demo_takes_more_draws_where_a_record_asks_for_them():
+    assert [round(1500 * record.effort.get("draws", demo.USUAL_DRAWS) / demo.USUAL_DRAWS) for record in (
+        model_record("cue"), model_record("mcp"))] == [1500, 2000]  # fmt: skip

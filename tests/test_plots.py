@@ -17,7 +17,7 @@ from socbayes import plots
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.models.cue.figures import least_squares
 from socbayes.plots.style import intervals, panel, readable, rows_of
-from socbayes.report.readings import READINGS, material
+from socbayes.report.readings import material, readings_of
 from socbayes.scenarios import ScenarioComparison
 from socbayes.spec import ModelSpec, describe_table
 from socbayes.vocabulary import INTERVAL_NAME
@@ -86,8 +86,8 @@ def spec_for(model: str, **tables: str) -> ModelSpec:
         model=model,
         question="What is asked?",
         tables={role: describe_table(sb.load_dataset(name)) for role, name in tables.items()},
-        quantities=module.QUANTITIES,
-        observed={"cue": ("logit_cue",), "priming": ("log_ratio",), "mcp": ("pair_log_ratio",)}[model],
+        quantities=getattr(module, "QUANTITIES", {}),
+        observed={"cue": ("logit_cue",), "priming": ("log_ratio",), "mcp": ("pair_log_ratio",)}.get(model, ()),
         priors=priors,
         notes=("3 of 9 studies state no clay; it is integrated out for them.",),
     )
@@ -194,6 +194,41 @@ def mcp_fit(sign: float = 1.0, **attrs) -> xr.DataTree:
     )
 
 
+def field_fit(sign: float = 1.0, *, treatments: int = 3, **attrs) -> xr.DataTree:
+    """Fit of field plots; ``sign=-1`` turns every effect round."""
+    coords = {
+        "treatment": [f"treatment {k}" for k in range(treatments)],
+        "constant": ["k_dpm", "k_rpm", "k_hum"],
+        "site": ["here", "there"],
+        "pool": ["decomposable", "resistant", "humus"],
+    }
+    effects = {
+        "rate_effect": (("treatment",), sign * np.linspace(-0.3, 0.3, treatments), 0.05),
+        "treatment_input": (("treatment",), sign * np.linspace(-0.5, 0.5, treatments), 0.05),
+    }
+    posterior = {
+        "rate_constant": (("constant",), sign * np.array([0.0, 0.3, 0.6]), 0.1),
+        "initial_share": (("site", "pool"), [0.1, 0.3, 0.6], 0.01),
+    }
+    posterior |= effects if treatments > 1 else {}
+    return tree("field", posterior, {}, coords, spec_for("field", obs="field_soc"), **attrs)
+
+
+def joint_fit(**attrs) -> xr.DataTree:
+    """Fit of what literatures share."""
+    names = list(sb.models.joint.SHARED)
+    posterior = {name: ((), 0.4, 0.02) for name in names} | {f"{name}_common": ((), -0.5, 0.1) for name in names}
+    posterior["conflict_sd"] = (("parameter",), [0.6, 0.4, 0.3, 0.2], 0.01)
+    return tree("joint", posterior, {}, {"parameter": names}, spec_for("joint"), **attrs)
+
+
+def soil_incubation_fit(sign: float = 1.0, **attrs) -> xr.DataTree:
+    """Fit of one incubation; ``sign=-1`` lets its carbon grow."""
+    posterior = {name: ((), 0.1, 0.01) for name in ("k1", "k2", "fast_rate")} | {"slow_rate": ((), sign * 0.01, 0.001)}
+    spec = spec_for("soil_incubation", table="soil_incubation_cumulative")
+    return tree("soil_incubation", posterior, {}, {}, spec, **attrs)
+
+
 def comparison(sign: float = 1.0, *, converged: bool = True, unit: str = "percent") -> ScenarioComparison:
     """Two scenarios of which the second lies above the first, or below for ``sign=-1``."""
     rng = np.random.default_rng(3)
@@ -213,9 +248,10 @@ def stored(name: str) -> xr.DataTree:
 
 
 FITS = {"cue": cue_fit, "priming": priming_fit, "mcp": mcp_fit}
+FITS |= {"field": field_fit, "joint": joint_fit, "soil_incubation": soil_incubation_fit}
 FITS |= {name: partial(stored, name) for name in ("cue_process", "mcp_process", "priming_process")}
 MATERIAL = cache(lambda model: material(FITS[model]()))
-DRAWINGS = [(model, one) for model, readings in READINGS.items() for one in readings]
+DRAWINGS = [(model, one) for model, make in FITS.items() for one in readings_of(make())]
 
 
 def words(figure: Figure) -> str:
@@ -246,7 +282,9 @@ def test_figure_names_what_its_marks_mean(model, reading):
         "What the data told of each lever": "prior variance",
     }
     assert named.get(reading.title, INTERVAL_NAME) in text
-    assert any(unit in text for unit in ("(1)", "(1/°C)", "(%)", "(fraction)", "percentage points", "(µg C/g)"))
+    assert any(
+        unit in text for unit in ("(1)", "(1/°C)", "(1/day)", "(%)", "(fraction)", "percentage points", "(µg C/g)")
+    )
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in figure.canvas.__class__.__module__
     text_stays_inside(figure)

@@ -9,24 +9,31 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from test_plots import FITS, comparison, cue_fit, mcp_fit, priming_fit
+from test_plots import FITS, comparison, cue_fit, field_fit, mcp_fit, priming_fit, soil_incubation_fit
 
 import socbayes.report
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.inference.checks import CheckResult, Checks
-from socbayes.published import PUBLISHED
-from socbayes.report import page, readings, report
+from socbayes.models.cue import readings as cue_readings
+from socbayes.models.field import readings as field_readings
+from socbayes.models.mcp import readings as mcp_readings
+from socbayes.models.priming import readings as priming_readings
+from socbayes.models.soil_incubation import readings as incubation_readings
+from socbayes.published import published_of
+from socbayes.report import comparisons, readings, report, section
 from socbayes.report.graph import graph_svg
+from socbayes.subjects import model_records
 from socbayes.wording import direction, number, said
 
-EVERY = dict(readings.READINGS)
+PUBLISHED = [one for model in model_records() for one in published_of(model)]
+EVERY = {model: readings.readings_of(make()) for model, make in FITS.items()}
 
 
 @pytest.fixture(autouse=True)
 def one_figure(monkeypatch):
     """Most tests look at the words around the figures: one figure is enough, and quick."""
-    monkeypatch.setitem(readings.READINGS, "cue", EVERY["cue"][-1:])
+    monkeypatch.setitem(cue_readings.READINGS, "cue", EVERY["cue"][-1:])
 
 
 def good_checks(**changes: CheckResult) -> Checks:
@@ -120,7 +127,7 @@ def test_scenarios_of_a_bad_fit_are_said_first(tmp_path):
 
 def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
-    monkeypatch.setattr(page, "published_rows", lambda fitted: 1 / 0)
+    monkeypatch.setattr(section, "published_rows", lambda fitted: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report(cue_fit(), path=target, checks=[good_checks()])
     assert list(tmp_path.iterdir()) == []
@@ -129,14 +136,14 @@ def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
 def test_failed_report_leaves_the_old_one(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
     target.write_text("old")
-    monkeypatch.setattr(page, "html_table", lambda table: 1 / 0)
+    monkeypatch.setattr(section, "html_table", lambda table: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         report(cue_fit(), path=target, checks=[good_checks()])
     assert target.read_text() == "old"
 
 
 def test_broken_figure_does_not_cost_the_others(tmp_path, monkeypatch):
-    monkeypatch.setitem(readings.READINGS, "cue", EVERY["cue"])
+    monkeypatch.setitem(cue_readings.READINGS, "cue", EVERY["cue"])
     fitted = cue_fit()
     fitted["posterior"] = fitted["posterior"].to_dataset().drop_vars("spread_share")
     text = report(fitted, path=tmp_path / "r.html", checks=[good_checks()]).read_text(encoding="utf-8")
@@ -165,18 +172,18 @@ def test_text_from_a_table_is_escaped(tmp_path):
 
 
 SIGNED = {
-    readings.cue_slopes: cue_fit,
-    readings.priming_dose: priming_fit,
-    readings.priming_nitrogen: priming_fit,
-    readings.priming_new: priming_fit,
-    readings.priming_soils: priming_fit,
+    cue_readings.cue_slopes: cue_fit,
+    priming_readings.priming_dose: priming_fit,
+    priming_readings.priming_nitrogen: priming_fit,
+    priming_readings.priming_new: priming_fit,
+    priming_readings.priming_soils: priming_fit,
 }
 
 
 @pytest.mark.parametrize("say", SIGNED, ids=lambda say: say.__name__)
 def test_sentence_turns_with_its_draws(say):
     text, opposite = (say(SIGNED[say](sign)) for sign in (1.0, -1.0))
-    up, down = ("falls", "rises") if say is readings.cue_slopes else ("rises", "falls")
+    up, down = ("falls", "rises") if say is cue_readings.cue_slopes else ("rises", "falls")
     assert f"{up}" in text.split(".")[0] + text
     assert f"{down} (probability" in opposite or f"{down} with temperature" in opposite
     assert f"{down} (probability" not in text
@@ -184,18 +191,35 @@ def test_sentence_turns_with_its_draws(say):
 
 
 def test_pump_sentences_turn_with_their_draws():
-    good, bad = readings.pump_efficacy(mcp_fit(1.0)), readings.pump_efficacy(mcp_fit(-1.0))
+    good, bad = mcp_readings.pump_efficacy(mcp_fit(1.0)), mcp_readings.pump_efficacy(mcp_fit(-1.0))
     assert "falls with none" in good
     assert "rises with none" in bad
-    all_, none = (readings.pump_pairs(mcp_fit(sign)) for sign in (1.0, -1.0))
+    all_, none = (mcp_readings.pump_pairs(mcp_fit(sign)) for sign in (1.0, -1.0))
     count = mcp_fit().posterior.sizes["practice"]
     assert f", {count} of {count} practices raise" in all_
     assert f", 0 of {count} practices raise" in none
 
 
+def test_field_sentences_turn_with_their_draws():
+    one, other = (field_readings.treatments_differ(field_fit(sign)) for sign in (1.0, -1.0))
+    assert "fastest with treatment 2" in one
+    assert "fastest with treatment 0" in other
+    assert "2 have an interval that excludes" in field_readings.constants_moved(field_fit())
+    assert "in humus" in field_readings.pools_at_the_start(field_fit())
+    lost, grown = (incubation_readings.rates_told(soil_incubation_fit(sign)) for sign in (1.0, -1.0))
+    assert "grows with probability below 0.01" in lost
+    assert "grows with probability above 0.99" in grown
+
+
+def test_figures_are_left_out_where_there_is_nothing_to_show():
+    titles = [one.title for one in readings.readings_of(field_fit(treatments=1))]
+    assert "Rate constants over published values" in titles
+    assert "What treatments do to decomposition and input" not in titles
+
+
 def test_scenario_sentence_turns_with_its_draws():
-    rows, (sentence,) = page.scenario_rows(comparison(1.0))
-    _, (opposite,) = page.scenario_rows(comparison(-1.0))
+    rows, (sentence,) = comparisons.scenario_rows(comparison(1.0))
+    _, (opposite,) = comparisons.scenario_rows(comparison(-1.0))
     assert "differs by +5" in sentence
     assert "probability above 0.99" in sentence
     assert "differs by -5" in opposite
@@ -207,14 +231,14 @@ def test_scenario_sentence_turns_with_its_draws():
 def test_scenario_that_changes_nothing_is_said_plainly():
     same = comparison()
     same.draws[1] = same.draws[0]
-    _, (sentence,) = page.scenario_rows(same)
+    _, (sentence,) = comparisons.scenario_rows(same)
     assert "differs by 0 percentage points; it is higher with probability below 0.01" in sentence
 
 
 def test_published_numbers_are_compared_where_the_fit_can_answer():
     rows = {row["what"]: row for row in readings.published_rows(mcp_fit())}
     assert rows["necromass share of cropland, 0-20 cm"]["verdict"] == "inside our interval"
-    assert len(rows) == sum(one.model == "mcp" for one in PUBLISHED)
+    assert len(rows) == len(published_of("mcp"))
     without = mcp_fit().copy()
     without["posterior"] = without["posterior"].to_dataset().sel(practice=["biochar"])
     assert not any("tillage" in row["what"] for row in readings.published_rows(without))
@@ -265,7 +289,7 @@ def test_process_model_is_set_beside_its_baseline(tmp_path):
     text = report(*pair, path=tmp_path / "r.html", checks=[good_checks()] * 2).read_text(encoding="utf-8")
     assert text.count("Beside its baseline") == 1
     assert "the process model is better: the baseline model&#39;s log density is lower by" in text
-    assert "python benchmarks/literature.py --models cue_process" in text
+    assert "socbayes fit cue_process --draws " in text
 
 
 def test_stored_posteriors_say_that_they_hold_no_scores(written):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.facts import table_of
+from socbayes.models.cue.baseline import GRADIENT_METHOD, RECORDED_LIMITS
+from socbayes.models.cue.published import PUBLISHED
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -38,18 +40,13 @@ ALL = "average ecosystem"
 
 
 @styled
-def cue_by_method_and_ecosystem(
-    fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None
-) -> Figure:
+def cue_by_method_and_ecosystem(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Forest of carbon use efficiency by measurement method and ecosystem.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.baseline``.
-    table
-        The observations; needed only for a user's own data, to mark
-        combinations that nobody measured.
     ax
         Where to draw; a new figure by default.
 
@@ -59,10 +56,7 @@ def cue_by_method_and_ecosystem(
     """
     from matplotlib.lines import Line2D
 
-    from socbayes.models.cue.baseline import GRADIENT_METHOD
-    from socbayes.published import PUBLISHED, published_value
-
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     methods = [str(name) for name in posterior["measurement_method"].to_numpy()]
     crossed = "cue_by_method_and_ecosystem" in posterior
@@ -87,11 +81,11 @@ def cue_by_method_and_ecosystem(
         label = readable(method) + (" (temperature gradient only)" if gradient_only else "")
         colour = _COLOURS.get(method, GREY)
         intervals(ax, np.column_stack(draws), places[: len(draws)] + offset, colour, label=label, filled=measured)
-    stated = {number.key.removeprefix("cue_"): number.value for number in PUBLISHED if number.model == "cue"}
+    stated = {number.key.removeprefix("cue_"): number.value for number in PUBLISHED}
     for place, name in zip(places[1:], ecosystems, strict=True):
         if name in stated:
             ax.plot(stated[name], place, "D", mfc="white", mec=INK, ms=6, zorder=4)
-    ax.plot(published_value("cue_mean").value, places[0], "D", mfc="white", mec=INK, ms=6, zorder=4)
+    ax.plot(stated["mean"], places[0], "D", mfc="white", mec=INK, ms=6, zorder=4)
     handles, _ = ax.get_legend_handles_labels()
     handles.append(Line2D([], [], marker="D", mfc="white", mec=INK, ls="", label="published mean"))
     handles.append(Line2D([], [], marker="o", mfc="white", mec=GREY, color=GREY, alpha=0.6, label="no observation"))
@@ -111,16 +105,13 @@ def _measured(table: pd.DataFrame | None, method: str, ecosystem: str) -> bool:
 
 
 @styled
-def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def temperature_slopes(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Temperature slopes of single studies, alone and partially pooled, and of all studies together.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.baseline``.
-    table
-        The observations; needed only for a user's own data, to draw the
-        least-squares slopes.
     ax
         Where to draw; a new figure by default.
 
@@ -128,9 +119,7 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.published import published_value
-
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     studies = (
         [str(name) for name in posterior["study_with_temperatures"].to_numpy()] if "study_slope" in posterior else []
@@ -157,7 +146,8 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
     intervals(ax, flat(posterior["slope_mean"])[:, None] / 4, [places["mean over methods"]], BLUE, size=7)
     if "slope_between" in posterior:
         intervals(ax, flat(posterior["slope_between"])[:, None] / 4, [places["between studies"]], GREY)
-    ax.plot(published_value("cue_slope").value, places["all rows, least squares"], "D", mfc="white", mec=INK, ms=6)
+    stated = next(number.value for number in PUBLISHED if number.key == "cue_slope")
+    ax.plot(stated, places["all rows, least squares"], "D", mfc="white", mec=INK, ms=6)
     ax.plot([], [], "o-", color=BLUE, lw=2, label="partially pooled (model)")
     ax.plot([], [], "s-", color=ORANGE, lw=1, label="least squares, alone")
     ax.plot([], [], "D", mfc="white", mec=INK, label="published slope")
@@ -171,8 +161,6 @@ def temperature_slopes(fitted: xr.DataTree, *, table: pd.DataFrame | None = None
 
 def least_squares(rows: pd.DataFrame) -> tuple[float, float]:
     """Fit a line to logit CUE over temperature: slope of CUE at 0.5 and its standard error (1/degC)."""
-    from socbayes.models.cue.baseline import RECORDED_LIMITS
-
     rows = rows.dropna(subset=["incubation_temperature", "carbon_use_efficiency"])
     x = rows["incubation_temperature"].to_numpy(dtype="float64")
     cue = np.clip(rows["carbon_use_efficiency"].to_numpy(dtype="float64"), *RECORDED_LIMITS)

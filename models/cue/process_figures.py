@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.facts import table_of
+from socbayes.models.cue.scenarios import printed
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -22,7 +23,6 @@ from socbayes.plots.style import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -54,8 +54,6 @@ def printed_efficiency(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.cue.scenarios import printed
-
     seen = printed(fitted)
     rows = ["intrinsic, free of method", *map(readable, seen["measurement_method"].to_numpy())]
     rows += [f"labelled {seen.attrs['substrate']}, {hours_in_words(hours)}" for hours in seen["hours"].to_numpy()]
@@ -72,15 +70,13 @@ def printed_efficiency(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure
 
 
 @styled
-def intrinsic_by_ecosystem(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def intrinsic_by_ecosystem(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Intrinsic efficiency by ecosystem, free of method and time, beside the mean of the printed values.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.cue.process``.
-    table
-        The observations; needed only for a user's own data.
     ax
         Where to draw; a new figure by default.
 
@@ -88,7 +84,7 @@ def intrinsic_by_ecosystem(fitted: xr.DataTree, *, table: pd.DataFrame | None = 
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     values = fitted["posterior"].to_dataset()["intrinsic_efficiency_by_ecosystem"]
     ecosystems = [str(name) for name in values["ecosystem"].to_numpy()]
     draws = flat(values)

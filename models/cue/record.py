@@ -22,6 +22,17 @@ RECORD = Subject(
                 "Slopes are linear on the logit scale and describe incubations of hours to weeks, not acclimated "
                 "communities.",
             ),
+            demonstrated=tuple(
+                {
+                    f"{temperature} °C, {name}": {
+                        "temperature": temperature,
+                        "method": method,
+                        "ecosystem": "grassland",
+                    }
+                    for temperature in (15, 20, 25)
+                }
+                for method, name in (("substrate_label", "labelled substrate"), ("water_18O", "¹⁸O in water"))
+            ),
         ),
         ModelRecord(
             name="cue_process",
@@ -35,6 +46,19 @@ RECORD = Subject(
                 "disagree about it, and substrate and study go together.",
             ),
             baseline="cue",
+            compared="logit_cue",
+            effort={"draws": 1500, "tune": 1000},
+            kept=(
+                "level",
+                "log_uptake",
+                "residue_share",
+                "slope_mean",
+                "slope_method",
+                "slope_between",
+                "study_slope",
+                "ecosystem_effect",
+            ),
         ),
     ),
+    figures=("figures", "process_figures"),
 )

@@ -32,7 +32,7 @@ Turnover is that of 15 degC, with a Q10 of two.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import combinations
@@ -42,27 +42,14 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.models.cue import process as cue_process
-from socbayes.models.mcp import process as mcp_process
-from socbayes.models.priming import process as priming_process
+from socbayes.models.shared import SHARED, Sharing
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.subjects import subjects
 
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
-
-SHARED: dict[str, dict[str, str]] = {
-    "carbon_use_efficiency": {"scale": "logit", "unit": "1", "meaning": "carbon use efficiency of soil microbes"},
-    "microbial_turnover": {"scale": "log", "unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
-    "half_saturating_biomass": {
-        "scale": "log",
-        "unit": "1",
-        "meaning": "biomass that half-saturates depolymerisation, over the biomass at hand",
-    },
-    "residue_share": {"scale": "logit", "unit": "1", "meaning": "share of dead microbes that stays particulate"},
-}
-"""Shared parameters, and the scale without bounds on which each is counted."""
 
 # Two standard deviations hold what is published: the range is given as the source.
 PRIORS = (
@@ -114,46 +101,16 @@ class Literature:
         return dict(zip(self.parameters, share.tolist(), strict=True))
 
 
-def _of_cue(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        "carbon_use_efficiency": draws["level"],
-        "microbial_turnover": draws["log_turnover"],
-        "residue_share": draws["residue_share"],
-    }
+def sharings() -> dict[str, Sharing]:
+    """What each model of a literature shares, by model: ``SHARING`` of ``sharing`` in the folders of subjects.
 
-
-def _of_pump(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    # In balance microbes die as fast as they grow: e / (1 - e) of the input, over biomass.
-    yearly = draws["efficiency"] - draws["turnover_mean"] - draws["biomass"]
-    warmth = (15.0 - mcp_process.REFERENCE_TEMPERATURE) / 10.0 * np.log(cue_process.Q10)
-    return {
-        "carbon_use_efficiency": draws["efficiency"],
-        "microbial_turnover": yearly - np.log(365.25) + warmth,
-        "half_saturating_biomass": draws["elasticity"],
-        "residue_share": draws["residue_share"],
-    }
-
-
-def _of_priming(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    efficiency = priming_process.efficiency(draws["efficiency_mean"], np.exp)
-    return {
-        "carbon_use_efficiency": np.log(efficiency / (1.0 - efficiency)),
-        "half_saturating_biomass": draws["elasticity_mean"],
-    }
-
-
-_SOURCES: dict[str, tuple[str, tuple[Prior, ...], tuple[str, ...], Callable[..., dict[str, np.ndarray]]]] = {
-    "cue_process": (
-        "carbon use efficiency", cue_process.PRIORS, ("level", "log_turnover", "residue_share"), _of_cue,
-    ),
-    "mcp_process": (
-        "pump efficacy", mcp_process.PRIORS,
-        ("efficiency", "turnover_mean", "biomass", "elasticity", "residue_share"), _of_pump,
-    ),
-    "priming_process": (
-        "priming", priming_process.PRIORS, ("efficiency_mean", "elasticity_mean"), _of_priming,
-    ),
-}  # fmt: skip
+    Examples
+    --------
+    >>> sharings()["mcp_process"].literature
+    'pump efficacy'
+    """
+    modules = (subject.part("sharing") for subject in subjects())
+    return {model: one for module in modules for model, one in getattr(module, "SHARING", {}).items()}
 
 
 def literature(fitted: Any, *, seed: int = 0) -> Literature:
@@ -162,7 +119,7 @@ def literature(fitted: Any, *, seed: int = 0) -> Literature:
     Parameters
     ----------
     fitted
-        Converged fit of ``cue_process``, ``mcp_process`` or ``priming_process``.
+        Converged fit of a model that shares parameters: see :func:`sharings`.
     seed
         Seed of the draws from the prior.
 
@@ -173,24 +130,26 @@ def literature(fitted: Any, *, seed: int = 0) -> Literature:
     """
     facts = facts_of(fitted)
     spec = facts.spec
-    if spec.model not in _SOURCES:
-        raise SocbayesError(f"{spec.model} shares no parameters with the pump; known: {', '.join(_SOURCES)}")
+    known = sharings()
+    if spec.model not in known:
+        raise SocbayesError(f"{spec.model} shares no parameters with other models; known: {', '.join(known)}")
     if not facts.converged:
         raise SocbayesError(f"the fit of {spec.model} did not converge: {'; '.join(facts.failures)}")
-    name, priors, used, shared = _SOURCES[spec.model]
-    if changed := sorted(set(spec.choices.get("priors", ())) & set(used)):
+    own = known[spec.model]
+    if changed := sorted(set(spec.choices.get("priors", ())) & set(own.used)):
         raise SocbayesError(f"the fit of {spec.model} has priors of its own for {', '.join(changed)}")
     posterior = fitted["posterior"].to_dataset()
-    after = shared({key: posterior[key].to_numpy().ravel() for key in used})
+    after = own.shared({key: posterior[key].to_numpy().ravel() for key in own.used})
     rng = np.random.default_rng(seed)
-    parameters = {prior.name: prior.parameters for prior in priors}
-    before = shared({key: rng.normal(parameters[key]["mu"], parameters[key]["sigma"], DRAWS) for key in used})
+    parameters = {prior.name: prior.parameters for prior in own.priors}
+    drawn = {key: rng.normal(parameters[key]["mu"], parameters[key]["sigma"], DRAWS) for key in own.used}
+    before = own.shared(drawn)
     moments = [
         (columns.mean(axis=0), np.cov(columns, rowvar=False))
         for columns in (np.stack(list(values.values()), axis=1) for values in (after, before))
     ]
     (mean, covariance), (prior_mean, prior_covariance) = moments
-    return Literature(name, tuple(after), mean, covariance, prior_mean, prior_covariance)
+    return Literature(own.literature, tuple(after), mean, covariance, prior_mean, prior_covariance)
 
 
 def likelihood(source: Literature) -> tuple[np.ndarray, np.ndarray]:
@@ -285,13 +244,13 @@ def disagreement(sources: Sequence[Literature]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("parameter")
 
 
-def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | None = None) -> pm.Model:
+def build(sources: Sequence[Literature] | None = None, *, priors: Mapping[str, Override] | None = None) -> pm.Model:
     """Build the joint model of the shared parameters; nothing is sampled.
 
     Parameters
     ----------
     sources
-        Two literatures or more: see :func:`literature`.
+        Two literatures or more: see :func:`literature`. The bundled ones by default.
     priors
         Distributions by parameter name that replace the defaults in ``PRIORS``.
 
@@ -309,13 +268,14 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
 
     Examples
     --------
-    >>> model = build(literatures())
+    >>> model = build()
     >>> "conflict_sd" in model.named_vars
     True
     """
     import pymc as pm
     import pytensor.tensor as pt
 
+    sources = literatures() if sources is None else sources
     if len(sources) < 2:
         raise SocbayesError(f"a joint posterior needs two literatures or more, got {len(sources)}")
     prior = Priors(PRIORS, priors)
@@ -336,6 +296,12 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
         for place, (name, text) in enumerate(SHARED.items()):
             free = common[name] + conflict[place] * pm.Normal(f"{name}_departure")
             pm.Deterministic(name, pt.exp(free) if text["scale"] == "log" else pm.math.sigmoid(free))
+    attach(model, _spec(list(named.values()), prior, priors))
+    return model
+
+
+def _spec(sources: Sequence[Literature], prior: Priors, priors: Mapping[str, Override] | None) -> ModelSpec:
+    """Describe the model."""
     quantities = {
         name: {"unit": text["unit"], "meaning": text["meaning"] + ", soil of no literature"}
         for name, text in SHARED.items()
@@ -345,24 +311,21 @@ def build(sources: Sequence[Literature], *, priors: Mapping[str, Override] | Non
         for name, text in SHARED.items()
     }
     quantities["conflict_sd"] = {"unit": "1", "meaning": "spread between literatures beyond their own uncertainty"}
-    attach(
-        model,
-        ModelSpec(
-            model="joint",
-            question="What do the literatures say together of the parameters they share, and where do they disagree?",
-            quantities=quantities,
-            observed=tuple(f"estimate_{source.name.replace(' ', '_')}" for source in named.values()),
-            priors=prior_records(prior),
-            choices={"priors": sorted(priors or {}), "literatures": list(named)},
-            notes=tuple(
-                f"The literature on {source.name} narrows "
-                + ", ".join(f"{name} by {100 * share:.0f} %" for name, share in source.contraction().items())
-                + " (variance)."
-                for source in named.values()
-            ),
-        ),
+    notes = (
+        f"The literature on {source.name} narrows "
+        + ", ".join(f"{name} by {100 * share:.0f} %" for name, share in source.contraction().items())
+        + " (variance)."
+        for source in sources
     )
-    return model
+    return ModelSpec(
+        model="joint",
+        question="What do the literatures say together of the parameters they share, and where do they disagree?",
+        quantities=quantities,
+        observed=tuple(f"estimate_{source.name.replace(' ', '_')}" for source in sources),
+        priors=prior_records(prior),
+        choices={"priors": sorted(priors or {}), "literatures": [source.name for source in sources]},
+        notes=tuple(notes),
+    )
 
 
 def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:

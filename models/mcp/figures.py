@@ -9,6 +9,9 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from socbayes.facts import facts_of, table_of
+from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS
+from socbayes.models.mcp.published import PUBLISHED
+from socbayes.models.mcp.scenarios import sector_probabilities
 from socbayes.plots.style import (
     BLUE,
     GREY,
@@ -29,7 +32,6 @@ from socbayes.plots.style import (
 from socbayes.vocabulary import CI_PROB
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -83,21 +85,19 @@ def pump_plane(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
 
 
 @styled
-def pump_practices(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -> Figure:
+def pump_practices(fitted: xr.DataTree) -> Figure:
     """One small (n, s) plane per practice: pairs observed, average study and new study.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.mcp.baseline``.
-    table
-        The observed pairs; needed only for a user's own data.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     ratio = fitted["posterior"].to_dataset()["log_ratio"]
     practices = [str(name) for name in ratio["practice"].to_numpy()]
     s, n = _responses(ratio)
@@ -149,8 +149,6 @@ def _pairs(fitted: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _band(fitted: xr.DataTree) -> float:
-    from socbayes.models.mcp.baseline import EQUIVALENCE_BAND
-
     return float(facts_of(fitted).spec.choices.get("equivalence_band", EQUIVALENCE_BAND))
 
 
@@ -180,8 +178,6 @@ def _shade_sectors(ax: Axes, x: tuple[float, float], y: tuple[float, float], ban
 
 def _name_sectors(ax: Axes, wide: float, reach: float, band: float) -> None:
     """Write the name of each sector where it is widest, away from the pairs."""
-    from socbayes.models.mcp.baseline import SECTORS
-
     places = {
         0: (0.02 * wide, 0.9 * reach, "left"),
         1: (0.98 * wide, 0.32 * reach, "right"),
@@ -226,11 +222,9 @@ def pump_sectors(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.mcp.baseline import SECTORS
-    from socbayes.scenarios.predict import sector_probabilities
-
     band = _band(fitted)
-    table = 100 * sector_probabilities(fitted, band=band)
+    new_study = fitted["posterior"]["log_ratio_new_study"]
+    table = 100 * sector_probabilities(new_study, band).transpose("practice", "sector").to_pandas()
     # Sectors in which the necromass share rises come first.
     order = [0, 2, 4, 6, 1, 3, 5]
     table = table.iloc[np.argsort(-table.iloc[:, [0, 2, 4]].sum(axis=1).to_numpy())]
@@ -296,8 +290,6 @@ def necromass_share(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.published import PUBLISHED
-
     posterior = fitted["posterior"].to_dataset()
     ecosystems = [str(name) for name in posterior["ecosystem"].to_numpy()]
     figure, ax = panel(ax, 1.5 + 0.5 * len(ecosystems))

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.models.mcp.baseline import SECTORS
 from socbayes.models.mcp.figures import SECTOR_COLOURS
+from socbayes.models.mcp.scenarios import contraction, sector_probabilities
 from socbayes.plots.style import (
     BLUE,
     GREY,
@@ -80,8 +82,6 @@ def pump_contraction(fitted: xr.DataTree) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.mcp.scenarios import contraction
-
     share = 100 * contraction(fitted).transpose("practice", "lever").to_numpy().clip(0)
     posterior = fitted["posterior"].to_dataset()
     practices = [readable(name) for name in posterior["practice"].to_numpy()]
@@ -116,10 +116,7 @@ def pump_forecast_sectors(forecasts: xr.Dataset, *, study: str = "new study") ->
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.mcp.baseline import SECTORS
-    from socbayes.models.mcp.scenarios import sector_probabilities
-
-    share = 100 * sector_probabilities(forecasts).sel(study=study).transpose("practice", "year", "sector")
+    share = 100 * sector_probabilities(forecasts["log_ratio"]).sel(study=study).transpose("practice", "year", "sector")
     practices = [str(name) for name in share["practice"].to_numpy()]
     gain = share.sel(sector=list(SECTORS[:2])).sum("sector").isel(year=-1).to_numpy()
     order = np.argsort(-gain)

@@ -1,7 +1,7 @@
-"""What a fitted process model of the carbon pump says of practices: levers, forecasts, and what the data told.
+"""What fitted models of the carbon pump say of practices: changes, levers, forecasts, and what the data told.
 
-Runs of the core on posterior draws, made after sampling, so that the sampled
-graph stays small.
+The baseline predicts changes. Those of the process model are runs of the core
+on posterior draws, made after sampling, so that the sampled graph stays small.
 """
 
 from __future__ import annotations
@@ -11,17 +11,67 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.errors import UnknownNameError
 from socbayes.facts import facts_of
 from socbayes.models.mcp import process as mcp_process
 from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS, sector
 from socbayes.models.mcp.pairs import RESPONSES
 from socbayes.models.mcp.process import LEVERS
-from socbayes.scenarios.draws import values_of, verdict
+from socbayes.scenarios.draws import Draws, values_of, verdict
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
 
 STUDIES = ("average study", "new study")
+NO_CHANGE = "no_change"
+"""Practice of a scenario in which everything stays as it is."""
+
+
+def change(
+    draws: Draws, *, practice: str, response: str = "necromass_share", ecosystem: str = "cropland"
+) -> tuple[np.ndarray, str, str]:
+    """Change with a practice by the baseline model.
+
+    Parameters
+    ----------
+    draws
+        Of a fit of ``models.mcp.baseline``.
+    practice
+        What is done, or ``"no_change"``.
+    response
+        ``"necromass_share"``, ``"necromass"`` or ``"soil_organic_carbon"``.
+    ecosystem
+        Whose necromass share changes.
+
+    Returns
+    -------
+    tuple
+        Draws, quantity and unit.
+    """
+    responses = (*RESPONSES, "necromass_share")
+    if response not in responses:
+        hint = nearest(response, list(responses))
+        raise UnknownNameError(f"no response {response!r}" + (f"; did you mean {hint!r}?" if hint else ""))
+    noise = draws.noise(2)
+    if practice == NO_CHANGE:
+        ratio = np.zeros((draws.size, 2))
+    elif draws.study is None:
+        scale, correlation = draws("study_effect_sd"), draws("study_correlation")
+        first = scale[:, 0] * noise[0]
+        second = scale[:, 1] * (correlation * noise[0] + np.sqrt(1 - correlation**2) * noise[1])
+        ratio = draws("log_ratio", practice=practice) + np.stack([first, second], axis=1)
+    else:
+        ratio = draws("log_ratio", practice=practice) + draws("study_effect", pair_study=draws.study)
+    if response == "necromass_share":
+        share = draws("necromass_share", ecosystem=ecosystem)
+        return share * np.expm1(ratio[:, 0] - ratio[:, 1]), "change of the necromass share", "1"
+    name = response.replace("_", " ")
+    return 100 * np.expm1(ratio[:, RESPONSES.index(response)]), f"change of {name}", "percent"
+
+
+PREDICTORS = {"mcp": change}
+"""What each model predicts; see :mod:`socbayes.scenarios.predict`."""
 
 
 def forecast(
@@ -75,37 +125,37 @@ def forecast(
     )
 
 
-def sector_probabilities(forecasts: xr.Dataset, band: float = EQUIVALENCE_BAND) -> xr.DataArray:
+def sector_probabilities(log_ratio: xr.DataArray, band: float = EQUIVALENCE_BAND) -> xr.DataArray:
     """Probability of each sector of the (n, s) plane; sums to one over ``sector``.
 
     Parameters
     ----------
-    forecasts
-        Of :func:`forecast`.
+    log_ratio
+        Draws of the log ratios, with a dimension ``response``: ``log_ratio_new_study`` of the posterior of the
+        baseline, or ``log_ratio`` of :func:`forecast`.
     band
         Log ratios both within it count as no practical change.
 
     Returns
     -------
     xarray.DataArray
+        Averaged over ``sample``, or over ``chain`` and ``draw``.
 
     Examples
     --------
     >>> import xarray as xr
     >>> ratio = xr.DataArray([[0.3, 0.1], [-0.1, 0.2]], dims=("sample", "response"))
-    >>> ratio = ratio.assign_coords(response=list(RESPONSES))
-    >>> found = sector_probabilities(xr.Dataset({"log_ratio": ratio}))
+    >>> found = sector_probabilities(ratio.assign_coords(response=list(RESPONSES)))
     >>> float(found.sel(sector="carbon up, necromass down"))
     0.5
     """
     import xarray as xr
 
-    ratio = forecasts["log_ratio"]
-    place = xr.apply_ufunc(
-        sector, ratio.sel(response=RESPONSES[0], drop=True), ratio.sel(response=RESPONSES[1], drop=True), band
-    )
-    names = xr.DataArray(list(SECTORS), dims="sector", coords={"sector": list(SECTORS)})
-    return (place == xr.DataArray(np.arange(len(SECTORS)), dims="sector", coords=names.coords)).mean("sample")
+    necromass, carbon = (log_ratio.sel(response=name, drop=True) for name in RESPONSES)
+    place = xr.apply_ufunc(sector, necromass, carbon, band)
+    names = {"sector": list(SECTORS)}
+    inside = place == xr.DataArray(np.arange(len(SECTORS)), dims="sector", coords=names)
+    return inside.mean([dim for dim in ("sample", "chain", "draw") if dim in inside.dims])
 
 
 def pulled(fitted: xr.DataTree, years: float = 30.0, *, draws: int = 500, seed: int = 0) -> xr.Dataset:

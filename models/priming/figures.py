@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.facts import table_of
+from socbayes.models.priming.baseline import REFERENCE
+from socbayes.models.priming.published import PUBLISHED
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+type Jars = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
 _STUDY_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, RED)
 _LOG_RATIO = "log ratio of native CO₂, treated over control"
 
@@ -51,7 +55,7 @@ def _percent_axis(ax: Axes, side: str = "top") -> None:
 
 
 @styled
-def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -> Figure:
+def priming_by_dose(fitted: xr.DataTree) -> Figure:
     """Priming over dose relative to microbial biomass: observed jars and the model's line.
 
     Jars whose biomass was not measured stand apart on the right.
@@ -60,20 +64,34 @@ def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -
     ----------
     fitted
         A fit of ``socbayes.models.priming.baseline``.
-    table
-        The observations; needed only for a user's own data.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.priming.baseline import REFERENCE
-
-    table = table_of(fitted) if table is None else table
-    posterior = fitted["posterior"].to_dataset()
     figure = Picture(figsize=(7.2, 4.6), layout="constrained")
     ax, rest = figure.subplots(1, 2, sharey=True, width_ratios=[5, 1.3])
-    dose, ratio, nitrogen, study = _jars(table)
+    jars = _jars(table_of(fitted))
+    _draw_lines(ax, fitted["posterior"].to_dataset(), jars[0])
+    _draw_jars(ax, rest, jars)
+    ax.scatter([], [], marker="o", s=20, facecolors="none", edgecolors=GREY, label="open: nitrogen added")
+    for axes in (ax, rest):
+        axes.axhline(0, color=GREY, lw=0.9, zorder=0)
+    ax.set_xscale("log")
+    ax.set_xlabel("substrate carbon over microbial biomass carbon (1)")
+    ax.set_ylabel(f"{_LOG_RATIO} (1)")
+    rest.set_xticks([])
+    rest.set_xlabel("biomass\nnot measured")
+    rest.spines["left"].set_visible(False)
+    rest.tick_params(axis="y", length=0)
+    _percent_axis(rest, "right")
+    ax.set_title(f"shading: {INTERVAL_NAME}")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_lines(ax: Axes, posterior: xr.Dataset, dose: np.ndarray) -> None:
+    """Draw what the model says over the doses of jars: the average study, and one soil of a new one."""
     known = np.isfinite(dose)
     ends = (np.log10(dose[known].min()), np.log10(dose[known].max())) if known.any() else (-1.0, 1.0)
     grid = np.linspace(ends[0] - 0.15, ends[1] + 0.15, 60)
@@ -92,40 +110,25 @@ def priming_by_dose(fitted: xr.DataTree, *, table: pd.DataFrame | None = None) -
         median, lower, upper = summary(draws)
         ax.plot(x, median, color=colour, lw=1.8, label=f"average study, {label}")
         ax.fill_between(x, lower, upper, color=colour, alpha=0.22, lw=0)
-    names = sorted(set(study))
+
+
+def _draw_jars(ax: Axes, rest: Axes, jars: Jars) -> None:
+    """Draw what was observed: over the dose where biomass is known, and beside it where it is not."""
+    dose, ratio, nitrogen, study = jars
+    known = np.isfinite(dose)
     jitter = np.random.default_rng(1).uniform(-0.3, 0.3, study.size)
-    for number, name in enumerate(names):
-        marker = "osD^vP*X"[number % 8]
+    for number, name in enumerate(sorted(set(study))):
+        marker, colour = "osD^vP*X"[number % 8], _STUDY_COLOURS[number % 7]
+        look: dict[str, Any] = {"marker": marker, "s": 16, "linewidths": 0.8, "alpha": 0.8, "edgecolors": colour}
         for added in (0, 1):
-            face = "none" if added else _STUDY_COLOURS[number % 7]
-            look = {
-                "marker": marker,
-                "s": 16,
-                "linewidths": 0.8,
-                "alpha": 0.8,
-                "edgecolors": _STUDY_COLOURS[number % 7],
-            }
+            face = "none" if added else colour
             rows = (study == name) & (nitrogen == added)
             ax.scatter(dose[rows & known], ratio[rows & known], facecolors=face, **look)
             rest.scatter(number + jitter[rows & ~known], ratio[rows & ~known], facecolors=face, **look)
-        ax.scatter([], [], marker=marker, s=20, color=_STUDY_COLOURS[number % 7], label=name)
-    ax.scatter([], [], marker="o", s=20, facecolors="none", edgecolors=GREY, label="open: nitrogen added")
-    for axes in (ax, rest):
-        axes.axhline(0, color=GREY, lw=0.9, zorder=0)
-    ax.set_xscale("log")
-    ax.set_xlabel("substrate carbon over microbial biomass carbon (1)")
-    ax.set_ylabel(f"{_LOG_RATIO} (1)")
-    rest.set_xticks([])
-    rest.set_xlabel("biomass\nnot measured")
-    rest.spines["left"].set_visible(False)
-    rest.tick_params(axis="y", length=0)
-    _percent_axis(rest, "right")
-    ax.set_title(f"shading: {INTERVAL_NAME}")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
+        ax.scatter([], [], marker=marker, s=20, color=colour, label=name)
 
 
-def _jars(table: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _jars(table: pd.DataFrame | None) -> Jars:
     """Dose over biomass, log ratio, nitrogen (0 or 1) and study of each jar; empty without a table."""
     if table is None:
         return np.array([]), np.array([]), np.array([]), np.array([], dtype=str)
@@ -138,16 +141,13 @@ def _jars(table: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 @styled
-def priming_by_soil(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, ax: Axes | None = None) -> Figure:
+def priming_by_soil(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """Forest of priming by soil, at a dose equal to biomass and without nitrogen.
 
     Parameters
     ----------
     fitted
         A fit of ``socbayes.models.priming.baseline``.
-    table
-        The observations; needed only for a user's own data, to group soils by
-        study.
     ax
         Where to draw; a new figure by default.
 
@@ -155,7 +155,7 @@ def priming_by_soil(fitted: xr.DataTree, *, table: pd.DataFrame | None = None, a
     -------
     matplotlib.figure.Figure
     """
-    table = table_of(fitted) if table is None else table
+    table = table_of(fitted)
     posterior = fitted["posterior"].to_dataset()
     by_soil = posterior["priming_log_ratio_by_soil"]
     soils = [str(name) for name in by_soil["soil"].to_numpy()]
@@ -233,10 +233,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     """
     from scipy.stats import gaussian_kde
 
-    from socbayes.published import PUBLISHED
-
     draws = flat(fitted["posterior"].to_dataset()["priming_log_ratio_new_study"])
-    published = [number for number in PUBLISHED if number.model == "priming"]
     figure, ax = panel(ax, 4.2)
     low, high = np.quantile(draws, [0.003, 0.997])
     grid = np.linspace(low, high, 300)
@@ -247,7 +244,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     ax.plot(grid, density, color=BLUE, lw=1.5)
     ax.fill_between(grid[inside], 0, density[inside], color=BLUE, alpha=0.25, lw=0)
     ax.plot(median, 0, "o", color=BLUE, ms=7, clip_on=False, zorder=4)
-    for row, number in enumerate(published):
+    for row, number in enumerate(PUBLISHED):
         place = -0.16 * (row + 1)
         limits = [number.value] if number.lower is None else [number.lower, number.value, number.upper]
         ratio = np.log1p(np.array(limits) / 100) if number.unit == "percent" else np.array(limits, dtype=float)
@@ -259,7 +256,7 @@ def priming_new_study(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
         ax.annotate(name, (ratio.max(), place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8.5)
     ax.annotate("published means", (low, -0.16), va="center", fontsize=8.5, color="#444444", style="italic")
     zero_line(ax)
-    ax.set_ylim(-0.16 * (len(published) + 1), 1.08)
+    ax.set_ylim(-0.16 * (len(PUBLISHED) + 1), 1.08)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"{_LOG_RATIO} (1); shaded: {INTERVAL_NAME}, dot: median")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.models.priming.scenarios import NEW_SOIL
 from socbayes.plots.style import (
     BLUE,
     GREEN,
@@ -113,8 +114,6 @@ def addition_balance(response: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from socbayes.models.priming.scenarios import NEW_SOIL
-
     figure, ax = panel(ax, 4.0)
     balance = (100 * response["net_balance"] / response["dose"]).transpose("sample", "soil_run", "dose")
     doses = balance["dose"].to_numpy()

@@ -18,6 +18,16 @@ RECORD = Subject(
                 "that stays has to be set against it.",
                 "Dose and study go together: most of the range of doses lies between studies.",
             ),
+            demonstrated=(
+                {
+                    f"dose {dose} × biomass{', with N' if nitrogen else ''}": {
+                        "dose_over_biomass": dose,
+                        "added_nitrogen": nitrogen,
+                    }
+                    for nitrogen in (False, True)
+                    for dose in (1, 10)
+                },
+            ),
         ),
         ModelRecord(
             name="priming_process",
@@ -35,6 +45,35 @@ RECORD = Subject(
                 "Few studies carry these numbers, so the range for a new soil leans on the priors of the spreads.",
             ),
             baseline="priming",
+            effort={"draws": 1000, "tune": 700},
+            kept=(
+                "respiration",
+                "respiration_mean",
+                "respiration_sd",
+                "supply",
+                "supply_mean",
+                "supply_sd",
+                "depletion",
+                "depletion_mean",
+                "depletion_sd",
+                "efficiency",
+                "efficiency_sd",
+                "elasticity",
+                "elasticity_sd",
+                "biomass_log_error",
+                "half_saturation",
+                "residue_share",
+                "addition_mean",
+                "addition_sd",
+                "dissolved_turnover",
+                "efficiency_treated",
+                "depolymerisation",
+                "solid_decay",
+                "soluble",
+                "nitrogen_sd",
+            ),
+            options=("beta",),
         ),
     ),
+    figures=("figures", "process_figures"),
 )

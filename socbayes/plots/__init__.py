@@ -2,8 +2,8 @@
 
 Every function takes a fit, returns the figure it drew on and touches neither
 pyplot nor the settings of matplotlib; ``ax=`` draws a single panel into a
-figure of yours. Those of a subject stand beside its models, in ``figures`` and
-``process_figures`` of its folder, and are found here by name.
+figure of yours. Those of a subject stand beside its models, in the modules that
+its record calls ``figures``, and are found here by name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _figures() -> dict[str, Any]:
 
     found = {name: getattr(importlib.import_module(module), name) for name, module in _OWN.items()}
     for subject in subjects():
-        for module in filter(None, map(subject.part, ("figures", "process_figures"))):
+        for module in filter(None, map(subject.part, subject.figures)):
             found |= {name: getattr(module, name) for name in module.__all__}
     return found
 

@@ -142,25 +142,30 @@ def compare(
     >>> gain = compare(fitted, {"15 degC": {"temperature": 15}, "20 degC": {"temperature": 20}})  # doctest: +SKIP
     >>> gain.table  # doctest: +SKIP
     """
-    import xarray as xr
-
     if len(scenarios) < 2:
         raise SocbayesError("a comparison needs at least two scenarios")
-    seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    names = list(scenarios)
-    predictions = [
-        predict_new(fitted, seed=seed, **scenarios[name])
-        if study is None
-        else predict_known(fitted, study=study, **scenarios[name])
-        for name in names
-    ]
-    draws = xr.concat(predictions, dim=xr.IndexVariable("scenario", names), coords="minimal", compat="override")
+    facts, draws = facts_of(fitted), _predicted(fitted, scenarios, study, seed)
     return ScenarioComparison(
-        model=facts_of(fitted).model,
-        quantity=predictions[0].attrs["quantity"],
-        unit=predictions[0].attrs["unit"],
+        model=facts.model,
+        quantity=draws.attrs["quantity"],
+        unit=draws.attrs["unit"],
         draws=draws,
-        reference=reference or names[0],
+        reference=reference or next(iter(scenarios)),
         group="a new study" if study is None else study,
-        converged=facts_of(fitted).converged,
+        converged=facts.converged,
     )
+
+
+def _predicted(
+    fitted: xr.DataTree, scenarios: Mapping[str, Mapping[str, Any]], study: str | None, seed: int | None
+) -> xr.DataArray:
+    """Predictions of every scenario from the same draws, (scenario, sample)."""
+    import xarray as xr
+
+    seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    predictions = [
+        predict_new(fitted, seed=seed, **settings) if study is None else predict_known(fitted, study=study, **settings)
+        for settings in scenarios.values()
+    ]
+    names = xr.IndexVariable("scenario", list(scenarios))
+    return xr.concat(predictions, dim=names, coords="minimal", compat="override", combine_attrs="override")

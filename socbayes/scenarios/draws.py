@@ -7,12 +7,75 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.errors import UnknownNameError
 from socbayes.inference.diagnostics import banner
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import xarray as xr
 
 log = logging.getLogger("socbayes")
+
+
+class Draws:
+    """What a predictor predicts from: posterior draws as flat arrays, with did-you-mean on every name.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    study
+        Study that is predicted; None for a new one.
+    rng
+        Of the effects of a new study.
+    """
+
+    def __init__(self, fitted: xr.DataTree, study: str | None, rng: np.random.Generator) -> None:
+        self.posterior = fitted.posterior.to_dataset().stack(sample=("chain", "draw"))
+        self.size = self.posterior.sizes["sample"]
+        self.study = study
+        self.rng = rng
+
+    def __call__(self, name: str, **labels: str) -> np.ndarray:
+        """Draws of a variable at labels of its dimensions, shape (sample, ...)."""
+        values = self.posterior[name]
+        for dim, label in labels.items():
+            known = [str(level) for level in values[dim].to_numpy()]
+            if label not in known:
+                hint = nearest(str(label), known)
+                raise UnknownNameError(
+                    f"no {dim.replace('_', ' ')} named {label!r} in this fit"
+                    + (f"; did you mean {hint!r}?" if hint else f"; known: {', '.join(known)}")
+                )
+            values = values.sel({dim: label})
+        return values.transpose("sample", ...).to_numpy()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.posterior
+
+    def has(self, name: str, dim: str, label: str | None) -> bool:
+        """Whether the fit has a variable, and a label of its dimension.
+
+        Parameters
+        ----------
+        name
+            Variable.
+        dim
+            Its dimension.
+        label
+            A label of that.
+        """
+        return name in self.posterior and label in self.posterior[dim].to_numpy().tolist()
+
+    def noise(self, rows: int) -> np.ndarray:
+        """Draw standard normals, shape (rows, sample): the same whatever the settings, so scenarios stay paired.
+
+        Parameters
+        ----------
+        rows
+            How many for each draw.
+        """
+        return self.rng.standard_normal((rows, self.size))
 
 
 def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from socbayes.models import joint
 from socbayes.models.cue import process as cue_process
 from socbayes.models.joint import SHARED, Literature, disagreement, likelihood
 from socbayes.models.mcp import process as mcp_process
+from socbayes.models.shared import TURNOVER_Q10
 from socbayes.spec import ModelSpec, spec_of
 
 TRUE = {"carbon_use_efficiency": -0.3, "microbial_turnover": -4.2, "half_saturating_biomass": 0.4, "residue_share": 0.5}
@@ -131,8 +132,15 @@ def test_turnover_of_the_pump_is_that_of_its_balance():
     sampled = drawn | {"share": drawn["share_mean"], "turnover": drawn["turnover_mean"]}
     pools, rates = mcp_process.control_state(mcp_process.properties(sampled, np.exp))
     per_year = rates["k_death"] * pools["microbes"] ** (mcp_process.BETA - 1.0)
-    found = joint.model._of_pump(drawn)["microbial_turnover"]
+    found = joint.model.sharings()["mcp_process"].shared(drawn)["microbial_turnover"]
     np.testing.assert_allclose(np.exp(found), per_year / 365.25 * cue_process.Q10**0.5)
+    assert TURNOVER_Q10 == cue_process.Q10
+
+
+def test_the_bundled_literatures_are_taken_where_none_are_given():
+    names = [one.literature for one in joint.model.sharings().values()]
+    assert sorted(names) == sorted(source.name for source in joint.literatures())
+    assert spec_of(joint.build()).choices["literatures"] == [source.name for source in joint.literatures()]
 
 
 def test_what_cannot_be_joined_is_refused():

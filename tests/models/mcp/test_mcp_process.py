@@ -236,7 +236,7 @@ def test_forecast_of_every_practice_and_its_sectors(fitted):
     assert np.isfinite(result["log_ratio"]).all()
     n, s = result["log_ratio"].transpose("response", ...)
     assert (np.sign(result["efficacy_change"]) == np.sign(n - s)).all()
-    probability = outcomes.sector_probabilities(result)
+    probability = outcomes.sector_probabilities(result["log_ratio"])
     assert probability["sector"].to_numpy().tolist() == list(SECTORS)
     np.testing.assert_allclose(probability.sum("sector"), 1.0)
     new, average = (result["log_ratio"].sel(study=name).std("sample") for name in ("new study", "average study"))

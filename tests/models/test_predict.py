@@ -9,12 +9,11 @@ import re
 
 import arviz as az
 import numpy as np
-import pandas as pd
 import pytest
 
 from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.models.mcp.scenarios import sector_probabilities
 from socbayes.scenarios import compare, predict_known, predict_new
-from socbayes.scenarios.predict import sector_probabilities
 
 REACH = {
     "cue": {"method": "substrate_label"},
@@ -263,8 +262,8 @@ def test_no_change_is_no_change_and_practices_are_those_of_the_fit(mcp_fit):
 
 
 def test_sector_probabilities_sum_to_one_and_find_the_known_sector(mcp_fit):
-    table = sector_probabilities(mcp_fit.fit)
-    assert isinstance(table, pd.DataFrame)
+    new_study = mcp_fit.fit.posterior["log_ratio_new_study"]
+    table = sector_probabilities(new_study).to_pandas()
     np.testing.assert_allclose(table.sum(axis=1), 1)
     assert ((table >= 0) & (table <= 1)).all(axis=None)
     assert table.idxmax(axis=1).to_dict() == {
@@ -274,5 +273,5 @@ def test_sector_probabilities_sum_to_one_and_find_the_known_sector(mcp_fit):
         "no_tillage": "both gain, necromass leads",
         "warming": "both lose, necromass leads",
     }
-    wide = sector_probabilities(mcp_fit.fit, band=5.0)
+    wide = sector_probabilities(new_study, band=5.0).to_pandas()
     assert (wide["no practical change"] == 1).all()

@@ -1,0 +1,219 @@
+"""What a command line says of a model, read: tables by role, options, units and scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.subjects import ModelRecord
+from socbayes.vocabulary import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NONE = "none"
+"""In place of a file, to leave out a table that would otherwise be a bundled one."""
+
+
+def tables_given(
+    record: ModelRecord, data: Path | None, others: Sequence[str], units: Mapping[str, str]
+) -> dict[str, pd.DataFrame | None]:
+    """Read every table that was given, so that faults of one do not hide those of another.
+
+    Parameters
+    ----------
+    record
+        Of the model.
+    data
+        File of its main table.
+    others
+        Further tables as ``role=file``, or ``role=none``.
+    units
+        Of columns of the main table.
+
+    Returns
+    -------
+    dict
+        By role; None for one that is left out.
+
+    Raises
+    ------
+    UnknownNameError
+        For a role the model does not have, with the nearest name.
+    SocbayesError
+        For a table that is missing.
+    ExceptionGroup
+        With what is wrong with each table that cannot be used.
+    """
+    files = _files(record, data, others)
+    if units and data is None:
+        raise SocbayesError("--unit says units of the table that --data names")
+    from socbayes.table import read_table
+
+    main = record.tables[0].role if record.tables else ""
+    schemas = {one.role: one.schema for one in record.tables}
+    tables: dict[str, pd.DataFrame | None] = {}
+    wrong: list[Exception] = []
+    for role, file in files.items():
+        try:
+            own = units if role == main else {}
+            tables[role] = None if file is None else read_table(file, schemas[role], units=own)
+        except (SocbayesError, OSError) as error:
+            wrong.append(error)
+    if wrong:
+        raise ExceptionGroup("tables that cannot be used", wrong)
+    return tables
+
+
+def _files(record: ModelRecord, data: Path | None, others: Sequence[str]) -> dict[str, Path | None]:
+    """Files by role, None for a table that is left out."""
+    roles = {one.role: one for one in record.tables}
+    main = next(iter(roles), "")
+    files: dict[str, Path | None] = {}
+    if data is not None:
+        if not main:
+            raise SocbayesError(f"{record.name} takes no table")
+        files[main] = data
+    for text in others:
+        role, equals, file = (part.strip() for part in text.partition("="))
+        if not equals or not role or not file:
+            raise SocbayesError(f"--with takes ROLE=FILE, such as {main or 'table'}=mine.csv, not {text!r}")
+        if role not in roles:
+            raise UnknownNameError(_unknown(f"{record.name} takes no table", role, list(roles)))
+        if role in files:
+            raise SocbayesError(f"the table {role} is given twice")
+        if role == main:
+            raise SocbayesError(f"{role} is the main table of {record.name}: --data names its file")
+        if file.lower() == NONE and roles[role].required:
+            raise SocbayesError(f"{record.name} cannot be fitted without its table {role}")
+        files[role] = None if file.lower() == NONE else Path(file)
+    for role, one in roles.items():
+        if one.required and not one.bundled and role not in files:
+            flag = "--data FILE" if role == main else f"--with {role}=FILE"
+            raise SocbayesError(
+                f"{record.name} has no bundled table: {flag} names one of schema {one.schema} "
+                f"(`socbayes validate FILE --schema {one.schema}` finds its faults)"
+            )
+    return files
+
+
+def options_given(record: ModelRecord, texts: Sequence[str]) -> dict[str, Any]:
+    """Read options of a model.
+
+    Parameters
+    ----------
+    record
+        Of the model.
+    texts
+        Options as ``name=value``, or ``name.key=value`` for one that takes values by name.
+
+    Raises
+    ------
+    UnknownNameError
+        For an option the model does not have, with the nearest name.
+
+    Examples
+    --------
+    >>> from socbayes.subjects import model_record
+    >>> options_given(model_record("field"), ["structure=icbm", "parameters.clay=20"])
+    {'structure': 'icbm', 'parameters': {'clay': 20.0}}
+    """
+    keyed = {option.partition(".")[0]: "." in option for option in record.options}
+    options: dict[str, Any] = {}
+    for text in texts:
+        written, equals, value = (part.strip() for part in text.partition("="))
+        name, dot, key = written.partition(".")
+        if not equals or not name or not value:
+            raise SocbayesError(f"--option takes NAME=VALUE, not {text!r}")
+        if name not in keyed:
+            raise UnknownNameError(_unknown(f"{record.name} takes no option", name, list(record.options)))
+        if bool(dot and key) != keyed[name]:
+            example = f"{name}.NAME" if keyed[name] else name
+            raise SocbayesError(f"write --option {example}=VALUE, not {text!r}")
+        held = options.setdefault(name, {}) if keyed[name] else options
+        if (key or name) in held:
+            raise SocbayesError(f"the option {written} is given twice")
+        held[key or name] = value_of(value)
+    return options
+
+
+def scenario_given(text: str) -> tuple[str, dict[str, Any]]:
+    """Read ``"name: setting=value, setting=value"``; without a name the settings are the name.
+
+    Parameters
+    ----------
+    text
+        A scenario.
+
+    Examples
+    --------
+    >>> scenario_given("warm: temperature=20, method=water_18O")
+    ('warm', {'temperature': 20.0, 'method': 'water_18O'})
+    >>> scenario_given("added_nitrogen=yes")
+    ('added_nitrogen=yes', {'added_nitrogen': True})
+    """
+    name, colon, rest = text.partition(":")
+    if not colon:
+        name, rest = text, text
+    settings: dict[str, Any] = {}
+    for part in filter(None, (piece.strip() for piece in rest.split(","))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not key or not value:
+            raise SocbayesError(f"scenario {text!r}: write settings as name=value, not {part!r}")
+        settings[key] = value_of(value)
+    return name.strip(), settings
+
+
+def units_given(pairs: Sequence[str]) -> dict[str, str]:
+    """Read units as ``column=unit``.
+
+    Parameters
+    ----------
+    pairs
+        One each.
+
+    Examples
+    --------
+    >>> units_given(["clay=%"])
+    {'clay': '%'}
+    """
+    units = {}
+    for pair in pairs:
+        column, equals, unit = pair.partition("=")
+        if not equals or not column or not unit:
+            raise SocbayesError(f"--unit takes column=unit, such as clay=%, not {pair!r}")
+        units[column.strip()] = unit.strip()
+    return units
+
+
+def value_of(text: str) -> Any:
+    """Read a number, yes or no, or text.
+
+    Parameters
+    ----------
+    text
+        As written.
+
+    Examples
+    --------
+    >>> value_of("20"), value_of("yes"), value_of("rothc")
+    (20.0, True, 'rothc')
+    """
+    if text.lower() in ("true", "yes", "false", "no"):
+        return text.lower() in ("true", "yes")
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _unknown(complaint: str, name: str, known: list[str]) -> str:
+    """Say that a name is not known, and which one may have been meant."""
+    if not known:
+        return f"{complaint} {name!r}: it takes none"
+    names = {one.partition(".")[0]: one for one in known}
+    hint = nearest(name, list(names))
+    meant = f"; did you mean {names[hint]!r}?" if hint else "."
+    return f"{complaint} {name!r}{meant} It takes {', '.join(known)}"
