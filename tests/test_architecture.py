@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
      "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record",
-     "socbayes.data", "socbayes.files", "socbayes.carried",
-     "socbayes.lazy"),
+     "socbayes.data", "socbayes.files", "socbayes.carried", "socbayes.lazy", "socbayes.quantity",
+     "socbayes.observations", "socbayes.frames"),
     ("socbayes.core",),
     ("socbayes.structures",),
     ("socbayes.models",),
     ("socbayes.inference",),
-    ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.field.forecast",
-     "socbayes.models.field.foresight"),
+    ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.*.trials",
+     "socbayes.models.field.forecast", "socbayes.models.field.foresight"),
     ("socbayes.published", "socbayes.wording", "socbayes.models.*.published"),
     ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
      "socbayes.models.*.effect_figures"),
@@ -190,17 +190,58 @@ def architecture() -> str:
     return (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
-def test_module_map_names_every_module():
-    text = architecture()
-    missing = [
-        str(path.relative_to(ROOT))
-        for path in MODULES.values()
-        if path.name != "__init__.py" and str(path.relative_to(ROOT)) not in text
-    ]
-    assert not missing, f"ARCHITECTURE.md does not name {missing}"
+def mapped() -> dict[str, set[str]]:
+    """Modules that the map names, by folder: those of a heading's folder, and of a line that begins with one."""
+    folders: dict[str, set[str]] = {}
+    folder = ""
+    for entry in re.split(r"\n(?=- |#|\n)", architecture()):
+        if entry.startswith("## "):
+            heading = re.search(r"`((?:socbayes|models)/[\w/]*)`", entry)
+            folder = heading[1] if heading else ""
+        if not entry.startswith("- "):
+            continue
+        first = re.match(r"- `((?:socbayes|models)/[\w/]*)`", entry)
+        place = first[1] if first else folder
+        if place:
+            folders.setdefault(place, set()).update(re.findall(r"`(\w+)`", entry))
+    return folders
 
 
-def test_every_path_the_module_map_names_exists():
+#: Modules that any folder of a subject may hold, as the map says.
+OF_ANY_SUBJECT = {
+    "record", "baseline", "process", "model", "scenarios", "figures", "process_figures", "readings", "published",
+    "sharing", "trials",
+}  # fmt: skip
+
+
+def test_the_map_is_short():
+    assert len(architecture().encode()) <= 8000
+
+
+def test_the_map_names_every_module_and_no_other():
+    named = mapped()
+    assert named["models/"] >= OF_ANY_SUBJECT
+    for folder in sorted({f"{path.relative_to(ROOT).parent}/" for path in MODULES.values()}):
+        there = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+        if folder.startswith("models/") and folder != "models/":
+            there -= OF_ANY_SUBJECT
+            assert f"`{folder}`" in architecture(), f"the map does not name {folder}"
+        told = {name for name in named.get(folder, set()) if name.islower() and name not in ("build",)}
+        if folder == "models/":
+            told -= OF_ANY_SUBJECT
+        assert told == there, f"{folder}: the map names {sorted(told - there)} and lacks {sorted(there - told)}"
+
+
+def test_the_map_says_which_way_imports_run():
+    """Layers of the map are those of this file, by the names they have in common."""
+    listed = re.findall(r"^\d+\. (.+)$", architecture(), re.MULTILINE)
+    assert len(listed) == len(LAYERS)
+    for height, line in enumerate(listed):
+        for name in re.findall(r"`(\w+)`", line):
+            assert f"socbayes.{name}" in LAYERS[height], f"{name} is in layer {layer(f'socbayes.{name}')}"
+
+
+def test_every_path_the_map_names_exists():
     named = set(re.findall(r"\b(?:socbayes|models|data|tests|notebooks|benchmarks)/[\w./-]*\w", architecture()))
     assert len(named) >= 10, "the module map names files by their paths"
     missing = sorted(path for path in named if not (ROOT / path).exists())
