@@ -224,7 +224,7 @@ def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Se
         same = (known["site"] == row["site"]).to_numpy()
         for column in ("study", "plot", "treatment"):
             named = filled(plan, column, "").iloc[place]
-            same &= (named == "") | (filled(known, column, named) == named).to_numpy()
+            same = same & ((named == "") | (filled(known, column, named) == named).to_numpy())
         end = np.where(same, np.minimum(end, row["start_year"]), end)
     kept = known.assign(end_year=end)
     kept = kept[end > numeric(known, "start_year") + HAIR]
