@@ -60,3 +60,12 @@ def test_the_index_lists_every_record_once_by_its_title():
     titles = [(path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "), path.name) for path in RECORDS]
     assert [(title, name) for title, name, _ in entries] == titles
     assert len(re.findall(r"\]\(", INDEX.read_text(encoding="utf-8"))) == len(entries)
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_functions_that_are_named_are_where_the_record_says(path):
+    """A record that says "`name` in `file`" is right."""
+    named = re.findall(r"`(\w+)` (?:in|of)\s+`((?:models|socbayes)/[\w/]+\.py)`", path.read_text(encoding="utf-8"))
+    missing = [(name, file) for name, file in named
+               if not re.search(rf"\b{name}\b", (ROOT / file).read_text(encoding="utf-8"))]  # fmt: skip
+    assert not missing

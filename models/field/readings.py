@@ -76,7 +76,8 @@ def constants_moved(fitted: xr.DataTree) -> str:
         for k, name in enumerate(names)
         if not 1 - SURE < above[k] < SURE
     ]
-    sentence = f"Of {len(names)} rate constants {len(moved)} have an interval that excludes the published value"
+    word = "has" if len(moved) == 1 else "have"
+    sentence = f"Of {len(names)} rate constants {len(moved)} {word} an interval that excludes the published value"
     return f"{sentence}: {few(moved)}." if moved else f"{sentence}."
 
 
