@@ -15,7 +15,6 @@ import typer
 from typer.core import TyperGroup
 
 from socbayes.errors import SocbayesError, TableFaultsError
-from socbayes.facts import facts_of
 from socbayes.given import options_given, scenario_given, tables_given, units_given
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
@@ -300,6 +299,7 @@ def resume_report(
     output: Output = Path("report.html"),
 ) -> None:
     """Report what an interrupted run left on disk, and say loudly that it is incomplete."""
+    from socbayes.facts import facts_of
     from socbayes.inference.fit import open_run
     from socbayes.report import report as write_report
 
@@ -349,6 +349,7 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
     """Show how fits converged and leave with an exit code that says so."""
     from rich.panel import Panel
 
+    from socbayes.facts import facts_of
     from socbayes.inference import diagnostics
     from socbayes.screen import diagnostics_table
 

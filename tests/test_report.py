@@ -22,6 +22,7 @@ from socbayes.models.priming import readings as priming_readings
 from socbayes.models.soil_incubation import readings as incubation_readings
 from socbayes.published import published_of
 from socbayes.report import comparisons, readings, report, section
+from socbayes.report.command import command_of
 from socbayes.report.graph import graph_svg
 from socbayes.subjects import model_records
 from socbayes.wording import direction, number, said
@@ -290,6 +291,33 @@ def test_process_model_is_set_beside_its_baseline(tmp_path):
     assert text.count("Beside its baseline") == 1
     assert "the process model is better: the baseline model&#39;s log density is lower by" in text
     assert "socbayes fit cue_process --draws " in text
+
+
+def told(fitted: xr.DataTree, **changes) -> xr.DataTree:
+    """The fit with another specification."""
+    spec = json.loads(fitted.attrs["spec"])
+    fitted.attrs["spec"] = json.dumps(spec | changes)
+    return fitted
+
+
+def test_the_command_names_tables_and_options_that_differ():
+    cue = facts_of(cue_fit()).spec.tables
+    assert command_of(cue_fit()) == "socbayes fit cue --draws 250 --tune 100 --chains 4 --seed 1"
+    assert " --with gradient=none " in command_of(told(cue_fit(), tables={"table": cue["table"]}))
+    mine = {"table": cue["table"] | {"values_sha256": "another"}, "gradient": cue["gradient"]}
+    assert command_of(told(cue_fit(), tables=mine)).startswith("socbayes fit cue --data YOUR_TABLE --draws")
+    choices = {"structure": "icbm", "process_noise": True, "parameters": {"clay": 20.0}, "drivers": {}, "months": 12}
+    field = command_of(told(field_fit(), choices=choices))
+    assert field.startswith("socbayes fit field --data YOUR_OBS --option structure=icbm --option process_noise=yes ")
+    assert "--option parameters.clay=20.0 --draws" in field
+    assert "structure" not in command_of(told(field_fit(), choices={"structure": "rothc"}))
+    assert command_of(told(cue_fit(), choices={"priors": ["level"]})) == "", "a command cannot say priors"
+    assert command_of(told(cue_fit(), model="mine")) == ""
+
+
+def test_the_title_of_many_fits_comes_from_their_subjects(written):
+    title = "Carbon use efficiency, priming, microbial carbon pump, field plots and 2 more"
+    assert f"<title>{title}</title>" in written
 
 
 def test_stored_posteriors_say_that_they_hold_no_scores(written):
