@@ -187,29 +187,16 @@ def build(
     """
     import pymc as pm
 
-    further = []
+    tables = {"table": table}
     if gradient is not None:
         gradient = gradient[gradient["incubation_temperature"] <= GRADIENT_MAXIMUM_TEMPERATURE]
-        further = [GRADIENT_METHOD]
-    rows = rows_of(table, further)
+        tables["gradient"] = gradient
+    rows = rows_of(table, [] if gradient is None else [GRADIENT_METHOD])
     prior = Priors(PRIORS, priors)
     with pm.Model(coords=rows.coords) as model:
         notes = _variables(prior, rows, gradient)
-    observed = ("logit_cue",) if gradient is None else ("logit_cue", "logit_cue_gradient")
-    attach(
-        model,
-        ModelSpec(
-            model="cue",
-            question="How efficiently do soil microbes use carbon, how does that change with temperature, and how much "
-            "of the published spread is method rather than biology?",
-            quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
-            observed=observed,
-            priors=prior_records(prior),
-            choices={"gradient": gradient is not None, "priors": sorted(priors or {})},
-            notes=notes,
-        ),
-        {"table": table} | ({} if gradient is None else {"gradient": gradient}),
-    )
+    choices = {"gradient": gradient is not None, "priors": sorted(priors or {})}
+    attach(model, _specification(model, prior, choices, notes), tables)
     return model
 
 
@@ -222,6 +209,20 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     'Normal(mu=0, sigma=0.05)'
     """
     return Priors(PRIORS, priors).table()
+
+
+def _specification(model: pm.Model, prior: Priors, choices: dict[str, object], notes: tuple[str, ...]) -> ModelSpec:
+    """What the model says of itself."""
+    return ModelSpec(
+        model="cue",
+        question="How efficiently do soil microbes use carbon, how does that change with temperature, and how much "
+        "of the published spread is method rather than biology?",
+        quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+        observed=("logit_cue", "logit_cue_gradient") if choices["gradient"] else ("logit_cue",),
+        priors=prior_records(prior),
+        choices=choices,
+        notes=notes,
+    )
 
 
 def _variables(prior: Priors, rows: Rows, gradient: pd.DataFrame | None) -> tuple[str, ...]:
