@@ -22,7 +22,7 @@ LAYERS = (
     ("socbayes.models",),
     ("socbayes.subjects", "socbayes.models.*.record"),
     ("socbayes.inference",),
-    ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.field.forecast",
+    ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.*.trials", "socbayes.models.field.forecast",
      "socbayes.models.field.foresight"),
     ("socbayes.published", "socbayes.wording", "socbayes.models.*.published"),
     ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures"),

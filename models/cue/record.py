@@ -35,6 +35,18 @@ RECORD = Subject(
                 "disagree about it, and substrate and study go together.",
             ),
             baseline="cue",
+            compared="logit_cue",
+            effort={"draws": 1500, "tune": 1000},
+            kept=(
+                "level",
+                "log_uptake",
+                "residue_share",
+                "slope_mean",
+                "slope_method",
+                "slope_between",
+                "study_slope",
+                "ecosystem_effect",
+            ),
         ),
     ),
 )

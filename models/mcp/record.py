@@ -1,5 +1,6 @@
 """The record of this subject: see :mod:`socbayes.subjects`."""
 
+from socbayes.models.mcp.steady_state import CONTROL
 from socbayes.subjects import ModelRecord, Subject, TableRole
 
 RECORD = Subject(
@@ -38,6 +39,16 @@ RECORD = Subject(
                 "A forecast beyond the durations of the trials is the structure's, not the data's.",
             ),
             baseline="mcp",
+            compared="pair_log_ratio",
+            effort={"draws": 1500, "tune": 1000},
+            kept=(
+                *CONTROL,
+                "practice_lever_standardised",
+                "share_sd",
+                "turnover_sd",
+                "conversion_sd",
+                "residual_correlation",
+            ),
         ),
     ),
 )

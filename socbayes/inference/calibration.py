@@ -175,6 +175,23 @@ def sbc(
     return result
 
 
+def few(table: pd.DataFrame, studies: int, rows: int) -> pd.DataFrame:
+    """The first rows of the largest studies: as much of a table as two hundred fits can take.
+
+    Parameters
+    ----------
+    table
+        A table with a column ``study``.
+    studies
+        Number of studies.
+    rows
+        Rows of each.
+    """
+    sizes = table["study"].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
+    kept = table[table["study"].isin(sizes.index[:studies])]
+    return kept.groupby("study", sort=True).head(rows).reset_index(drop=True)
+
+
 def calibration_table(ranks: xr.Dataset) -> pd.DataFrame:
     """Whether the ranks of each number are uniform.
 

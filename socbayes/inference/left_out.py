@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,64 @@ MIN_EFFECTIVE = 20.0
 """Effective draws below which the joint density of a group is not used."""
 PREDICTED = 1000
 """Predictions of each fold whose intervals are counted."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model that studies are left out of.
+
+    Parameters
+    ----------
+    label
+        What it is beside the others, such as ``process``.
+    result
+        From settings of :func:`leave_groups_out` to what it returns.
+    effort
+        Settings that the model needs others of.
+    """
+
+    label: str
+    result: Callable[[Mapping[str, int]], xr.Dataset]
+    effort: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cases that foresee the same studies.
+
+    Parameters
+    ----------
+    title
+        Heading.
+    cases
+        Their names.
+    said
+        What is foreseen, and how it is scored, where that takes words.
+    """
+
+    title: str
+    cases: tuple[str, ...]
+    said: str = ""
+
+
+def by_fold(
+    made: Callable[[], tuple[pm.Model, Mapping[str, Sequence[str]], Collection[str]]], folds: int
+) -> Callable[[Mapping[str, int]], xr.Dataset]:
+    """Function from settings to the result of a model that is fitted without a part of the studies.
+
+    Parameters
+    ----------
+    made
+        Makes ``model``, ``groups`` and ``local`` of :func:`leave_groups_out`.
+    folds
+        How many sets the studies are divided into.
+    """
+
+    def result(settings: Mapping[str, int]) -> xr.Dataset:
+        model, groups, local = made()
+        return leave_groups_out(model, groups, local, folds=folds, **settings)
+
+    return result
 
 
 def leave_groups_out(
@@ -174,6 +233,33 @@ def leave_groups_out(
         "draws": draws * chains * redraws,
     }
     return result
+
+
+def drawn_anew(model: pm.Model, posterior: xr.Dataset, seed: int) -> xr.Dataset:
+    """Draws of what a model of new groups has of its own, observations among it, at each draw of what is shared.
+
+    Parameters
+    ----------
+    model
+        Model of the new groups alone.
+    posterior
+        Draws of a fit to other groups; its numbers without dimensions are held.
+    seed
+        Seed of everything random.
+    """
+    import pymc as pm
+    import xarray as xr
+
+    held = posterior[[v.name for v in model.free_RVs if v.ndim == 0 and v.name in posterior]]
+    own = [v.name for v in [*model.free_RVs, *model.observed_RVs] if v.name not in held]
+    return pm.sample_posterior_predictive(
+        xr.DataTree.from_dict({"posterior": held}),
+        model=model,
+        var_names=own,
+        random_seed=seed,
+        progressbar=False,
+        compile_kwargs=PLAIN,
+    )["posterior_predictive"].to_dataset()
 
 
 def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one") -> pd.DataFrame:

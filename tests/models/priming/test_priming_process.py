@@ -13,7 +13,7 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models.priming import process as priming_process
-from socbayes.models.priming.baseline import scenarios as outcomes
+from socbayes.models.priming import scenarios as outcomes
 from socbayes.models.priming.incubations import MILLIGRAM, SERIES, incubations
 from socbayes.models.priming.jars import log_dose, runs
 from socbayes.models.priming.likelihood import lasting_misfit
