@@ -8,7 +8,7 @@ Writes per case ``<case>.csv`` (the verdict on each quantity), ``<case>_ranks.cs
 and ``README.md``, the page of all cases in the folder.
 
 A case takes minutes, the process model of priming an hour. A new model takes one
-function in ``CASES`` that builds it on a few rows.
+function in ``CALIBRATION`` of the module ``trials`` of its subject, which builds it on a few rows.
 """
 
 from __future__ import annotations
@@ -18,30 +18,23 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import socbayes as sb
 from socbayes.inference.calibration import calibration_table, rank_fractions
+from socbayes.subjects import subjects
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pymc as pm
     import xarray as xr
 
 OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "calibration"
 SIMULATIONS, SEED = 200, 20260101
 
 
-def few(table: pd.DataFrame, studies: int, rows: int, by: str = "study") -> pd.DataFrame:
-    """The first rows of the largest studies."""
-    largest = (
-        table[by].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable").index[:studies]
-    )
-    return table[table[by].isin(largest)].groupby(by, sort=True).head(rows).reset_index(drop=True)
-
-
-def toy() -> Any:
+def toy() -> pm.Model:
     """Normal values in normal groups."""
     import pymc as pm
 
@@ -55,95 +48,16 @@ def toy() -> Any:
     return model
 
 
-def cue() -> Any:
-    """Six studies of eight rows, without the temperature gradient."""
-    return sb.models.cue.build(few(sb.load_dataset("cue"), 6, 8))
+def cases() -> dict[str, Callable[[], pm.Model]]:
+    """Functions that build a model on a few rows, by case, subject by subject."""
+    found = {"toy": toy}
+    for subject in subjects():
+        trials = subject.part("trials")
+        found |= trials.CALIBRATION if trials else {}
+    return found
 
 
-def priming() -> Any:
-    """Four studies of eight jars."""
-    return sb.models.priming.build(few(sb.load_dataset("priming_endpoints"), 4, 8))
-
-
-def mcp() -> Any:
-    """Six studies of pairs and six of levels."""
-    pairs = few(sb.load_dataset("necromass_pairs"), 6, 5)
-    levels = sb.load_dataset("necromass_levels")
-    return sb.models.mcp.build(pairs, levels=few(levels[levels["arm"] != "treatment"], 6, 5))
-
-
-def soil_incubation() -> Any:
-    """Every third date; transfers that seldom create carbon, as growth without limit is no data set."""
-    table = sb.load_dataset("soil_incubation_cumulative").iloc[::3].reset_index(drop=True)
-    shares = {name: ("HalfNormal", {"sigma": 0.35}) for name in ("alpha12", "alpha21")}
-    return sb.models.soil_incubation.build(table, priors=shares)
-
-
-def cue_process() -> Any:
-    """Six studies of six rows, three of which followed their label through time."""
-    import pandas as pd
-
-    table = sb.load_dataset("cue")
-    followed = table.groupby("study")["incubation_time"].transform("nunique") > 3
-    parts = [few(table[which], 3, 6) for which in (followed, ~followed)]
-    return sb.models.cue.process.build(pd.concat(parts, ignore_index=True))
-
-
-def mcp_process() -> Any:
-    """Five studies of four pairs, in half the steps: a model's own simulations know no finer ones."""
-    return sb.models.mcp.process.build(few(sb.load_dataset("necromass_pairs"), 5, 4), steps=32)
-
-
-def priming_process() -> Any:
-    """A month of two jars of three studies: nitrogen and weekly doses, litters, soils with a dose unknown."""
-    series = sb.load_dataset("priming_time_series")
-    series = series[series["study"].str.contains("Arizona|Elias|LAMPS") & (series["incubation_day"] <= 30)]
-    kinds = ["study", "control", "added_nitrogen", "substrate_dose"]
-    jars = series.groupby(["study", "jar"], sort=False).last().reset_index().drop_duplicates(kinds)
-    jars = jars.groupby("study", sort=False).head(2)[["study", "jar"]]
-    return sb.models.priming.process.build(series.merge(jars), sb.load_dataset("priming_endpoints").merge(jars))
-
-
-def joint() -> Any:
-    """The estimates of all literatures."""
-    return sb.models.joint.build(sb.models.joint.literatures())
-
-
-def field(**options: Any) -> Any:
-    """Total carbon of the three plots of one trial, with two pools."""
-    obs, management = (
-        table[table["study"] == "Tarlee"].reset_index(drop=True)
-        for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
-    )
-    obs = obs.drop(columns=["humus_carbon_stock", "resistant_carbon_stock"])
-    return sb.models.field.build(obs, management, structure="icbm", **options)
-
-
-def field_treatments() -> Any:
-    """Four plots of a ley-arable trial since 1980, two of which change their treatment twice, with two pools."""
-    obs, management = (
-        table[table["study"] == "Highfield ley-arable"]
-        for table in (sb.load_dataset("field_soc"), sb.load_dataset("field_management"))
-    )
-    plots = [f"Highfield {plot}" for plot in ("07/08", "09/10", "41/42", "43/44")]
-    few = obs["plot"].isin(plots) & (obs["year"] > 1980)
-    return sb.models.field.build(obs[few].reset_index(drop=True), management, structure="icbm")
-
-
-CASES: dict[str, Callable[[], Any]] = {
-    "toy": toy,
-    "cue": cue,
-    "priming": priming,
-    "mcp": mcp,
-    "soil_incubation": soil_incubation,
-    "cue_process": cue_process,
-    "mcp_process": mcp_process,
-    "priming_process": priming_process,
-    "joint": joint,
-    "field": field,
-    "field_noise": lambda: field(process_noise=True),
-    "field_treatments": field_treatments,
-}
+CASES = cases()
 
 
 def store(name: str, ranks: xr.Dataset, size: str, folder: Path) -> None:

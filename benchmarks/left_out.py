@@ -15,125 +15,25 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import left_out_priming
 import pandas as pd
-import pymc as pm
 import xarray as xr
 
-import socbayes as sb
 from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS
-from socbayes.inference.left_out import MIN_EFFECTIVE, leave_groups_out, passed, ranked_left_out
-from socbayes.models.mcp import process as mcp_process
+from socbayes.inference.left_out import MIN_EFFECTIVE, Case, Comparison, passed, ranked_left_out
+from socbayes.subjects import subjects
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "left_out" / "README.md"
 ROWS = PAGE.with_name("rows.csv")
 RESULTS = PAGE.with_name("results")
-SEED = left_out_priming.SEED
-EFFORT = {"draws": 1200, "tune": 500, "chains": 4, "redraws": 2, "longer": 1}
+EFFORT = {"seed": 20261122, "draws": 1200, "tune": 500, "chains": 4, "redraws": 2, "longer": 1}
 
-OF_ITS_OWN: dict[str, dict[str, int]] = {
-    "priming": {"draws": 2400, "tune": 1000},
-    # The matrix of low rank takes more warm-up: half an hour and no second attempt.
-    "priming_process": {"draws": 1500, "tune": 700, "longer": 0},
-    "cue_process": {"draws": 1800, "tune": 700, "redraws": 1},
-    "mcp": {"draws": 5000, "tune": 1000},
-}
-"""Effort of models that need another: cheap draws that mix slowly, or dear ones."""
-PUMP = {"draws": 900, "tune": 800}
-"""The same of the process model of the pump and its variants."""
-
-Case = tuple[pm.Model, dict[str, Any], list[str]]
-
-
-def cue(build: Callable[[pd.DataFrame], pm.Model], *local: str) -> Case:
-    """A model of carbon use efficiency, the study of its rows and what studies have of their own."""
-    table = sb.load_dataset("cue")
-    return (
-        build(table),
-        {"logit_cue": table["study"]},
-        ["study", "study_with_temperatures", "study_with_scatter", *local],
-    )
-
-
-def pump_baseline() -> Case:
-    """The baseline model of the pump; shares of necromass are of other studies than those left out, or of no use."""
-    pairs, levels = sb.load_dataset("necromass_pairs"), sb.load_dataset("necromass_levels")
-    return (
-        sb.models.mcp.build(pairs, levels=levels),
-        {"pair_log_ratio": pairs["study"]},
-        ["pair_study", "shared_control"],
-    )
-
-
-def pump(**options: Any) -> Case:
-    """The process model of the pump; the share of necromass of a study is left out with its pairs."""
-    pairs, levels = sb.load_dataset("necromass_pairs"), sb.load_dataset("necromass_levels")
-    model = mcp_process.build(pairs, levels, **options)
-    groups = {"pair_log_ratio": pairs["study"], "log_share": model.coords["pair_study"]}
-    local = ["trial", "pair_study", "shared_control", "undated_study"]
-    return model, groups, [dim for dim in local if dim in model.coords]
-
-
-def _fixed(name: str, at: float) -> dict[str, Any]:
-    """A prior that leaves a parameter no choice."""
-    return {"priors": {name: ("Normal", {"mu": at, "sigma": 0.1})}}
-
-
-def priming() -> Case:
-    """The baseline model of priming, on the jars that have a time series."""
-    jars = left_out_priming.tables()[1]
-    local = ["study", "study_with_scatter", "soil", "soil_with_nitrogen", "run", "shared_control"]
-    return sb.models.priming.build(jars), {"log_ratio": jars["study"]}, local
-
-
-def by_fold(case: Callable[[], Case], folds: int) -> Callable[[dict[str, int]], xr.Dataset]:
-    """Function from settings to the result of a model that is fitted without a part of the studies."""
-
-    def result(effort: dict[str, int]) -> xr.Dataset:
-        model, groups, local = case()
-        return leave_groups_out(model, groups, local, seed=SEED, folds=folds, **effort)
-
-    return result
-
-
-CASES: dict[str, tuple[str, Callable[[dict[str, int]], xr.Dataset]]] = {
-    "priming": ("baseline", by_fold(priming, 5)),
-    "priming_process": ("process", left_out_priming.left_out),
-    "cue": ("baseline", by_fold(lambda: cue(sb.models.cue.build), 8)),
-    "cue_process": ("process", by_fold(lambda: cue(sb.models.cue.process.build, "followed_study"), 8)),
-    "mcp": ("baseline", by_fold(pump_baseline, 6)),
-    "mcp_process": ("process", by_fold(pump, 6)),
-    "mcp_process_beta_1": ("turnover in proportion to biomass (beta 1)", by_fold(lambda: pump(beta=1.0), 6)),
-    "mcp_process_forward": (
-        "forward kinetics: pools saturate, not biomass",
-        by_fold(lambda: pump(kinetics="forward"), 6),
-    ),
-    "mcp_process_no_capacity": (
-        "minerals without capacity",
-        by_fold(lambda: pump(**_fixed("saturation", -6.0)), 6),
-    ),
-    "mcp_process_first_order": (
-        "depolymerisation without microbes",
-        by_fold(lambda: pump(**_fixed("elasticity", -5.0)), 6),
-    ),
-}
-COMPARED = {
-    "Carbon use efficiency": ("cue", "cue_process"),
-    "Microbial carbon pump": ("mcp", "mcp_process"),
-    "Microbial carbon pump, variants of the process model": (
-        "mcp_process",
-        "mcp_process_beta_1",
-        "mcp_process_forward",
-        "mcp_process_no_capacity",
-        "mcp_process_first_order",
-    ),
-}
+TRIALS = [trials for subject in subjects() if hasattr(trials := subject.part("trials"), "LEFT_OUT")]
+CASES: dict[str, Case] = {name: case for trials in TRIALS for name, case in trials.LEFT_OUT.items()}
+COMPARED: list[Comparison] = [comparison for trials in TRIALS for comparison in trials.COMPARED]
 BY_ROW = "Rows left out one by one, within studies that were seen"
 FITS = "How the fits went"
 
@@ -143,7 +43,7 @@ def result_of(name: str, store: Path, effort: dict[str, int]) -> xr.Dataset:
     path = store / f"{name}.nc"
     if not path.exists():
         start = time.perf_counter()
-        result = CASES[name][1](effort)
+        result = CASES[name].result(effort)
         result.attrs |= {"seconds": time.perf_counter() - start, "date": datetime.now(UTC).date().isoformat()}
         store.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
@@ -218,28 +118,20 @@ def apart(results: dict[str, xr.Dataset], count: int = 6) -> str:
     return "\n".join([head, "| --- | --- |", *rows, f"| all {difference.size} | {difference.sum():+.1f} |"])
 
 
-def sections_of(found: dict[str, xr.Dataset]) -> dict[str, str]:
-    """Comparisons of the results that are there, two at least, in Markdown by title."""
-    sections = {}
-    if "priming" in found and "priming_process" in found:
-        there = {f"{name} ({CASES[name][0]})": found[name] for name in ("priming", "priming_process")}
-        said = [
-            "Log ratio of native CO2 at the last day, treated over control, in the jars that have a time series. The",
-            "process model foresees CO2 interval by interval, so the density of this ratio has no closed form: scores",
-            "are continuous ranked probability scores (CRPS), in units of the log ratio; less is better.",
-        ]
-        sections["Priming"] = "\n".join([*said, "", table_of_crps(there)])
-    for title, names in COMPARED.items():
-        there = {f"{name} ({CASES[name][0]})": found[name] for name in names if name in found}
-        if len(there) < 2:
-            continue
-        parts = []
-        for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
-            parts.append(f"{what}:\n\n{table_of(there, score)}")
-        if len(there) == 2:
-            parts.append(f"Where they differ most:\n\n{apart(there)}")
-        sections[title] = "\n\n".join(parts)
-    return sections
+def section(comparison: Comparison, found: dict[str, xr.Dataset]) -> str:
+    """One comparison of the results that are there in Markdown; empty for less than two."""
+    there = {f"{name} ({CASES[name].label})": found[name] for name in comparison.cases if name in found}
+    if len(there) < 2:
+        return ""
+    said = [comparison.said] if comparison.said else []
+    if not all("jointly" in one for one in there.values()):
+        return "\n\n".join([*said, table_of_crps(there)])
+    parts = []
+    for score, what in (("one_by_one", "Rows one by one"), ("jointly", "Rows of a study jointly")):
+        parts.append(f"{what}:\n\n{table_of(there, score)}")
+    if len(there) == 2:
+        parts.append(f"Where they differ most:\n\n{apart(there)}")
+    return "\n\n".join([*said, *parts])
 
 
 def how_fits_went(found: dict[str, xr.Dataset], earlier: str) -> str:
@@ -267,7 +159,8 @@ def page(store: Path) -> str:
     found = {name: xr.load_dataset(store / f"{name}.nc") for name in CASES if (store / f"{name}.nc").exists()}
     before = PAGE.read_text("utf-8") if PAGE.exists() else ""
     sections = {title: text.strip() for title, _, text in (part.partition("\n") for part in before.split("\n## ")[1:])}
-    sections |= sections_of(found)
+    made = {comparison.title: section(comparison, found) for comparison in COMPARED}
+    sections |= {title: text for title, text in made.items() if text}
     if ROWS.exists():
         sections[BY_ROW] = (
             "PSIS-LOO of fits to all rows (`python benchmarks/literature.py`). A row is easily foreseen from others\n"
@@ -287,7 +180,7 @@ def page(store: Path) -> str:
         "weights are those of the mixture of models that foresees best (stacking). Inside: the mean over studies of",
         "the share of measurements in the equal-tailed intervals, with its standard error.",
     ]
-    order = ["Priming", *COMPARED, BY_ROW, FITS]
+    order = [*made, BY_ROW, FITS]
     parts = ["\n".join(head), *(f"## {title}\n\n{sections[title]}" for title in order if title in sections)]
     notes = PAGE.with_name("notes.md")
     return "\n\n".join([*parts, notes.read_text("utf-8") if notes.exists() else ""]).rstrip() + "\n"
@@ -302,8 +195,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for name in given.only:
-        own = OF_ITS_OWN.get(name, PUMP if name.startswith("mcp_process") else {})
-        result_of(name, given.store, EFFORT | own | given.effort)
+        result_of(name, given.store, EFFORT | CASES[name].effort | given.effort)
     text = page(given.store)
     if given.store == RESULTS:
         write_text(PAGE, text)

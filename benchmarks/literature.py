@@ -15,6 +15,7 @@ models are compared with their baselines row by row (PSIS-LOO), in
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import shutil
 import time
@@ -22,57 +23,33 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pymc as pm
 
 import socbayes as sb
 from socbayes.files import write_text
 from socbayes.inference.stored import VERSION, store_posterior
-from socbayes.models import cue, joint, mcp
-from socbayes.models.cue import process as cue_process
-from socbayes.models.mcp import process as mcp_process
-from socbayes.models.priming import process as priming_process
+from socbayes.models import joint
+from socbayes.subjects import ModelRecord, model_record, model_records
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
 MOMENTS = DATA / "literature_moments.json"
 ROWS = ROOT / "docs" / "left_out" / "rows.csv"
 SEED = 12
-STORED = {
-    "cue_process": (
-        *cue_process.QUANTITIES, "level", "log_uptake", "residue_share", "slope_mean", "slope_method", "slope_between",
-        "study_slope", "ecosystem_effect",
-    ),
-    "mcp_process": (
-        *mcp_process.QUANTITIES, *mcp_process.CONTROL, "practice_lever_standardised", "share_sd", "turnover_sd",
-        "conversion_sd", "residual_correlation",
-    ),
-    "priming_process": (
-        *priming_process.QUANTITIES, "respiration", "respiration_mean", "respiration_sd", "supply", "supply_mean",
-        "supply_sd", "depletion", "depletion_mean", "depletion_sd", "efficiency", "efficiency_sd", "elasticity",
-        "elasticity_sd", "biomass_log_error", "half_saturation", "residue_share", "addition_mean", "addition_sd",
-        "dissolved_turnover", "efficiency_treated", "depolymerisation", "solid_decay", "soluble", "nitrogen_sd",
-    ),
-}  # fmt: skip
-"""Variables kept of each model: what is reported, and what figures and scenarios are made of."""
-COMPARED = {"cue_process": ("cue", "logit_cue"), "mcp_process": ("mcp", "pair_log_ratio")}
-"""By process model, its baseline and the variable that both observe."""
+STORED = [record for record in model_records().values() if record.kept is not None]
+"""Models whose posteriors the package carries: process models, each beside its baseline."""
 
 
-def models() -> dict[str, tuple[Any, dict[str, int]]]:
-    """Builder and number of draws of every model, by name."""
-    load = sb.load_dataset
-    return {
-        "cue": (lambda: cue.build(load("cue")), {}),
-        "mcp": (lambda: mcp.build(load("necromass_pairs"), levels=load("necromass_levels")), {}),
-        "cue_process": (lambda: cue_process.build(load("cue")), {"draws": 1500, "tune": 1000}),
-        "mcp_process": (
-            lambda: mcp_process.build(load("necromass_pairs"), load("necromass_levels")),
-            {"draws": 1500, "tune": 1000},
-        ),
-        "priming_process": (
-            lambda: priming_process.build(load("priming_time_series"), load("priming_endpoints")),
-            {"draws": 1000, "tune": 700},
-        ),
-    }
+def built(record: ModelRecord) -> pm.Model:
+    """The model of bundled tables; a baseline without those it can do without, which its process model has not seen."""
+    if record.kept is not None:
+        return record.build()
+    return record.build({table.role: None for table in record.tables if not table.required})
+
+
+def kept(record: ModelRecord) -> tuple[str, ...]:
+    """Variables kept of a model: what is reported, and what figures and scenarios are made of."""
+    return (*importlib.import_module(record.module).QUANTITIES, *(record.kept or ()))
 
 
 def fitted(name: str, store: Path) -> Any:
@@ -80,9 +57,9 @@ def fitted(name: str, store: Path) -> Any:
     folder = store / name
     if (folder / "fit.nc").exists():
         return sb.load(folder)
-    build, effort = models()[name]
+    record = model_record(name)
     start = time.perf_counter()
-    fit = sb.fit(build(), seed=SEED, chains=4, cores=2, store=folder, progress=False, **effort)
+    fit = sb.fit(built(record), seed=SEED, chains=4, cores=2, store=folder, progress=False, **record.effort)
     print(f"{name}: {time.perf_counter() - start:.0f} s in all")
     return fit
 
@@ -97,12 +74,15 @@ def by_rows(store: Path, models: list[str]) -> pd.DataFrame:
     columns = ["variable", "fit", "elpd", "se", "elpd_diff", "dse", "weight", "pareto_k_above", "converged"]
     before = pd.read_csv(ROWS) if ROWS.exists() else pd.DataFrame(columns=columns)
     parts = []
-    for process, (baseline, variable) in COMPARED.items():
-        if process in models:
-            fits = {name: fitted(name, store) for name in (baseline, process)}
-            parts.append(sb.compare(fits, variable).reset_index().assign(variable=variable)[columns].round(3))
+    for record in STORED:
+        if not record.compared:
+            continue
+        if record.name in models:
+            fits = {name: fitted(name, store) for name in (record.baseline, record.name)}
+            table = sb.compare(fits, record.compared).reset_index().assign(variable=record.compared)
+            parts.append(table[columns].round(3))
         else:
-            parts.append(before[before["variable"] == variable])
+            parts.append(before[before["variable"] == record.compared])
     return pd.concat(parts)
 
 
@@ -110,7 +90,8 @@ def main() -> None:
     """Fit, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path("runs/literature"))
-    parser.add_argument("--models", nargs="*", default=list(STORED), choices=list(STORED))
+    names = [record.name for record in STORED]
+    parser.add_argument("--models", nargs="*", default=names, choices=names)
     arguments = parser.parse_args()
     origin = {entry["name"]: entry["origin"] for entry in json.loads(MOMENTS.read_text("utf-8"))}
     sources = {source.name: source for source in joint.literatures()}
@@ -127,8 +108,7 @@ def main() -> None:
             print(f"{name} is left out: {a['failures']}")
             sources = {key: source for key, source in sources.items() if origin[key]["model"] != name}
             continue
-        if name in STORED:
-            store_posterior(fit, STORED[name], DATA / "posteriors" / f"{name}-{VERSION}.nc")
+        store_posterior(fit, kept(model_record(name)), DATA / "posteriors" / f"{name}-{VERSION}.nc")
         source = joint.literature(fit)
         print("  narrowed by", {key: round(value, 2) for key, value in source.contraction().items()})
         sources[source.name] = source

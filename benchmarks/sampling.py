@@ -38,7 +38,6 @@ import numpy as np
 import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
-from calibrate import few
 from pytensor.graph.basic import Constant
 
 import socbayes as sb
@@ -47,6 +46,7 @@ from socbayes.core.kernels import flow_rates, plain_rates
 from socbayes.core.scalar_graph import Expressions, Stage, substitute
 from socbayes.core.schemes import BUILDERS, SPECIFIC
 from socbayes.core.structure import Structure
+from socbayes.inference.calibration import few
 
 STUDIES, ROWS = 5, 6
 CHAINS = 4

@@ -34,24 +34,21 @@ import numpy as np
 
 from socbayes.models.blocks import (
     centred_on_expected,
-    filled,
-    group_means,
     groups,
     integrated,
     looked_up,
-    numeric,
     population,
-    require_studies,
-    require_values,
     scatter_by_study,
     weak_groups,
 )
 from socbayes.models.cue.efficiency import (
-    NOT_STATED,
     RECORDED_LIMITS,
     REFERENCE_TEMPERATURE,
+    Effects,
+    Rows,
     ecosystem_part,
     recorded,
+    rows_of,
     spread_share,
     substrate_part,
     temperature_parts,
@@ -62,6 +59,7 @@ from socbayes.spec import ModelSpec, attach, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pytensor.tensor import TensorVariable
 
 REFERENCE_TIME = 24.0  # hours
 GRADIENT_METHOD = "tracer_growth"
@@ -188,119 +186,17 @@ def build(
     True
     """
     import pymc as pm
-    import pytensor.tensor as pt
-
-    require_studies(table)
-    require_values(table, ["carbon_use_efficiency"])
-    prior = Priors(PRIORS, priors)
-    notes: list[str] = []
-
-    studies, study = groups(table["study"])
-    methods, method = groups(table["measurement_method"])
-    substrate_column = filled(table, "substrate_class", NOT_STATED)
-    ecosystem_column = filled(table, "ecosystem", NOT_STATED)
-    by_method = np.lexsort((method, study))  # a study of two methods stands under the first by name
-    first_row = by_method[np.unique(study[by_method], return_index=True)[1]]
-    first_method = method[first_row]
-    temperature = numeric(table, "incubation_temperature")
-    log_hours = np.log10(np.maximum(numeric(table, "incubation_time"), 0.1))
-    cue = numeric(table, "carbon_use_efficiency")
-
-    if gradient is not None:
-        gradient = gradient[gradient["incubation_temperature"] <= GRADIENT_MAXIMUM_TEMPERATURE]
-        methods = sorted({*methods, GRADIENT_METHOD})
-        method = np.array([methods.index(name) for name in table["measurement_method"].astype(str)])
-        first_method = method[first_row]
-
-    coords: dict[str, list[str]] = {
-        "study": studies,
-        "measurement_method": methods,
-        "obs": table["observation"].astype(str).tolist(),
-    }
-    with pm.Model(coords=coords) as model:
-        level = prior.sample("level", dims="measurement_method")
-
-        slope_mean = prior.sample("slope_mean")
-        slope_method = pm.Normal(
-            "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
-        )
-        parts = {"method": level[method]}
-        parts |= substrate_part(prior, substrate_column)
-        study_sd = prior.sample("study_sd")
-        part, ecosystem_effect, extra_variance = ecosystem_part(prior, ecosystem_column, study, len(studies), notes)
-        parts |= part
-        if np.isfinite(temperature).any():
-            both, variance = temperature_parts(
-                prior, slope_method, temperature, study, studies, method, first_method, notes
-            )
-            parts |= both
-            extra_variance = extra_variance + variance
-        else:
-            notes.append("No row states an incubation temperature, so slopes rest on the prior (and the gradient).")
-
-        if np.isfinite(log_hours).any():
-            timed = sorted({methods[index] for index in method[np.isfinite(log_hours)]})
-            model.add_coord("timed_method", timed)
-            time_method = prior.sample("time_method", dims="timed_method")
-            time_row = looked_up(time_method, timed, table["measurement_method"].astype(str))
-            mean_log_hours = group_means(log_hours, study, len(studies))
-            unknown = ~np.isfinite(mean_log_hours)
-            decades = np.where(np.isfinite(log_hours), log_hours, mean_log_hours[study]) - np.log10(REFERENCE_TIME)
-            if unknown.any():
-                mean, spread = population(prior, "log_hours", mean_log_hours[~unknown])
-                decades = pt.where(
-                    unknown[study], mean - np.log10(REFERENCE_TIME), np.where(unknown[study], 0.0, decades)
-                )
-                extra_variance = extra_variance + unknown * (time_row[first_row] * spread) ** 2
-                notes.append(integrated("incubation time", unknown))
-            parts["incubation time"] = time_row * decades
-            timed_level = pm.math.sigmoid(level[np.array([methods.index(name) for name in timed])])
-            pm.Deterministic("time_effect", time_method * timed_level * (1 - timed_level), dims="timed_method")
-        else:
-            notes.append("No row states an incubation time, so the model has no time effect.")
-
-        eta = sum(parts.values())
-        study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), study, "study")
-        parts["study"] = study_effect[study]
-        scatter = scatter_by_study(prior, study, studies)
-        recorded(eta + parts["study"], scatter, cue, study, notes)
-
-        if gradient is not None:
-            _add_gradient(
-                prior, gradient, level[methods.index(GRADIENT_METHOD)], slope_method[methods.index(GRADIENT_METHOD)]
-            )
-
-        probability = pm.math.sigmoid(level)
-        pm.Deterministic("cue_by_method", probability, dims="measurement_method")
-        if ecosystem_effect is not None:
-            pm.Deterministic(
-                "cue_by_method_and_ecosystem",
-                pm.math.sigmoid(level[:, None] + ecosystem_effect[None, :]),
-                dims=("measurement_method", "ecosystem"),
-            )
-        pm.Deterministic("temperature_slope", slope_method * probability * (1 - probability), dims="measurement_method")
-        pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
-        spread_share(parts, scatter, study)
 
     tables = {"table": table}
-    observed_names: tuple[str, ...] = ("logit_cue",)
     if gradient is not None:
+        gradient = gradient[gradient["incubation_temperature"] <= GRADIENT_MAXIMUM_TEMPERATURE]
         tables["gradient"] = gradient
-        observed_names += ("logit_cue_gradient",)
-    attach(
-        model,
-        ModelSpec(
-            model="cue",
-            question="How efficiently do soil microbes use carbon, how does that change with temperature, and how much "
-            "of the published spread is method rather than biology?",
-            quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
-            observed=observed_names,
-            priors=prior_records(prior),
-            choices={"gradient": gradient is not None, "priors": sorted(priors or {})},
-            notes=tuple(notes),
-        ),
-        tables,
-    )
+    rows = rows_of(table, [] if gradient is None else [GRADIENT_METHOD])
+    prior = Priors(PRIORS, priors)
+    with pm.Model(coords=rows.coords) as model:
+        notes = _variables(prior, rows, gradient)
+    choices = {"gradient": gradient is not None, "priors": sorted(priors or {})}
+    attach(model, _specification(model, prior, choices, notes), tables)
     return model
 
 
@@ -315,7 +211,104 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
-def _add_gradient(prior, gradient, level, slope):
+def _specification(model: pm.Model, prior: Priors, choices: dict[str, object], notes: tuple[str, ...]) -> ModelSpec:
+    """What the model says of itself."""
+    return ModelSpec(
+        model="cue",
+        question="How efficiently do soil microbes use carbon, how does that change with temperature, and how much "
+        "of the published spread is method rather than biology?",
+        quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+        observed=("logit_cue", "logit_cue_gradient") if choices["gradient"] else ("logit_cue",),
+        priors=prior_records(prior),
+        choices=choices,
+        notes=notes,
+    )
+
+
+def _variables(prior: Priors, rows: Rows, gradient: pd.DataFrame | None) -> tuple[str, ...]:
+    """Add every variable to the model at hand; what was left out or assumed, in sentences."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    by_method = np.lexsort((rows.method, rows.study))  # a study of two methods stands under the first by name
+    first_row = by_method[np.unique(rows.study[by_method], return_index=True)[1]]
+    level = prior.sample("level", dims="measurement_method")
+    slope_mean = prior.sample("slope_mean")
+    slope_method = pm.Normal("slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method")
+    parts = {"method": level[rows.method]} | substrate_part(prior, rows.substrate)
+    study_sd = prior.sample("study_sd")
+    ecosystem = ecosystem_part(prior, rows)
+    if np.isfinite(rows.temperature).any():
+        temperature = temperature_parts(prior, rows, slope_method, rows.method[first_row])
+    else:
+        said = "No row states an incubation temperature, so slopes rest on the prior (and the gradient)."
+        temperature = Effects({}, notes=(said,))
+    time = _time_part(prior, rows, level, first_row)
+    parts |= ecosystem.parts | temperature.parts | time.parts
+    extra_variance = ecosystem.extra_variance + temperature.extra_variance + time.extra_variance
+
+    eta = sum(parts.values())
+    study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), rows.study, "study")
+    parts["study"] = study_effect[rows.study]
+    scatter = scatter_by_study(prior, rows.study, rows.studies)
+    censored = recorded(rows, eta + parts["study"], scatter)
+    if gradient is not None:
+        at = rows.methods.index(GRADIENT_METHOD)
+        _add_gradient(prior, gradient, level[at], slope_method[at])
+    _report(level, slope_mean, slope_method, ecosystem.by_level)
+    spread_share(parts, scatter, rows.study)
+    return (*ecosystem.notes, *temperature.notes, *time.notes, *censored)
+
+
+def _time_part(prior: Priors, rows: Rows, level: TensorVariable, first_row: np.ndarray) -> Effects:
+    """Effect of incubation time, by method, where any row states it."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    log_hours = np.log10(np.maximum(rows.hours, 0.1))
+    if not np.isfinite(log_hours).any():
+        return Effects({}, notes=("No row states an incubation time, so the model has no time effect.",))
+    timed = sorted({rows.methods[index] for index in rows.method[np.isfinite(log_hours)]})
+    pm.modelcontext(None).add_coord("timed_method", timed)
+    time_method = prior.sample("time_method", dims="timed_method")
+    time_row = looked_up(time_method, timed, rows.measurement_method)
+    mean_log_hours = rows.means(log_hours)
+    unknown = ~np.isfinite(mean_log_hours)
+    known = np.where(np.isfinite(log_hours), log_hours, mean_log_hours[rows.study]) - np.log10(REFERENCE_TIME)
+    decades, variance = known, 0.0
+    if unknown.any():
+        mean, spread = population(prior, "log_hours", mean_log_hours[~unknown])
+        left_out = unknown[rows.study]
+        decades = pt.where(left_out, mean - np.log10(REFERENCE_TIME), np.where(left_out, 0.0, known))
+        variance = unknown * (time_row[first_row] * spread) ** 2
+    timed_level = pm.math.sigmoid(level[np.array([rows.methods.index(name) for name in timed])])
+    pm.Deterministic("time_effect", time_method * timed_level * (1 - timed_level), dims="timed_method")
+    notes = (integrated("incubation time", unknown),) if unknown.any() else ()
+    return Effects({"incubation time": time_row * decades}, variance, notes)
+
+
+def _report(
+    level: TensorVariable,
+    slope_mean: TensorVariable,
+    slope_method: TensorVariable,
+    ecosystem_effect: TensorVariable | None,
+) -> None:
+    """Register levels and slopes as efficiencies."""
+    import pymc as pm
+
+    probability = pm.math.sigmoid(level)
+    pm.Deterministic("cue_by_method", probability, dims="measurement_method")
+    if ecosystem_effect is not None:
+        pm.Deterministic(
+            "cue_by_method_and_ecosystem",
+            pm.math.sigmoid(level[:, None] + ecosystem_effect[None, :]),
+            dims=("measurement_method", "ecosystem"),
+        )
+    pm.Deterministic("temperature_slope", slope_method * probability * (1 - probability), dims="measurement_method")
+    pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
+
+
+def _add_gradient(prior: Priors, gradient: pd.DataFrame, level: TensorVariable, slope: TensorVariable) -> None:
     """Likelihood of a temperature gradient: soils differ in level and slope."""
     import pymc as pm
 

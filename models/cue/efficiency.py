@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from socbayes.models.blocks import at_members, group_means, integrated, looked_up, population
+from socbayes.models.blocks import (
+    at_members,
+    filled,
+    group_means,
+    groups,
+    integrated,
+    looked_up,
+    numeric,
+    population,
+    require_studies,
+    require_values,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pytensor.tensor import TensorVariable
 
     from socbayes.priors import Priors
 
@@ -18,10 +32,113 @@ RECORDED_LIMITS = (0.005, 0.995)
 NOT_STATED = "not stated"
 
 
-def substrate_part(prior: Priors, column: pd.Series) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Rows:
+    """A table of efficiencies as positions and numbers, one per row.
+
+    Parameters
+    ----------
+    studies, methods
+        Labels.
+    study, method
+        Position of each row's study and method.
+    efficiency, temperature, hours
+        Carbon use efficiency; degC and hours of the incubation, NaN where not stated.
+    measurement_method, substrate, ecosystem
+        Labels by row, ``NOT_STATED`` where there is none.
+    observations
+        Name of each row.
+    """
+
+    studies: list[str]
+    methods: list[str]
+    study: np.ndarray
+    method: np.ndarray
+    efficiency: np.ndarray
+    temperature: np.ndarray
+    hours: np.ndarray
+    measurement_method: pd.Series
+    substrate: pd.Series
+    ecosystem: pd.Series
+    observations: list[str]
+
+    @property
+    def coords(self) -> dict[str, list[str]]:
+        """Coordinates of the model."""
+        return {"study": self.studies, "measurement_method": self.methods, "obs": self.observations}
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Mean of what the rows of each study state, NaN where none does; shape (study,).
+
+        Parameters
+        ----------
+        values
+            One number per row, NaN where not stated.
+        """
+        return group_means(values, self.study, len(self.studies))
+
+
+def rows_of(table: pd.DataFrame, further_methods: Collection[str] = ()) -> Rows:
+    """Check a table of schema ``cue`` and lay it out.
+
+    Parameters
+    ----------
+    table
+        One measured efficiency per row.
+    further_methods
+        Methods that other data of the model were measured by.
+
+    Raises
+    ------
+    EmptyTableError, TooFewGroupsError
+        If there are no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a measured value is missing or cannot mean what its column says.
+    """
+    require_studies(table)
+    require_values(table, ["carbon_use_efficiency"])
+    studies, study = groups(table["study"])
+    own, method = groups(table["measurement_method"])
+    methods = sorted({*own, *further_methods})
+    return Rows(
+        studies=studies,
+        methods=methods,
+        study=study,
+        method=np.array([methods.index(name) for name in own])[method],
+        efficiency=numeric(table, "carbon_use_efficiency"),
+        temperature=numeric(table, "incubation_temperature"),
+        hours=numeric(table, "incubation_time"),
+        measurement_method=table["measurement_method"].astype(str),
+        substrate=filled(table, "substrate_class", NOT_STATED),
+        ecosystem=filled(table, "ecosystem", NOT_STATED),
+        observations=table["observation"].astype(str).tolist(),
+    )
+
+
+class Effects(NamedTuple):
+    """What acts on the logit of the efficiencies."""
+
+    parts: dict[str, TensorVariable]
+    """Effect on each row by cause, shape (row,)."""
+    extra_variance: TensorVariable | np.ndarray | float = 0.0
+    """Variance added to the deviation of each study by what it does not state, shape (study,)."""
+    notes: tuple[str, ...] = ()
+    """What was left out or assumed, in sentences."""
+    by_level: TensorVariable | None = None
+    """Effect of each level of a cause that has levels."""
+
+
+def substrate_part(prior: Priors, column: pd.Series) -> dict[str, TensorVariable]:
     """Effect of each row's substrate, shape (row,), under its name; nothing for fewer than two substrates.
 
     A label in water is the method itself and no substrate.
+
+    Parameters
+    ----------
+    prior
+        Priors of the model.
+    column
+        Substrate of each row.
     """
     import pymc as pm
 
@@ -33,59 +150,69 @@ def substrate_part(prior: Priors, column: pd.Series) -> dict[str, Any]:
     return {"substrate": looked_up(effect, substrates, column)}
 
 
-def ecosystem_part(
-    prior: Priors, column: pd.Series, study: np.ndarray, count: int, notes: list[str]
-) -> tuple[dict[str, Any], Any, Any]:
-    """Effect of each row's ecosystem under its name, effects by ecosystem, and variance of studies that state none.
+def ecosystem_part(prior: Priors, rows: Rows) -> Effects:
+    """Effect of ecosystems; nothing for fewer than two.
 
     A study that does not state its ecosystem has one all the same: its effect
     is integrated out, which widens the study's own deviation.
+
+    Parameters
+    ----------
+    prior
+        Priors of the model.
+    rows
+        The efficiencies.
     """
     import pymc as pm
 
-    ecosystems = sorted(set(column) - {NOT_STATED})
+    ecosystems = sorted(set(rows.ecosystem) - {NOT_STATED})
     if len(ecosystems) < 2:
-        notes.append("Fewer than two ecosystems are stated, so the model has no ecosystem effect.")
-        return {}, None, 0.0
+        return Effects({}, notes=("Fewer than two ecosystems are stated, so the model has no ecosystem effect.",))
     pm.modelcontext(None).add_coord("ecosystem", ecosystems)
     spread = prior.sample("ecosystem_sd")
     effect = pm.ZeroSumNormal("ecosystem_effect", spread, dims="ecosystem")
-    stated = np.zeros(count, dtype=bool)
-    np.logical_or.at(stated, study, (column != NOT_STATED).to_numpy())
-    if not stated.all():
-        notes.append(integrated("ecosystem", ~stated))
-    return {"ecosystem": looked_up(effect, ecosystems, column)}, effect, (~stated) * spread**2
+    stated = np.zeros(len(rows.studies), dtype=bool)
+    np.logical_or.at(stated, rows.study, (rows.ecosystem != NOT_STATED).to_numpy())
+    return Effects(
+        {"ecosystem": looked_up(effect, ecosystems, rows.ecosystem)},
+        (~stated) * spread**2,
+        () if stated.all() else (integrated("ecosystem", ~stated),),
+        effect,
+    )
 
 
-def temperature_parts(
-    prior: Priors,
-    slope_method: Any,
-    temperature: np.ndarray,
-    study: np.ndarray,
-    studies: list[str],
-    method: np.ndarray,
-    first_method: np.ndarray,
-    notes: list[str],
-) -> tuple[dict[str, Any], Any]:
-    """Effects of temperature within and between studies, shape (row,), and variance of studies that state none.
+def temperature_parts(prior: Priors, rows: Rows, slope_method: TensorVariable, first_method: np.ndarray) -> Effects:
+    """Effects of temperature within and between studies.
 
     Studies differ in more than temperature, so the difference between their
     means has a coefficient of its own (Mundlak 1978, Econometrica 46:69).
+
+    Parameters
+    ----------
+    prior
+        Priors of the model.
+    rows
+        The efficiencies, some of which state a temperature.
+    slope_method
+        Slope of each method.
+    first_method
+        Position of the method whose slope each study departs from.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    model = pm.modelcontext(None)
-    parts: dict[str, Any] = {}
+    parts: dict[str, TensorVariable] = {}
     slopes = slope_method[first_method]
-    mean_temperature = group_means(temperature, study, len(studies))
-    within = np.where(np.isfinite(temperature), temperature - mean_temperature[study], 0.0)
-    varied = np.unique(study[within != 0])
+    mean_temperature = rows.means(rows.temperature)
+    stated = np.isfinite(rows.temperature)
+    within = np.where(stated, rows.temperature - mean_temperature[rows.study], 0.0)
+    varied = np.unique(rows.study[within != 0])
     if varied.size:
-        model.add_coord("study_with_temperatures", [studies[index] for index in varied])
+        pm.modelcontext(None).add_coord("study_with_temperatures", [rows.studies[index] for index in varied])
         usual = slopes[varied]
         own = pm.Normal("study_slope", usual, prior.sample("slope_sd_studies"), dims="study_with_temperatures")
-        parts["temperature within studies"] = (slope_method[method] + at_members(own - usual, varied, study)) * within
+        departure = at_members(own - usual, varied, rows.study)
+        parts["temperature within studies"] = (slope_method[rows.method] + departure) * within
         slopes = pt.set_subtensor(slopes[varied], own)
     between = prior.sample("slope_between")
     unknown = ~np.isfinite(mean_temperature)
@@ -94,36 +221,60 @@ def temperature_parts(
         mean, spread = population(prior, "temperature", mean_temperature[~unknown])
         warmth = pt.where(unknown, mean - REFERENCE_TEMPERATURE, warmth)
         variance = unknown * (between * spread) ** 2
-        notes.append(integrated("incubation temperature", unknown))
-    parts["temperature between studies"] = pt.as_tensor(between * warmth)[study]
+    parts["temperature between studies"] = pt.as_tensor(between * warmth)[rows.study]
     pm.Deterministic("temperature_slope_between_studies", between * 0.25)
     # What a study's level at 15 degC has on its level at its own mean temperature, for predictions.
     pm.Deterministic("study_warmth_effect", (between - slopes) * warmth, dims="study")
-    return parts, variance
+    notes = (integrated("incubation temperature", unknown),) if unknown.any() else ()
+    return Effects(parts, variance, notes)
 
 
-def recorded(eta: Any, scatter: Any, efficiency: np.ndarray, study: np.ndarray, notes: list[str]) -> None:
-    """Likelihood of efficiencies printed to two decimals: beyond the limits a value is censored."""
+def recorded(rows: Rows, eta: TensorVariable, scatter: TensorVariable) -> tuple[str, ...]:
+    """Likelihood of efficiencies printed to two decimals: beyond the limits a value is censored.
+
+    Parameters
+    ----------
+    rows
+        The efficiencies.
+    eta
+        Logit that is expected of each.
+    scatter
+        Standard deviation within each study.
+
+    Returns
+    -------
+    tuple of str
+        What was censored, in a sentence.
+    """
     import pymc as pm
 
     lower, upper = np.log(RECORDED_LIMITS) - np.log1p(-np.array(RECORDED_LIMITS))
-    clipped = np.clip(efficiency, *RECORDED_LIMITS)
-    pm.Data("study_of_obs", study, dims="obs")
+    clipped = np.clip(rows.efficiency, *RECORDED_LIMITS)
+    pm.Data("study_of_obs", rows.study, dims="obs")
     pm.Censored(
         "logit_cue",
-        pm.Normal.dist(mu=eta, sigma=scatter[study]),
+        pm.Normal.dist(mu=eta, sigma=scatter[rows.study]),
         lower=lower,
         upper=upper,
         observed=pm.Data("logit_cue_recorded", np.log(clipped) - np.log1p(-clipped), dims="obs"),
         dims="obs",
     )
-    beyond = int(((efficiency <= RECORDED_LIMITS[0]) | (efficiency >= RECORDED_LIMITS[1])).sum())
-    if beyond:
-        notes.append(f"Efficiencies at or beyond {RECORDED_LIMITS} enter as censored: {beyond}.")
+    beyond = int(((rows.efficiency <= RECORDED_LIMITS[0]) | (rows.efficiency >= RECORDED_LIMITS[1])).sum())
+    return (f"Efficiencies at or beyond {RECORDED_LIMITS} enter as censored: {beyond}.",) if beyond else ()
 
 
-def spread_share(parts: dict[str, Any], scatter: Any, study: np.ndarray) -> None:
-    """Register the share of each part, and of scatter, in the variance of published logit efficiency."""
+def spread_share(parts: Mapping[str, TensorVariable], scatter: TensorVariable, study: np.ndarray) -> None:
+    """Register the share of each part, and of scatter, in the variance of published logit efficiency.
+
+    Parameters
+    ----------
+    parts
+        Effect on each row by cause.
+    scatter
+        Standard deviation within each study.
+    study
+        Position of each row's study.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 

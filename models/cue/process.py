@@ -34,28 +34,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from socbayes.models.blocks import (
-    at_members,
-    centred_on_expected,
-    filled,
-    group_means,
-    groups,
-    half_centred,
-    numeric,
-    require_studies,
-    require_values,
-    scatter_by_study,
-)
+from socbayes.models.blocks import at_members, centred_on_expected, group_means, half_centred, numeric, scatter_by_study
 from socbayes.models.cue.baseline import PRIORS as BASELINE
 from socbayes.models.cue.efficiency import (
-    NOT_STATED,
     REFERENCE_TEMPERATURE,
+    Effects,
+    Rows,
     ecosystem_part,
     recorded,
+    rows_of,
     spread_share,
     substrate_part,
     temperature_parts,
@@ -66,6 +57,9 @@ from socbayes.spec import ModelSpec, attach, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pytensor.tensor import TensorVariable
+
+    from socbayes.core.structure import Structure
 
 LABEL = "substrate_label"
 #: Substrates that must be broken down before they are taken up.
@@ -139,7 +133,7 @@ SHOWN_HOURS = (1.0, 6.0, 24.0, 48.0, 168.0, 720.0)
 
 
 @cache
-def _labelled_pump() -> Any:
+def _labelled_pump() -> Structure:
     from socbayes.core import with_clock, with_label, without
     from socbayes.structures import get
 
@@ -148,7 +142,7 @@ def _labelled_pump() -> Any:
 
 def apparent_efficiency(
     efficiency: Any, turnover: Any, uptake: Any, residue_share: Any, hours: np.ndarray, dose: Any, steps: int = STEPS
-) -> Any:
+) -> TensorVariable:
     """Label in biomass over label taken up, from a labelled run; shape (run,).
 
     Parameters
@@ -179,11 +173,23 @@ def apparent_efficiency(
     >>> bool(0.6 > after[0] > after[1] > 0.3)
     True
     """
-    import pytensor.tensor as pt
-
     from socbayes.core import integrate
 
     structure = _labelled_pump()
+    initial, parameters = _labelled_run(structure, efficiency, turnover, uptake, residue_share, dose)
+    drivers = {"litter_input": 0.0, "step_length": _step_lengths(hours, steps)}
+    out = integrate(structure, initial, parameters, drivers, times=[steps], interval=1.0, steps=1)[0]
+    kept = out[:, structure.state.index("microbes_label")]
+    lost = out[:, structure.state.index("co2_label")]
+    return kept / (kept + lost)
+
+
+def _labelled_run(
+    structure: Structure, efficiency: Any, turnover: Any, uptake: Any, residue_share: Any, dose: Any
+) -> tuple[TensorVariable, dict[str, Any]]:
+    """Pools at the start (run, pool), per biomass, and parameters of runs with native carbon in balance."""
+    import pytensor.tensor as pt
+
     taken = turnover / efficiency  # uptake of biomass in balance, per biomass
     dissolved = taken / uptake
     half = 0.5 + dissolved  # saturation is far for native carbon, near for a dose as large as the biomass
@@ -196,32 +202,24 @@ def apparent_efficiency(
         "dissolved_label": zero + dose,
     }
     initial = pt.stack([pt.as_tensor(pools.get(name, zero)) for name in structure.pools], axis=1)
-    # Steps grow towards the end: uptake happens in the first hours, turnover in weeks.
+    return initial, {
+        "v_dissolved": uptake * (half + dissolved),
+        "k_dissolved": half,
+        "e_ref": efficiency,
+        "k_death": turnover,
+        "necromass_share": residue_share,
+        "v_particulate": 0.0,
+        "v_necromass": supply * 2.0 / STORE,
+        "k_particulate": 1.0,
+    }
+
+
+def _step_lengths(hours: np.ndarray, steps: int) -> np.ndarray:
+    """Days of each step, (step, run): they grow towards the end, as uptake happens in hours and turnover in weeks."""
     first = np.minimum(1.0 / steps, 0.01 / (hours / 24.0))
     growth = np.array([_growth(share, steps) for share in first])
-    lengths = growth ** np.arange(float(steps))[:, None]
-    lengths = lengths / lengths.sum(axis=0) * (hours / 24.0)
-    out = integrate(
-        structure,
-        initial,
-        {
-            "v_dissolved": uptake * (half + dissolved),
-            "k_dissolved": half,
-            "e_ref": efficiency,
-            "k_death": turnover,
-            "necromass_share": residue_share,
-            "v_particulate": 0.0,
-            "v_necromass": supply * 2.0 / STORE,
-            "k_particulate": 1.0,
-        },
-        {"litter_input": 0.0, "step_length": lengths},
-        times=[steps],
-        interval=1.0,
-        steps=1,
-    )[0]
-    kept = out[:, structure.state.index("microbes_label")]
-    lost = out[:, structure.state.index("co2_label")]
-    return kept / (kept + lost)
+    lengths: np.ndarray = growth ** np.arange(float(steps))[:, None]
+    return lengths / lengths.sum(axis=0) * (hours / 24.0)
 
 
 def _growth(first: float, steps: int) -> float:
@@ -265,65 +263,11 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     True
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
-    require_studies(table)
-    require_values(table, ["carbon_use_efficiency"])
+    rows = rows_of(table)
     prior = Priors(PRIORS, priors)
-    notes: list[str] = []
-    studies, study = groups(table["study"])
-    methods, method = groups(table["measurement_method"])
-    first_row = np.unique(study, return_index=True)[1]
-    cue = numeric(table, "carbon_use_efficiency")
-    temperature = numeric(table, "incubation_temperature")
-    substrate_column = filled(table, "substrate_class", NOT_STATED)
-    ecosystem_column = filled(table, "ecosystem", NOT_STATED)
-    coords = {"study": studies, "measurement_method": methods, "obs": table["observation"].astype(str).tolist()}
-
-    with pm.Model(coords=coords) as model:
-        level = prior.sample("level")
-        parts: dict[str, Any] = {}
-        scale = prior.sample("study_sd")
-        parts |= substrate_part(prior, substrate_column)
-        part, ecosystem_effect, extra_variance = ecosystem_part(prior, ecosystem_column, study, len(studies), notes)
-        parts |= part
-        if np.isfinite(temperature).any():
-            slope_mean = prior.sample("slope_mean")
-            slope_method = pm.Normal(
-                "slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method"
-            )
-            pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
-            both, variance = temperature_parts(
-                prior, slope_method, temperature, study, studies, method, method[first_row], notes
-            )
-            parts |= both
-            extra_variance = extra_variance + variance
-
-        intrinsic = level + sum(parts.values(), start=pt.zeros(len(table)))
-        labelled = np.flatnonzero(table["measurement_method"].astype(str) == LABEL)
-        if labelled.size:
-            seen = _seen(prior, table, intrinsic, labelled, study, substrate_column, notes)
-            parts["incubation time"] = pt.set_subtensor(pt.zeros(len(table))[labelled], seen - intrinsic[labelled])
-            intrinsic = pt.set_subtensor(intrinsic[labelled], seen)
-        eta = intrinsic
-        if len(methods) > 1:
-            raw = prior.sample("discrepancy", dims="measurement_method")
-            parts["method"] = raw[method]
-            eta = eta + raw[method]
-
-        effect = centred_on_expected("study", eta, pt.sqrt(scale**2 + extra_variance), study, "study")
-        parts["study"] = effect[study]
-        eta = eta + effect[study]
-
-        scatter = scatter_by_study(prior, study, studies)
-        recorded(eta, scatter, cue, study, notes)
-        pm.Deterministic("intrinsic_efficiency", pm.math.sigmoid(level))
-        if ecosystem_effect is not None:
-            pm.Deterministic(
-                "intrinsic_efficiency_by_ecosystem", pm.math.sigmoid(level + ecosystem_effect), dims="ecosystem"
-            )
-        spread_share(parts, scatter, study)
-
+    with pm.Model(coords=rows.coords) as model:
+        notes = _variables(prior, rows, table)
     attach(
         model,
         ModelSpec(
@@ -333,7 +277,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
             observed=("logit_cue",),
             priors=prior_records(prior),
             choices={"priors": sorted(priors or {})},
-            notes=tuple(notes),
+            notes=notes,
         ),
         {"table": table},
     )
@@ -351,56 +295,132 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
-def _seen(prior, table, intrinsic, labelled, study, substrate_column, notes):
-    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
-    import pandas as pd
+def _variables(prior: Priors, rows: Rows, table: pd.DataFrame) -> tuple[str, ...]:
+    """Add every variable to the model at hand; what was left out or assumed, in sentences."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    model = pm.modelcontext(None)
-    hours = numeric(table, "incubation_time")[labelled]
-    temperature = numeric(table, "incubation_temperature")[labelled]
-    pace = Q10 ** ((np.where(np.isfinite(temperature), temperature, USUAL_TEMPERATURE) - REFERENCE_TEMPERATURE) / 10.0)
+    level = prior.sample("level")
+    study_sd = prior.sample("study_sd")
+    parts = substrate_part(prior, rows.substrate)
+    ecosystem = ecosystem_part(prior, rows)
+    temperature = _temperature_parts(prior, rows) if np.isfinite(rows.temperature).any() else Effects({})
+    parts |= ecosystem.parts | temperature.parts
+    none = pt.zeros(rows.study.size)
+    eta = level + sum(parts.values(), start=none)
+    notes = (*ecosystem.notes, *temperature.notes)
+    labelled = np.flatnonzero(rows.measurement_method == LABEL)
+    if labelled.size:
+        label = _labelled_of(rows, table, labelled)
+        seen = _seen(prior, rows, label, eta[labelled])
+        parts["incubation time"] = pt.set_subtensor(none[labelled], seen - eta[labelled])
+        eta = pt.set_subtensor(eta[labelled], seen)
+        notes += label.notes
+    if len(rows.methods) > 1:
+        parts["method"] = prior.sample("discrepancy", dims="measurement_method")[rows.method]
+        eta = eta + parts["method"]
+
+    scale = pt.sqrt(study_sd**2 + (ecosystem.extra_variance + temperature.extra_variance))
+    effect = centred_on_expected("study", eta, scale, rows.study, "study")
+    parts["study"] = effect[rows.study]
+    scatter = scatter_by_study(prior, rows.study, rows.studies)
+    notes += recorded(rows, eta + parts["study"], scatter)
+    pm.Deterministic("intrinsic_efficiency", pm.math.sigmoid(level))
+    if ecosystem.by_level is not None:
+        by_ecosystem = pm.math.sigmoid(level + ecosystem.by_level)
+        pm.Deterministic("intrinsic_efficiency_by_ecosystem", by_ecosystem, dims="ecosystem")
+    spread_share(parts, scatter, rows.study)
+    return notes
+
+
+def _temperature_parts(prior: Priors, rows: Rows) -> Effects:
+    """Effects of temperature, with a slope for each method."""
+    import pymc as pm
+
+    slope_mean = prior.sample("slope_mean")
+    slope_method = pm.Normal("slope_method", slope_mean, prior.sample("slope_sd_methods"), dims="measurement_method")
+    pm.Deterministic("temperature_slope_mean", slope_mean * 0.25)
+    first_row = np.unique(rows.study, return_index=True)[1]
+    return temperature_parts(prior, rows, slope_method, rows.method[first_row])
+
+
+class _Labelled(NamedTuple):
+    """Rows measured by a labelled substrate; shape (labelled row,)."""
+
+    study: np.ndarray
+    hours: np.ndarray
+    pace: np.ndarray
+    """How much faster than at the reference temperature microbes work."""
+    dose: np.ndarray
+    """Label added over biomass carbon."""
+    slow: np.ndarray
+    """Whether the substrate must be broken down first."""
+    followed: np.ndarray
+    """Positions of the studies that followed their label through time."""
+    notes: tuple[str, ...]
+
+
+def _labelled_of(rows: Rows, table: pd.DataFrame, labelled: np.ndarray) -> _Labelled:
+    """Lay labelled rows out as runs; what is not stated is taken as usual."""
+    import pandas as pd
+
+    hours, temperature, of = rows.hours[labelled], rows.temperature[labelled], rows.study[labelled]
+    warmth = np.where(np.isfinite(temperature), temperature, USUAL_TEMPERATURE) - REFERENCE_TEMPERATURE
     dose = (numeric(table, "substrate_dose") / numeric(table, "microbial_biomass"))[labelled]
-    slow = substrate_column.iloc[labelled].isin(SLOW).to_numpy()
-    turnover = pm.Deterministic("turnover", pt.exp(prior.sample("log_turnover")))
-    uptake = pt.exp(prior.sample("log_uptake"))
-    by_row = pt.where(slow, pt.exp(prior.sample("log_uptake_slow")), uptake) if slow.any() else uptake
-    residue_share = pm.math.sigmoid(prior.sample("residue_share"))
-
-    of = study[labelled]
-    dying = turnover * pt.ones(labelled.size)
     times = pd.Series(hours).groupby(of).nunique()
-    followed = times.index[times > 1].to_numpy()
-    if followed.size > 1:
-        model.add_coord("followed_study", [model.coords["study"][s] for s in followed])
-        own = half_centred("study_turnover", prior.sample("turnover_sd"), "followed_study")
-        dying = dying * pt.exp(at_members(own, followed, of))
-
-    known = group_means(np.log(np.maximum(hours, 0.1)), of, int(study.max()) + 1)[of]
+    known = group_means(np.log(np.maximum(hours, 0.1)), of, int(rows.study.max()) + 1)[of]
     filled_in = np.where(np.isfinite(hours), np.maximum(hours, 0.1), np.exp(known))
     missing = ~np.isfinite(filled_in)
+    notes = []
     if missing.any():
-        # As a parameter it has two values, short or long, for every level that the study may have.
-        filled_in = np.where(missing, USUAL_HOURS, filled_in)
         notes.append(
             f"{np.unique(of[missing]).size} studies of labelled substrate state no incubation time and are run for "
             f"{USUAL_HOURS:g} hours; what that misses is part of their level."
         )
-    doses = np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE)
     notes.append(f"{int((~np.isfinite(dose)).sum())} labelled rows state no dose over biomass and are taken as traces.")
-    efficiency = pm.math.sigmoid(intrinsic[labelled])
-    apparent = apparent_efficiency(efficiency, dying * pace, by_row * pace, residue_share, filled_in, doses)
-    shown = np.array(SHOWN_HOURS)
-    model.add_coord("hours", list(SHOWN_HOURS))
-    half = pt.full(shown.shape, 0.5)
-    after = apparent_efficiency(
-        half,
-        turnover * pt.ones_like(half),
-        uptake * pt.ones_like(half),
-        residue_share,
-        shown,
-        TRACE * np.ones(shown.shape),
+    return _Labelled(
+        study=of,
+        # As a parameter it has two values, short or long, for every level that the study may have.
+        hours=np.where(missing, USUAL_HOURS, filled_in),
+        pace=Q10 ** (warmth / 10.0),
+        dose=np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE),
+        slow=rows.substrate.iloc[labelled].isin(SLOW).to_numpy(),
+        followed=times.index[times > 1].to_numpy(),
+        notes=tuple(notes),
     )
-    pm.Deterministic("lost_label", after / 0.5, dims="hours")
+
+
+def _seen(prior: Priors, rows: Rows, label: _Labelled, intrinsic: TensorVariable) -> TensorVariable:
+    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    turnover = pm.Deterministic("turnover", pt.exp(prior.sample("log_turnover")))
+    uptake = pt.exp(prior.sample("log_uptake"))
+    by_row = pt.where(label.slow, pt.exp(prior.sample("log_uptake_slow")), uptake) if label.slow.any() else uptake
+    residue_share = pm.math.sigmoid(prior.sample("residue_share"))
+    dying = turnover * pt.ones(label.study.size)
+    if label.followed.size > 1:
+        pm.modelcontext(None).add_coord("followed_study", [rows.studies[s] for s in label.followed])
+        own = half_centred("study_turnover", prior.sample("turnover_sd"), "followed_study")
+        dying = dying * pt.exp(at_members(own, label.followed, label.study))
+    efficiency = pm.math.sigmoid(intrinsic)
+    apparent = apparent_efficiency(
+        efficiency, dying * label.pace, by_row * label.pace, residue_share, label.hours, label.dose
+    )
+    _report_lost_label(turnover, uptake, residue_share)
     return pt.log(apparent) - pt.log1p(-apparent)
+
+
+def _report_lost_label(turnover: TensorVariable, uptake: TensorVariable, residue_share: TensorVariable) -> None:
+    """Register what is left of the label after some hours, where half of what is taken up is kept."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    shown = np.array(SHOWN_HOURS)
+    pm.modelcontext(None).add_coord("hours", list(SHOWN_HOURS))
+    half = pt.full(shown.shape, 0.5)
+    one = pt.ones_like(half)
+    trace = TRACE * np.ones(shown.shape)
+    after = apparent_efficiency(half, turnover * one, uptake * one, residue_share, shown, trace)
+    pm.Deterministic("lost_label", after / 0.5, dims="hours")

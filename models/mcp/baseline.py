@@ -30,7 +30,8 @@ the band of practical equivalence are those of this package.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -51,8 +52,9 @@ from socbayes.models.mcp.pairs import (
     RESPONSES,
     bivariate,
     bivariate_half_centred,
-    bivariate_t_logp,
-    bivariate_t_random,
+    less_control_error,
+    pair_likelihood,
+    said_of_shared,
     shared_controls,
 )
 from socbayes.priors import Override, Prior, Priors
@@ -61,6 +63,7 @@ from socbayes.spec import ModelSpec, attach, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pytensor.tensor import TensorVariable
 
 REFERENCE_DEPTH = 10.0  # cm, middle of the layer
 REFERENCE_CLAY = 20.0  # percent
@@ -173,106 +176,24 @@ def build(
     True
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
-    require_studies(table)
-    require_values(table, [f"{name}_{arm}" for name in RESPONSES for arm in ("control", "treatment")], positive=True)
+    pairs = _pairs_of(table)
     require_values(levels, RESPONSES, positive=True)
     prior = Priors(PRIORS, priors)
-    notes: list[str] = []
-
-    practices, practice = groups(table["practice"])
-    studies, study = groups(table["study"])
-    ratios = np.column_stack(
-        [
-            np.log(
-                table[f"{response}_treatment"].to_numpy("float64") / table[f"{response}_control"].to_numpy("float64")
-            )
-            for response in RESPONSES
-        ]
-    )
-    labels = table["observation"] if "observation" in table else table.index.to_series()
-    coords: dict[str, Any] = {
-        "practice": practices,
-        "response": list(RESPONSES),
-        "pair_study": studies,
-        "pair": labels.astype(str).tolist(),
+    with pm.Model(coords=pairs.coords) as model:
+        log_ratio, new_study, said = _pair_model(prior, pairs)
+        share = _level_model(prior, levels)
+        _report(pairs, log_ratio, new_study, share)
+    choices = {
+        "equivalence_band": EQUIVALENCE_BAND,
+        "share_from": {
+            name: where if where in share.ecosystems else "mean of the ecosystems"
+            for name, where in zip(pairs.practices, pairs.mostly, strict=True)
+        },
+        "priors": sorted(priors or {}),
     }
-    with pm.Model(coords=coords) as model:
-        mean = prior.sample("practice_mean", dims="response")
-        correlation = {
-            name: pm.Deterministic(f"{name}_correlation", 2 * _named(prior, "correlation", name) - 1)
-            for name in ("practice", "study", "residual")
-        }
-        practice_effect = bivariate(
-            "practice_effect", prior.sample("practice_sd", dims="response"), correlation["practice"], "practice"
-        )
-        log_ratio = pm.Deterministic("log_ratio", mean + practice_effect, dims=("practice", "response"))
-        study_sd = prior.sample("study_effect_sd", dims="response")
-        study_effect = bivariate_half_centred("study_effect", study_sd, correlation["study"], "pair_study")
-        residual_sd = prior.sample("residual_sd", dims="response")
-        eta = log_ratio[practice] + study_effect[study]
-
-        shared, control = shared_controls(table)
-        if shared:
-            # A control measured once errs in every pair it serves, as much as a treated sample does.
-            model.add_coord("shared_control", shared)
-            error = bivariate("control_error", residual_sd, correlation["residual"], "shared_control")
-            eta = eta - (control >= 0)[:, None] * error[np.maximum(control, 0)]
-            notes.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
-        pm.Data("pair_study_of_pair", study, dims="pair")
-        observed = pm.Data("log_ratio_recorded", ratios, dims=("pair", "response"))
-        pm.CustomDist(
-            "pair_log_ratio",
-            eta,
-            residual_sd,
-            correlation["residual"],
-            1 + prior.sample("degrees_of_freedom"),
-            logp=bivariate_t_logp,
-            random=bivariate_t_random,
-            signature="(r),(r),(),()->(r)",
-            observed=observed,
-            dims=("pair", "response"),
-        )
-
-        ecosystems, share = _level_model(prior, levels, notes)
-        pm.Deterministic("log_ratio_share", log_ratio[:, 0] - log_ratio[:, 1], dims="practice")
-        mostly = (
-            filled(table, "ecosystem", "").groupby(table["practice"].astype(str)).agg(lambda names: names.mode()[0])
-        )
-        # A practice in an ecosystem without a level of its own starts from the mean share.
-        mean_share = pt.exp(pt.mean(pt.log(share)))
-        start = pt.stack(
-            [share[ecosystems.index(mostly[n])] if mostly[n] in ecosystems else mean_share for n in practices]
-        )
-        pm.Deterministic("efficacy_change", start * pt.expm1(log_ratio[:, 0] - log_ratio[:, 1]), dims="practice")
-        new_study = bivariate("new_study_effect", study_sd, correlation["study"], "practice")
-        pm.Deterministic("log_ratio_new_study", log_ratio + new_study, dims=("practice", "response"))
-
-    single = [name for name, count in table.groupby("practice")["study"].nunique().items() if count == 1]
-    if single:
-        notes.append(f"Studied once, so known no better than any new practice: {', '.join(map(str, single))}.")
-    attach(
-        model,
-        ModelSpec(
-            model="mcp",
-            question="Which practices raise microbial necromass, which raise organic carbon, and how does the share of "
-            "necromass change?",
-            quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
-            observed=("pair_log_ratio", "log_share"),
-            priors=prior_records(prior),
-            choices={
-                "equivalence_band": EQUIVALENCE_BAND,
-                "share_from": {
-                    name: str(mostly[name]) if mostly[name] in ecosystems else "mean of the ecosystems"
-                    for name in practices
-                },
-                "priors": sorted(priors or {}),
-            },
-            notes=tuple(notes),
-        ),
-        {"table": table, "levels": levels},
-    )
+    notes = (*said, *share.notes, *_studied_once(table))
+    attach(model, _specification(model, prior, choices, notes), {"table": table, "levels": levels})
     return model
 
 
@@ -321,7 +242,21 @@ def sector(necromass: Any, soil_organic_carbon: Any, band: float = EQUIVALENCE_B
     return np.select(conditions, [6, 0, 1, 2, 3, 4], default=5)
 
 
-def _named(prior: Priors, name: str, prefix: str) -> Any:
+def _specification(model: pm.Model, prior: Priors, choices: dict[str, Any], notes: tuple[str, ...]) -> ModelSpec:
+    """What the model says of itself."""
+    return ModelSpec(
+        model="mcp",
+        question="Which practices raise microbial necromass, which raise organic carbon, and how does the share of "
+        "necromass change?",
+        quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+        observed=("pair_log_ratio", "log_share"),
+        priors=prior_records(prior),
+        choices=choices,
+        notes=notes,
+    )
+
+
+def _named(prior: Priors, name: str, prefix: str) -> TensorVariable:
     """One more parameter with the prior called ``name``."""
     import pymc as pm
 
@@ -330,68 +265,218 @@ def _named(prior: Priors, name: str, prefix: str) -> Any:
     return getattr(pm, chosen.distribution)(f"{prefix}_{name}_raw", **chosen.parameters)
 
 
-def _level_model(prior: Priors, levels: pd.DataFrame, notes: list[str]) -> tuple[list[str], Any]:
-    """Add the likelihood of the necromass share; return ecosystems and their shares."""
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs laid out as positions and numbers: labels, position of each pair's practice and study, and log ratios.
+
+    ``mostly`` is the ecosystem that each practice was mostly studied in; ``control`` is the position of each pair's
+    control among those that are ``shared``, -1 for none.
+    """
+
+    practices: list[str]
+    studies: list[str]
+    labels: list[str]
+    mostly: list[str]
+    practice: np.ndarray
+    study: np.ndarray
+    ratios: np.ndarray
+    shared: list[str]
+    control: np.ndarray
+
+    @property
+    def coords(self) -> dict[str, list[str]]:
+        """Coordinates of the model."""
+        return {
+            "practice": self.practices,
+            "response": list(RESPONSES),
+            "pair_study": self.studies,
+            "pair": self.labels,
+        }
+
+
+def _pairs_of(table: pd.DataFrame) -> _Pairs:
+    """Check a table of pairs and lay it out."""
+    require_studies(table)
+    require_values(table, [f"{name}_{arm}" for name in RESPONSES for arm in ("control", "treatment")], positive=True)
+    practices, practice = groups(table["practice"])
+    studies, study = groups(table["study"])
+    shared, control = shared_controls(table)
+    ecosystem = filled(table, "ecosystem", "")
+    mostly = ecosystem.groupby(table["practice"].astype(str)).agg(lambda names: names.mode()[0])
+    labels = table["observation"] if "observation" in table else table.index.to_series()
+    return _Pairs(
+        practices=practices,
+        studies=studies,
+        labels=labels.astype(str).tolist(),
+        mostly=[str(mostly[name]) for name in practices],
+        practice=practice,
+        study=study,
+        ratios=np.column_stack(
+            [np.log(numeric(table, f"{name}_treatment") / numeric(table, f"{name}_control")) for name in RESPONSES]
+        ),
+        shared=shared,
+        control=control,
+    )
+
+
+class _NewStudy(NamedTuple):
+    """What a new study of a practice is drawn from."""
+
+    scale: TensorVariable
+    correlation: TensorVariable
+
+
+def _pair_model(prior: Priors, pairs: _Pairs) -> tuple[TensorVariable, _NewStudy, tuple[str, ...]]:
+    """Likelihood of the pairs: log ratios by practice, how studies differ, and what is shared, in a sentence."""
+    import pymc as pm
+
+    mean = prior.sample("practice_mean", dims="response")
+    correlation = {
+        name: pm.Deterministic(f"{name}_correlation", 2 * _named(prior, "correlation", name) - 1)
+        for name in ("practice", "study", "residual")
+    }
+    practice_sd = prior.sample("practice_sd", dims="response")
+    practice_effect = bivariate("practice_effect", practice_sd, correlation["practice"], "practice")
+    log_ratio = pm.Deterministic("log_ratio", mean + practice_effect, dims=("practice", "response"))
+    study_sd = prior.sample("study_effect_sd", dims="response")
+    study_effect = bivariate_half_centred("study_effect", study_sd, correlation["study"], "pair_study")
+    residual_sd = prior.sample("residual_sd", dims="response")
+    eta = log_ratio[pairs.practice] + study_effect[pairs.study]
+    eta = less_control_error(eta, pairs.shared, pairs.control, residual_sd, correlation["residual"])
+    pm.Data("pair_study_of_pair", pairs.study, dims="pair")
+    observed = pm.Data("log_ratio_recorded", pairs.ratios, dims=("pair", "response"))
+    degrees_of_freedom = 1 + prior.sample("degrees_of_freedom")
+    pair_likelihood(eta, residual_sd, correlation["residual"], degrees_of_freedom, observed)
+    return log_ratio, _NewStudy(study_sd, correlation["study"]), said_of_shared(pairs.shared, pairs.control)
+
+
+def _report(pairs: _Pairs, log_ratio: TensorVariable, new_study: _NewStudy, share: _Shares) -> None:
+    """Register what follows for the share of necromass, and for a new study."""
     import pymc as pm
     import pytensor.tensor as pt
 
+    of_share = log_ratio[:, 0] - log_ratio[:, 1]
+    pm.Deterministic("log_ratio_share", of_share, dims="practice")
+    # A practice in an ecosystem without a level of its own starts from the mean share.
+    mean_share = pt.exp(pt.mean(pt.log(share.share)))
+    start = pt.stack(
+        [share.share[share.ecosystems.index(w)] if w in share.ecosystems else mean_share for w in pairs.mostly]
+    )
+    pm.Deterministic("efficacy_change", start * pt.expm1(of_share), dims="practice")
+    effect = bivariate("new_study_effect", new_study.scale, new_study.correlation, "practice")
+    pm.Deterministic("log_ratio_new_study", log_ratio + effect, dims=("practice", "response"))
+
+
+def _studied_once(table: pd.DataFrame) -> tuple[str, ...]:
+    """Sentence on the practices of which there is one study."""
+    single = [name for name, count in table.groupby("practice")["study"].nunique().items() if count == 1]
+    if not single:
+        return ()
+    return (f"Studied once, so known no better than any new practice: {', '.join(map(str, single))}.",)
+
+
+class _Shares(NamedTuple):
+    """Ecosystems, their shares of necromass, and what was left out or assumed, in sentences."""
+
+    ecosystems: list[str]
+    share: TensorVariable
+    notes: tuple[str, ...]
+
+
+class _Levels(NamedTuple):
+    """Shares of single soils laid out as positions and numbers."""
+
+    rows: pd.DataFrame
+    ecosystem: pd.Series
+    ecosystems: list[str]
+    studies: list[str]
+    study: np.ndarray
+    notes: tuple[str, ...]
+
+
+def _levels_of(levels: pd.DataFrame) -> _Levels:
+    """Lay out the shares of soils that are not treated and state their ecosystem."""
     arm = filled(levels, "arm", "untreated")
     rows = levels[(arm != "treatment") & levels["ecosystem"].notna()] if "ecosystem" in levels else levels
     left_out = len(levels) - len(rows)
-    if left_out:
-        notes.append(
-            f"{left_out} of {len(levels)} soils are treated or state no ecosystem and are left out of the shares."
-        )
     require_studies(rows)
-    ecosystems = sorted(set(filled(rows, "ecosystem", "not stated")))
+    ecosystem = filled(rows, "ecosystem", "not stated")
     studies, study = groups(rows["study"])
+    said = f"{left_out} of {len(levels)} soils are treated or state no ecosystem and are left out of the shares."
+    return _Levels(rows, ecosystem, sorted(set(ecosystem)), studies, study, (said,) if left_out else ())
+
+
+def _level_model(prior: Priors, levels: pd.DataFrame) -> _Shares:
+    """Add the likelihood of the necromass share."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    data = _levels_of(levels)
     model = pm.modelcontext(None)
-    model.add_coord("ecosystem", ecosystems)
-    model.add_coord("study", studies)
-    model.add_coord("obs", rows["observation"].astype(str).tolist())
+    model.add_coord("ecosystem", data.ecosystems)
+    model.add_coord("study", data.studies)
+    model.add_coord("obs", data.rows["observation"].astype(str).tolist())
 
     level = prior.sample("share_level")
     by_ecosystem = level + pm.ZeroSumNormal("share_ecosystem", prior.sample("share_ecosystem_sd"), dims="ecosystem")
-    eta = looked_up(by_ecosystem, ecosystems, filled(rows, "ecosystem", "not stated"))
-    depth = (numeric(rows, "depth_top") + numeric(rows, "depth_bottom")) / 2
-    if np.isfinite(depth).any():
-        log_depth = np.log(np.maximum(depth, 1.0) / REFERENCE_DEPTH)
-        eta = eta + prior.sample("share_depth") * np.where(np.isfinite(log_depth), log_depth, np.nanmean(log_depth))
-        if not np.isfinite(depth).all():
-            notes.append(f"{int((~np.isfinite(depth)).sum())} soils state no depth and take the mean depth.")
-    extra_variance: Any = np.zeros(len(studies))
-    clay = numeric(rows, "clay")
-    if np.isfinite(clay).any():
-        means = group_means(clay, study, len(studies))
-        unknown = ~np.isfinite(means)
-        coefficient = prior.sample("share_clay")
-        excess = np.where(np.isfinite(clay), clay, means[study]) - REFERENCE_CLAY
-        if unknown.any():
-            mean, spread = population(prior, "clay", means[~unknown])
-            excess = pt.where(unknown[study], mean - REFERENCE_CLAY, np.where(unknown[study], 0.0, excess))
-            extra_variance = unknown * (coefficient * spread) ** 2
-            notes.append(integrated("clay", unknown))
-        eta = eta + coefficient * excess
+    eta = looked_up(by_ecosystem, data.ecosystems, data.ecosystem)
+    eta, of_depth = _with_depth(prior, data.rows, eta)
+    eta, extra_variance, of_clay = _with_clay(prior, data, eta)
     scale = pt.sqrt(prior.sample("share_study_sd") ** 2 + extra_variance)
-    study_effect = centred_on_expected("share_study", eta, scale, study, "study")
-    eta = eta + study_effect[study]
-    recorded = np.log(rows["necromass"].to_numpy("float64") / rows["soil_organic_carbon"].to_numpy("float64"))
-    scatter = scatter_by_study(prior, study, studies)
-    pm.Data("study_of_obs", study, dims="obs")
-    pm.Normal(
-        "log_share",
-        eta,
-        scatter[study],
-        observed=pm.Data("log_share_recorded", recorded, dims="obs"),
-        dims="obs",
-    )
+    study_effect = centred_on_expected("share_study", eta, scale, data.study, "study")
+    eta = eta + study_effect[data.study]
+    recorded = np.log(numeric(data.rows, "necromass") / numeric(data.rows, "soil_organic_carbon"))
+    scatter = scatter_by_study(prior, data.study, data.studies)
+    pm.Data("study_of_obs", data.study, dims="obs")
+    observed = pm.Data("log_share_recorded", recorded, dims="obs")
+    pm.Normal("log_share", eta, scatter[data.study], observed=observed, dims="obs")
     share = pm.Deterministic("necromass_share", pt.exp(by_ecosystem), dims="ecosystem")
-    # The mean is taken over the studies there are: over the log-normal population it would rest on a tail
-    # that the data do not have (the largest share observed is below what the model replicates).
-    named = filled(rows, "ecosystem", "not stated")
-    where = np.unique(np.column_stack([[ecosystems.index(label) for label in named], study]), axis=0)
+    pm.Deterministic("necromass_share_mean", _mean_share(data, by_ecosystem, study_effect), dims="ecosystem")
+    return _Shares(data.ecosystems, share, (*data.notes, *of_depth, *of_clay))
+
+
+def _with_depth(prior: Priors, rows: pd.DataFrame, eta: TensorVariable) -> tuple[TensorVariable, tuple[str, ...]]:
+    """Add the effect of depth where any soil states it; who does not is said in a sentence."""
+    depth = (numeric(rows, "depth_top") + numeric(rows, "depth_bottom")) / 2
+    stated = np.isfinite(depth)
+    if not stated.any():
+        return eta, ()
+    log_depth = np.log(np.maximum(depth, 1.0) / REFERENCE_DEPTH)
+    eta = eta + prior.sample("share_depth") * np.where(np.isfinite(log_depth), log_depth, np.nanmean(log_depth))
+    said = f"{int((~stated).sum())} soils state no depth and take the mean depth."
+    return eta, () if stated.all() else (said,)
+
+
+def _with_clay(prior: Priors, data: _Levels, eta: TensorVariable) -> tuple[TensorVariable, Any, tuple[str, ...]]:
+    """Add the effect of clay where any soil states it; variance of studies that do not, shape (study,), and a note."""
+    import pytensor.tensor as pt
+
+    nothing = np.zeros(len(data.studies))
+    clay = numeric(data.rows, "clay")
+    if not np.isfinite(clay).any():
+        return eta, nothing, ()
+    means = group_means(clay, data.study, len(data.studies))
+    unknown = ~np.isfinite(means)
+    coefficient = prior.sample("share_clay")
+    excess = np.where(np.isfinite(clay), clay, means[data.study]) - REFERENCE_CLAY
+    if not unknown.any():
+        return eta + coefficient * excess, nothing, ()
+    mean, spread = population(prior, "clay", means[~unknown])
+    left_out = unknown[data.study]
+    filled_in = pt.where(left_out, mean - REFERENCE_CLAY, np.where(left_out, 0.0, excess))
+    return eta + coefficient * filled_in, unknown * (coefficient * spread) ** 2, (integrated("clay", unknown),)
+
+
+def _mean_share(data: _Levels, by_ecosystem: TensorVariable, study_effect: TensorVariable) -> TensorVariable:
+    """Share by ecosystem, averaged over the studies there are; shape (ecosystem,).
+
+    Over the log-normal population it would rest on a tail that the data do not have (the largest share observed is
+    below what the model replicates).
+    """
+    import pytensor.tensor as pt
+
+    positions = [data.ecosystems.index(label) for label in data.ecosystem]
+    where = np.unique(np.column_stack([positions, data.study]), axis=0)
     typical = pt.exp(by_ecosystem[where[:, 0]] + study_effect[where[:, 1]])
     studies_in = np.bincount(where[:, 0]).astype("float64")
-    mean_share = pt.inc_subtensor(pt.zeros(len(ecosystems))[where[:, 0]], typical) / studies_in
-    pm.Deterministic("necromass_share_mean", mean_share, dims="ecosystem")
-    return ecosystems, share
+    return pt.inc_subtensor(pt.zeros(len(data.ecosystems))[where[:, 0]], typical) / studies_in

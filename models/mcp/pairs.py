@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from socbayes.models.blocks import groups, half_centred
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pytensor.tensor import TensorVariable
 
 #: Responses of a pair, in the order of the last axis.
 RESPONSES = ("necromass", "soil_organic_carbon")
 
 
-def correlated(scale: Any, correlation: Any, first: Any, second: Any) -> Any:
+def correlated(
+    scale: TensorVariable, correlation: TensorVariable, first: TensorVariable, second: TensorVariable
+) -> TensorVariable:
     """Correlated effects on both responses from standard normal ones; shape (dim, response).
 
     Written out, because compiling a matrix product takes seconds and this one is two by two.
@@ -23,7 +28,7 @@ def correlated(scale: Any, correlation: Any, first: Any, second: Any) -> Any:
     return pt.stack([scale[0] * first, scale[1] * (correlation * first + pt.sqrt(1 - correlation**2) * second)], axis=1)
 
 
-def bivariate(name: str, scale: Any, correlation: Any, dim: str) -> Any:
+def bivariate(name: str, scale: TensorVariable, correlation: TensorVariable, dim: str) -> TensorVariable:
     """Correlated zero-centred effects on both responses, non-centred; shape (dim, response)."""
     import pymc as pm
 
@@ -31,7 +36,7 @@ def bivariate(name: str, scale: Any, correlation: Any, dim: str) -> Any:
     return pm.Deterministic(name, correlated(scale, correlation, first, second), dims=(dim, "response"))
 
 
-def bivariate_half_centred(name: str, scale: Any, correlation: Any, dim: str) -> Any:
+def bivariate_half_centred(name: str, scale: TensorVariable, correlation: TensorVariable, dim: str) -> TensorVariable:
     """Correlated zero-centred effects, half centred in necromass; shape (dim, response)."""
     import pymc as pm
 
@@ -41,7 +46,13 @@ def bivariate_half_centred(name: str, scale: Any, correlation: Any, dim: str) ->
     return pm.Deterministic(name, effect, dims=(dim, "response"))
 
 
-def bivariate_t_logp(value: Any, centre: Any, scale: Any, correlation: Any, degrees_of_freedom: Any) -> Any:
+def bivariate_t_logp(
+    value: TensorVariable,
+    centre: TensorVariable,
+    scale: TensorVariable,
+    correlation: TensorVariable,
+    degrees_of_freedom: TensorVariable,
+) -> TensorVariable:
     """Log density of a bivariate Student t, in closed form: quick to compile where a Cholesky solve is not."""
     import pytensor.tensor as pt
 
@@ -69,3 +80,75 @@ def shared_controls(table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     place = np.full(len(controls), -1)
     place[shared] = np.arange(shared.size)
     return [controls[index] for index in shared], place[control]
+
+
+def less_control_error(
+    eta: TensorVariable, shared: list[str], control: np.ndarray, scale: TensorVariable, correlation: TensorVariable
+) -> TensorVariable:
+    """Expected log ratios less the error of the control, where it serves several pairs; shape (pair, response).
+
+    A control measured once errs in every pair it serves, as much as a treated sample does.
+
+    Parameters
+    ----------
+    eta
+        Expected log ratios.
+    shared, control
+        As :func:`shared_controls` returns them.
+    scale, correlation
+        Of the error of a sample.
+    """
+    import pymc as pm
+
+    if not shared:
+        return eta
+    pm.modelcontext(None).add_coord("shared_control", shared)
+    error = bivariate("control_error", scale, correlation, "shared_control")
+    return eta - (control >= 0)[:, None] * error[np.maximum(control, 0)]
+
+
+def said_of_shared(shared: list[str], control: np.ndarray) -> tuple[str, ...]:
+    """Sentence on the controls that serve several pairs; nothing where there are none.
+
+    Parameters
+    ----------
+    shared, control
+        As :func:`shared_controls` returns them.
+    """
+    if not shared:
+        return ()
+    return (f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {control.size} pairs.",)
+
+
+def pair_likelihood(
+    eta: TensorVariable,
+    scale: TensorVariable,
+    correlation: TensorVariable,
+    degrees_of_freedom: TensorVariable,
+    observed: TensorVariable | np.ndarray,
+) -> None:
+    """Likelihood of the log ratios of pairs, as ``pair_log_ratio``.
+
+    Parameters
+    ----------
+    eta
+        Expected log ratios, shape (pair, response).
+    scale, correlation, degrees_of_freedom
+        Of the bivariate Student t.
+    observed
+        Log ratios, shape (pair, response).
+    """
+    import pymc as pm
+
+    pm.CustomDist(
+        "pair_log_ratio",
+        eta,
+        scale,
+        correlation,
+        degrees_of_freedom,
+        logp=bivariate_t_logp,
+        random=bivariate_t_random,
+        signature="(r),(r),(),()->(r)",
+        observed=observed,
+        dims=("pair", "response"),
+    )

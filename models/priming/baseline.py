@@ -26,7 +26,8 @@ against it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -50,7 +51,9 @@ from socbayes.spec import ModelSpec, attach, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pytensor.tensor import TensorVariable
 
+DOSE = "dose_over_biomass"
 #: Conditions at which levels are reported.
 REFERENCE = {
     "dose_over_biomass": 1.0,  # substrate carbon per microbial biomass carbon
@@ -144,86 +147,11 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     True
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
-    require_studies(table)
-    require_values(table, ["native_co2_treated", "native_co2_control"], positive=True)
+    jars = _jars_of(table)
     prior = Priors(PRIORS, priors)
-    notes: list[str] = []
-
-    studies, study = groups(table["study"])
-    soils, soil = groups(table["study"].astype(str) + ": " + table["soil"].astype(str))
-    soil_names = [label.split(": ", 1)[1] for label in soils]
-    soils = soil_names if len(set(soil_names)) == len(soils) else soils
-    study_of_soil = study[np.unique(soil, return_index=True)[1]]
-    run_column = table["run"] if "run" in table else table["study"]
-    runs, run = groups(table["study"].astype(str) + ": " + run_column.astype("str").fillna("only run"))
-    study_of_run = study[np.unique(run, return_index=True)[1]]
-    repeated = np.flatnonzero(np.bincount(study_of_run)[study_of_run] > 1)
-    nitrogen = (table["added_nitrogen"] == "yes").to_numpy(dtype="float64")
-    ratio = np.log(numeric(table, "native_co2_treated") / numeric(table, "native_co2_control"))
-
-    with pm.Model(coords={"study": studies, "soil": soils, "jar": table["jar"].astype(str).tolist()}) as model:
-        level = prior.sample("level")
-        eta = pt.zeros(len(table)) + level
-        extra_variance = np.zeros(len(studies))
-        dose = prior.sample("dose")
-        covariates = (
-            ("dose_over_biomass", dose, *_dose_over_biomass(table, study, len(studies))),
-            ("carbon_to_nitrogen", None, *_stated(table, "soil_carbon_to_nitrogen", len(studies))),
-            ("organic_carbon", None, *_stated(table, "soil_organic_carbon", len(studies))),
-        )
-        for name, coefficient, values, known_mean, known_spread, reference in covariates:
-            if not (np.isfinite(values).any() or np.isfinite(known_mean).any()):
-                notes.append(f"No row states {name.replace('_', ' ')}, so it is not in the model.")
-                continue
-            slope = prior.sample(name) if coefficient is None else coefficient
-            effect, variance = _covariate(prior, name, slope, values, known_mean, known_spread, reference, study, notes)
-            eta = eta + effect
-            extra_variance = extra_variance + variance
-        if table["incubation_day"].nunique() > 1:
-            eta = eta + prior.sample("duration") * np.log10(
-                np.maximum(numeric(table, "incubation_day"), 1.0) / REFERENCE["incubation_day"]
-            )
-
-        if 0 < nitrogen.sum() < len(table):
-            both = _soils_with_contrast(nitrogen, soil, len(soils))
-            nitrogen_mean = prior.sample("nitrogen_mean")
-            by_row = nitrogen_mean
-            if both.size > 1:
-                model.add_coord("soil_with_nitrogen", [soils[index] for index in both])
-                departure = half_centred("nitrogen_departure", prior.sample("nitrogen_sd"), "soil_with_nitrogen")
-                pm.Deterministic("nitrogen_effect_by_soil", nitrogen_mean + departure, dims="soil_with_nitrogen")
-                by_row = nitrogen_mean + at_members(departure, both, soil)
-            eta = eta + by_row * nitrogen
-            pm.Deterministic("nitrogen_effect", nitrogen_mean)
-
-        if repeated.size:
-            model.add_coord("run", [runs[index].split(": ", 1)[1] for index in repeated])
-            run_effect = half_centred("run_effect", prior.sample("run_sd"), "run")
-            eta = eta + at_members(run_effect, repeated, run)
-
-        study_sd, soil_sd = prior.sample("study_sd"), prior.sample("soil_sd")
-        study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), study, "study")
-        soil_effect = weak_groups("soil_effect", soil_sd, "soil")
-        eta = eta + study_effect[study] + soil_effect[soil]
-
-        scatter = scatter_by_study(prior, study, studies)
-        eta = eta - _control_error(table, study, scatter, notes)
-
-        pm.Data("study_of_jar", study, dims="jar")
-        observed = pm.Data("log_ratio_recorded", ratio, dims="jar")
-        pm.Normal("log_ratio", eta, scatter[study], observed=observed, dims="jar")
-
-        pm.Deterministic("priming_log_ratio", level)
-        pm.Deterministic("dose_effect", dose)
-        pm.Deterministic("priming_log_ratio_by_soil", level + study_effect[study_of_soil] + soil_effect, dims="soil")
-        new_study = (
-            level + study_sd * pm.Normal("new_study_standardised") + soil_sd * pm.Normal("new_soil_standardised")
-        )
-        pm.Deterministic("priming_log_ratio_new_study", new_study)
-        pm.Deterministic("priming_percent_new_study", 100 * pt.expm1(new_study))
-
+    with pm.Model(coords={"study": jars.studies, "soil": jars.soils, "jar": jars.labels}) as model:
+        notes = _variables(prior, jars, table)
     attach(
         model,
         ModelSpec(
@@ -234,7 +162,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
             observed=("log_ratio",),
             priors=prior_records(prior),
             choices={"priors": sorted(priors or {})},
-            notes=tuple(notes),
+            notes=notes,
         ),
         {"table": table},
     )
@@ -252,40 +180,185 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
-def _dose_over_biomass(table: pd.DataFrame, study: np.ndarray, count: int):
-    """log10 of dose over biomass by row, and what is known of it by study where biomass was not measured.
+@dataclass(frozen=True)
+class _Jars:
+    """Treated jars laid out as positions and numbers.
+
+    Labels of studies, soils, runs and jars; position of each jar's study, soil and run, and of each soil's study;
+    the runs that are ``repeated`` within a study; whether nitrogen was added, as a number; log ratios.
+    """
+
+    studies: list[str]
+    soils: list[str]
+    runs: list[str]
+    labels: list[str]
+    study: np.ndarray
+    soil: np.ndarray
+    run: np.ndarray
+    study_of_soil: np.ndarray
+    repeated: np.ndarray
+    nitrogen: np.ndarray
+    ratio: np.ndarray
+
+
+def _jars_of(table: pd.DataFrame) -> _Jars:
+    """Check a table of jars and lay it out."""
+    require_studies(table)
+    require_values(table, ["native_co2_treated", "native_co2_control"], positive=True)
+    studies, study = groups(table["study"])
+    soils, soil = groups(table["study"].astype(str) + ": " + table["soil"].astype(str))
+    soil_names = [label.split(": ", 1)[1] for label in soils]
+    run_column = table["run"] if "run" in table else table["study"]
+    runs, run = groups(table["study"].astype(str) + ": " + run_column.astype("str").fillna("only run"))
+    study_of_run = study[np.unique(run, return_index=True)[1]]
+    return _Jars(
+        studies=studies,
+        soils=soil_names if len(set(soil_names)) == len(soils) else soils,
+        runs=runs,
+        labels=table["jar"].astype(str).tolist(),
+        study=study,
+        soil=soil,
+        run=run,
+        study_of_soil=study[np.unique(soil, return_index=True)[1]],
+        repeated=np.flatnonzero(np.bincount(study_of_run)[study_of_run] > 1),
+        nitrogen=(table["added_nitrogen"] == "yes").to_numpy(dtype="float64"),
+        ratio=np.log(numeric(table, "native_co2_treated") / numeric(table, "native_co2_control")),
+    )
+
+
+def _variables(prior: Priors, jars: _Jars, table: pd.DataFrame) -> tuple[str, ...]:
+    """Add every variable to the model at hand; what was left out or assumed, in sentences."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    level = prior.sample("level")
+    dose = prior.sample("dose")
+    eta = pt.zeros(jars.ratio.size) + level
+    extra_variance: TensorVariable | np.ndarray = np.zeros(len(jars.studies))
+    notes: tuple[str, ...] = ()
+    for covariate in _covariates(table, jars):
+        effect = _covariate_effect(prior, covariate, jars.study, dose if covariate.name == DOSE else None)
+        if effect.by_row is not None:
+            eta = eta + effect.by_row
+            extra_variance = extra_variance + effect.extra_variance
+        notes += effect.notes
+    if table["incubation_day"].nunique() > 1:
+        eta = eta + prior.sample("duration") * np.log10(
+            np.maximum(numeric(table, "incubation_day"), 1.0) / REFERENCE["incubation_day"]
+        )
+    if 0 < jars.nitrogen.sum() < jars.nitrogen.size:
+        eta = eta + _nitrogen(prior, jars) * jars.nitrogen
+    if jars.repeated.size:
+        pm.modelcontext(None).add_coord("run", [jars.runs[index].split(": ", 1)[1] for index in jars.repeated])
+        run_effect = half_centred("run_effect", prior.sample("run_sd"), "run")
+        eta = eta + at_members(run_effect, jars.repeated, jars.run)
+
+    study_sd, soil_sd = prior.sample("study_sd"), prior.sample("soil_sd")
+    study_effect = centred_on_expected("study", eta, pt.sqrt(study_sd**2 + extra_variance), jars.study, "study")
+    soil_effect = weak_groups("soil_effect", soil_sd, "soil")
+    eta = eta + study_effect[jars.study] + soil_effect[jars.soil]
+    scatter = scatter_by_study(prior, jars.study, jars.studies)
+    error, said = _control_error(table, jars.study, scatter)
+
+    pm.Data("study_of_jar", jars.study, dims="jar")
+    observed = pm.Data("log_ratio_recorded", jars.ratio, dims="jar")
+    pm.Normal("log_ratio", eta - error, scatter[jars.study], observed=observed, dims="jar")
+    pm.Deterministic("priming_log_ratio", level)
+    pm.Deterministic("dose_effect", dose)
+    by_soil = level + study_effect[jars.study_of_soil] + soil_effect
+    pm.Deterministic("priming_log_ratio_by_soil", by_soil, dims="soil")
+    _report_new_study(level, study_sd, soil_sd)
+    return (*notes, *said)
+
+
+def _report_new_study(level: TensorVariable, study_sd: TensorVariable, soil_sd: TensorVariable) -> None:
+    """Register priming in one soil of a new study."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    new_study = level + study_sd * pm.Normal("new_study_standardised") + soil_sd * pm.Normal("new_soil_standardised")
+    pm.Deterministic("priming_log_ratio_new_study", new_study)
+    pm.Deterministic("priming_percent_new_study", 100 * pt.expm1(new_study))
+
+
+class _Covariate(NamedTuple):
+    """A covariate of the jars, on a log10 scale."""
+
+    name: str
+    values: np.ndarray
+    """By jar, NaN where not stated."""
+    known_mean: np.ndarray
+    """What is known of each study that leaves it out, NaN for nothing."""
+    known_spread: float
+    reference: float
+
+
+class _Effect(NamedTuple):
+    """Effect of a covariate; none where no row states it."""
+
+    by_row: TensorVariable | None = None
+    extra_variance: TensorVariable | np.ndarray | float = 0.0
+    """Variance added to each study that leaves it out, shape (study,)."""
+    notes: tuple[str, ...] = ()
+
+
+def _covariates(table: pd.DataFrame, jars: _Jars) -> tuple[_Covariate, ...]:
+    """Covariates of the model; a study that leaves one out may be known all the same.
 
     A study that states dose and organic carbon but no biomass is known up to
     the natural spread of biomass over organic carbon.
     """
+    count = len(jars.studies)
     dose, biomass = numeric(table, "substrate_dose"), numeric(table, "microbial_biomass")
-    carbon = numeric(table, "soil_organic_carbon") * 1000.0  # g/kg to mg/kg
-    guess = group_means(np.log10(dose / carbon) - BIOMASS_SHARE[0], study, count)
-    return np.log10(dose / biomass), guess, BIOMASS_SHARE[1], np.log10(REFERENCE["dose_over_biomass"])
+    carbon = numeric(table, "soil_organic_carbon")
+    guess = group_means(np.log10(dose / (carbon * 1000.0)) - BIOMASS_SHARE[0], jars.study, count)  # g/kg to mg/kg
+    nothing = np.full(count, np.nan)
+    ratio = numeric(table, "soil_carbon_to_nitrogen")
+    logarithms = {name: np.log10(value) for name, value in REFERENCE.items()}
+    return (
+        _Covariate(DOSE, np.log10(dose / biomass), guess, BIOMASS_SHARE[1], logarithms["dose_over_biomass"]),
+        _Covariate("carbon_to_nitrogen", np.log10(ratio), nothing, 0.0, logarithms["soil_carbon_to_nitrogen"]),
+        _Covariate("organic_carbon", np.log10(carbon), nothing, 0.0, logarithms["soil_organic_carbon"]),
+    )
 
 
-def _stated(table: pd.DataFrame, column: str, count: int):
-    """log10 of a column by row; nothing more is known of the studies that leave it out."""
-    return np.log10(numeric(table, column)), np.full(count, np.nan), 0.0, np.log10(REFERENCE[column])
-
-
-def _covariate(prior, name, slope, values, known_mean, known_spread, reference, study, notes):
-    """Effect of a covariate by row and the variance it adds to each study that leaves it out."""
+def _covariate_effect(prior: Priors, covariate: _Covariate, study: np.ndarray, slope: TensorVariable | None) -> _Effect:
+    """Effect of a covariate; its slope has a prior of its name where none is given."""
     import pytensor.tensor as pt
 
-    count = known_mean.size
-    means = group_means(values, study, count)
+    spoken = covariate.name.replace("_", " ")
+    values, known_mean = covariate.values, covariate.known_mean
+    if not (np.isfinite(values).any() or np.isfinite(known_mean).any()):
+        return _Effect(notes=(f"No row states {spoken}, so it is not in the model.",))
+    slope = prior.sample(covariate.name) if slope is None else slope
+    means = group_means(values, study, known_mean.size)
     unknown = ~np.isfinite(means)
     filled_in = np.where(np.isfinite(values), values, means[study])
     if not unknown.any():
-        return slope * (filled_in - reference), np.zeros(count)
+        return _Effect(slope * (filled_in - covariate.reference), np.zeros(known_mean.size))
     guessed = unknown & np.isfinite(known_mean)
-    mean, spread = population(prior, name, means[~unknown])
+    mean, spread = population(prior, covariate.name, means[~unknown])
     centre = pt.where(guessed, np.where(guessed, known_mean, 0.0), mean)
-    width = pt.where(guessed, known_spread, spread)
-    notes.append(integrated(name.replace("_", " "), unknown))
+    width = pt.where(guessed, covariate.known_spread, spread)
     by_row = pt.where(unknown[study], centre[study], np.where(unknown[study], 0.0, filled_in))
-    return slope * (by_row - reference), unknown * (slope * width) ** 2
+    return _Effect(
+        slope * (by_row - covariate.reference), unknown * (slope * width) ** 2, (integrated(spoken, unknown),)
+    )
+
+
+def _nitrogen(prior: Priors, jars: _Jars) -> TensorVariable:
+    """Effect of added nitrogen: one number, or one by jar where several soils were measured with and without."""
+    import pymc as pm
+
+    both = _soils_with_contrast(jars.nitrogen, jars.soil, len(jars.soils))
+    nitrogen_mean = by_row = prior.sample("nitrogen_mean")
+    if both.size > 1:
+        pm.modelcontext(None).add_coord("soil_with_nitrogen", [jars.soils[index] for index in both])
+        departure = half_centred("nitrogen_departure", prior.sample("nitrogen_sd"), "soil_with_nitrogen")
+        pm.Deterministic("nitrogen_effect_by_soil", nitrogen_mean + departure, dims="soil_with_nitrogen")
+        by_row = nitrogen_mean + at_members(departure, both, jars.soil)
+    pm.Deterministic("nitrogen_effect", nitrogen_mean)
+    return by_row
 
 
 def _soils_with_contrast(treated: np.ndarray, soil: np.ndarray, count: int) -> np.ndarray:
@@ -294,18 +367,19 @@ def _soils_with_contrast(treated: np.ndarray, soil: np.ndarray, count: int) -> n
     return np.flatnonzero((share > 0) & (share < 1))
 
 
-def _control_error(table, study, scatter, notes):
-    """Error of each row's control, common to the rows that share it; shape (row,)."""
+def _control_error(
+    table: pd.DataFrame, study: np.ndarray, scatter: TensorVariable
+) -> tuple[TensorVariable, tuple[str, ...]]:
+    """Error of each row's control, common to the rows that share it, shape (row,); what is shared, in a sentence."""
     import pymc as pm
     import pytensor.tensor as pt
 
     if "control" not in table or table["control"].isna().any():
-        notes.append("Controls are not all named, so none is taken to be shared.")
-        return pt.zeros(len(table))
+        return pt.zeros(len(table)), ("Controls are not all named, so none is taken to be shared.",)
     controls, control = groups(table["study"].astype(str) + ": " + table["control"].astype(str))
     shared = np.flatnonzero(np.bincount(control) > 1)
     if not shared.size:
-        return pt.zeros(len(table))
+        return pt.zeros(len(table)), ()
     first = np.unique(control, return_index=True)[1][shared]
     replicates = numeric(table, "control_replicates")[first]
     error = (
@@ -318,8 +392,8 @@ def _control_error(table, study, scatter, notes):
     scale = pt.where(known, np.where(known, error[first], 0.0), scatter[study[first]])
     pm.modelcontext(None).add_coord("shared_control", [controls[index].split(": ", 1)[1] for index in shared])
     effect = weak_groups("control_error", scale, "shared_control")
-    notes.append(
+    said = (
         f"{shared.size} controls are shared by {int(np.isin(control, shared).sum())} jars; "
         f"the error of {int(known.sum())} is known from replicates."
     )
-    return at_members(effect, shared, control)
+    return at_members(effect, shared, control), (said,)

@@ -40,6 +40,10 @@ FINAL = (
 SERIES = {"control": "native_co2_control", "native": "native_co2_treated", "substrate": "substrate_co2"}
 
 
+Schedule = list[tuple[float, float]]
+"""Days and amounts (mg C/g) of the doses of a jar."""
+
+
 @dataclass(frozen=True)
 class Increments:
     """Mean rates of one kind of CO2 between sampling days, one interval per row.
@@ -192,13 +196,41 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
     """
     rows = _checked(table)
     jars = _jars(rows, endpoints)
-    studies, jars["study_index"] = groups(jars["study"])
-    runs, jars["run_index"] = groups(jars["run_of_study"])
-    soils, jars["soil_index"] = groups(jars["soil_of_study"])
-    soil_runs, jars["soil_run_index"] = groups(jars["soil_run"])
-    control_labels, jars["control_index"] = groups(jars["control_label"])
-    treatment_labels, jars["treatment_index"] = groups(jars["treatment"])
+    labels = {}
+    for name, column in (
+        ("study", "study"),
+        ("run", "run_of_study"),
+        ("soil", "soil_of_study"),
+        ("soil_run", "soil_run"),
+        ("control", "control_label"),
+        ("treatment", "treatment"),
+    ):
+        labels[name], jars[f"{name}_index"] = groups(jars[column])
+    controls = _controls(jars, labels["control"])
+    treatments = _treatments(jars, labels["treatment"], controls)
+    schedules = {str(jar): _schedule(series) for jar, series in rows.groupby("jar_key")}
+    knots, ends = _clocks(rows, jars, labels["study"], schedules, finer)
+    steps = np.zeros((max(end.size for end in ends), len(ends)))  # a step of no length changes nothing
+    for position, end in enumerate(ends):
+        steps[: end.size, position] = np.diff(end, prepend=0.0)
+    treatments["dose"], doses = _doses(jars, schedules, ends, steps)
+    return Incubations(
+        studies=labels["study"],
+        runs=labels["run"],
+        soils=labels["soil"],
+        soil_runs=labels["soil_run"],
+        controls=controls,
+        treatments=treatments,
+        run_of_soil=jars.groupby("soil_run_index")["run_index"].first().to_numpy(),
+        jars=jars,
+        steps=steps,
+        doses=doses,
+        increments=_increments(rows, jars, knots, ends),
+    )
 
+
+def _controls(jars: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """One row per control."""
     controls = jars.groupby("control_index").agg(
         study=("study_index", "first"),
         soil=("soil_index", "first"),
@@ -207,7 +239,12 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
         organic_carbon=("soil_organic_carbon", "mean"),
         nitrogen_levels=("added_nitrogen", "nunique"),
     )
-    controls["label"] = control_labels
+    controls["label"] = labels
+    return controls
+
+
+def _treatments(jars: pd.DataFrame, labels: list[str], controls: pd.DataFrame) -> pd.DataFrame:
+    """One row per treatment, but for its dose."""
     treatments = jars.groupby("treatment_index").agg(
         study=("study_index", "first"),
         run=("run_index", "first"),
@@ -217,13 +254,18 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
         substrate=("substrate", "first"),
         nitrogen=("added_nitrogen", "first"),
     )
-    treatments["label"] = treatment_labels
+    treatments["label"] = labels
     # Nitrogen is a contrast where the control of the jar had none.
     contrasted = controls["nitrogen_levels"].to_numpy()[treatments["control"]] > 1
     treatments["nitrogen"] = (treatments["nitrogen"] == "yes") & contrasted
     treatments["solid"] = [not any(name in text.lower() for name in DISSOLVED) for text in treatments["substrate"]]
+    return treatments
 
-    schedules = {jar: _schedule(series) for jar, series in rows.groupby("jar_key")}
+
+def _clocks(
+    rows: pd.DataFrame, jars: pd.DataFrame, studies: list[str], schedules: dict[str, Schedule], finer: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Sampling days and ends of the steps of each study."""
     knots, ends = [], []
     for position, study in enumerate(studies):
         members = jars.loc[jars["study_index"] == position, "jar_key"]
@@ -232,13 +274,15 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
         ends.append(step_ends(knots[-1], given))
     # Runs side by side take as many rows as the longest: the others use them too, in shorter steps.
     length = max(end.size for end in ends)
-    ends = [_cut(end, finer * (length // end.size)) for end in ends]
-    length = max(end.size for end in ends)
-    steps = np.zeros((length, len(studies)))  # a step of no length changes nothing
-    for position, end in enumerate(ends):
-        steps[: end.size, position] = np.diff(end, prepend=0.0)
+    return knots, [_cut(end, finer * (length // end.size)) for end in ends]
 
-    doses, at_start = np.zeros((length, len(treatments))), np.zeros(len(treatments))
+
+def _doses(
+    jars: pd.DataFrame, schedules: dict[str, Schedule], ends: list[np.ndarray], steps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Doses at the start (treatment,), mg C/g, and input in each row after it (row, treatment), mg C/g/day."""
+    count = int(jars["treatment_index"].max()) + 1
+    doses, at_start = np.zeros((len(steps), count)), np.zeros(count)
     for index, members in jars.groupby("treatment_index"):
         study = int(members["study_index"].iloc[0])
         starts = ends[study] - steps[: ends[study].size, study]
@@ -249,12 +293,7 @@ def incubations(table: pd.DataFrame, endpoints: pd.DataFrame | None = None, *, f
                     continue
                 row = (starts >= day - 1e-9) & (starts < day + DOSE_STEP - 1e-9)
                 doses[row, index] += amount / DOSE_STEP / len(members)
-    treatments["dose"] = at_start
-    run_of_soil = jars.groupby("soil_run_index")["run_index"].first().to_numpy()
-    increments = _increments(rows, jars, knots, ends)
-    return Incubations(
-        studies, runs, soils, soil_runs, controls, treatments, run_of_soil, jars, steps, doses, increments
-    )
+    return at_start, doses
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:
@@ -315,7 +354,7 @@ def _jars(rows: pd.DataFrame, endpoints: pd.DataFrame | None) -> pd.DataFrame:
     return jars
 
 
-def _schedule(series: pd.DataFrame) -> list[tuple[float, float]]:
+def _schedule(series: pd.DataFrame) -> Schedule:
     """Days and amounts (mg C/g) of the doses of a jar; an unknown dose is NaN at the start.
 
     A dose first recorded on a day was given when the jar was sampled before it.
@@ -329,7 +368,7 @@ def _schedule(series: pd.DataFrame) -> list[tuple[float, float]]:
     return [(float(day), float(amount)) for day, amount in zip(given, amounts, strict=True) if amount > 0]
 
 
-def _knots(study: str, rows: pd.DataFrame, schedules: dict[str, list[tuple[float, float]]]) -> np.ndarray:
+def _knots(study: str, rows: pd.DataFrame, schedules: dict[str, Schedule]) -> np.ndarray:
     """Sampling days that all jars of a study share, thinned where the dose was given once."""
     counts = rows.groupby("incubation_day")["jar_key"].nunique()
     days = counts.index[counts == rows["jar_key"].nunique()].to_numpy(dtype="float64")
@@ -340,52 +379,55 @@ def _knots(study: str, rows: pd.DataFrame, schedules: dict[str, list[tuple[float
     return days if repeated else spread_days(days, INTERVALS)
 
 
-def _increments(rows, jars, knots, ends) -> dict[str, Increments]:
+def _increments(
+    rows: pd.DataFrame, jars: pd.DataFrame, knots: list[np.ndarray], ends: list[np.ndarray]
+) -> dict[str, Increments]:
     """Mean rates between knots of every jar, and once of every control."""
     series = {jar: frame for jar, frame in rows.groupby("jar_key")}
-    collected: dict[str, list[tuple]] = {name: [] for name in SERIES}
-    seen: set[int] = set()
-    for jar in jars.itertuples():
-        frame = series[jar.jar_key]
-        at = knots[jar.study_index]
+    collected: dict[str, list[Increments]] = {name: [] for name in SERIES}
+    first_of_control = ~jars["control_index"].duplicated()
+    for jar, first in zip(jars.itertuples(), first_of_control, strict=True):
+        frame, at = series[jar.jar_key], knots[jar.study_index]
         place = np.searchsorted(numeric(frame, "incubation_day"), at)
         starts = np.concatenate([[0.0], at[:-1]])
         row_end = np.searchsorted(ends[jar.study_index], at - 1e-9) + 1
-        row_start = np.concatenate([[0], row_end[:-1]])
         rate = {
             name: np.diff(numeric(frame, column)[place] * MILLIGRAM, prepend=0.0) / (at - starts)
             for name, column in SERIES.items()
         }
         both = rate["native"] + rate["substrate"]
-        kinds = [("native", jar.treatment_index, both), ("substrate", jar.treatment_index, both)]
-        if jar.control_index not in seen:
-            seen.add(jar.control_index)
-            kinds.append(("control", jar.control_index, rate["control"]))
-        for name, site, total in kinds:
-            label = [
-                f"{jar.control_label if name == 'control' else jar.jar_key}, {a:g}-{b:g} d"
-                for a, b in zip(starts, at, strict=True)
-            ]
-            before = np.arange(at.size) - 1
-            floor = PARTITION * np.maximum(total, np.median(total) / 10)
+        kinds = [("native", jar.jar_key, jar.treatment_index, both)]
+        kinds.append(("substrate", jar.jar_key, jar.treatment_index, both))
+        if first:
+            kinds.append(("control", jar.control_label, jar.control_index, rate["control"]))
+        for name, key, site, total in kinds:
             collected[name].append(
-                (label, site, row_start, row_end, at - starts, rate[name], floor, jar.study_index, before)
+                Increments(
+                    label=[f"{key}, {a:g}-{b:g} d" for a, b in zip(starts, at, strict=True)],
+                    site=np.full(at.size, site),
+                    start=np.concatenate([[0], row_end[:-1]]),
+                    end=row_end,
+                    days=at - starts,
+                    rate=rate[name],
+                    floor=PARTITION * np.maximum(total, np.median(total) / 10),
+                    study=np.full(at.size, jar.study_index),
+                    previous=np.arange(at.size) - 1,
+                )
             )
     return {name: _joined(parts) for name, parts in collected.items()}
 
 
-def _joined(parts: list[tuple]) -> Increments:
-    sizes = np.array([len(part[0]) for part in parts])
+def _joined(parts: list[Increments]) -> Increments:
+    """Increments of several series as one, positions of those before counted anew."""
+    sizes = np.array([len(part.label) for part in parts])
     offsets = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    before = np.concatenate([part[8] for part in parts])
+
+    def all_of(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    before = all_of("previous")
     return Increments(
-        label=[label for part in parts for label in part[0]],
-        site=np.repeat([part[1] for part in parts], sizes),
-        start=np.concatenate([part[2] for part in parts]),
-        end=np.concatenate([part[3] for part in parts]),
-        days=np.concatenate([part[4] for part in parts]),
-        rate=np.concatenate([part[5] for part in parts]),
-        floor=np.concatenate([part[6] for part in parts]),
-        study=np.repeat([part[7] for part in parts], sizes),
+        label=[label for part in parts for label in part.label],
+        **{name: all_of(name) for name in ("site", "start", "end", "days", "rate", "floor", "study")},
         previous=np.where(before < 0, -1, before + offsets),
     )

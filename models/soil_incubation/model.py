@@ -32,7 +32,7 @@ The fold of the ridges is thereby summed over exactly, and no chain has to cross
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,10 @@ from socbayes.spec import ModelSpec, attach, joined, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pytensor.tensor import TensorVariable
+
+    Pair = tuple[TensorVariable, TensorVariable]
+    """The transfers alpha12 and alpha21."""
 
 _CASE_STUDY = "the Stan case study"
 
@@ -81,23 +85,23 @@ LEVEL_SCALE = 0.2
 class _Rates(NamedTuple):
     """What follows from slow rate, fast rate and the position of k1 between them."""
 
-    slow: Any
-    fast: Any
-    k1: Any
-    k2: Any
-    k1_above_slow: Any
-    k2_above_slow: Any
+    slow: TensorVariable
+    fast: TensorVariable
+    k1: TensorVariable
+    k2: TensorVariable
+    k1_above_slow: TensorVariable
+    k2_above_slow: TensorVariable
 
 
 class _Ridges(NamedTuple):
     """What follows from the rates and the share at the start."""
 
-    weight1: Any
+    weight1: TensorVariable
     """Square root of the weight with which alpha21 raises the level."""
-    weight2: Any
-    scale: Any
+    weight2: TensorVariable
+    scale: TensorVariable
     """Distance from the lowest level, as a square root, at which the ridges are held in place."""
-    width: Any
+    width: TensorVariable
     """Relative width of a unit of the level coordinate there."""
 
 
@@ -134,57 +138,14 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     True
     """
     import pymc as pm
-    import pytensor.tensor as pt
 
-    if len(table) == 0:
-        raise EmptyTableError("the table has no rows: nothing to fit")
-    require_values(table, ["incubation_day", "cumulative_co2"])
-    require_values(table, ["soil_organic_carbon"], positive=True)
-    for column in ("study", "soil_organic_carbon"):
-        if column in table and table[column].nunique() > 1:
-            raise SocbayesError(f"column {column!r} has {table[column].nunique()} values: this model is of one soil")
+    soil = _soil_of(table)
     prior = Priors(PRIORS, priors)
-    for name, allowed in SUPPORTS.items():
-        if prior[name].distribution not in allowed:
-            raise SocbayesError(
-                f"the prior of {name} must cover all its values, as {joined(allowed)} do; "
-                f"{prior[name].distribution} is not among them"
-            )
-    # Carbon in g/kg, as the priors of the case study have it.
-    days, respired = numeric(table, "incubation_day"), numeric(table, "cumulative_co2") / 1000.0
-    total, last_day = float(numeric(table, "soil_organic_carbon")[0]), float(days.max())
-    if not last_day > 0:
-        raise SocbayesError("no row is later than day 0")
-
-    coords = {"day": [f"{day:g}" for day in days], "coordinate": list(COORDINATES)}
-    with pm.Model(coords=coords) as model:
-        for name in PARAMETERS:
-            prior.use(name)
-        coordinates = pm.CustomDist(
-            "coordinates",
-            dist=lambda size: _drawn(prior, last_day),
-            logp=lambda value: _log_density(value, prior, last_day),
-            # Decline over the time of the observations, and the middle of everything else.
-            support_point=lambda rv, size: pt.as_tensor(np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])),
-            ndim_supp=1,
-            dims="coordinate",
-        )
-        sigma = prior.sample("sigma")
-        rates, share = _rates(coordinates, last_day), _normal_cdf(coordinates[3])
-        ridges = _ridges(rates, share)
-        root, _ = _level(coordinates[4], ridges)
-        alpha12, alpha21 = _chosen(coordinates[5], _transfers(root, rates, ridges), prior)
-        values = (rates.k1, rates.k2, alpha12, alpha21, share, rates.slow, rates.fast)
-        for name, value in zip((*PARAMETERS, "slow_rate", "fast_rate"), values, strict=True):
-            pm.Deterministic(name, value)
-
-        level = 1 - (ridges.weight1 - ridges.weight2) ** 2 + root**2
-        left = level * pt.exp(-rates.slow * days) + (1 - level) * pt.exp(-rates.fast * days)
-        observed = pm.Data("cumulative_co2_recorded", respired, dims="day")
-        pm.Normal("cumulative_co2", total * (1 - left), sigma, observed=observed, dims="day")
-
-    above = int((respired > total).sum())
-    notes = (f"{above} of {len(table)} observations exceed the carbon at the start, {total:g} g/kg.",) if above else ()
+    _require_support(prior)
+    with pm.Model(coords={"day": [f"{day:g}" for day in soil.days], "coordinate": list(COORDINATES)}) as model:
+        _variables(prior, soil)
+    above = int((soil.respired > soil.total).sum())
+    said = f"{above} of {len(table)} observations exceed the carbon at the start, {soil.total:g} g/kg."
     attach(
         model,
         ModelSpec(
@@ -194,7 +155,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
             observed=("cumulative_co2",),
             priors=prior_records(prior),
             choices={"priors": sorted(priors or {})},
-            notes=notes,
+            notes=(said,) if above else (),
             target_accept=0.97,
         ),
         {"table": table},
@@ -213,7 +174,75 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
     return Priors(PRIORS, priors).table()
 
 
-def _rates(coordinates: Any, last_day: float) -> _Rates:
+class _Soil(NamedTuple):
+    """Days and CO2 respired by them, and carbon at the start: g/kg, as the priors of the case study have it."""
+
+    days: np.ndarray
+    respired: np.ndarray
+    total: float
+
+    @property
+    def last_day(self) -> float:
+        return float(self.days.max())
+
+
+def _soil_of(table: pd.DataFrame) -> _Soil:
+    """Check a table of one incubation and lay it out."""
+    if len(table) == 0:
+        raise EmptyTableError("the table has no rows: nothing to fit")
+    require_values(table, ["incubation_day", "cumulative_co2"])
+    require_values(table, ["soil_organic_carbon"], positive=True)
+    for column in ("study", "soil_organic_carbon"):
+        if column in table and table[column].nunique() > 1:
+            raise SocbayesError(f"column {column!r} has {table[column].nunique()} values: this model is of one soil")
+    days, respired = numeric(table, "incubation_day"), numeric(table, "cumulative_co2") / 1000.0
+    if not days.max() > 0:
+        raise SocbayesError("no row is later than day 0")
+    return _Soil(days, respired, float(numeric(table, "soil_organic_carbon")[0]))
+
+
+def _require_support(prior: Priors) -> None:
+    """Refuse priors that do not cover all values of their parameter."""
+    for name, allowed in SUPPORTS.items():
+        if prior[name].distribution not in allowed:
+            raise SocbayesError(
+                f"the prior of {name} must cover all its values, as {joined(allowed)} do; "
+                f"{prior[name].distribution} is not among them"
+            )
+
+
+def _variables(prior: Priors, soil: _Soil) -> None:
+    """Add every variable to the model at hand."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    last_day = soil.last_day
+    for name in PARAMETERS:
+        prior.use(name)
+    coordinates = pm.CustomDist(
+        "coordinates",
+        dist=lambda size: _drawn(prior, last_day),
+        logp=lambda value: _log_density(value, prior, last_day),
+        # Decline over the time of the observations, and the middle of everything else.
+        support_point=lambda rv, size: pt.as_tensor(np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])),
+        ndim_supp=1,
+        dims="coordinate",
+    )
+    sigma = prior.sample("sigma")
+    rates, share = _rates(coordinates, last_day), _normal_cdf(coordinates[3])
+    ridges = _ridges(rates, share)
+    root, _ = _level(coordinates[4], ridges)
+    alpha12, alpha21 = _chosen(coordinates[5], _transfers(root, rates, ridges), prior)
+    values = (rates.k1, rates.k2, alpha12, alpha21, share, rates.slow, rates.fast)
+    for name, value in zip((*PARAMETERS, "slow_rate", "fast_rate"), values, strict=True):
+        pm.Deterministic(name, value)
+    level = 1 - (ridges.weight1 - ridges.weight2) ** 2 + root**2
+    left = level * pt.exp(-rates.slow * soil.days) + (1 - level) * pt.exp(-rates.fast * soil.days)
+    observed = pm.Data("cumulative_co2_recorded", soil.respired, dims="day")
+    pm.Normal("cumulative_co2", soil.total * (1 - left), sigma, observed=observed, dims="day")
+
+
+def _rates(coordinates: TensorVariable, last_day: float) -> _Rates:
     import pytensor.tensor as pt
 
     slow, difference = pt.sinh(coordinates[0]) / last_day, pt.exp(coordinates[1])
@@ -222,7 +251,7 @@ def _rates(coordinates: Any, last_day: float) -> _Rates:
     return _Rates(slow, difference + pt.abs(slow), decline + below, decline + above, growth + below, growth + above)
 
 
-def _ridges(rates: _Rates, share: Any) -> _Ridges:
+def _ridges(rates: _Rates, share: TensorVariable) -> _Ridges:
     """Weights of the transfers in the level, and the scale on which the ridges are straight.
 
     With q the position of k1 and x half the log ratio of the transfers, the
@@ -239,7 +268,7 @@ def _ridges(rates: _Rates, share: Any) -> _Ridges:
     return _Ridges(weight1, weight2, pt.sqrt(square), LEVEL_SCALE * relative / square)
 
 
-def _level(coordinate: Any, ridges: _Ridges) -> tuple[Any, Any]:
+def _level(coordinate: TensorVariable, ridges: _Ridges) -> tuple[TensorVariable, TensorVariable]:
     """Square root of the height above the lowest level, and its derivative; a coordinate of 0 is on the ridge."""
     import pytensor.tensor as pt
 
@@ -248,12 +277,12 @@ def _level(coordinate: Any, ridges: _Ridges) -> tuple[Any, Any]:
     return unit * pt.softplus(place), unit * pt.sigmoid(place)
 
 
-def _level_coordinate(root: Any, ridges: _Ridges) -> Any:
+def _level_coordinate(root: TensorVariable, ridges: _Ridges) -> TensorVariable:
     """Inverse of :func:`_level`."""
     return _softplus_inverse(2 * root / (ridges.scale * ridges.width)) - _softplus_inverse(2 / ridges.width)
 
 
-def _transfers(root: Any, rates: _Rates, ridges: _Ridges) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _transfers(root: TensorVariable, rates: _Rates, ridges: _Ridges) -> tuple[Pair, Pair]:
     """The two pairs (alpha12, alpha21) that have the level: of the second ridge, and of the first."""
     import pytensor.tensor as pt
 
@@ -265,7 +294,7 @@ def _transfers(root: Any, rates: _Rates, ridges: _Ridges) -> tuple[tuple[Any, An
     return pairs[0], pairs[1]
 
 
-def _chosen(coordinate: Any, pairs: Any, prior: Priors) -> tuple[Any, Any]:
+def _chosen(coordinate: TensorVariable, pairs: tuple[Pair, Pair], prior: Priors) -> Pair:
     """The pair of transfers that the ridge coordinate, standard normal by itself, decides for."""
     import pytensor.tensor as pt
 
@@ -273,7 +302,7 @@ def _chosen(coordinate: Any, pairs: Any, prior: Priors) -> tuple[Any, Any]:
     return pt.switch(first, pairs[1][0], pairs[0][0]), pt.switch(first, pairs[1][1], pairs[0][1])
 
 
-def _share_of_first(pairs: Any, prior: Priors) -> Any:
+def _share_of_first(pairs: tuple[Pair, Pair], prior: Priors) -> TensorVariable:
     """Prior probability of the first ridge, given the level and all else."""
     import pytensor.tensor as pt
 
@@ -281,7 +310,7 @@ def _share_of_first(pairs: Any, prior: Priors) -> Any:
     return pt.sigmoid(first - second)
 
 
-def _log_density(value: Any, prior: Priors, last_day: float) -> Any:
+def _log_density(value: TensorVariable, prior: Priors, last_day: float) -> TensorVariable:
     """Log density of the coordinates: the stated priors, times how the parameters stretch with the coordinates."""
     import pytensor.tensor as pt
 
@@ -305,7 +334,7 @@ def _log_density(value: Any, prior: Priors, last_day: float) -> Any:
     return _log_prior(prior, k1=rates.k1, k2=rates.k2, gamma=share) + both + stretch + _normal_log_density(value[5])
 
 
-def _drawn(prior: Priors, last_day: float) -> Any:
+def _drawn(prior: Priors, last_day: float) -> TensorVariable:
     """Coordinates of a draw of the parameters from their priors; shape (6,)."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -337,43 +366,43 @@ def _drawn(prior: Priors, last_day: float) -> Any:
     )
 
 
-def _larger_root(middle: Any, half: Any, product: Any) -> Any:
+def _larger_root(middle: TensorVariable, half: TensorVariable, product: TensorVariable) -> TensorVariable:
     """``middle + half`` without cancellation, where ``half**2 - middle**2`` is ``product``."""
     import pytensor.tensor as pt
 
     return pt.switch(middle > 0, middle + half, product / (half - middle))
 
 
-def _distribution(prior: Priors, name: str) -> Any:
+def _distribution(prior: Priors, name: str) -> TensorVariable:
     import pymc as pm
 
     return getattr(pm, prior[name].distribution).dist(**prior[name].parameters)
 
 
-def _log_prior(prior: Priors, **values: Any) -> Any:
+def _log_prior(prior: Priors, **values: TensorVariable) -> TensorVariable:
     """Sum of the log prior densities of parameters."""
     import pymc as pm
 
     return sum(pm.logp(_distribution(prior, name), value) for name, value in values.items())
 
 
-def _normal_cdf(x: Any) -> Any:
+def _normal_cdf(x: TensorVariable) -> TensorVariable:
     import pytensor.tensor as pt
 
     return 0.5 * pt.erfc(-x / np.sqrt(2))
 
 
-def _normal_quantile(probability: Any) -> Any:
+def _normal_quantile(probability: TensorVariable) -> TensorVariable:
     import pytensor.tensor as pt
 
     return -np.sqrt(2) * pt.erfcinv(2 * probability)
 
 
-def _normal_log_density(x: Any) -> Any:
+def _normal_log_density(x: TensorVariable) -> TensorVariable:
     return -0.5 * x**2 - 0.5 * np.log(2 * np.pi)
 
 
-def _softplus_inverse(x: Any) -> Any:
+def _softplus_inverse(x: TensorVariable) -> TensorVariable:
     import pytensor.tensor as pt
 
     return x + pt.log(-pt.expm1(-x))

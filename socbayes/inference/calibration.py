@@ -154,25 +154,39 @@ def sbc(
             row["ranks"] = {
                 name: _rank(truth[name], posterior[name], ranked_draws, rng) for name in (*ranked, LOG_LIKELIHOOD)
             }
-
     result = _as_dataset(rows, prior[ranked])
-    failures = int((result["failure"] != "").sum())
-    result.attrs = {
-        "model": spec_of(model).model,
-        "date": started.date().isoformat(),
-        "seed": -1 if seed is None else seed,
-        "simulations": simulations,
-        "failures": failures,
-        "ranked_draws": ranked_draws,
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
-        "seconds": (datetime.now(UTC) - started).total_seconds(),
-        "versions": json.dumps(versions()),
-    }
-    if failures:
-        log.warning("%d of %d simulations could not be fitted or did not converge", failures, simulations)
+    result.attrs = {"model": spec_of(model).model, "date": started.date().isoformat()}
+    result.attrs |= {"seed": -1 if seed is None else seed, "simulations": simulations}
+    result.attrs |= {"failures": _failures(result), "ranked_draws": ranked_draws}
+    result.attrs |= {"draws": draws, "tune": tune, "chains": chains}
+    result.attrs |= {"seconds": (datetime.now(UTC) - started).total_seconds(), "versions": json.dumps(versions())}
     return result
+
+
+def _failures(result: xr.Dataset) -> int:
+    """Number of simulations that could not be fitted or did not converge, which is told."""
+    failures = int((result["failure"] != "").sum())
+    if failures:
+        total = result.sizes["simulation"]
+        log.warning("%d of %d simulations could not be fitted or did not converge", failures, total)
+    return failures
+
+
+def few(table: pd.DataFrame, studies: int, rows: int) -> pd.DataFrame:
+    """The first rows of the largest studies: as much of a table as two hundred fits can take.
+
+    Parameters
+    ----------
+    table
+        A table with a column ``study``.
+    studies
+        Number of studies.
+    rows
+        Rows of each.
+    """
+    sizes = table["study"].value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
+    kept = table[table["study"].isin(sizes.index[:studies])]
+    return kept.groupby("study", sort=True).head(rows).reset_index(drop=True)
 
 
 def calibration_table(ranks: xr.Dataset) -> pd.DataFrame:

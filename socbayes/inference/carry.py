@@ -59,13 +59,32 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
     >>> prior = prior_from(fitted, {"turnover": "log", "intrinsic_efficiency": "logit"})  # doctest: +SKIP
     >>> prior.save("microbes.json")  # doctest: +SKIP
     """
-    from scipy import stats
-
+    _require_carriable(fitted, parameters)
     posterior = fitted["posterior"].to_dataset()
-    faults = []
-    facts = facts_of(fitted)
-    if not facts.converged:
-        faults.append("the fit did not converge: " + "; ".join(facts.failures))
+    names = tuple(parameters)
+    free = np.stack([_TO_FREE[parameters[name]](posterior[name].to_numpy().ravel()) for name in names], axis=1)
+    centre, scatter, freedom = _multivariate_t(free)
+    distances, joint = _distances(free, centre, scatter, freedom)
+    far = [
+        f"{name} has no t distribution on its {parameters[name]} scale (distance {d:.2f})"
+        for name, d in zip(names, distances, strict=True)
+        if d > MAX_DISTANCE
+    ]
+    if joint > MAX_DISTANCE:
+        far.append(f"the parameters together have no multivariate t distribution (distance {joint:.2f})")
+    if far:
+        raise SocbayesError("no multivariate t distribution stands for these draws:\n  - " + "\n  - ".join(far))
+    return CarriedPrior(
+        names, tuple(parameters.values()), tuple(map(float, centre)),
+        tuple(tuple(map(float, row)) for row in scatter), freedom, distances, joint,
+        _provenance(fitted, int(free.shape[0])),
+    )  # fmt: skip
+
+
+def _require_carriable(fitted: xr.DataTree, parameters: Mapping[str, str]) -> None:
+    """Refuse a fit that did not converge, and what is no number on a known scale: all faults at once."""
+    posterior, facts = fitted["posterior"].to_dataset(), facts_of(fitted)
+    faults = [] if facts.converged else ["the fit did not converge: " + "; ".join(facts.failures)]
     for name, scale in parameters.items():
         if name not in posterior:
             hint = nearest(name, [str(v) for v in posterior.data_vars])
@@ -78,37 +97,34 @@ def prior_from(fitted: xr.DataTree, parameters: Mapping[str, str]) -> CarriedPri
             faults.append(f"{name}: scale {scale!r} is none of {', '.join(_TO_FREE)}")
     if faults:
         raise SocbayesError("no prior can be made of this fit:\n  - " + "\n  - ".join(faults))
-    names = tuple(parameters)
-    free = np.stack([_TO_FREE[parameters[name]](posterior[name].to_numpy().ravel()) for name in names], axis=1)
-    centre, scatter, freedom = _multivariate_t(free)
+
+
+def _distances(
+    free: np.ndarray, centre: np.ndarray, scatter: np.ndarray, freedom: float
+) -> tuple[tuple[float, ...], float]:
+    """Kolmogorov-Smirnov distances of the draws from the t distribution: of each parameter, and of all together."""
+    from scipy import stats
+
     z = (free - centre) / np.sqrt(np.diag(scatter))
     distances = tuple(float(stats.kstest(column, "t", args=(freedom,)).statistic) for column in z.T)
-    squared = _squared_distances(free, centre, scatter) / len(names)
-    joint = float(stats.kstest(squared, "f", args=(len(names), freedom)).statistic)
-    far = [
-        f"{name} has no t distribution on its {parameters[name]} scale (distance {d:.2f})"
-        for name, d in zip(names, distances, strict=True)
-        if d > MAX_DISTANCE
-    ]
-    if joint > MAX_DISTANCE:
-        far.append(f"the parameters together have no multivariate t distribution (distance {joint:.2f})")
-    if far:
-        raise SocbayesError("no multivariate t distribution stands for these draws:\n  - " + "\n  - ".join(far))
+    squared = _squared_distances(free, centre, scatter) / free.shape[1]
+    return distances, float(stats.kstest(squared, "f", args=(free.shape[1], freedom)).statistic)
+
+
+def _provenance(fitted: xr.DataTree, draws: int) -> dict[str, Any]:
+    """Where a prior comes from."""
+    facts = facts_of(fitted)
     spec = facts.spec
     diagnostics = ("created", "seed", "max_r_hat", "min_ess_bulk", "min_ess_tail", "divergences")
-    provenance = {
+    return {
         "model": spec.model,
         "question": spec.question,
         "choices": dict(spec.choices),
         "tables": {role: {k: table[k] for k in ("name", "rows", "sha256")} for role, table in spec.tables.items()},
         "versions": dict(facts.versions or {}),
-        "draws": int(free.shape[0]),
+        "draws": draws,
         **{name: np.asarray(fitted.attrs[name]).item() for name in diagnostics if name in fitted.attrs},
     }
-    return CarriedPrior(
-        names, tuple(parameters.values()), tuple(map(float, centre)),
-        tuple(tuple(map(float, row)) for row in scatter), freedom, distances, joint, provenance,
-    )  # fmt: skip
 
 
 def _squared_distances(free: np.ndarray, centre: np.ndarray, scatter: np.ndarray) -> np.ndarray:

@@ -9,28 +9,34 @@ finding about the model and not a fault of the computation.
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.facts import facts_of
 from socbayes.inference import diagnostics
+from socbayes.inference.check_figures import (
+    BOUNDS,
+    energy_figure,
+    khat_figure,
+    pit_figure,
+    predictive_figure,
+    rank_figure,
+    sensitivity_figure,
+    statistics_figure,
+)
+from socbayes.inference.check_results import GATES, CannotRunError, CheckResult, Checks
+from socbayes.inference.observed import NAMED, coordinate, label, main_observed, silent
 from socbayes.spec import joined
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
-    from matplotlib.figure import Figure
 
 log = logging.getLogger("socbayes")
 
-GATES = ("convergence", "divergences", "energy")
-"""Checks without which a fit is not trusted, even when they merely could not be run."""
+__all__ = ["CHECKS", "GATES", "CheckResult", "Checks", "check"]
 
 EXTREME_P = 0.01
 """Predictive tail probability beyond which a property of the data counts as missed."""
@@ -44,10 +50,6 @@ MIN_PRIOR_WITHIN_DATA = 0.01
 SENSITIVITY = 0.05
 """Power-scaling sensitivity above which a result counts as moved (Kallioinen et al. 2024)."""
 
-NAMED = 5
-"""How many culprits a sentence names."""
-
-_BOUNDS = [f"eti{100 * CI_PROB:.0f}_lb", f"eti{100 * CI_PROB:.0f}_ub"]
 _STATISTICS: dict[str, Callable[[xr.DataArray, Sequence[Any]], xr.DataArray]] = {
     "mean": lambda values, dims: values.mean(dims),
     "sd": lambda values, dims: values.std(dims),
@@ -56,112 +58,6 @@ _STATISTICS: dict[str, Callable[[xr.DataArray, Sequence[Any]], xr.DataArray]] = 
     "minimum": lambda values, dims: values.min(dims),
     "maximum": lambda values, dims: values.max(dims),
 }
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What one check found.
-
-    Parameters
-    ----------
-    name
-        Name of the check.
-    passed
-        Verdict of a gate; None for a check that only informs, or could not run.
-    text
-        The finding in one or two sentences.
-    table
-        The numbers behind it; empty when the check could not run.
-    figure
-        Draws the finding and returns the figure; None when there is nothing to draw.
-    """
-
-    name: str
-    passed: bool | None
-    text: str
-    table: pd.DataFrame
-    figure: Callable[[], Figure] | None = None
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in words: passed, FAILED, for information or not run."""
-        if self.passed is None:
-            return "not run" if self.table.empty else "for information"
-        return "passed" if self.passed else "FAILED"
-
-    def __repr__(self) -> str:
-        return f"{self.name}: {self.verdict}. {self.text}"
-
-
-@dataclass(frozen=True, repr=False)
-class Checks(Mapping[str, CheckResult]):
-    """The checks of one fit, by name.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> numbers = pd.DataFrame({"divergences": [3]})
-    >>> checks = Checks({"divergences": CheckResult("divergences", False, "3 divergent transitions.", numbers)})
-    >>> checks.passed
-    False
-    >>> checks["divergences"].verdict
-    'FAILED'
-    """
-
-    results: Mapping[str, CheckResult] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> CheckResult:
-        return self.results[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.results)
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @property
-    def failures(self) -> list[str]:
-        """Names of the gates that failed, or that could not be judged though a fit needs them."""
-        failed = [name for name, result in self.results.items() if result.passed is False]
-        return failed + [name for name in GATES if name not in self.results or self.results[name].passed is None]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate was judged and passed."""
-        return not self.failures
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row per check: verdict and text."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "verdict": [result.verdict for result in self.results.values()],
-                "text": [result.text for result in self.results.values()],
-            },
-            index=pd.Index(list(self.results), name="check"),
-        )
-
-    @property
-    def headline(self) -> str:
-        """Overall verdict in one line."""
-        if self.passed:
-            return "This fit passed its checks."
-        return f"THIS FIT DID NOT PASS: {joined(self.failures)}. Do not use its numbers."
-
-    def __repr__(self) -> str:
-        return "\n".join([self.headline, *(f"  {result!r}" for result in self.results.values())])
-
-    def _repr_html_(self) -> str:
-        import pandas as pd
-
-        with pd.option_context("display.max_colwidth", None):
-            return f"<p><strong>{self.headline}</strong></p>{self.table.to_html()}"
-
-
-class _CannotRunError(Exception):
-    """A check lacks what it needs; the message says what and why."""
 
 
 def check(fitted: xr.DataTree) -> Checks:
@@ -222,7 +118,7 @@ def check_convergence(fitted: xr.DataTree) -> CheckResult:
     """
     table = diagnostics.convergence_table(fitted)
     if table.empty:
-        raise _CannotRunError("no variable of the posterior varies")
+        raise CannotRunError("no variable of the posterior varies")
     problems = diagnostics.mixing_failures(fitted, table)
     numbers = (
         f"largest R-hat {table['r_hat'].max():.3f} (limit {diagnostics.MAX_R_HAT:g}), smallest effective sample size "
@@ -238,7 +134,7 @@ def check_convergence(fitted: xr.DataTree) -> CheckResult:
         not problems,
         text,
         table.sort_values(["r_hat", "ess_bulk"], ascending=[False, True]),
-        lambda: _rank_figure(fitted, table),
+        lambda: rank_figure(fitted, table),
     )
 
 
@@ -290,7 +186,7 @@ def check_energy(fitted: xr.DataTree) -> CheckResult:
         f"The smallest energy fraction (BFMI) of the chains is {fraction.min():.2f} (limit {diagnostics.MIN_BFMI:g}): "
         f"{outcome} the tails of the posterior."
     )
-    return CheckResult("energy", passed, text, table, lambda: _energy_figure(fitted))
+    return CheckResult("energy", passed, text, table, lambda: energy_figure(fitted))
 
 
 def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
@@ -308,7 +204,7 @@ def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
         data = fitted["observed_data"][name].to_numpy().ravel()
         data, finite = data[np.isfinite(data)], predicted[np.isfinite(predicted)]
         if not data.size or not finite.size:
-            raise _CannotRunError(f"{label(name)} has no finite {'prior predictions' if data.size else 'observations'}")
+            raise CannotRunError(f"{label(name)} has no finite {'prior predictions' if data.size else 'observations'}")
         low, high = np.quantile(finite, [0.005, 0.995])
         row = {
             "variable": name,
@@ -333,7 +229,7 @@ def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
     )
     text += f". Absurd: {'; '.join(absurd)}." if absurd else "."
     return CheckResult(
-        "prior_predictive", not absurd, text, table, lambda: _predictive_figure(fitted, "prior_predictive", names)
+        "prior_predictive", not absurd, text, table, lambda: predictive_figure(fitted, "prior_predictive", names)
     )
 
 
@@ -361,7 +257,7 @@ def check_posterior_predictive(fitted: xr.DataTree) -> CheckResult:
             p = float((draws < seen).mean() + 0.5 * (draws == seen).mean())
             rows.append(
                 {"variable": name, "statistic": statistic, "observed": seen}
-                | dict(zip(_BOUNDS, az.eti(draws, prob=CI_PROB).to_numpy().tolist(), strict=True))
+                | dict(zip(BOUNDS, az.eti(draws, prob=CI_PROB).to_numpy().tolist(), strict=True))
                 | {"p": p, "missed": not EXTREME_P <= p <= 1 - EXTREME_P}
             )
     table = pd.DataFrame(rows).set_index(["variable", "statistic"])
@@ -370,8 +266,8 @@ def check_posterior_predictive(fitted: xr.DataTree) -> CheckResult:
         missed = table.loc[name][table.loc[name, "missed"]]
         if len(missed):
             details = [
-                f"the {statistic} ({_number(row['observed'])} observed, {_number(row[_BOUNDS[0]])} to "
-                f"{_number(row[_BOUNDS[1]])} replicated)"
+                f"the {statistic} ({_number(row['observed'])} observed, {_number(row[BOUNDS[0]])} to "
+                f"{_number(row[BOUNDS[1]])} replicated)"
                 for statistic, row in missed.iterrows()
             ]
             sentences.append(f"THE MODEL MISSES {joined(details)} of {label(name)}.")
@@ -384,7 +280,7 @@ def check_posterior_predictive(fitted: xr.DataTree) -> CheckResult:
         None,
         " ".join(sentences),
         table,
-        lambda: _statistics_figure(table),
+        lambda: statistics_figure(table),
     )
 
 
@@ -413,11 +309,11 @@ def check_study_means(fitted: xr.DataTree) -> CheckResult:
                 "variable": name,
                 "group": [f"{group} {value}" for value in seen[group].to_numpy()],
                 "observed": seen.to_numpy(),
-                _BOUNDS[0]: bounds[..., 0],
-                _BOUNDS[1]: bounds[..., 1],
+                BOUNDS[0]: bounds[..., 0],
+                BOUNDS[1]: bounds[..., 1],
             }
         )
-        table["inside"] = table["observed"].between(table[_BOUNDS[0]], table[_BOUNDS[1]])
+        table["inside"] = table["observed"].between(table[BOUNDS[0]], table[BOUNDS[1]])
         tables.append(table)
         outside = table.loc[~table["inside"], "group"].tolist()
         sentence = (
@@ -426,7 +322,7 @@ def check_study_means(fitted: xr.DataTree) -> CheckResult:
         )
         sentences.append(sentence + (f"; outside: {_some(outside)}." if outside else "."))
     if not tables:
-        raise _CannotRunError("the fit does not say which study its observations belong to")
+        raise CannotRunError("the fit does not say which study its observations belong to")
     return CheckResult("study_means", None, " ".join(sentences), pd.concat(tables).set_index(["variable", "group"]))
 
 
@@ -443,7 +339,7 @@ def check_loo(fitted: xr.DataTree) -> CheckResult:
     _need(fitted, "posterior")
     scores, rows, sentences = {}, [], []
     for name in _observed(fitted, "log_likelihood"):
-        with _silent():
+        with silent():
             score = az.loo(fitted, var_name=name, pointwise=True)
         scores[name] = score
         k = score.pareto_k
@@ -451,7 +347,7 @@ def check_loo(fitted: xr.DataTree) -> CheckResult:
         # An undefined k is as bad as a large one.
         bad = ~(flat <= score.good_k)
         order = [place for place in np.argsort(-np.nan_to_num(flat, nan=np.inf)) if bad[place]][:NAMED]
-        worst = [f"{_coordinate(k, place)} ({flat[place]:.2f})" for place in order]
+        worst = [f"{coordinate(k, place)} ({flat[place]:.2f})" for place in order]
         rows.append(
             {
                 "variable": name,
@@ -477,7 +373,7 @@ def check_loo(fitted: xr.DataTree) -> CheckResult:
             )
         sentences.append(sentence + ".")
     return CheckResult(
-        "loo", None, " ".join(sentences), pd.DataFrame(rows).set_index("variable"), lambda: _khat_figure(scores)
+        "loo", None, " ".join(sentences), pd.DataFrame(rows).set_index("variable"), lambda: khat_figure(scores)
     )
 
 
@@ -497,14 +393,14 @@ def check_loo_pit(fitted: xr.DataTree) -> CheckResult:
     joint = [name for name in names if fitted["observed_data"][name].ndim > fitted["log_likelihood"][name].ndim - 2]
     names = [name for name in names if name not in joint]
     if not names:
-        raise _CannotRunError("every observation has several responses, which have no common rank")
+        raise CannotRunError("every observation has several responses, which have no common rank")
     # Predictions are kept of fewer draws than the posterior has: weights must be those of the same draws.
     kept = {dim: fitted["posterior_predictive"][dim] for dim in ("chain", "draw")}
     tree = xr.DataTree.from_dict(
         {name: fitted[name].to_dataset().sel(kept) for name in ("posterior", "log_likelihood")}
         | {name: fitted[name].to_dataset() for name in ("posterior_predictive", "observed_data")}
     )
-    with _silent():
+    with silent():
         values = az.loo_pit(tree, var_names=names, random_state=0, pareto_pit=True)
     rows, sentences = [], []
     for name in names:
@@ -525,7 +421,7 @@ def check_loo_pit(fitted: xr.DataTree) -> CheckResult:
         None,
         " ".join(sentences),
         pd.DataFrame(rows).set_index("variable"),
-        lambda: _pit_figure(values[names]),
+        lambda: pit_figure(values[names]),
     )
 
 
@@ -551,8 +447,8 @@ def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
     names = [name for name in wanted if name in posterior] or [str(name) for name in posterior.data_vars]
     names = [str(name) for name in names if float(posterior[name].std(["chain", "draw"]).max()) > 0]
     if not names:
-        raise _CannotRunError("no reported quantity varies")
-    with _silent():
+        raise CannotRunError("no reported quantity varies")
+    with silent():
         table = az.psense_summary(fitted, var_names=names, prior_var_names=scaled, threshold=SENSITIVITY, round_to=6)
     table.index.name = "number"
     meaning = {
@@ -574,7 +470,7 @@ def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
         None,
         text,
         table.sort_values("prior", ascending=False),
-        lambda: _sensitivity_figure(table),
+        lambda: sensitivity_figure(table, SENSITIVITY),
     )
 
 
@@ -592,36 +488,12 @@ CHECKS: dict[str, Callable[[xr.DataTree], CheckResult]] = {
 """Every check by name, in the order they are read."""
 
 
-def label(name: str) -> str:
-    """Name of an observed variable for a reader, with the scale it is on.
-
-    Examples
-    --------
-    >>> label("logit_cue")
-    'cue (logit scale)'
-    >>> label("log_response_ratio")
-    'response ratio (log scale)'
-    >>> label("soil_organic_carbon")
-    'soil organic carbon'
-    """
-    for prefix, scale in (("logit_", "logit"), ("log_", "log"), ("log10_", "log10")):
-        if name.startswith(prefix):
-            return f"{name.removeprefix(prefix).replace('_', ' ')} ({scale} scale)"
-    return name.replace("_", " ")
-
-
-def main_observed(fitted: xr.DataTree, group: str) -> list[str]:
-    """Observed variables of interest that a group holds, the main one first."""
-    held = [str(name) for name in fitted[group].data_vars]
-    return [name for name in facts_of(fitted).spec.observed if name in held] or held
-
-
 def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.DataTree) -> CheckResult:
     import pandas as pd
 
     try:
         return function(fitted)
-    except _CannotRunError as reason:
+    except CannotRunError as reason:
         text = f"Not run: {reason}."
     except Exception as error:  # one broken check must not hide what the others found
         log.warning("check %s failed", name, exc_info=True)
@@ -633,7 +505,7 @@ def _need(fitted: xr.DataTree, *groups: str) -> None:
     missing = [group for group in groups if group not in fitted.children or not fitted[group].data_vars]
     if missing:
         why = "" if facts_of(fitted).complete else "; an interrupted run keeps only posterior and sample_stats"
-        raise _CannotRunError(f"the fit has no {joined(missing)}{why}")
+        raise CannotRunError(f"the fit has no {joined(missing)}{why}")
 
 
 def _observed(fitted: xr.DataTree, *groups: str) -> list[str]:
@@ -641,7 +513,7 @@ def _observed(fitted: xr.DataTree, *groups: str) -> list[str]:
     _need(fitted, *groups)
     names = [name for name in main_observed(fitted, groups[0]) if all(name in fitted[group] for group in groups)]
     if not names:
-        raise _CannotRunError(f"no observed variable is in {joined(groups)}")
+        raise CannotRunError(f"no observed variable is in {joined(groups)}")
     return names
 
 
@@ -657,16 +529,6 @@ def _groups(fitted: xr.DataTree, name: str) -> xr.DataArray | None:
             labels = fitted["posterior"][group].to_numpy()[members.to_numpy()]
             return members.copy(data=labels.astype("U")).rename(group).reset_coords(drop=True)
     return None
-
-
-def _coordinate(values: xr.DataArray, place: int) -> str:
-    """Label of the number at a flat position."""
-    where = np.unravel_index(place, values.shape)
-    parts = [
-        str(values[dim].to_numpy()[index]) if dim in values.coords else f"{dim} {index}"
-        for dim, index in zip(values.dims, where, strict=True)
-    ]
-    return ", ".join(parts)
 
 
 def _calibration(p: float, narrow: float, wide: float, size: int) -> str:
@@ -692,194 +554,3 @@ def _some(names: Sequence[str]) -> str:
     if len(names) <= NAMED:
         return joined(list(names))
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Silence what a check says in its own words."""
-    logger = logging.getLogger("arviz_stats")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-# ---------------------------------------------------------------------------
-# Figures
-# ---------------------------------------------------------------------------
-
-
-def _own(collection: Any) -> Figure:
-    """Figure of a plot collection, taken from pyplot so that a notebook shows it once."""
-    import matplotlib.pyplot as plt
-
-    figure = collection.viz["figure"].item()
-    plt.close(figure)
-    return figure
-
-
-def _worst_numbers(fitted: xr.DataTree, table: pd.DataFrame, count: int = 3) -> xr.Dataset:
-    """Pick the single number with the largest R-hat of each of the worst variables of a convergence table."""
-    import arviz as az
-    import xarray as xr
-
-    chosen = {}
-    for name in table.sort_values("r_hat", ascending=False).index[:count]:
-        values = fitted["posterior"][name]
-        r_hat = az.rhat(values)
-        place = int(np.argmax(np.nan_to_num(r_hat.to_numpy().ravel(), nan=np.inf)))
-        where = dict(zip(r_hat.dims, np.unravel_index(place, r_hat.shape), strict=True))
-        title = f"{name}[{_coordinate(r_hat, place)}]" if where else str(name)
-        chosen[title] = values.isel({dim: int(index) for dim, index in where.items()}).reset_coords(drop=True)
-    return xr.Dataset(chosen)
-
-
-def _rank_figure(fitted: xr.DataTree, table: pd.DataFrame) -> Figure:
-    import arviz as az
-    import xarray as xr
-
-    worst = _worst_numbers(fitted, table)
-    tree = xr.DataTree.from_dict({"posterior": worst})
-    with _silent():
-        collection = az.plot_rank(
-            tree,
-            backend="matplotlib",
-            figure_kwargs={"figsize": (4 * len(worst.data_vars), 3.4), "sharey": True},
-            visuals={"xlabel": {"text": "fractional rank"}, "title": {"size": 9}},
-        )
-    figure = _own(collection)
-    figure.suptitle(
-        "Ranks of the draws of each chain: worst three variables. Chains that agree stay near zero.", fontsize=10
-    )
-    return figure
-
-
-def _energy_figure(fitted: xr.DataTree) -> Figure:
-    import arviz as az
-
-    with _silent():
-        figure = _own(az.plot_energy(fitted, backend="matplotlib", figure_kwargs={"figsize": (7, 3.4)}))
-    figure.suptitle("Energy of the draws and of the steps between them: similar widths are good", fontsize=10)
-    return figure
-
-
-def _predictive_figure(fitted: xr.DataTree, group: str, names: list[str]) -> Figure:
-    """Observed values among data sets drawn from the model, as cumulative shares."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5 * len(names), 3.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        drawn = fitted[group][name].transpose("chain", "draw", ...).to_numpy()
-        predicted = drawn.reshape(drawn.shape[0] * drawn.shape[1], -1)
-        data = np.sort(fitted["observed_data"][name].to_numpy().ravel())
-        data = data[np.isfinite(data)]
-        shares = np.linspace(0, 1, data.size)
-        for row in predicted[:: max(1, len(predicted) // 40)]:
-            finite = np.sort(row[np.isfinite(row)])
-            axes.plot(finite, np.linspace(0, 1, finite.size), color="C0", alpha=0.25, lw=0.7)
-        axes.plot([], [], color="C0", label=group.replace("_", " ") + " draw")
-        axes.plot(data, shares, color="black", label="observed")
-        finite = predicted[np.isfinite(predicted)]
-        low, high = np.quantile(finite, [0.005, 0.995])
-        axes.set(
-            xlabel=label(name),
-            ylabel="cumulative share",
-            xlim=(min(low, data.min()), max(high, data.max())),
-        )
-        axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _statistics_figure(table: pd.DataFrame) -> Figure:
-    """Observed statistics against their predictive intervals."""
-    from matplotlib.figure import Figure
-
-    names = list(dict.fromkeys(table.index.get_level_values("variable")))
-    statistics = list(_STATISTICS)
-    figure = Figure(figsize=(2 * len(statistics), 1.9 * len(names)), layout="constrained")
-    figure.suptitle(f"Observed (point; red when missed) and replicated ({INTERVAL_NAME}) statistics", fontsize=10)
-    grid = figure.subplots(len(names), len(statistics), squeeze=False)
-    for row_axes, name in zip(grid, names, strict=True):
-        for axes, statistic in zip(row_axes, statistics, strict=True):
-            row = table.loc[(name, statistic)]
-            axes.plot(row[_BOUNDS], [0, 0], color="C0", lw=5, solid_capstyle="butt")
-            axes.plot(row["observed"], 0, "o", color="C3" if row["missed"] else "black")
-            axes.set_yticks([])
-            axes.margins(x=0.4, y=1)
-            axes.locator_params(axis="x", nbins=3)
-            axes.set_title(statistic, fontsize=9)
-        row_axes[0].set_ylabel(label(name).replace(" (", "\n("), fontsize=9)
-    return figure
-
-
-def _khat_figure(scores: Mapping[str, Any]) -> Figure:
-    """Pareto k of every observation."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5 * len(scores), 3.4), layout="constrained")
-    for axes, (name, score) in zip(figure.subplots(1, len(scores), squeeze=False)[0], scores.items(), strict=True):
-        k = score.pareto_k.to_numpy().ravel()
-        bad = ~(k <= score.good_k)
-        axes.plot(np.flatnonzero(~bad), k[~bad], ".", ms=3, color="C0")
-        axes.plot(np.flatnonzero(bad), k[bad], "o", ms=4, color="C3")
-        axes.axhline(score.good_k, color="grey", lw=0.8)
-        for place in [p for p in np.argsort(-np.nan_to_num(k)) if bad[p]][:NAMED]:
-            axes.annotate(_coordinate(score.pareto_k, place), (place, k[place]), fontsize=7, ha="center", va="bottom")
-        axes.set(
-            xlabel=f"observation of {label(name)}",
-            ylabel="Pareto k",
-            title=f"pull of each observation; line: {score.good_k:.2f}",
-        )
-        axes.title.set_fontsize(9)
-    return figure
-
-
-def _pit_figure(values: xr.Dataset) -> Figure:
-    import arviz as az
-    import xarray as xr
-
-    names = [str(name) for name in values.data_vars]
-    flat = xr.Dataset({label(name): (f"pit_{i}", values[name].to_numpy().ravel()) for i, name in enumerate(names)})
-    with _silent():
-        collection = az.plot_ecdf_pit(
-            xr.DataTree.from_dict({"loo_pit": flat}),
-            group="loo_pit",
-            sample_dims=list(flat.dims),
-            coverage=True,
-            backend="matplotlib",
-            figure_kwargs={"figsize": (4.5 * len(names), 3.6)},
-            visuals={"xlabel": {"text": "equal-tailed interval of an observation left out (%)"}, "remove_axis": False},
-        )
-    figure = _own(collection)
-    figure.suptitle(
-        "Excess share of observations inside their interval: above zero, too wide; below, too narrow", fontsize=10
-    )
-    return figure
-
-
-def _sensitivity_figure(table: pd.DataFrame) -> Figure:
-    """Sensitivity to the prior against sensitivity to the data."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    floor = 1e-3
-    x, y = table["likelihood"].clip(lower=floor), table["prior"].clip(lower=floor)
-    moved = table["prior"] > SENSITIVITY
-    axes.loglog(x[~moved], y[~moved], "o", color="C0", ms=4)
-    axes.loglog(x[moved], y[moved], "o", color="C3", ms=4)
-    axes.axhline(SENSITIVITY, color="grey", lw=0.8)
-    axes.axvline(SENSITIVITY, color="grey", lw=0.8)
-    for name in table.index[moved][np.argsort(-table["prior"][moved].to_numpy())][:NAMED]:
-        axes.annotate(str(name), (x[name], y[name]), fontsize=7, xytext=(4, 3), textcoords="offset points")
-    axes.set(
-        xlabel="sensitivity to the data (power-scaling, unitless)",
-        ylabel="sensitivity to the prior (power-scaling, unitless)",
-        title=f"reported numbers; lines: {SENSITIVITY:g}",
-    )
-    axes.title.set_fontsize(10)
-    return figure

@@ -11,7 +11,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.inference.checks import label, main_observed
+from socbayes.inference.observed import label, main_observed
 from socbayes.spec import joined
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import platform
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -123,16 +123,49 @@ def fit(
     >>> model = sb.models.cue.build(sb.load_dataset("cue"))
     >>> fitted = sb.fit(model, draws=500, seed=1)  # doctest: +SKIP
     """
-    import nutpie
-    import xarray as xr
-
     spec = spec_of(model)
     folder = _new_run_folder(spec, store)
+    tables = _describe(model, spec, folder)
+    settings = {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "cores": cores or min(chains, os.cpu_count() or 1),
+        "seed": seed,
+        "target_accept": target_accept or spec.target_accept or TARGET_ACCEPT,
+        **adapting(adaptation or spec.adaptation),
+        "progress_bar": progress,
+    }
+    effort = _sample(model, spec, folder / DRAWS, settings)
+    result = _read_draws(folder / DRAWS)
+    started = time.perf_counter()
+    _add_model_groups(result, model, seed)
+    if tables.children:
+        result[TABLES] = tables[TABLES]
+    result.attrs |= _facts(result, model, settings) | effort | {"after_seconds": time.perf_counter() - started}
+    gate(result)
+    save(result, folder / FIT)
+    shutil.rmtree(folder / DRAWS)
+    (folder / KEPT_TABLES).unlink(missing_ok=True)
+    result.attrs["store"] = str(folder)
+    return result
+
+
+def _describe(model: pm.Model, spec: ModelSpec, folder: Path) -> xr.DataTree:
+    """Write what the run is of, so that it is known when it is interrupted; the tables of the model."""
+    import xarray as xr
+
     tables = xr.DataTree()
     with_tables(tables, getattr(model, "socbayes_tables", {}))
     if tables.children:
         save(tables, folder / KEPT_TABLES)
     write_text(folder / SPEC, spec.to_json())
+    return tables
+
+
+def _sample(model: pm.Model, spec: ModelSpec, path: Path, settings: Mapping[str, Any]) -> dict[str, float | str]:
+    """Compile and sample, draws streaming to ``path``; the seconds it took and the tops of climbs."""
+    import nutpie
 
     started = time.perf_counter()
     compiled = nutpie.compile_pymc_model(model, jitter_rvs=set() if spec.climbs else None)
@@ -141,54 +174,31 @@ def fit(
     started = time.perf_counter()
     tops: list[float] = []
     if spec.climbs:
-        compiled, tops = climbing(compiled, spec.climbs, seed)
-    zarr_store = nutpie.zarr_store.LocalStore(str(folder / DRAWS), mkdir=True)
-    nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=cores or min(chains, os.cpu_count() or 1),
-        seed=seed,
-        target_accept=target_accept or spec.target_accept or TARGET_ACCEPT,
-        **adapting(adaptation or spec.adaptation),
-        zarr_store=zarr_store,
-        progress_bar=progress,
-    )
-    sampling_seconds = time.perf_counter() - started
+        compiled, tops = climbing(compiled, spec.climbs, settings["seed"])
+    nutpie.sample(compiled, zarr_store=nutpie.zarr_store.LocalStore(str(path), mkdir=True), **settings)
+    return {
+        "compile_seconds": compile_seconds,
+        "sampling_seconds": time.perf_counter() - started,
+        "tops": json.dumps(tops),
+    }
 
-    result = _read_draws(folder / DRAWS)
-    started = time.perf_counter()
-    _add_model_groups(result, model, seed)
-    if tables.children:
-        result[TABLES] = tables[TABLES]
-    result.attrs.update(
-        {
-            "spec": spec.to_json(),
-            "model": spec.model,
-            # Ctrl-C ends the sampling early without an error.
-            "complete": int(
-                result["posterior"].sizes["chain"] == chains and result["posterior"].sizes["draw"] == draws
-            ),
-            "seed": -1 if seed is None else seed,
-            "draws": draws,
-            "tune": tune,
-            "chains": chains,
-            "parameters": int(sum(rv.size.eval() for rv in model.free_RVs)),
-            "compile_seconds": compile_seconds,
-            "sampling_seconds": sampling_seconds,
-            "after_seconds": time.perf_counter() - started,
-            "tops": json.dumps(tops),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": json.dumps(versions()),
-        }
-    )
-    gate(result)
-    save(result, folder / FIT)
-    shutil.rmtree(folder / DRAWS)
-    (folder / KEPT_TABLES).unlink(missing_ok=True)
-    result.attrs["store"] = str(folder)
-    return result
+
+def _facts(result: xr.DataTree, model: pm.Model, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fit says of itself, but for how it went."""
+    spec = spec_of(model)
+    sizes = result["posterior"].sizes
+    asked = {name: settings[name] for name in ("draws", "tune", "chains")}
+    return {
+        "spec": spec.to_json(),
+        "model": spec.model,
+        # Ctrl-C ends the sampling early without an error.
+        "complete": int(sizes["chain"] == asked["chains"] and sizes["draw"] == asked["draws"]),
+        "seed": -1 if settings["seed"] is None else settings["seed"],
+        **asked,
+        "parameters": int(sum(rv.size.eval() for rv in model.free_RVs)),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": json.dumps(versions()),
+    }
 
 
 def adapting(adaptation: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,13 +30,74 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
     import xarray as xr
+    from pytensor.tensor import TensorVariable
 
 log = logging.getLogger("socbayes")
 
+Refit = Callable[[np.ndarray, Mapping[str, Any]], tuple[list[list[np.ndarray]], dict[str, float]]]
+"""From groups left out and settings to draws of what is shared, and how the fit went."""
 MIN_EFFECTIVE = 20.0
 """Effective draws below which the joint density of a group is not used."""
 PREDICTED = 1000
 """Predictions of each fold whose intervals are counted."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model that studies are left out of.
+
+    Parameters
+    ----------
+    label
+        What it is beside the others, such as ``process``.
+    result
+        From settings of :func:`leave_groups_out` to what it returns.
+    effort
+        Settings that the model needs others of.
+    """
+
+    label: str
+    result: Callable[[Mapping[str, int]], xr.Dataset]
+    effort: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cases that foresee the same studies.
+
+    Parameters
+    ----------
+    title
+        Heading.
+    cases
+        Their names.
+    said
+        What is foreseen, and how it is scored, where that takes words.
+    """
+
+    title: str
+    cases: tuple[str, ...]
+    said: str = ""
+
+
+def by_fold(
+    made: Callable[[], tuple[pm.Model, Mapping[str, Sequence[str]], Collection[str]]], folds: int
+) -> Callable[[Mapping[str, int]], xr.Dataset]:
+    """Function from settings to the result of a model that is fitted without a part of the studies.
+
+    Parameters
+    ----------
+    made
+        Makes ``model``, ``groups`` and ``local`` of :func:`leave_groups_out`.
+    folds
+        How many sets the studies are divided into.
+    """
+
+    def result(settings: Mapping[str, int]) -> xr.Dataset:
+        model, groups, local = made()
+        return leave_groups_out(model, groups, local, folds=folds, **settings)
+
+    return result
 
 
 def leave_groups_out(
@@ -102,8 +164,6 @@ def leave_groups_out(
     ...     value = pm.Normal("value", site, 0.5, observed=[0.3, 1.2, 0.1])
     >>> left_out = leave_groups_out(model, {"value": ["a", "b", "c"]}, ["site"], folds=None)  # doctest: +SKIP
     """
-    import xarray as xr
-
     rng = np.random.default_rng(seed)
     scored = next(iter(groups))
     _require_known(model, groups, local)
@@ -115,65 +175,132 @@ def leave_groups_out(
     ]
     fit_without = _refitter(model, labels, [variable.name for variable in shared])
     density, prediction = _forward(model, scored, shared, int(rng.integers(2**31)))
-    observed = np.asarray(model.rvs_to_values[model[scored]].eval())
-    row_group = np.searchsorted(names, labels[scored])
-    of_group = {key: np.full(names.size, np.nan) for key in ("one_by_one", "jointly", "effective")}
-    inside = np.zeros((*observed.shape, len(COVERED)), dtype=bool)
-    ranked_score = np.zeros(observed.shape)
-    fits = []
+    scores = _Scores.empty(np.asarray(model.rvs_to_values[model[scored]].eval()), labels[scored])
     accept = spec_of(model).target_accept or TARGET_ACCEPT
-    settings: dict[str, Any] = {"chains": chains, "target_accept": accept}
+    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}
     settings |= adapting(spec_of(model).adaptation) | {"progress_bar": False}
     settings["cores"] = cores or min(chains, os.cpu_count() or 1)
+    fits = []
     for fold, members in enumerate(dealt):
-        for times in range(longer + 1):
-            length = {"draws": draws * 2**times, "tune": tune * 2**times, "seed": int(rng.integers(2**31))}
-            posterior, judged = fit_without(names[members], settings | length)
-            if mixed(judged["max_r_hat"], judged["min_ess"]):  # more draws mend that, and no divergence
-                break
-        posterior = posterior[:: 2**times]
+        posterior, judged = _long_enough(fit_without, names[members], settings, longer, rng)
         fits.append(judged)
         log.info(
             "fold %d of %d: %d groups left out, R-hat %.3f, %.0f effective draws, %d divergences",
             *(fold + 1, len(dealt), members.size, *judged.values()),
         )
-        rows = np.flatnonzero(np.isin(row_group, members))
+        rows = np.flatnonzero(np.isin(scores.row_group, members))
         kept = np.stack([density(*draw)[rows] for draw in posterior for _ in range(redraws)])
-        kept = np.where(np.isnan(kept), -np.inf, kept)  # a run that failed predicts nothing
+        scores.add_densities(members, rows, kept)
+        chosen = rng.choice(len(posterior), PREDICTED)
+        scores.add_predictions(rows, np.stack([prediction(*posterior[place])[rows] for place in chosen]))
+    result = scores.dataset(fits)
+    result.attrs = {"model": spec_of(model).model, "scored": scored, "folds": len(dealt), "seed": seed}
+    result.attrs["draws"] = draws * chains * redraws
+    return result
+
+
+def _long_enough(
+    fit_without: Refit, groups: np.ndarray, settings: Mapping[str, Any], longer: int, rng: np.random.Generator
+) -> tuple[list[list[np.ndarray]], dict[str, float]]:
+    """Draws of a fit without some groups and how it went, made anew at twice the length while chains do not mix."""
+    for times in range(longer + 1):
+        length = {name: settings[name] * 2**times for name in ("draws", "tune")}
+        posterior, judged = fit_without(groups, {**settings, **length, "seed": int(rng.integers(2**31))})
+        if mixed(judged["max_r_hat"], judged["min_ess"]):  # more draws mend that, and no divergence
+            break
+    return posterior[:: 2**times], judged
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Scores of all groups, filled in fold by fold.
+
+    ``names`` of the groups, ``labels`` of the group of each row and its position ``row_group``, the observations, and
+    by group and by row what :func:`leave_groups_out` returns.
+    """
+
+    names: np.ndarray
+    labels: np.ndarray
+    row_group: np.ndarray
+    observed: np.ndarray
+    of_group: dict[str, np.ndarray]
+    inside: np.ndarray
+    crps: np.ndarray
+
+    @classmethod
+    def empty(cls, observed: np.ndarray, labels: np.ndarray) -> _Scores:
+        names = np.unique(labels)
+        return cls(
+            names=names,
+            labels=labels,
+            row_group=np.searchsorted(names, labels),
+            observed=observed,
+            of_group={key: np.full(names.size, np.nan) for key in ("one_by_one", "jointly", "effective")},
+            inside=np.zeros((*observed.shape, len(COVERED)), dtype=bool),
+            crps=np.zeros(observed.shape),
+        )
+
+    def add_densities(self, members: np.ndarray, rows: np.ndarray, densities: np.ndarray) -> None:
+        """Score the groups ``members`` by the log densities (draw, row) of their rows."""
+        kept = np.where(np.isnan(densities), -np.inf, densities)  # a run that failed predicts nothing
         apart = log_mean_exp(kept)
         for member in members:
-            mine = row_group[rows] == member
+            mine = self.row_group[rows] == member
             together = kept[:, mine].sum(axis=1)
-            of_group["one_by_one"][member] = apart[mine].sum()
-            of_group["jointly"][member] = log_mean_exp(together)
+            self.of_group["one_by_one"][member] = apart[mine].sum()
+            self.of_group["jointly"][member] = log_mean_exp(together)
             weight = np.exp(together - together.max())
-            of_group["effective"][member] = weight.sum() ** 2 / (weight**2).sum()
-        chosen = rng.choice(len(posterior), PREDICTED)
-        predicted = np.stack([prediction(*posterior[place])[rows] for place in chosen])
-        flat, seen = predicted.reshape(PREDICTED, -1), observed[rows].ravel()
-        inside[rows] = covered(flat, seen).reshape(*observed[rows].shape, len(COVERED))
-        ranked_score[rows] = crps(flat, seen).reshape(observed[rows].shape)
+            self.of_group["effective"][member] = weight.sum() ** 2 / (weight**2).sum()
 
-    per_row = int(np.prod(observed.shape[1:], dtype=int))
-    result = xr.Dataset(
-        {
-            "rows": ("group", sizes),
-            **{key: ("group", value) for key, value in of_group.items()},
-            "inside": (("measurement", "probability"), inside.reshape(-1, len(COVERED))),
-            "crps": ("measurement", ranked_score.ravel()),
-            "group_of": ("measurement", np.repeat(labels[scored], per_row)),
-            **{key: ("fold", np.array([judged[key] for judged in fits])) for key in fits[0]},
-        },
-        coords={"group": names, "probability": list(COVERED)},
-    )
-    result.attrs = {
-        "model": spec_of(model).model,
-        "scored": scored,
-        "folds": len(dealt),
-        "seed": seed,
-        "draws": draws * chains * redraws,
-    }
-    return result
+    def add_predictions(self, rows: np.ndarray, predicted: np.ndarray) -> None:
+        """Score rows by predictions of them, (draw, row, ...)."""
+        flat, seen = predicted.reshape(len(predicted), -1), self.observed[rows].ravel()
+        self.inside[rows] = covered(flat, seen).reshape(*self.observed[rows].shape, len(COVERED))
+        self.crps[rows] = crps(flat, seen).reshape(self.observed[rows].shape)
+
+    def dataset(self, fits: list[dict[str, float]]) -> xr.Dataset:
+        """All scores, and how the fits went."""
+        import xarray as xr
+
+        per_row = int(np.prod(self.observed.shape[1:], dtype=int))
+        return xr.Dataset(
+            {
+                "rows": ("group", np.bincount(self.row_group)),
+                **{key: ("group", value) for key, value in self.of_group.items()},
+                "inside": (("measurement", "probability"), self.inside.reshape(-1, len(COVERED))),
+                "crps": ("measurement", self.crps.ravel()),
+                "group_of": ("measurement", np.repeat(self.labels, per_row)),
+                **{key: ("fold", np.array([judged[key] for judged in fits])) for key in fits[0]},
+            },
+            coords={"group": self.names, "probability": list(COVERED)},
+        )
+
+
+def drawn_anew(model: pm.Model, posterior: xr.Dataset, seed: int) -> xr.Dataset:
+    """Draws of what a model of new groups has of its own, observations among it, at each draw of what is shared.
+
+    Parameters
+    ----------
+    model
+        Model of the new groups alone.
+    posterior
+        Draws of a fit to other groups; its numbers without dimensions are held.
+    seed
+        Seed of everything random.
+    """
+    import pymc as pm
+    import xarray as xr
+
+    held = posterior[[v.name for v in model.free_RVs if v.ndim == 0 and v.name in posterior]]
+    own = [v.name for v in [*model.free_RVs, *model.observed_RVs] if v.name not in held]
+    return pm.sample_posterior_predictive(
+        xr.DataTree.from_dict({"posterior": held}),
+        model=model,
+        var_names=own,
+        random_seed=seed,
+        progressbar=False,
+        compile_kwargs=PLAIN,
+    )["posterior_predictive"].to_dataset()
 
 
 def ranked_left_out(results: Mapping[str, xr.Dataset], score: str = "one_by_one") -> pd.DataFrame:
@@ -275,7 +402,7 @@ def _dealt(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> list[np.n
     return [np.sort(fold) for fold in members]
 
 
-def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[str]) -> Any:
+def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[str]) -> Refit:
     """Function from groups and settings to draws of the shared variables and how the fit went."""
     import nutpie
     import xarray as xr
@@ -318,7 +445,9 @@ def _weighted(model: pm.Model, names: Collection[str]) -> pm.Model:
     return copy
 
 
-def _forward(model: pm.Model, scored: str, shared: Sequence[Any], seed: int) -> tuple[Any, Any]:
+def _forward(
+    model: pm.Model, scored: str, shared: Sequence[TensorVariable], seed: int
+) -> tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]:
     """Functions from draws of the shared variables to log densities of rows and to predictions, local ones redrawn."""
     from pymc.pytensorf import compile as compile_random
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from toy import TRUE_MEAN, TRUE_SCATTER, toy_model
+from pandas.testing import assert_frame_equal
+from toy import TRUE_MEAN, TRUE_SCATTER, toy_model, toy_table
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import table_of
 from socbayes.inference import fit as fitting
-from socbayes.spec import ModelSpec
+from socbayes.spec import ModelSpec, attach, spec_of
 
 GROUPS = {
     "posterior",
@@ -108,9 +110,12 @@ def test_what_is_not_there_is_said(tmp_path):
 KILLED = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from toy import toy_model
+from toy import toy_model, toy_table
 from socbayes.inference.fit import fit
-fit(toy_model(), draws=200_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
+from socbayes.spec import attach, spec_of
+model = toy_model()
+attach(model, spec_of(model), {"table": toy_table()})
+fit(model, draws=200_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
 """
 
 
@@ -124,6 +129,7 @@ def test_a_killed_run_stays_readable(tmp_path):
             assert time.monotonic() < deadline, "no draws reached the disk"
             time.sleep(0.2)
         time.sleep(1.0)
+        assert (folder / "tables.nc").exists(), "the tables of a run are there before its draws"
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
@@ -135,6 +141,18 @@ def test_a_killed_run_stays_readable(tmp_path):
     assert partial.posterior.sizes["draw"] >= 16
     assert np.isfinite(partial.posterior["mean"]).all()
     assert ModelSpec.from_json(partial.attrs["spec"]).observed == ("value",)
+    assert ModelSpec.from_json(partial.attrs["spec"]).tables["table"]["rows"] == len(toy_table())
+    assert_frame_equal(table_of(partial, "table"), toy_table(), check_exact=True)
+
+
+def test_a_finished_fit_keeps_its_tables(tmp_path):
+    model, folder = toy_model(), tmp_path / "run"
+    attach(model, spec_of(model), {"table": toy_table()})
+    fitted = fitting.fit(model, draws=20, tune=20, chains=2, seed=1, store=folder, progress=False)
+    assert set(fitted.children) == GROUPS | {"tables"}
+    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    for one in (fitted, fitting.open_run(folder)):
+        assert_frame_equal(table_of(one, "table"), toy_table(), check_exact=True)
 
 
 def test_a_draw_counts_once_all_its_variables_are_there(tmp_path):

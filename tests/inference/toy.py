@@ -24,3 +24,16 @@ def toy_model(seed: int = 3, shift: float = 0.0):
         pm.Data("group_of_obs", group, dims="obs")
         pm.Normal("value", mean + effect[group], scatter, observed=values, dims="obs")
     return model
+
+
+def toy_table():
+    """A small table, as a model might be made of: numbers and text, some of it missing."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "study": pd.Series(["first", "second", "second"], dtype="str"),
+            "ecosystem": pd.Series(["forest", None, "cropland"], dtype="str"),
+            "clay": [20.0, np.nan, 35.5],
+        }
+    )

@@ -306,7 +306,7 @@ def test_effects_reach_the_rows_of_their_level_only():
 def test_scatter_of_small_studies_is_the_median_one():
     study = np.repeat([0, 1, 2], [9, 7, 8])
     with pm.Model(coords={"study": ["big", "small", "fair"]}) as model:
-        prior = cue.Priors(cue.PRIORS)
+        prior = Priors(cue.PRIORS)
         scatter = _blocks.scatter_by_study(prior, study, ["big", "small", "fair"])
     assert model.coords["study_with_scatter"] == ("big", "fair")
     given = {model["scatter_log_mean"]: np.array(-1.0), model["log_scatter_study"]: np.array([0.5, 0.2])}

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from socbayes.models.mcp import pairs as _pairs
 from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS, sector
-from socbayes.models.mcp.baseline import pairs as _pairs
 from socbayes.spec import spec_of
 
 PRACTICES = ("biochar", "manure", "nitrogen_addition", "no_tillage", "warming")

@@ -10,8 +10,8 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models.mcp import process as mcp_process
+from socbayes.models.mcp import scenarios as outcomes
 from socbayes.models.mcp.baseline import SECTORS
-from socbayes.models.mcp.baseline import scenarios as outcomes
 from socbayes.models.mcp.process import CONTROL, LEVERS, PRIORS
 from socbayes.scenarios.draws import values_of
 

@@ -13,8 +13,10 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import SocbayesError
 from socbayes.inference.fit import fit
 from socbayes.models.priming import process as priming_process
-from socbayes.models.priming.baseline import scenarios as outcomes
+from socbayes.models.priming import scenarios as outcomes
 from socbayes.models.priming.incubations import MILLIGRAM, SERIES, incubations
+from socbayes.models.priming.jars import log_dose, runs
+from socbayes.models.priming.likelihood import lasting_misfit
 from socbayes.spec import ModelSpec
 
 DAYS = (1.0, 2.0, 4.0, 7.0, 10.0, 14.0, 21.0, 28.0)
@@ -92,7 +94,7 @@ def known_values(data, rng: np.random.Generator) -> dict[str, np.ndarray]:
     soil = treatments["soil"].to_numpy()
     place = np.searchsorted(np.unique(soil[contrast > 0]), soil).clip(0, 3)
     values["efficiency_treated"] = values["efficiency"][treatments["soil_run"]] + 0.2 * contrast
-    dosed = values["addition"][treatments["run"]] * priming_process.log_dose(data)
+    dosed = values["addition"][treatments["run"]] * log_dose(data)
     values["depolymerisation"] = dosed + contrast * values["nitrogen"][place]
     return values
 
@@ -103,9 +105,7 @@ def simulate(seed: int = 1, scatter: float = 0.05):
     table, endpoints = skeleton(rng)
     data = incubations(table, endpoints)
     values = known_values(data, rng)
-    states, _ = priming_process._runs(
-        data, priming_process.basal(values, data, np.exp), priming_process.treated(values, data, np.exp)
-    )
+    states, _ = runs(data, priming_process.basal(values, data, np.exp), priming_process.treated(values, data, np.exp))
     table = table.sort_values(["study", "jar", "incubation_day"], ignore_index=True)
     order = table["study"].astype(str) + ": " + table["jar"]
     assert order.is_monotonic_increasing
@@ -172,7 +172,7 @@ def test_error_of_the_steps_is_below_the_scatter(tables):
     for finer in (1, 10):
         data = incubations(table, jars, finer=finer)
         values = typical_values(data)
-        states, _ = priming_process._runs(
+        states, _ = runs(
             data, priming_process.basal(values, data, np.exp), priming_process.treated(values, data, np.exp)
         )
         for name in SERIES:
@@ -189,7 +189,7 @@ def test_misfit_that_lasts_is_drawn_as_it_is_scored():
     previous = np.array([-1, 0, 1, -1, 3])
     expected, spread = np.array([1.0, 2.0, 3.0, -1.0, 0.0]), np.array([0.5, 0.3, 0.3, 0.2, 0.1])
     lasting = np.array([0.0, 0.6, 0.6, 0.0, 0.4])
-    logp, random = priming_process._lasting_misfit(previous)
+    logp, random = lasting_misfit(previous)
     drawn = random(expected, spread, lasting, rng=np.random.default_rng(1), size=(100_000,))
     misfit = drawn - expected
     fresh = misfit.copy()
@@ -254,7 +254,7 @@ def fit_at(values: dict[str, np.ndarray], data, beta: float = 1.0) -> xr.DataTre
         "solid_decay": "treatment_with_solid", "soluble": "treatment_with_solid", "efficiency_treated": "treatment",
         "depolymerisation": "treatment",
     }  # fmt: skip
-    coords = {name: labels for name, labels in priming_process._coords(data).items() if name != "series"}
+    coords = {name: labels for name, labels in priming_process.coords(data).items() if name != "series"}
     posterior = xr.Dataset(
         {
             name: (("chain", "draw", *([dims[name]] if name in dims else [])), value[None, None])
@@ -313,9 +313,7 @@ def test_biomass_at_the_end_is_extracted_as_at_the_start():
     for error in (0.0, np.log(1.5)):
         point = model.initial_point() | {"biomass_log_error": np.full(2, error)}
         at = dict(zip(names, natural(point), strict=True))
-        _, final = priming_process._runs(
-            data, priming_process.basal(at, data, np.exp), priming_process.treated(at, data, np.exp)
-        )
+        _, final = runs(data, priming_process.basal(at, data, np.exp), priming_process.treated(at, data, np.exp))
         jars = data.jars[data.jars["microbial_biomass_final"] > 0]
         there = final["microbial_biomass_final"].eval(mode="FAST_COMPILE")[jars["treatment_index"]]
         np.testing.assert_allclose(evaluate(point), np.log(there) - error, rtol=1e-9)

@@ -12,9 +12,10 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, UnknownNameError
 from socbayes.inference.fit import PLAIN, fit
 from socbayes.models import soil_incubation
+from socbayes.models.soil_incubation.model import PARAMETERS
 from socbayes.spec import spec_of
 
-NAMES = (*soil_incubation.PARAMETERS, "sigma")
+NAMES = (*PARAMETERS, "sigma")
 PRIORS = {name: stats.halfnorm() for name in ("k1", "k2", "alpha12", "alpha21")} | {"gamma": stats.beta(10, 1)}
 
 
@@ -87,7 +88,7 @@ def test_cumulative_co2_is_that_of_the_matrix_exponential(model, drawn, table):
         draw = drawn.isel(draw=number)
         if float(draw["slow_rate"]) < -0.2:
             continue  # explodes beyond what two exponentials of either kind can agree on
-        expected = respired([float(draw[name]) for name in soil_incubation.PARAMETERS], days, 7.7)
+        expected = respired([float(draw[name]) for name in PARAMETERS], days, 7.7)
         np.testing.assert_allclose(evaluate(draw["coordinates"].to_numpy()), expected, rtol=1e-6, atol=1e-6)
         compared += 1
     assert compared > 30
