@@ -275,8 +275,12 @@ def model_of(
                 "fractions": data.measured.names,
                 "months": data.plots.rows,
                 "first_months": data.plots.start.tolist(),
+                "until": until,
                 "process_noise": process_noise,
+                "prior": prior if prior is None or isinstance(prior, str) else "a carried prior of the caller's",
                 "carried": learned,
+                "priors": sorted(priors or {}),
+                "callers_own": _callers_own(setup, prior),
             },
             notes=(*data.notes, *start.notes, *_what_is_carried(setup, known, learned)),
         ),
@@ -331,6 +335,16 @@ def _carried_parameters(data: Layout, prior: CarriedPrior | None) -> dict[str, s
         return {}
     carried, given = data.setup.structure.carried, data.forcing.constants
     return {name: called for name, called in carried.items() if called in prior.names and name not in given}
+
+
+def _callers_own(setup: Setup, prior: str | CarriedPrior | None) -> list[str]:
+    """Choices that are objects of the caller's, which no command line can name."""
+    own = {
+        "structure": not setup.published,
+        "fractions": bool(setup.fractions),
+        "prior": isinstance(prior, CarriedPrior),
+    }
+    return [name for name, holds in own.items() if holds]
 
 
 def _what_is_carried(setup: Setup, known: CarriedPrior | None, learned: Mapping[str, str]) -> tuple[str, ...]:

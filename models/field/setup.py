@@ -53,6 +53,11 @@ class Setup:
         return roles_of(self.structure)
 
     @property
+    def published(self) -> bool:
+        """Whether the structure is a published one as it stands, which its name finds."""
+        return self.structure.name in list_structures() and get(self.structure.name) is self.structure
+
+    @property
     def choices(self) -> dict[str, Any]:
         """What a fit keeps of it, to run it again."""
         return {
@@ -101,12 +106,12 @@ def setup_of_fit(fitted: xr.DataTree, structure: Structure | None = None) -> Set
     Raises
     ------
     SocbayesError
-        If the structure is none of those published and is not given, or another one is.
+        If the structure is not a published one as it stands and is not given, or another one is.
     """
     choices = facts_of(fitted).spec.choices
     name = choices["structure"]
     if structure is not None and structure.name != name:
         raise SocbayesError(f"the fit was made with structure {name}, but {structure.name} is given")
-    if structure is None and name not in list_structures():
+    if structure is None and "structure" in choices.get("callers_own", ()):
         raise SocbayesError(f"the fit was made with a structure of your own, {name!r}: give it as structure=")
     return setup_of(structure or name, choices.get("given_fractions"), choices["drivers"], choices["parameters"])

@@ -31,7 +31,8 @@ def command_of(fitted: xr.DataTree) -> str:
     """
     facts = facts_of(fitted)
     record = model_records().get(facts.model)
-    if record is None or not facts.draws or facts.spec.choices.get("priors"):
+    choices = facts.spec.choices
+    if record is None or not facts.draws or choices.get("priors") or choices.get("callers_own"):
         return ""
     effort = [f"--draws {facts.draws}", f"--tune {facts.tune}", f"--chains {facts.chains}"]
     seed = [f"--seed {facts.seed}"] if facts.seed >= 0 else []

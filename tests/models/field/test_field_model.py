@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -253,11 +254,19 @@ def test_a_fit_from_another_machine_forecasts(fitted, tmp_path):
         forecast(bare, years=[2030.0])
 
 
-def test_a_structure_of_your_own_is_asked_for(fitted):
+def test_a_structure_of_your_own_is_asked_for(fitted, trial):
+    spec = json.loads(fitted.attrs["spec"])
+    assert spec["choices"]["callers_own"] == []
+    # Also one that is called like a published one.
+    changed = replace(get("rothc"), reference="my own")
+    own = field.build(*trial, structure=changed).socbayes_spec
+    assert own.choices["callers_own"] == ["structure"]
     foreign = fitted.copy()
-    foreign.attrs["spec"] = fitted.attrs["spec"].replace('"rothc"', '"mine"')
-    with pytest.raises(SocbayesError, match="structure of your own, 'mine': give it as structure="):
+    foreign.attrs["spec"] = own.to_json()
+    with pytest.raises(SocbayesError, match="structure of your own, 'rothc': give it as structure="):
         forecast(foreign, years=[2030.0])
+    again = forecast(foreign, years=[2030.0], structure=changed, draws=5)
+    xr.testing.assert_allclose(again["known"], forecast(fitted, years=[2030.0], draws=5)["known"])
     with pytest.raises(SocbayesError, match="made with structure rothc, but century is given"):
         forecast(fitted, years=[2030.0], structure=get("century"))
 
