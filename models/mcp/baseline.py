@@ -465,7 +465,9 @@ def _with_depth(prior: Priors, rows: pd.DataFrame, eta: TensorVariable) -> tuple
     return eta, () if stated.all() else (said,)
 
 
-def _with_clay(prior: Priors, data: _Levels, eta: TensorVariable) -> tuple[TensorVariable, Any, tuple[str, ...]]:
+def _with_clay(
+    prior: Priors, data: _Levels, eta: TensorVariable
+) -> tuple[TensorVariable, TensorVariable | np.ndarray, tuple[str, ...]]:
     """Add the effect of clay where any soil states it; variance of studies that do not, shape (study,), and a note."""
     import pytensor.tensor as pt
 
