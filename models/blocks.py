@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pymc.distributions.transforms import Transform
+    from pytensor.tensor import TensorVariable
 
     from socbayes.priors import Priors
 
@@ -99,7 +101,9 @@ def require_studies(table: pd.DataFrame, minimum: int = 2) -> None:
         )
 
 
-def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims: str) -> Any:
+def centred_on_expected(
+    name: str, eta: TensorVariable, scale: TensorVariable, index: np.ndarray, dims: str
+) -> TensorVariable:
     """Zero-centred normal effects of groups whose levels are well measured; shape (group,).
 
     What is sampled is the mean level of each group's rows, centred on what the
@@ -117,7 +121,7 @@ def centred_on_expected(name: str, eta: Any, scale: Any, index: np.ndarray, dims
     return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
-def half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) -> TensorVariable:
     """Normal effects of groups of which some data say much and others little.
 
     Non-centred effects get narrow where a large scale meets telling data,
@@ -131,26 +135,26 @@ def half_centred(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
     return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
-def linear_above(size: float) -> Any:
+def linear_above(size: float) -> Transform:
     """Transform of a log quantity whose sampled value grows with the quantity above ``size``, with its log below.
 
     Data that tell a quantity as well when it is small as when it is large tell its logarithm ever worse. The
     prior is unchanged: the transform has its Jacobian.
     """
     import pytensor.tensor as pt
-    from pymc.distributions.transforms import Transform
+    from pymc.distributions import transforms
 
-    class LinearAbove(Transform):
+    class LinearAbove(transforms.Transform):
         name = "softplus"
 
-        def backward(self, value: Any, *inputs: Any) -> Any:
+        def backward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
             return pt.log(size * pt.softplus(value))
 
-        def forward(self, value: Any, *inputs: Any) -> Any:
+        def forward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
             ratio = pt.exp(value) / size
             return ratio + pt.log(-pt.expm1(-ratio))
 
-        def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
             return -pt.softplus(-value) - pt.log(pt.softplus(value))
 
     return LinearAbove()
@@ -164,21 +168,21 @@ def group_means(values: np.ndarray, index: np.ndarray, count: int) -> np.ndarray
     return np.divide(totals, numbers, out=np.full(count, np.nan), where=numbers > 0)
 
 
-def looked_up(effect: Any, levels: Sequence[str], column: pd.Series) -> Any:
+def looked_up(effect: TensorVariable, levels: Sequence[str], column: pd.Series) -> TensorVariable:
     """Effect of each row's level, zero for a row whose level has none; shape (row,)."""
     known = column.isin(levels).to_numpy()
     position = np.array([levels.index(label) if label in levels else 0 for label in column], dtype="int64")
     return known * effect[position]
 
 
-def at_members(effect: Any, members: np.ndarray, index: np.ndarray) -> Any:
+def at_members(effect: TensorVariable, members: np.ndarray, index: np.ndarray) -> TensorVariable:
     """Effect of each row's group for groups among ``members``, zero for the rest; shape (row,)."""
     place = np.zeros(int(index.max()) + 1, dtype="int64")
     place[members] = np.arange(members.size)
     return np.isin(index, members) * effect[place[index]]
 
 
-def population(prior: Priors, name: str, known: np.ndarray) -> tuple[Any, Any]:
+def population(prior: Priors, name: str, known: np.ndarray) -> tuple[TensorVariable, TensorVariable]:
     """Mean and spread of a covariate over studies, learned from the studies that state it.
 
     What a study leaves out is a draw from this population. Its effect is
@@ -198,7 +202,7 @@ def integrated(what: str, unknown: np.ndarray) -> str:
     return f"{int(unknown.sum())} of {unknown.size} studies state no {what}; it is integrated out for them."
 
 
-def weak_groups(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
+def weak_groups(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) -> TensorVariable:
     """Normal effects of groups with little data each, non-centred.
 
     Registers ``<name>_standardised`` and the deterministic ``name``.
@@ -211,7 +215,7 @@ def weak_groups(name: str, scale: Any, dims: str | tuple[str, ...]) -> Any:
 ROWS_FOR_SCATTER = 8
 
 
-def scatter_by_study(prior: Priors, study: np.ndarray, studies: list[str]) -> Any:
+def scatter_by_study(prior: Priors, study: np.ndarray, studies: list[str]) -> TensorVariable:
     """Standard deviation within each study, shape (study,), as deterministic ``scatter``.
 
     Log scatter is normal over the studies. A study with few rows cannot show

@@ -67,8 +67,8 @@ GRADIENT_MAXIMUM_TEMPERATURE = 30.0  # degC
 
 _WEAK = "weakly informative: two standard deviations span the published range"
 
-_FEW = "groups do differ, and so few of them cannot show by how much: zero is not favoured"
-_SLOPES = "median 0.018, 0.005 CUE per degC at 0.5, mostly within a factor of two; " + _FEW
+_FEW = "groups do differ, but these are too few to show by how much, so a spread near zero is unlikely"
+_SLOPES = "median 0.018, which is 0.005 CUE per degC at a CUE of 0.5, mostly within a factor of two; " + _FEW
 
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 1.5}, "logit", "CUE of 0.05 to 0.95 within two standard deviations"),
@@ -77,7 +77,7 @@ PRIORS = (
         "Normal",
         {"mu": 0.0, "sigma": 0.05},
         "logit/degC",
-        "two standard deviations: 0.025 CUE per degC, twice the steepest published mean slope (Qiao 2019: -0.016)",
+        "two standard deviations are 0.025 CUE per degC; the steepest published mean slope is -0.016 (Qiao 2019)",
     ),
     Prior("slope_sd_methods", "LogNormal", {"mu": -4.0, "sigma": 0.4}, "logit/degC", _SLOPES),
     Prior("slope_sd_studies", "LogNormal", {"mu": -4.0, "sigma": 0.4}, "logit/degC", _SLOPES),
@@ -86,7 +86,7 @@ PRIORS = (
         "LogNormal",
         {"mu": -4.0, "sigma": 0.8},
         "logit/degC",
-        "median 0.018, 0.005 CUE per degC at 0.5",
+        "median 0.018, which is 0.005 CUE per degC at a CUE of 0.5",
     ),
     Prior("slope_between", "Normal", {"mu": 0.0, "sigma": 0.1}, "logit/degC", _WEAK),
     Prior(
@@ -94,30 +94,60 @@ PRIORS = (
         "Normal",
         {"mu": 0.0, "sigma": 0.5},
         "logit per decade of hours",
-        "two standard deviations: 0.25 CUE per tenfold time at 0.5",
+        "two standard deviations are 0.25 CUE per tenfold time at a CUE of 0.5",
     ),
-    Prior("ecosystem_sd", "LogNormal", {"mu": -1.4, "sigma": 0.7}, "logit", "median 0.25, 0.06 CUE at 0.5; " + _FEW),
-    Prior("substrate_sd", "LogNormal", {"mu": -0.7, "sigma": 0.7}, "logit", "median 0.5, 0.12 CUE at 0.5; " + _FEW),
-    Prior("study_sd", "LogNormal", {"mu": -0.4, "sigma": 0.6}, "logit", "median 0.67, 0.16 CUE at 0.5; " + _FEW),
+    Prior(
+        "ecosystem_sd",
+        "LogNormal",
+        {"mu": -1.4, "sigma": 0.7},
+        "logit",
+        "median 0.25, which is 0.06 CUE at a CUE of 0.5; " + _FEW,
+    ),
+    Prior(
+        "substrate_sd",
+        "LogNormal",
+        {"mu": -0.7, "sigma": 0.7},
+        "logit",
+        "median 0.5, which is 0.12 CUE at a CUE of 0.5; " + _FEW,
+    ),
+    Prior(
+        "study_sd",
+        "LogNormal",
+        {"mu": -0.4, "sigma": 0.6},
+        "logit",
+        "median 0.67, which is 0.16 CUE at a CUE of 0.5; " + _FEW,
+    ),
     Prior("soil_sd", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
     Prior(
         "scatter_log_mean",
         "Normal",
         {"mu": -0.7, "sigma": 0.7},
         "log logit",
-        "median scatter within a study of 0.5 logit, 0.12 CUE at 0.5",
+        "median scatter within a study of 0.5 logit, which is 0.12 CUE at a CUE of 0.5",
     ),
     Prior(
         "scatter_log_sd",
         "LogNormal",
         {"mu": -0.4, "sigma": 0.5},
         "log logit",
-        "studies differ in precision about twofold",
+        "the precision of studies differs about twofold",
     ),
     Prior("scatter_gradient", "HalfNormal", {"sigma": 1.0}, "logit", _WEAK),
-    Prior("log_hours_mean", "Normal", {"mu": 1.4, "sigma": 0.7}, "log10 hour", "incubations of 1 h to 26 days"),
+    Prior(
+        "log_hours_mean",
+        "Normal",
+        {"mu": 1.4, "sigma": 0.7},
+        "log10 hour",
+        "incubations of 1 hour to 26 days within two standard deviations",
+    ),
     Prior("log_hours_sd", "HalfNormal", {"sigma": 0.7}, "log10 hour", _WEAK),
-    Prior("temperature_mean", "Normal", {"mu": 20.0, "sigma": 5.0}, "degC", "laboratory incubations"),
+    Prior(
+        "temperature_mean",
+        "Normal",
+        {"mu": 20.0, "sigma": 5.0},
+        "degC",
+        "laboratory incubations: 10 to 30 degC within two standard deviations",
+    ),
     Prior("temperature_sd", "HalfNormal", {"sigma": 7.0}, "degC", _WEAK),
 )
 

@@ -89,18 +89,38 @@ _SHARED = (
 
 PRIORS = (
     Prior("level", "Normal", {"mu": 0.0, "sigma": 1.0}, "logit", "CUE of 0.12 to 0.88 within two standard deviations"),
-    Prior("discrepancy", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "0.12 CUE at 0.5, either way"),
+    Prior(
+        "discrepancy",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.5},
+        "logit",
+        "one standard deviation is 0.12 CUE at a CUE of 0.5, in either direction",
+    ),
     Prior(
         "log_turnover",
         "Normal",
         {"mu": -3.9, "sigma": 0.7},
         "log 1/day",
-        "biomass of a residence time of 50 days at 15 degC, 12 to 200 within two standard deviations",
+        "biomass lasts 50 days at 15 degC, 12 to 200 days within two standard deviations",
     ),
-    Prior("turnover_sd", "LogNormal", {"mu": 0.0, "sigma": 0.25}, "log", "1 between studies, 0.6 to 1.6: threefold"),
-    Prior("log_uptake", "Normal", {"mu": 2.1, "sigma": 0.7}, "log 1/day", "glucose is gone within hours"),
-    Prior("log_uptake_slow", "Normal", {"mu": -2.5, "sigma": 1.0}, "log 1/day", "residues last for weeks"),
-    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
+    Prior(
+        "turnover_sd",
+        "LogNormal",
+        {"mu": 0.0, "sigma": 0.25},
+        "log",
+        "median 1 between studies, about a factor of three; 0.6 to 1.6 within two standard deviations",
+    ),
+    Prior("log_uptake", "Normal", {"mu": 2.1, "sigma": 0.7}, "log 1/day", "dissolved glucose is taken up within hours"),
+    Prior(
+        "log_uptake_slow",
+        "Normal",
+        {"mu": -2.5, "sigma": 1.0},
+        "log 1/day",
+        "plant residues and polymers last for weeks before they are taken up",
+    ),
+    Prior(
+        "residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "60 % of dead microbes does not dissolve at once"
+    ),
     *(prior for prior in BASELINE if prior.name in _SHARED),
 )
 

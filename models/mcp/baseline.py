@@ -81,7 +81,7 @@ SECTORS = (
 )
 """Names of the sectors of the (n, s) plane, in the order :func:`sector` numbers them."""
 
-_WEAK = "weakly informative: published log ratios lie within 1"
+_WEAK = "weakly informative: published log ratios lie between -1 and 1"
 
 PRIORS = (
     Prior("practice_mean", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", _WEAK),
@@ -97,16 +97,34 @@ PRIORS = (
         "(1 + r) / 2",
         "necromass is part of organic carbon, so positive correlations are likelier",
     ),
-    Prior("degrees_of_freedom", "Gamma", {"alpha": 4.0, "beta": 0.4}, "1", "tails from near Cauchy to near normal"),
+    Prior(
+        "degrees_of_freedom",
+        "Gamma",
+        {"alpha": 4.0, "beta": 0.4},
+        "1",
+        "allows tails as heavy as a Cauchy distribution or nearly as light as a normal one",
+    ),
     Prior("share_level", "Normal", {"mu": -0.9, "sigma": 0.5}, "log", "necromass of 15 to 100 % of organic carbon"),
     Prior("share_ecosystem_sd", "LogNormal", {"mu": -1.6, "sigma": 0.6}, "log", "median 0.2 between ecosystems"),
     Prior("share_depth", "Normal", {"mu": 0.0, "sigma": 0.2}, "log per log depth", _WEAK),
     Prior("share_clay", "Normal", {"mu": 0.0, "sigma": 0.02}, "log per percent clay", _WEAK),
     Prior("share_study_sd", "HalfNormal", {"sigma": 0.5}, "log", "conversion factors and extraction differ by study"),
-    Prior("clay_mean", "Normal", {"mu": 25.0, "sigma": 10.0}, "percent", "mineral soils"),
-    Prior("clay_sd", "LogNormal", {"mu": 2.3, "sigma": 0.4}, "percent", "median 10 between studies"),
+    Prior(
+        "clay_mean",
+        "Normal",
+        {"mu": 25.0, "sigma": 10.0},
+        "percent",
+        "mineral soils: 5 to 45 % clay within two standard deviations",
+    ),
+    Prior("clay_sd", "LogNormal", {"mu": 2.3, "sigma": 0.4}, "percent", "median 10 percent clay between studies"),
     Prior("scatter_log_mean", "Normal", {"mu": -1.5, "sigma": 0.7}, "log log", "median scatter of 20 % within a study"),
-    Prior("scatter_log_sd", "LogNormal", {"mu": -0.7, "sigma": 0.5}, "log log", "studies differ in precision twofold"),
+    Prior(
+        "scatter_log_sd",
+        "LogNormal",
+        {"mu": -0.7, "sigma": 0.5},
+        "log log",
+        "the precision of studies differs about twofold",
+    ),
 )
 
 QUANTITIES: dict[str, dict[str, str]] = {
@@ -447,7 +465,9 @@ def _with_depth(prior: Priors, rows: pd.DataFrame, eta: TensorVariable) -> tuple
     return eta, () if stated.all() else (said,)
 
 
-def _with_clay(prior: Priors, data: _Levels, eta: TensorVariable) -> tuple[TensorVariable, Any, tuple[str, ...]]:
+def _with_clay(
+    prior: Priors, data: _Levels, eta: TensorVariable
+) -> tuple[TensorVariable, TensorVariable | np.ndarray, tuple[str, ...]]:
     """Add the effect of clay where any soil states it; variance of studies that do not, shape (study,), and a note."""
     import pytensor.tensor as pt
 

@@ -58,23 +58,65 @@ REFERENCE_TEMPERATURE = 10.0  # degC
 TYPICAL_SHARE = 0.4
 """Necromass share at which a spread of log shares is turned into one of logits."""
 
-_SPREAD = "few groups, nobody at zero"
-_TRIANGLE = "no data bear on it: order of magnitude of a topsoil"
 
 PRIORS = (
     Prior("practice_lever_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "1", "median 0.25 between practices"),
     Prior("trial_lever_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "1", "median 0.2 between trials of a practice"),
-    Prior("turnover_mean", "Normal", {"mu": 3.0, "sigma": 0.4}, "log year", "carbon over input: 20 years at 10 degC"),
+    Prior(
+        "turnover_mean",
+        "Normal",
+        {"mu": 3.0, "sigma": 0.4},
+        "log year",
+        "organic carbon is 20 years of input at 10 degC",
+    ),
     Prior("turnover_sd", "LogNormal", {"mu": -1.0, "sigma": 0.4}, "log", "median 0.37 between studies"),
-    Prior("turnover_warmth", "Normal", {"mu": -0.5, "sigma": 0.15}, "log per 10 degC", "Q10 of 1.65"),
+    Prior(
+        "turnover_warmth",
+        "Normal",
+        {"mu": -0.5, "sigma": 0.15},
+        "log per 10 degC",
+        "decay is 1.65 times as fast per 10 degC",
+    ),
     Prior("share_mean", "Normal", {"mu": -0.3, "sigma": 0.5}, "logit", "necromass of 22 to 67 % of organic carbon"),
-    Prior("share_spread", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "seen between studies, median 0.4"),
-    Prior("conversion_part", "Beta", {"alpha": 5.0, "beta": 5.0}, "1", "of its variance, conversion: not all or none"),
-    Prior("conversion", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "common factor of amino sugars to necromass"),
+    Prior(
+        "share_spread",
+        "LogNormal",
+        {"mu": -0.9, "sigma": 0.4},
+        "log",
+        "median 0.4 between the shares that studies report",
+    ),
+    Prior(
+        "conversion_part",
+        "Beta",
+        {"alpha": 5.0, "beta": 5.0},
+        "1",
+        "part of that variance due to conversion factors: neither all of it nor none",
+    ),
+    Prior(
+        "conversion",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.2},
+        "log",
+        "error of the conversion from amino sugars to necromass that all studies share",
+    ),
     Prior("efficiency", "Normal", {"mu": -0.3, "sigma": 0.3}, "logit", "Qiao et al. 2019: 0.50; He et al. 2023: 0.39"),
-    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("mineral_release", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", _TRIANGLE),
-    Prior("mineral_necromass", "Normal", {"mu": 0.8, "sigma": 0.5}, "logit", "most necromass is mineral-associated"),
+    Prior(
+        "residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "60 % of dead microbes does not dissolve at once"
+    ),
+    Prior(
+        "mineral_release",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.5},
+        "log",
+        "these data do not tell it: the order of magnitude in a topsoil",
+    ),
+    Prior(
+        "mineral_necromass",
+        "Normal",
+        {"mu": 0.8, "sigma": 0.5},
+        "logit",
+        "69 % of necromass lies on minerals, 45 to 86 % within two standard deviations",
+    ),
     Prior(
         "mineral_plant",
         "Normal",
@@ -82,13 +124,33 @@ PRIORS = (
         "logit",
         "with mineral_necromass: 70 % of organic carbon is mineral-associated (median of mineral_associated_carbon)",
     ),
-    Prior("saturation", "Normal", {"mu": -0.3, "sigma": 0.5}, "logit", "Georgiou et al. 2022: 42 % of capacity"),
-    Prior("elasticity", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "depolymerisation per biomass: 0.17 to 0.83"),
-    Prior("soluble", "Normal", {"mu": -1.4, "sigma": 0.4}, "logit", "20 % of the input dissolves at once"),
-    Prior("biomass", "Normal", {"mu": -4.07, "sigma": 0.4}, "log", "Xu, Thornton & Post 2013: 1.7 % of carbon"),
-    Prior("dissolved", "Normal", {"mu": -6.2, "sigma": 0.5}, "log", "0.2 % of carbon"),
-    Prior("half_saturation", "Normal", {"mu": 2.0, "sigma": 0.5}, "log", "dissolved carbon is far from saturating"),
-    Prior("log_duration_mean", "Normal", {"mu": 2.3, "sigma": 0.5}, "log year", "trials of 10 years"),
+    Prior(
+        "saturation",
+        "Normal",
+        {"mu": -0.3, "sigma": 0.5},
+        "logit",
+        "minerals hold 42 % of what they could (Georgiou et al. 2022)",
+    ),
+    Prior("elasticity", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "10 % more biomass depolymerises 2 to 8 % more"),
+    Prior("soluble", "Normal", {"mu": -1.4, "sigma": 0.4}, "logit", "20 % of the input is dissolved when it arrives"),
+    Prior(
+        "biomass", "Normal", {"mu": -4.07, "sigma": 0.4}, "log", "1.7 % of organic carbon (Xu, Thornton & Post 2013)"
+    ),
+    Prior("dissolved", "Normal", {"mu": -6.2, "sigma": 0.5}, "log", "0.2 % of organic carbon is dissolved"),
+    Prior(
+        "half_saturation",
+        "Normal",
+        {"mu": 2.0, "sigma": 0.5},
+        "log",
+        "uptake is far from saturated: half of the greatest rate needs seven times the dissolved carbon",
+    ),
+    Prior(
+        "log_duration_mean",
+        "Normal",
+        {"mu": 2.3, "sigma": 0.5},
+        "log year",
+        "trials last 10 years, 4 to 27 within two standard deviations",
+    ),
     Prior("log_duration_sd", "LogNormal", {"mu": -0.1, "sigma": 0.3}, "log", "median 0.9 between studies"),
     Prior("residual_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14 between samples"),
     Prior(
@@ -98,7 +160,13 @@ PRIORS = (
         "(1 + r) / 2",
         "necromass is part of organic carbon, so positive correlations are likelier",
     ),
-    Prior("degrees_of_freedom", "Gamma", {"alpha": 4.0, "beta": 0.4}, "1", "tails from near Cauchy to near normal"),
+    Prior(
+        "degrees_of_freedom",
+        "Gamma",
+        {"alpha": 4.0, "beta": 0.4},
+        "1",
+        "allows tails as heavy as a Cauchy distribution or nearly as light as a normal one",
+    ),
 )
 
 QUANTITIES: dict[str, dict[str, str]] = {

@@ -77,9 +77,19 @@ PRIORS = (
         "median 0.41: rhizosphere priming of -50 to +380 % (Cheng et al. 2014, in Huo et al. 2017) is four "
         "standard deviations wide with the spread within studies",
     ),
-    Prior("run_sd", "LogNormal", {"mu": -1.6, "sigma": 0.6}, "log", "median 0.2: a repeated run is half a new study"),
     Prior(
-        "soil_sd", "LogNormal", {"mu": -2.0, "sigma": 0.7}, "log", "median 0.14, ten percent to a third of the control"
+        "run_sd",
+        "LogNormal",
+        {"mu": -1.6, "sigma": 0.6},
+        "log",
+        "median 0.2: repeated runs of a study differ half as much as studies",
+    ),
+    Prior(
+        "soil_sd",
+        "LogNormal",
+        {"mu": -2.0, "sigma": 0.7},
+        "log",
+        "median 0.14 between soils of a study, 15 % of the CO2 of the control",
     ),
     Prior("dose", "Normal", {"mu": 0.0, "sigma": 0.4}, "log per tenfold dose/MBC", _WEAK),
     Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", _WEAK),
@@ -89,13 +99,41 @@ PRIORS = (
     Prior("duration", "Normal", {"mu": 0.0, "sigma": 0.3}, "log per tenfold days", _WEAK),
     Prior("scatter_log_mean", "Normal", {"mu": -1.9, "sigma": 0.8}, "log log", "median scatter between jars of 15 %"),
     Prior(
-        "scatter_log_sd", "LogNormal", {"mu": -0.4, "sigma": 0.5}, "log log", "studies differ in precision several-fold"
+        "scatter_log_sd",
+        "LogNormal",
+        {"mu": -0.4, "sigma": 0.5},
+        "log log",
+        "the precision of studies differs about twofold",
     ),
-    Prior("dose_over_biomass_mean", "Normal", {"mu": 0.5, "sigma": 1.0}, "log10", "doses of 0.03 to 300 times biomass"),
-    Prior("dose_over_biomass_sd", "LogNormal", {"mu": 0.0, "sigma": 0.4}, "log10", "median one decade between studies"),
-    Prior("carbon_to_nitrogen_mean", "Normal", {"mu": 1.1, "sigma": 0.15}, "log10", "soil C:N of 6 to 25"),
+    Prior(
+        "dose_over_biomass_mean",
+        "Normal",
+        {"mu": 0.5, "sigma": 1.0},
+        "log10",
+        "doses of 0.03 to 300 times microbial biomass within two standard deviations",
+    ),
+    Prior(
+        "dose_over_biomass_sd",
+        "LogNormal",
+        {"mu": 0.0, "sigma": 0.4},
+        "log10",
+        "median of a factor of ten between studies",
+    ),
+    Prior(
+        "carbon_to_nitrogen_mean",
+        "Normal",
+        {"mu": 1.1, "sigma": 0.15},
+        "log10",
+        "soil C:N of 6 to 25 within two standard deviations",
+    ),
     Prior("carbon_to_nitrogen_sd", "LogNormal", {"mu": -2.0, "sigma": 0.4}, "log10", "median 0.14 between studies"),
-    Prior("organic_carbon_mean", "Normal", {"mu": 1.3, "sigma": 0.3}, "log10 g/kg", "5 to 80 g/kg"),
+    Prior(
+        "organic_carbon_mean",
+        "Normal",
+        {"mu": 1.3, "sigma": 0.3},
+        "log10 g/kg",
+        "organic carbon of 5 to 80 g/kg within two standard deviations",
+    ),
     Prior("organic_carbon_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log10 g/kg", "median 0.25 between studies"),
 )
 

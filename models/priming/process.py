@@ -72,44 +72,140 @@ LEFT, DISSOLVES = 0.25, 0.05
 #: Misfit lasts at most so much from one interval to the next: more, and a wrong level of CO2 goes unpunished.
 MOST_PERSISTENT = 0.5
 
-_SPREAD = "few groups, nobody at zero"
+_FEW = "they do differ, but are too few to show by how much"
 
 PRIORS = (
-    Prior("respiration_mean", "Normal", {"mu": -4.8, "sigma": 0.7}, "log mg/g/day", "8 ug/g/day, fourfold either way"),
-    Prior("respiration_sd", "LogNormal", {"mu": -0.4, "sigma": 0.4}, "log", _SPREAD),
+    Prior(
+        "respiration_mean",
+        "Normal",
+        {"mu": -4.8, "sigma": 0.7},
+        "log mg/g/day",
+        "8 ug C per g and day, a fourth to four times that within two standard deviations",
+    ),
+    Prior("respiration_sd", "LogNormal", {"mu": -0.4, "sigma": 0.4}, "log", f"median 0.67 between controls: {_FEW}"),
     Prior("supply_mean", "Normal", {"mu": -0.3, "sigma": 0.4}, "log", "sieved soil respires more than it can sustain"),
-    Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", _SPREAD),
-    Prior("depletion_mean", "Normal", {"mu": -5.3, "sigma": 0.7}, "log 1/day", "pool of a half-life of 140 days"),
-    Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", _SPREAD),
-    Prior("efficiency_mean", "Normal", {"mu": 0.3, "sigma": 0.5}, "logit of share", "Qiao et al. 2019: 0.50"),
-    Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", _SPREAD),
-    Prior("efficiency_jar_sd", "LogNormal", {"mu": -1.6, "sigma": 0.4}, "logit", _SPREAD),
-    Prior("dissolved_turnover", "Normal", {"mu": -0.5, "sigma": 1.0}, "log 1/day", "two days, sevenfold"),
-    Prior("elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "0.5, from 0.17 to 0.83"),
-    Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", _SPREAD),
-    Prior("biomass_log_error", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "extraction factor of fumigated carbon"),
-    Prior("half_saturation", "Normal", {"mu": 0.0, "sigma": 1.0}, "log mg/g", "1 mg/g, sevenfold"),
-    Prior("residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "0.6 of dead microbes stays particulate"),
-    Prior("addition_mean", "Normal", {"mu": 0.0, "sigma": 0.2}, "1", "0.4 to 2.6 times at ten times biomass"),
-    Prior("addition_sd", "LogNormal", {"mu": -1.9, "sigma": 0.4}, "1", _SPREAD),
-    Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
-    Prior("nitrogen_mean", "Normal", {"mu": 0.0, "sigma": 0.7}, "log", "a fourth to four times"),
-    Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", _SPREAD),
-    Prior("nitrogen_on_efficiency", "Normal", {"mu": 0.0, "sigma": 0.5}, "logit", "weak"),
-    Prior("nitrogen_on_uptake", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "weak"),
-    Prior("solid_decay", "Normal", {"mu": -7.0, "sigma": 2.5}, "log 1/day", "litter in months, plastics in centuries"),
+    Prior("supply_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", f"median 0.41 between soils: {_FEW}"),
+    Prior(
+        "depletion_mean",
+        "Normal",
+        {"mu": -5.3, "sigma": 0.7},
+        "log 1/day",
+        "without new input the decomposable pool halves in 140 days",
+    ),
+    Prior("depletion_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", f"median 0.5 between soils: {_FEW}"),
+    Prior(
+        "efficiency_mean",
+        "Normal",
+        {"mu": 0.3, "sigma": 0.5},
+        "logit of share",
+        "efficiency of 0.50 (Qiao et al. 2019)",
+    ),
+    Prior("efficiency_sd", "LogNormal", {"mu": -1.2, "sigma": 0.4}, "logit", f"median 0.3 between soils: {_FEW}"),
+    Prior(
+        "efficiency_jar_sd",
+        "LogNormal",
+        {"mu": -1.6, "sigma": 0.4},
+        "logit",
+        f"median 0.2 between jars of a soil: {_FEW}",
+    ),
+    Prior(
+        "dissolved_turnover",
+        "Normal",
+        {"mu": -0.5, "sigma": 1.0},
+        "log 1/day",
+        "1.6 days, a seventh to seven times that within two standard deviations",
+    ),
+    Prior(
+        "elasticity_mean", "Normal", {"mu": 0.0, "sigma": 0.8}, "logit", "10 % more biomass depolymerises 2 to 8 % more"
+    ),
+    Prior("elasticity_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "logit", f"median 0.41 between soils: {_FEW}"),
+    Prior(
+        "biomass_log_error",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.3},
+        "log",
+        "the share of biomass that fumigation extracts is known to about a third",
+    ),
+    Prior(
+        "half_saturation",
+        "Normal",
+        {"mu": 0.0, "sigma": 1.0},
+        "log mg/g",
+        "1 mg C/g, a seventh to seven times that within two standard deviations",
+    ),
+    Prior(
+        "residue_share", "Normal", {"mu": 0.4, "sigma": 0.4}, "logit", "60 % of dead microbes does not dissolve at once"
+    ),
+    Prior(
+        "addition_mean",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.2},
+        "1",
+        "a dose of ten times the biomass changes depolymerisation to 0.4 to 2.6 times",
+    ),
+    Prior("addition_sd", "LogNormal", {"mu": -1.9, "sigma": 0.4}, "1", f"median 0.15 between runs: {_FEW}"),
+    Prior("jar_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"median 0.25 between treatments: {_FEW}"),
+    Prior(
+        "nitrogen_mean",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.7},
+        "log",
+        "nitrogen changes depolymerisation to a fourth to four times",
+    ),
+    Prior("nitrogen_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"median 0.25 between soils: {_FEW}"),
+    Prior(
+        "nitrogen_on_efficiency",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.5},
+        "logit",
+        "weakly informative: 0.2 either way at an efficiency of 0.5",
+    ),
+    Prior(
+        "nitrogen_on_uptake",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.5},
+        "log",
+        "weakly informative: uptake a third to nearly three times as fast",
+    ),
+    Prior(
+        "solid_decay",
+        "Normal",
+        {"mu": -7.0, "sigma": 2.5},
+        "log 1/day",
+        "litter decays in months, plastics in centuries",
+    ),
     Prior(
         "soluble",
         "Normal",
         {"mu": -3.0, "sigma": 2.0},
         "logit",
-        "of litter a third dissolves at once, of plastics a thousandth",
+        "a third of litter dissolves at once, a thousandth of plastics",
     ),
-    Prior("dose_unknown", "Normal", {"mu": -1.0, "sigma": 0.5}, "log mg/g", "0.37 mg/g, 0.14 to 1"),
+    Prior(
+        "dose_unknown",
+        "Normal",
+        {"mu": -1.0, "sigma": 0.5},
+        "log mg/g",
+        "0.37 mg C/g, 0.14 to 1 within two standard deviations",
+    ),
     Prior("scatter", "Normal", {"mu": -1.5, "sigma": 0.6}, "log", "median scatter of an increment of 22 %"),
-    Prior("final_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "a pool at the end, 30 %"),
-    Prior("recovery", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", "label found, half to twice what the CO2 left"),
-    Prior("persistence", "Beta", {"alpha": 2.0, "beta": 2.0}, "0.5", "misfit lasts from one interval to the next"),
+    Prior(
+        "final_scatter", "Normal", {"mu": -1.2, "sigma": 0.5}, "log", "median scatter of a pool on the last day of 30 %"
+    ),
+    Prior(
+        "recovery",
+        "Normal",
+        {"mu": 0.0, "sigma": 0.4},
+        "log",
+        "label found is half to twice what the CO2 left in the soil",
+    ),
+    Prior(
+        "persistence",
+        "Beta",
+        {"alpha": 2.0, "beta": 2.0},
+        "0.5",
+        "share of the misfit of one interval that lasts to the next, at most a half",
+    ),
 )
 
 

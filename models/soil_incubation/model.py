@@ -49,13 +49,13 @@ if TYPE_CHECKING:
     Pair = tuple[TensorVariable, TensorVariable]
     """The transfers alpha12 and alpha21."""
 
-_CASE_STUDY = "the Stan case study"
+_CASE_STUDY = "as in the Stan case study on soil carbon (Carpenter 2014)"
 
 PRIORS = (
     Prior("k1", "HalfNormal", {"sigma": 1.0}, "1/day", _CASE_STUDY),
     Prior("k2", "HalfNormal", {"sigma": 1.0}, "1/day", _CASE_STUDY),
-    Prior("alpha12", "HalfNormal", {"sigma": 1.0}, "1", f"{_CASE_STUDY}; above one a transfer creates carbon"),
-    Prior("alpha21", "HalfNormal", {"sigma": 1.0}, "1", f"{_CASE_STUDY}; above one a transfer creates carbon"),
+    Prior("alpha12", "HalfNormal", {"sigma": 1.0}, "1", f"{_CASE_STUDY}; a share above one would create carbon"),
+    Prior("alpha21", "HalfNormal", {"sigma": 1.0}, "1", f"{_CASE_STUDY}; a share above one would create carbon"),
     Prior("gamma", "Beta", {"alpha": 10.0, "beta": 1.0}, "1", f"{_CASE_STUDY}: most carbon starts in the first pool"),
     Prior("sigma", "HalfCauchy", {"beta": 1.0}, "g/kg", _CASE_STUDY),
 )

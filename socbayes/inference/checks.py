@@ -9,7 +9,7 @@ finding about the model and not a fault of the computation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +50,7 @@ MIN_PRIOR_WITHIN_DATA = 0.01
 SENSITIVITY = 0.05
 """Power-scaling sensitivity above which a result counts as moved (Kallioinen et al. 2024)."""
 
-_STATISTICS: dict[str, Callable[[xr.DataArray, Sequence[Any]], xr.DataArray]] = {
+_STATISTICS: dict[str, Callable[[xr.DataArray, Sequence[Hashable]], xr.DataArray]] = {
     "mean": lambda values, dims: values.mean(dims),
     "sd": lambda values, dims: values.std(dims),
     "5 % quantile": lambda values, dims: values.quantile(0.05, dims).drop_vars("quantile"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def _observations(key: str, fitted: xr.DataTree, name: str) -> xr.DataArray:
     return fitted["observed_data"].to_dataset()[name]
 
 
-def _difference(a: Any, b: Any) -> str:
+def _difference(a: xr.DataArray, b: xr.DataArray) -> str:
     """How two sets of observations differ, empty when they do not."""
     if a.shape != b.shape:
         return f"{a.size:,} observations against {b.size:,}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pymc as pm
+    from pytensor.graph.basic import Variable
+    from pytensor.tensor import TensorVariable
 
 
-def in_variables(model: pm.Model, density: Any) -> Any:
+def in_variables(model: pm.Model, density: TensorVariable) -> Variable:
     """A density of the unconstrained values that PyMC samples as one of the model's random variables.
 
     Parameters
@@ -20,7 +22,7 @@ def in_variables(model: pm.Model, density: Any) -> Any:
 
     Returns
     -------
-    TensorVariable
+    pytensor.graph.basic.Variable
         The same number in terms of the free random variables, so that it can
         become a deterministic or a potential of the model.
 
@@ -45,7 +47,7 @@ def in_variables(model: pm.Model, density: Any) -> Any:
     return graph_replace(density, unconstrained, strict=False)
 
 
-def rows_density(model: pm.Model, name: str) -> Any:
+def rows_density(model: pm.Model, name: str) -> TensorVariable:
     """Log density of each row of an observed variable as a graph of the random variables of the model.
 
     Parameters
