@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import EmptyTableError, SocbayesError, TooFewGroupsError
-from socbayes.frames import filled as filled
 from socbayes.frames import numeric
 from socbayes.vocabulary import QUANTITIES
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from socbayes.frames import filled, numeric
 from socbayes.models.blocks import (
     at_members,
-    filled,
     group_means,
     groups,
     integrated,
     looked_up,
-    numeric,
     population,
     require_studies,
     require_values,

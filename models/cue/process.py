@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from socbayes.models.blocks import at_members, centred_on_expected, group_means, half_centred, numeric, scatter_by_study
+from socbayes.frames import numeric
+from socbayes.models.blocks import at_members, centred_on_expected, group_means, half_centred, scatter_by_study
 from socbayes.models.cue.baseline import PRIORS as BASELINE
 from socbayes.models.cue.efficiency import (
     REFERENCE_TEMPERATURE,

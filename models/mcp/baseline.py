@@ -35,14 +35,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from socbayes.frames import filled, numeric
 from socbayes.models.blocks import (
     centred_on_expected,
-    filled,
     group_means,
     groups,
     integrated,
     looked_up,
-    numeric,
     population,
     require_studies,
     require_values,

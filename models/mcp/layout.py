@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.models.blocks import filled, group_means, groups, numeric, require_studies, require_values
+from socbayes.frames import filled, numeric
+from socbayes.models.blocks import group_means, groups, require_studies, require_values
 from socbayes.models.mcp.pairs import RESPONSES
 
 if TYPE_CHECKING:

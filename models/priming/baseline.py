@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from socbayes.frames import numeric
 from socbayes.models.blocks import (
     at_members,
     centred_on_expected,
@@ -38,7 +39,6 @@ from socbayes.models.blocks import (
     groups,
     half_centred,
     integrated,
-    numeric,
     population,
     require_studies,
     require_values,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.models.blocks import filled, groups, numeric, require_values
+from socbayes.frames import filled, numeric
+from socbayes.models.blocks import groups, require_values
 
 if TYPE_CHECKING:
     import pandas as pd

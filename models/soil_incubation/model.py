@@ -37,7 +37,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from socbayes.errors import EmptyTableError, SocbayesError
-from socbayes.models.blocks import numeric, require_values
+from socbayes.frames import numeric
+from socbayes.models.blocks import require_values
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, joined, prior_records
 

@@ -228,8 +228,9 @@ def test_a_plan_for_the_past_is_refused(fitted, trial):
     late = management.assign(start_year=2005.0, plant_carbon_input=9.0)
     with pytest.raises(SocbayesError, match=r"6 rows of the plan begin before the last sample.*2008\.00 there"):
         forecast(fitted, years=[2030.0], management=late)
+    misspelt = management.iloc[:1].assign(plot="p0", start_year=2012.0, end_year=2040.0)
     with pytest.raises(TableFaultsError, match=r"unknown plot: found p0 in the management table.*'P0'"):
-        forecast(fitted, years=[2030.0], management=management.assign(plot="p0", start_year=2012.0, end_year=2040.0))
+        forecast(fitted, years=[2030.0], management=misspelt)
 
 
 def test_weather_may_go_on_and_its_past_is_that_of_the_fit(trial):
