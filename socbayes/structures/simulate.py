@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -89,7 +90,75 @@ def simulate(
     p = _parameter_arrays(model, parameters, parameter_set)
     x0 = _initial_arrays(model, initial)
     rows = max((a.sizes["time"] for a in u if "time" in a.dims), default=0)
-    reach = rows - 1 if interpolate else rows
+    when = _output_times(model, times, rows, rows - 1 if interpolate else rows)
+    n_rows = max(int(when[-1]) + (1 if interpolate else 0), 1) if rows <= 1 else rows
+
+    run = forward_function(program(model, scheme, interpolate), parallel)
+    plan = _Plan(model, run, len(x0), len(p), n_rows, float(interval), steps, when)
+    units = {name: model.carbon_unit for name in model.state} | _report_units(model)
+    if not any("site" in a.dims for a in (*x0, *p, *u)):
+        x0[0] = x0[0].expand_dims("site")
+    everything = [*x0, *p, *u]
+    stacked = xr.apply_ufunc(
+        partial(_block, plan),
+        *everything,
+        input_core_dims=[[]] * (len(x0) + len(p)) + [["time"]] * len(u),
+        output_core_dims=[["output", "variable"]],
+        exclude_dims={"time"},
+        dask="parallelized",
+        output_dtypes=[float],
+        dask_gufunc_kwargs={"output_sizes": {"output": when.size, "variable": len(units)}, "allow_rechunk": True},
+    )
+    stacked = stacked.rename(output="time").transpose("time", "site", "variable")
+    stacked = stacked.assign_coords(time=("time", when * float(interval), {"units": model.time_unit}))
+    data = {
+        name: stacked.isel(variable=place, drop=True).assign_attrs(units=unit)
+        for place, (name, unit) in enumerate(units.items())
+    }
+    return xr.Dataset(data, attrs={"structure": model.name, "scheme": scheme, "reference": model.reference})
+
+
+class _Plan(NamedTuple):
+    """What the runs of all blocks of sites have in common."""
+
+    model: Structure
+    run: Callable[..., Any]
+    pools: int
+    parameters: int
+    rows: int
+    interval: float
+    steps: int
+    when: np.ndarray
+
+
+def _block(plan: _Plan, *arrays: Any) -> Any:
+    """States and reports (site, time, variable) of some sites; core dimensions come last."""
+    n_x, n_p = plan.pools, plan.parameters
+    sites = max((a.shape[0] for a in arrays[: n_x + n_p] if a.ndim), default=1)
+    sites = max([sites, *(a.shape[0] for a in arrays[n_x + n_p :] if a.ndim == 2)])
+    results = []
+    for first in range(0, sites, _BLOCK):
+        chosen = slice(first, min(first + _BLOCK, sites))
+
+        def part(a: Any, core: int, chosen: slice = chosen) -> Any:
+            return a[chosen] if a.ndim > core and a.shape[0] > 1 else a
+
+        xs = _columns([part(a, 0) for a in arrays[:n_x]])
+        ps = _columns([part(a, 0) for a in arrays[n_x : n_x + n_p]])
+        us = [part(a, 1) for a in arrays[n_x + n_p :]]
+        us = [np.moveaxis(a, -1, 0) if a.ndim == 2 else a[:, None] for a in us]
+        us = [np.broadcast_to(a, (plan.rows, a.shape[1])) for a in us]
+        width = max([xs.shape[0], ps.shape[0], *(a.shape[1] for a in us)])
+        xs = np.ascontiguousarray(np.broadcast_to(xs, (width, xs.shape[1])))
+        forcing = _columns(us) if us else np.zeros((plan.rows, 1, 0))
+        out, _ = plan.run(xs, ps, forcing, plan.interval, plan.steps, plan.when, False)
+        reports = _reports(plan.model, out, ps, forcing, plan.when)
+        results.append(np.moveaxis(np.concatenate([out, reports], axis=-1), 0, 1))
+    return np.concatenate(results)
+
+
+def _output_times(model: Structure, times: ArrayLike | None, rows: int, reach: int) -> np.ndarray:
+    """Driver intervals at which states are given out, by default all up to ``reach``; checked."""
     if times is None:
         if rows <= 1:
             raise StructureError(f"{model.name}: say at which times, since no driver varies in time")
@@ -100,56 +169,7 @@ def simulate(
     when = when.astype("int64")
     if rows > 1 and when.size and when[-1] > reach:
         raise StructureError(f"{model.name}: output at interval {when[-1]} but the drivers end after {reach} intervals")
-    n_rows = max(int(when[-1]) + (1 if interpolate else 0), 1) if rows <= 1 else rows
-
-    run = forward_function(program(model, scheme, interpolate), parallel)
-    n_x, n_p = len(x0), len(p)
-
-    def block(*arrays: Any) -> Any:
-        """States and reports (site, time, variable) of some sites; core dimensions come last."""
-        sites = max((a.shape[0] for a in arrays[: n_x + n_p] if a.ndim), default=1)
-        sites = max([sites, *(a.shape[0] for a in arrays[n_x + n_p :] if a.ndim == 2)])
-        results = []
-        for first in range(0, sites, _BLOCK):
-            chosen = slice(first, min(first + _BLOCK, sites))
-
-            def part(a: Any, core: int, chosen: slice = chosen) -> Any:
-                return a[chosen] if a.ndim > core and a.shape[0] > 1 else a
-
-            xs = _columns([part(a, 0) for a in arrays[:n_x]])
-            ps = _columns([part(a, 0) for a in arrays[n_x : n_x + n_p]])
-            us = [part(a, 1) for a in arrays[n_x + n_p :]]
-            us = [np.moveaxis(a, -1, 0) if a.ndim == 2 else a[:, None] for a in us]
-            us = [np.broadcast_to(a, (n_rows, a.shape[1])) for a in us]
-            width = max([xs.shape[0], ps.shape[0], *(a.shape[1] for a in us)])
-            xs = np.ascontiguousarray(np.broadcast_to(xs, (width, xs.shape[1])))
-            forcing = _columns(us) if us else np.zeros((n_rows, 1, 0))
-            out, _ = run(xs, ps, forcing, float(interval), steps, when, False)
-            reports = _reports(model, out, ps, forcing, when)
-            results.append(np.moveaxis(np.concatenate([out, reports], axis=-1), 0, 1))
-        return np.concatenate(results)
-
-    names = [*model.state, *_report_units(model)]
-    if not any("site" in a.dims for a in (*x0, *p, *u)):
-        x0[0] = x0[0].expand_dims("site")
-    everything = [*x0, *p, *u]
-    stacked = xr.apply_ufunc(
-        block,
-        *everything,
-        input_core_dims=[[]] * (n_x + n_p) + [["time"]] * len(u),
-        output_core_dims=[["output", "variable"]],
-        exclude_dims={"time"},
-        dask="parallelized",
-        output_dtypes=[float],
-        dask_gufunc_kwargs={"output_sizes": {"output": when.size, "variable": len(names)}, "allow_rechunk": True},
-    )
-    stacked = stacked.rename(output="time").transpose("time", "site", "variable")
-    stacked = stacked.assign_coords(time=("time", when * float(interval), {"units": model.time_unit}))
-    units = {name: model.carbon_unit for name in model.state} | _report_units(model)
-    data = {}
-    for i, name in enumerate(names):
-        data[name] = stacked.isel(variable=i, drop=True).assign_attrs(units=units[name])
-    return xr.Dataset(data, attrs={"structure": model.name, "scheme": scheme, "reference": model.reference})
+    return when
 
 
 def _resolve(structure: Structure | str) -> Structure:

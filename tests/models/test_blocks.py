@@ -14,6 +14,7 @@ from scipy import stats
 
 from socbayes import load_dataset
 from socbayes.errors import EmptyTableError, TooFewGroupsError, UnknownNameError
+from socbayes.frames import filled, numeric
 from socbayes.models import blocks as _blocks
 from socbayes.models import cue, mcp, priming
 from socbayes.priors import Prior, Priors
@@ -353,10 +354,10 @@ def test_a_log_quantity_is_sampled_linearly_where_it_is_large():
 
 def test_numeric_and_filled_columns():
     table = pd.DataFrame({"x": pd.array([1, None], dtype="Int64"), "name": ["a", None]})
-    np.testing.assert_allclose(_blocks.numeric(table, "x"), [1, np.nan])
-    assert np.isnan(_blocks.numeric(table, "absent")).all()
-    assert _blocks.filled(table, "name", "not stated").tolist() == ["a", "not stated"]
-    assert _blocks.filled(table, "absent", "not stated").tolist() == ["not stated"] * 2
+    np.testing.assert_allclose(numeric(table, "x"), [1, np.nan])
+    assert np.isnan(numeric(table, "absent")).all()
+    assert filled(table, "name", "not stated").tolist() == ["a", "not stated"]
+    assert filled(table, "absent", "not stated").tolist() == ["not stated"] * 2
 
 
 def test_tables_without_groups_are_refused():
