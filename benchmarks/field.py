@@ -28,7 +28,7 @@ import xarray as xr
 
 import socbayes as sb
 from socbayes.files import write_text
-from socbayes.models.field.forecast import forecast
+from socbayes.models.field.forecasts import forecast
 from socbayes.models.field.foresight import leave_future_out, leave_one_site_out
 from socbayes.vocabulary import CI_PROB
 

@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 
 import socbayes as sb
-from socbayes.models.field.forecast import average, forecast
+from socbayes.models.field import average, forecast
 from socbayes.models.field.foresight import leave_future_out, split_future
 from socbayes.vocabulary import CI_PROB
 

@@ -1,13 +1,15 @@
-"""Submodules that are imported when they are first used."""
+"""Submodules, and names of them, that are imported when they are first used."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
-def submodules(package: str, names: tuple[str, ...]) -> Callable[[str], ModuleType]:
+def submodules(
+    package: str, names: tuple[str, ...], of_submodules: Mapping[str, tuple[str, ...]] | None = None
+) -> Callable[[str], Any]:
     """Make the ``__getattr__`` of a package whose submodules need no import statement and cost nothing until used.
 
     Parameters
@@ -16,15 +18,20 @@ def submodules(package: str, names: tuple[str, ...]) -> Callable[[str], ModuleTy
         Name of the package.
     names
         Its submodules.
+    of_submodules
+        By submodule, names of it that the package has as well.
 
     Examples
     --------
-    >>> find = submodules("socbayes", ("errors",))
-    >>> find("errors").__name__
-    'socbayes.errors'
+    >>> find = submodules("socbayes", ("errors",), {"files": ("replacing",)})
+    >>> find("errors").__name__, find("replacing").__name__
+    ('socbayes.errors', 'replacing')
     """
+    homes = {name: home for home, those in (of_submodules or {}).items() for name in those}
 
-    def find(name: str) -> ModuleType:
+    def find(name: str) -> Any:
+        if name in homes:
+            return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
         if name in names:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

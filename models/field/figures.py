@@ -27,8 +27,8 @@ def field_plots(forecasts: xr.Dataset, *, plots: Sequence[str] | None = None, fr
     Parameters
     ----------
     forecasts
-        Of :func:`socbayes.models.field.forecast.forecast` or
-        :func:`socbayes.models.field.forecast.average`, of many years.
+        Of :func:`socbayes.models.field.forecast` or
+        :func:`socbayes.models.field.average`, of many years.
     plots
         Which ones, in order; all by default.
     fraction

@@ -10,7 +10,7 @@ from socbayes.errors import SocbayesError
 from socbayes.facts import table_of
 from socbayes.models.field import effect_figures as figures
 from socbayes.models.field.figures import field_plots
-from socbayes.models.field.forecast import forecast, with_measurement_error
+from socbayes.models.field.forecasts import forecast, with_measurement_error
 from socbayes.plots.style import flat, readable
 from socbayes.report.readings import Reading
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME

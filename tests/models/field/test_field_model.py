@@ -21,7 +21,7 @@ from socbayes.inference.fit import fit, load
 from socbayes.models.field import model as field
 from socbayes.models.field.draws import _repeated, new_plots, variance_parts
 from socbayes.models.field.effects import log_factors
-from socbayes.models.field.forecast import average, forecast, predict_plots, with_measurement_error
+from socbayes.models.field.forecasts import average, forecast, predict_plots, with_measurement_error
 from socbayes.models.field.initial import SMALLEST_SHARE, initial_shares, log_steady_shares
 from socbayes.models.field.management import carbon_from_yield, filled_by_month
 from socbayes.models.field.plots import month_of

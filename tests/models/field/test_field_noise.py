@@ -12,7 +12,7 @@ from scipy import stats
 
 from socbayes.inference.fit import fit
 from socbayes.models.field import model as field
-from socbayes.models.field.forecast import forecast
+from socbayes.models.field.forecasts import forecast
 from socbayes.models.field.noise import Visits, visits, walks
 from socbayes.structures import get
 

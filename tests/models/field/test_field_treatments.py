@@ -13,7 +13,7 @@ from laid import lay_out
 from socbayes.inference.fit import fit
 from socbayes.models.field import model as field
 from socbayes.models.field.draws import draws_of, fitted_to
-from socbayes.models.field.forecast import forecast
+from socbayes.models.field.forecasts import forecast
 from socbayes.models.field.foresight import leave_future_out
 from socbayes.models.field.runs import trajectories
 from socbayes.structures import get
