@@ -568,6 +568,8 @@ def test_draws_run_with_their_own_microbes(microbial):
     effects = log_factors(data, values, np.array([0, 1]))
     np.testing.assert_array_equal(effects["e_ref"], np.array([0.3, 0.4, 0.5]))
     assert "k_death" not in effects
+    # Without effects of sites and treatments every draw has a rate all the same.
+    np.testing.assert_array_equal(effects["rate"], np.zeros((3, 2, 1)))
 
 
 def test_carried_parameters_are_parameters_in_the_parts_of_the_variance():
