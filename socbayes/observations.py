@@ -216,11 +216,14 @@ class Stock(Observation):
         Column of it per mass of soil; empty for none.
     grams
         g/kg of one unit of the concentration.
+    declared
+        What a structure calls the pools of it, such as ``inert``; empty where only its ``fractions`` can say.
     """
 
     stock: str = ""
     concentration: str = ""
     grams: float = 1.0
+    declared: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -415,6 +418,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
             upper=3000, aliases=("roc", "roc_stock", "iom", "roc_t_ha"),
         ),
         within=(("resistant_carbon_stock", "soc_stock"),),
+        declared="inert",
     ),
     Stock(
         "microbial",
@@ -422,6 +426,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
         "fumigation-extraction: median 25 %",
         concentration="microbial_biomass",
         grams=1e-3,
+        declared="microbial",
     ),
     Stock(
         "necromass",
@@ -429,6 +434,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
         "amino sugars: median 25 %",
         concentration="necromass",
         within=(("necromass", "soil_organic_carbon"),),
+        declared="necromass",
     ),
     Stock(
         "water_extractable",
@@ -440,6 +446,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
             "water_extractable_organic_carbon", "mg/kg", "Organic carbon that water or a weak salt extracts from soil.",
             "water-extractable organic carbon", upper=20000, aliases=("weoc", "doc", "dissolved_organic_carbon"),
         ),
+        declared="dissolved",
     ),
     Flux(
         "co2_flux",

@@ -10,14 +10,15 @@ Records are plain data and import nothing heavy: what stands beside the models
 is found by the name of its module when it is first asked for. Each such module
 is optional and holds one thing by model:
 
-=============  ==============  ==========================================================================
-module         holds           of
-=============  ==============  ==========================================================================
-``scenarios``  ``PREDICTORS``  what a fitted model predicts (:mod:`socbayes.scenarios.predict`)
-``readings``   ``READINGS``    figures of a report, and the sentence under each (:mod:`socbayes.report.readings`)
-``published``  ``PUBLISHED``   published numbers to set beside ours (:mod:`socbayes.published`)
-``sharing``    ``SHARING``     parameters shared with other literatures (:mod:`socbayes.models.shared`)
-=============  ==============  ==========================================================================
+=============  ===============  ==========================================================================
+module         holds            of
+=============  ===============  ==========================================================================
+``scenarios``  ``PREDICTORS``   what a fitted model predicts (:mod:`socbayes.scenarios.predict`)
+``readings``   ``READINGS``     figures of a report, and the sentence under each (:mod:`socbayes.report.readings`)
+``published``  ``PUBLISHED``    published numbers to set beside ours (:mod:`socbayes.published`)
+``sharing``    ``SHARING``      parameters shared with other literatures (:mod:`socbayes.models.shared`)
+``trials``     ``CALIBRATION``  small cases for calibration; also ``LEFT_OUT`` and ``COMPARED`` (``benchmarks/``)
+=============  ===============  ==========================================================================
 
 and its modules of figures, which :attr:`Subject.figures` names, export theirs in ``__all__``.
 """

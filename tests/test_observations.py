@@ -13,7 +13,7 @@ from socbayes import observations
 from socbayes.models.field import PRIORS
 from socbayes.observations import FLUX_UNIT, KINDS, OBSERVATIONS, Flux, Run, Soil, Stock, expected_readings
 from socbayes.structures import get
-from socbayes.structures.fractions import FRACTION_NAMES, fraction_weights
+from socbayes.structures.fractions import FRACTION_NAMES, STOCKS, fraction_weights
 from socbayes.vocabulary import QUANTITIES, SCHEMAS
 
 SOIL = Soil(np.full(2, 1.3), np.full(2, 20.0))
@@ -61,6 +61,16 @@ def test_water_extractable_carbon_is_the_dissolved_pool():
     assert not list(KINDS["water_extractable"].faults(obs, structure, fraction_weights(structure)))
     (fault,) = KINDS["water_extractable"].faults(obs, get("rothc"), fraction_weights(get("rothc")))
     assert fault.kind == "fraction without pools"
+
+
+def test_pools_that_a_structure_declares_are_shown_by_every_kind_that_says_so(monkeypatch):
+    told = {kind.name: kind.declared for kind in OBSERVATIONS if isinstance(kind, Stock) and kind.declared}
+    pools = {"resistant": "inert", "microbial": "microbial", "necromass": "necromass", "water_extractable": "dissolved"}
+    assert told == pools
+    charcoal = Stock("charcoal", -1.5, "a further kind", concentration="charcoal", declared="inert")
+    monkeypatch.setattr("socbayes.structures.fractions.STOCKS", (*STOCKS, charcoal))
+    assert fraction_weights(get("rothc"))["charcoal"].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
+    assert "charcoal" not in fraction_weights(get("icbm"))
 
 
 def run_of(states, structure):

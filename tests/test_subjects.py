@@ -166,3 +166,15 @@ def test_nobody_outside_its_folder_names_a_model(subject):
         if here := literals(path) & (names - allowed):
             found[str(place)] = here
     assert not found
+
+
+def test_figures_of_subjects_have_names_of_their_own():
+    """``socbayes.plots`` finds figures by name alone."""
+    names = [name for subject in subjects() for module in subject.figures for name in subject.part(module).__all__]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_a_specification_has_the_name_of_its_record(record):
+    """Readings and predictors are found by it."""
+    assert record.name in literals(Path(inspect.getfile(record.builder())))

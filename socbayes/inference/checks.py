@@ -322,7 +322,10 @@ def check_study_means(fitted: xr.DataTree) -> CheckResult:
         )
         sentences.append(sentence + (f"; outside: {_some(outside)}." if outside else "."))
     if not tables:
-        raise CannotRunError("the fit does not say which study its observations belong to")
+        raise CannotRunError(
+            "the fit does not say which study its observations belong to: a model says it by a pm.Data called "
+            "study_of_obs, of positions, where obs is their dimension and study a coordinate"
+        )
     return CheckResult("study_means", None, " ".join(sentences), pd.concat(tables).set_index(["variable", "group"]))
 
 

@@ -8,7 +8,7 @@ none is our reading of the pools.
 
 The total is the sum of all pools unless the structure says otherwise; biomass,
 necromass, resistant and water-extractable carbon are the pools it declares
-microbial, necromass, inert and dissolved.
+microbial, necromass, inert and dissolved, as their kinds of observations say.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ import numpy as np
 from socbayes.core.structure import Fraction, Structure, StructureError, unknown
 from socbayes.observations import OBSERVATIONS, Stock
 
-FRACTION_NAMES = tuple(kind.name for kind in OBSERVATIONS if isinstance(kind, Stock))
+STOCKS = tuple(kind for kind in OBSERVATIONS if isinstance(kind, Stock))
+"""Kinds of observations that are carbon in some of the pools."""
+
+FRACTION_NAMES = tuple(kind.name for kind in STOCKS)
 """Fractions that field tables may hold; a structure may declare others."""
 
 
@@ -56,12 +59,7 @@ def fraction_weights(
     >>> fraction_weights(get("rothc"))["particulate"].tolist()
     [1.0, 1.0, 0.0, 0.0, 0.0]
     """
-    implied = {
-        "microbial": structure.microbial,
-        "necromass": structure.necromass,
-        "resistant": structure.inert,
-        "water_extractable": structure.dissolved,
-    }
+    implied = {kind.name: getattr(structure, kind.declared) for kind in STOCKS if kind.declared}
     shown: dict[str, Fraction] = {"total": structure.pools}
     shown |= {name: pools for name, pools in implied.items() if pools}
     shown |= structure.fractions
@@ -79,4 +77,4 @@ def fraction_weights(
     return weights
 
 
-__all__ = ["FRACTION_NAMES", "fraction_weights"]
+__all__ = ["FRACTION_NAMES", "STOCKS", "fraction_weights"]

@@ -8,8 +8,11 @@ import pytest
 from laid import lay_out
 
 from socbayes.errors import TableFaultsError
+from socbayes.models.field.draws import stocks_of
+from socbayes.models.field.effects import log_factors
 from socbayes.models.field.tables import judged
 from socbayes.structures import get
+from socbayes.structures.forcing import rate_constants
 
 ROTHC = get("rothc")
 
@@ -186,3 +189,16 @@ def test_frames_are_read_as_files_are():
 def test_columns_that_no_model_uses_are_named():
     data = lay_out(samples(), inputs(tillage="none", cover_crop="rye"), structure=ROTHC)
     assert "The management table states what no model uses: tillage, cover_crop." in data.notes
+
+
+def test_draws_of_one_site_of_one_treatment_are_run_again():
+    """No variable is of its rate, and yet each plot has one in each draw."""
+    data = lay_out(samples(), inputs(), structure=get("icbm"))
+    known = {"site_stock": 1, "rate_constant": len(rate_constants(data.setup.structure))}
+    values = {"input_level": np.linspace(-0.1, 0.1, 5), "log_share": np.full((5, 1, 2), np.log(0.5))}
+    values |= {name: np.zeros((5, size)) for name, size in known.items()}
+    at = log_factors(data, values)
+    assert at["rate"].shape == at["plant"].shape == (5, 2, 1)
+    stocks = stocks_of(data, np.arange(2), at, np.array([2005.0]), data.setup.weights)
+    assert stocks.shape == (5, 2, 1, len(data.setup.weights))
+    assert (np.diff(stocks[:, 0, 0, 0]) > 0).all()
