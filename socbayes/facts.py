@@ -132,17 +132,24 @@ def with_tables(fitted: xr.DataTree, tables: Mapping[str, pd.DataFrame]) -> None
 
 
 def _dataset(table: pd.DataFrame) -> xr.Dataset:
-    """Lay a table out as a dataset that netCDF can hold; missing text is told by a mask beside it."""
+    """Lay a table out as a dataset that netCDF can hold; missing text is told by a mask beside it.
+
+    Columns are numbered, and say their names themselves: netCDF does not take every name that a spreadsheet does.
+    """
     import xarray as xr
 
     columns: dict[str, Any] = {}
-    for name, values in table.items():
-        if values.dtype.kind in "fiub":
-            columns[str(name)] = ("row", values.to_numpy())
-            continue
+    for place, (name, values) in enumerate(table.items()):
         missing = values.isna().to_numpy()
-        text = np.where(missing, "", values.astype(object).to_numpy()).astype("U")
-        columns[str(name)] = ("row", text, {"missing": np.flatnonzero(missing).astype("int64")})
+        said: dict[str, Any] = {"column": str(name)}
+        if values.dtype.kind in "fiu" and missing.any():
+            held = values.to_numpy(dtype="float64", na_value=np.nan)
+        elif values.dtype.kind in "fiu" or (values.dtype.kind == "b" and not missing.any()):
+            held = values.to_numpy()
+        else:
+            held = np.where(missing, "", values.astype(object).to_numpy()).astype("U")
+            said["missing"] = np.flatnonzero(missing).astype("int64")
+        columns[f"column_{place}"] = ("row", held, said)
     described = describe_table(table)
     attrs = {key: str(value) for key, value in described.items() if value}
     return xr.Dataset(columns, attrs=attrs)
@@ -153,14 +160,14 @@ def _frame(stored: xr.Dataset) -> pd.DataFrame:
     import pandas as pd
 
     columns = {}
-    for name, values in stored.data_vars.items():
-        array = values.to_numpy()
+    for variable, values in stored.data_vars.items():
+        array, name = values.to_numpy(), str(values.attrs.get("column", variable))
         if array.dtype.kind in "fiub":
-            columns[str(name)] = pd.Series(array)
+            columns[name] = pd.Series(array)
             continue
         text = array.astype(object)
         text[np.atleast_1d(values.attrs.get("missing", np.zeros(0, dtype="int64"))).astype("int64")] = None
-        columns[str(name)] = pd.Series(text, dtype="str")
+        columns[name] = pd.Series(text, dtype="str")
     frame = pd.DataFrame(columns)
     frame.attrs = {key: stored.attrs[key] for key in ("name", "sha256", "citation", "licence") if key in stored.attrs}
     return frame

@@ -64,3 +64,16 @@ def test_a_table_of_the_callers_comes_back_with_what_it_lacks_and_in_canonical_u
 def test_an_empty_text_is_not_a_missing_one(tmp_path):
     table = pd.DataFrame({"note": pd.Series(["", None, "said"], dtype="str"), "count": [1, 2, 3], "used": [True] * 3})
     assert_frame_equal(table_of(stored(tmp_path, table=table)), table, check_exact=True)
+
+
+def test_columns_may_be_called_as_spreadsheets_call_them(tmp_path):
+    """Among them names that netCDF would not take, and one that it takes for the rows themselves."""
+    table = pd.DataFrame({"x_C/N": [1.0, 2.0], "row": [7, 8], "x_note ": ["a", "b"], "x_depth (cm)": [0.5, None]})
+    assert_frame_equal(table_of(stored(tmp_path, table=table)), table, check_exact=True)
+
+
+def test_missing_cells_of_nullable_columns_stay_missing(tmp_path):
+    table = pd.DataFrame({"x_used": pd.array([True, None], "boolean"), "x_count": pd.array([3, None], "Int64")})
+    again = table_of(stored(tmp_path, table=table))
+    assert again["x_used"].isna().tolist() == again["x_count"].isna().tolist() == [False, True]
+    assert (again["x_used"][0], again["x_count"][0]) == ("True", 3)

@@ -211,6 +211,8 @@ def new_plots(
     normal[..., largest] = 0.0
     spread = {name: values[f"plot_{name}_sd"][:, None] if f"plot_{name}_sd" in values else np.zeros((1, 1))
               for name in ("stock", "departure", "input")}  # fmt: skip
+    stated = data.forcing.input_error[firsts]
+    spread["input"] = np.where(stated > 0, stated, spread["input"])
     return at | {
         "plant": at["plant"] + (spread["input"] * rng.standard_normal(shape[:-1]))[..., None],
         "stock": at["stock"] + spread["stock"] * rng.standard_normal(shape[:-1]),

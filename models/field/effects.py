@@ -168,8 +168,9 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
     chosen = np.arange(len(data.plots.labels)) if plots is None else plots
     site, treatment = data.plots.site[chosen], data.plots.treatment[chosen]
     level = next(values[name] for name in LEVELS if name in values)
-    # Draws have their axis also where one site of one treatment has no rate of its own.
-    rate = np.zeros((*(level.shape if level.ndim else ()), *treatment.shape))
+    # Of one site and one treatment all draws have the same rate, and still each its own.
+    draws = level.shape if isinstance(level, np.ndarray) else ()
+    rate = np.zeros((*draws, *treatment.shape))
     plant = level[..., None, None] + rate
     if "site_rate" in values:
         rate = values["site_rate"][..., site, None] + rate

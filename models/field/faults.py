@@ -9,6 +9,7 @@ import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
+from socbayes.models.field.management import answered
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.structures.forcing import rate_constants
 from socbayes.vocabulary import nearest
@@ -41,8 +42,14 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         faults.append(
             Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
         )
-    if tables.management is not None:
-        faults += _of_management(tables.management, obs)
+    for management in (tables.management, tables.plan):
+        if management is not None:
+            faults += _of_management(management, obs)
+    if tables.plan is not None and not faults and not answered(tables.plan, obs).any():
+        names = [name for name in ("study", "site", "plot", "treatment") if name in obs]
+        known = "; ".join(f"{name} {', '.join(sorted(set(obs[name].dropna()))[:8])}" for name in names)
+        found = "no row that is of a site, plot and treatment of the fit"
+        faults.append(Fault("plan of nothing", None, "", found, f"rows of what it has, which is {known}"))
     if tables.weather is not None:
         faults += _of_sites(tables.weather, obs, "weather")  # may be that of other sites altogether
     faults += _of_structure(setup, obs, tables.weather)
@@ -79,7 +86,8 @@ def _of_management(management: pd.DataFrame, obs: pd.DataFrame) -> Iterator[Faul
     for row in np.flatnonzero(end <= begin):
         expected = f"after start_year {begin[row]:g}"
         advice = f"the year {begin[row]:g} runs from {begin[row]:g} to {begin[row] + 1:g}"
-        yield Fault("lasts no time", int(row) + HEADER, "end_year", f"{end[row]:g}", expected, advice)
+        place = int(management.index[row]) + HEADER
+        yield Fault("lasts no time", place, "end_year", f"{end[row]:g}", expected, advice)
     yield from _of_sites(management, obs, "management", needed=True)
     here = management[management["site"].isin(set(obs["site"]))]
     for column in ("plot", "treatment"):

@@ -13,7 +13,8 @@ Structures disagree, so a forecast by one of them is too sure of itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,12 @@ from socbayes.models.field.draws import (
 from socbayes.models.field.effects import LEVELS, of_known_plots
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.layout import Layout, lay_out
-from socbayes.models.field.measurements import DENSITY_ERROR
+from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
+from socbayes.models.field.measurements import ASSUMED_STOCK, DENSITY_ERROR
 from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.setup import setup_of_fit
-from socbayes.models.field.tables import judged, tables_of_fit, with_plan
+from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
 from socbayes.observations import Observation
 from socbayes.scenarios.draws import values_of, verdict
 
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 UNIT = "t/ha"
+YEAR = 12
+"""Months: those of one season are no mean of what held before a plot was sampled."""
 
 
 def forecast(
@@ -56,7 +60,7 @@ def forecast(
     years: Sequence[float],
     management: pd.DataFrame | None = None,
     weather: pd.DataFrame | None = None,
-    structure: Structure | None = None,
+    structure: str | Structure | None = None,
     draws: int = 500,
     seed: int = 0,
     parts: bool = False,
@@ -72,9 +76,10 @@ def forecast(
     years
         Decimal years.
     management
-        A plan, of schema ``field_management``: what is done after the last samples. It takes the place of what
-        the fit knows of the same site, plot or treatment from its first year on. Where management ends,
-        manure and cover go on as in its last years, and inputs take the mean of their calendar month.
+        A plan, of schema ``field_management``: what is done after the last samples. On the plots that its rows are
+        about it takes the place of all that the fit knows from its first year on; other plots go on as they would.
+        Where management, or the plan, ends, manure and cover go on as in the last years before the last sample, and
+        inputs take the mean of their calendar month. Rows that the fit has already may be given again.
     weather
         Weather after the last samples, of schema ``field_weather``. Where weather ends, months
         take the mean of their calendar month.
@@ -108,8 +113,9 @@ def forecast(
     TableFaultsError
         For all faults of the plan and of the weather at once.
     SocbayesError
-        If these say otherwise than the fit of a time that it has samples of, the fit does not hold its tables, or
-        its structure is of the caller's and not given.
+        If these say otherwise than the fit of a time that it has samples of, the plan states carbon inputs and
+        the fit was made without any, the fit does not hold its tables, or its structure is of the caller's and not
+        given.
 
     Examples
     --------
@@ -120,12 +126,12 @@ def forecast(
     """
     import xarray as xr
 
-    wanted = np.asarray(years, dtype=float)
-    setup = setup_of_fit(fitted, structure)
+    wanted, setup = _years(years), setup_of_fit(fitted, structure)
     tables = with_plan(tables_of_fit(fitted), management, weather)
     if management is not None or weather is not None:
         require_sound(tables, setup)
     data = lay_out(tables, setup, until=float(wanted.max()))
+    _require_inputs_as_learned(data, tables.plan)
     drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
@@ -163,7 +169,7 @@ def predict_plots(
     weather: pd.DataFrame | None = None,
     *,
     years: Sequence[float] | None = None,
-    structure: Structure | None = None,
+    structure: str | Structure | None = None,
     draws: int = 500,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -212,21 +218,23 @@ def predict_plots(
     setup = setup_of_fit(fitted, structure)
     tables = judged(obs, management, weather)
     require_sound(tables, setup, fitting=False)
-    wanted = np.unique(tables.obs["year"]) if years is None else np.asarray(years, dtype=float)
-    data = lay_out(tables, setup, until=float(wanted.max()))
+    wanted = np.unique(tables.obs["year"]) if years is None else _years(years)
+    data = lay_out(tables, setup, until=float(wanted.max()), at_least=YEAR)
+    seen = tables_of_fit(fitted)
+    past = lay_out(seen, setup)
     drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
+    # Of a fit to one treatment no variable names it.
+    drawn = replace(drawn, labels={"treatment": past.plots.treatments, **drawn.labels})
     _require_the_same_inputs(data, drawn)
     rng = np.random.default_rng(seed)
     values, strangers = fitted_to(data, drawn, rng)
     everywhere = np.arange(len(data.plots.labels))
     at = new_plots(data, values, largest_pool(data, drawn), everywhere, rng)
-    at["stock"] = _first_stocks(data, lay_out(tables_of_fit(fitted), setup), values, rng)
+    at["stock"], unmeasured = _first_stocks(data, past, values, rng)
     at |= process_noise(data, values, None, everywhere, wanted, rng)
     stocks, _ = _run(data, everywhere, at, wanted, None)
     meaning = {"units": UNIT, "long_name": "carbon of plots that the fit has not seen"}
-    notes = list(data.notes)
-    if strangers:
-        notes.append(f"Effects of {', '.join(strangers)} are drawn from the spread between those of the fit.")
+    notes = [*data.notes, *_of_strangers(strangers, data, past, values), *_of_first_stocks(unmeasured, tables, seen)]
     return xr.Dataset(
         {"known": (("sample", "plot", "year", "fraction"), stocks, meaning)},
         coords={"plot": data.plots.labels},
@@ -335,6 +343,27 @@ def _place(data: Layout, plot: int) -> str:
     return f"{data.plots.sites[data.plots.site[plot]]}, {' then '.join(treatments)}"
 
 
+def _years(years: Sequence[float]) -> np.ndarray:
+    """Decimal years as an array."""
+    try:
+        wanted = np.atleast_1d(np.asarray(years, dtype=float))
+    except (TypeError, ValueError):
+        wanted = np.array([np.nan])
+    if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
+        raise SocbayesError(f"years has to be a list of decimal years, such as [2030, 2050.5], not {years!r}")
+    return wanted
+
+
+def _require_inputs_as_learned(data: Layout, plan: pd.DataFrame | None) -> None:
+    """Refuse a plan that states carbon inputs where the fit was made without any."""
+    if plan is not None and not data.forcing.input_stated and (carbon_inputs(plan)[0] > 0).any():
+        raise SocbayesError(
+            f"the plan states carbon inputs, and the fit was made without any: what it learned is over an assumed "
+            f"{ASSUMED_INPUT:g} t C/ha/year and says nothing of other inputs. State those of the past and fit again, "
+            "or plan manure, cover and fallow only"
+        )
+
+
 def _require_the_same_inputs(data: Layout, drawn: Draws) -> None:
     """Refuse plots whose inputs are stated where those of the fit were not, or the other way round."""
     learned = LEVELS[0] in drawn.values
@@ -342,37 +371,87 @@ def _require_the_same_inputs(data: Layout, drawn: Draws) -> None:
         some, none = "stated in their management", "not stated"
         raise SocbayesError(
             f"carbon inputs of these plots are {some if data.forcing.input_stated else none}, those of the plots of "
-            f"the fit were {some if learned else none}: what was learned of one says nothing of the other"
+            f"the fit were {some if learned else none}: what was learned of one says nothing of the other. "
+            + ("State them from the first sample of each plot on" if learned else "Leave them out")
         )
 
 
-def _first_stocks(data: Layout, past: Layout, values: Mapping[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _of_strangers(
+    strangers: Sequence[str], data: Layout, past: Layout, values: Mapping[str, np.ndarray]
+) -> Iterator[str]:
+    """Say what is taken for the effects of sites and treatments that the fit has not seen."""
+    for kind, effect, new, known in (
+        ("site", "site_rate", data.plots.sites, past.plots.sites),
+        ("treatment", "rate_effect", data.plots.treatments, past.plots.treatments),
+    ):
+        if names := ", ".join(name for name in new if name in strangers and name not in known):
+            yield (
+                f"Effects of {names} are drawn from the spread between {kind}s."
+                if effect in values
+                else f"The fit is of one {kind}, {known[0]}, so nothing is known of the spread between {kind}s: "
+                f"{names} is taken to be alike, and this is too sure."
+            )
+
+
+def _of_first_stocks(unmeasured: Sequence[str], tables: FieldTables, seen: FieldTables) -> Iterator[str]:
+    """Say which plots start without a total of their own, and which the fit has seen after all."""
+    if unmeasured:
+        yield (
+            f"No total is stated with the first sample of {', '.join(unmeasured)}: the initial stock is drawn from "
+            "what is known of the site, or of soils."
+        )
+    pairs = [dict.fromkeys(zip(one.obs["site"], one.obs["plot"], strict=True)) for one in (tables, seen)]
+    if again := [plot for site, plot in pairs[0] if (site, plot) in pairs[1]]:
+        yield (
+            f"Plots that are in the fit are taken as others beside them: {', '.join(again)}. What the fit knows of "
+            "themselves is in forecast()."
+        )
+
+
+def _first_stocks(
+    data: Layout, past: Layout, values: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, list[str]]:
     """Log stocks of new plots at their first sample, (sample, plot), given the first total of each.
 
     Exact for each plot, given the other draws: both what is known of plots of the site and the error of the
-    measurement are normal on the log scale.
+    measurement are normal on the log scale. Also the names of plots that have no such total.
     """
     measured, sites = data.measured, data.plots.sites
     known = {name: place for place, name in enumerate(past.plots.sites)}
+    first = _first_totals(data)
+    here = [measured.observed[first[data.plots.site[measured.plot[first]] == place]] for place in range(len(sites))]
     centre = np.array([
-        past.measured.site_log_stock[known[name]] if name in known else measured.site_log_stock[place]
-        for place, name in enumerate(sites)
+        past.measured.site_log_stock[known[name]] if name in known else np.mean(logs) if logs.size
+        else np.log(ASSUMED_STOCK)
+        for name, logs in zip(sites, here, strict=True)
     ])  # fmt: skip
     of_site = np.array([name in known for name in sites])[data.plots.site]
     mean = np.where(of_site, (centre + values["site_stock"])[:, data.plots.site], centre[data.plots.site])
     variance = values["plot_stock_sd"][:, None] ** 2 + np.where(of_site, 0.0, SITE_SPREAD**2)
-    if "total" in measured.names and "total" in past.measured.names:
-        total = measured.names.index("total")
+    # Without totals in the fit nothing is known of their error.
+    usable = first if "total" in past.measured.names else first[:0]
+    for which in usable:
         error = values["error"][:, past.measured.names.index("total")]
-        for which in np.flatnonzero((measured.kind == total) & (measured.month == 0)):
-            plot = measured.plot[which]
-            borrowed = DENSITY_ERROR[1] if measured.density[which] >= 0 else 0.0
-            noise = measured.stated_error[which] ** 2 + borrowed**2 + error**2 / measured.replicates[which]
-            share = variance[:, plot] / (variance[:, plot] + noise)
-            mean[:, plot] += share * (measured.observed[which] - mean[:, plot])
-            variance[:, plot] *= 1.0 - share
+        plot = measured.plot[which]
+        borrowed = DENSITY_ERROR[1] if measured.density[which] >= 0 else 0.0
+        noise = measured.stated_error[which] ** 2 + borrowed**2 + error**2 / measured.replicates[which]
+        share = variance[:, plot] / (variance[:, plot] + noise)
+        mean[:, plot] += share * (measured.observed[which] - mean[:, plot])
+        variance[:, plot] *= 1.0 - share
     drawn: np.ndarray = mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
-    return drawn
+    without = np.setdiff1d(np.arange(len(data.plots.labels)), measured.plot[usable])
+    return drawn, [data.plots.labels[plot] for plot in without]
+
+
+def _first_totals(data: Layout) -> np.ndarray:
+    """Positions of the totals at the first sample of each plot."""
+    measured = data.measured
+    if "total" not in measured.names:
+        return np.zeros(0, dtype="int64")
+    # A run that begins with a flux begins with its month, of which a stock may be at the end.
+    of_flux = np.isin(measured.plot, measured.plot[measured.takes_time & (measured.month == 0)])
+    at_start = measured.month <= of_flux
+    return np.flatnonzero((measured.kind == measured.names.index("total")) & at_start)
 
 
 def average(
@@ -383,7 +462,7 @@ def average(
     Parameters
     ----------
     forecasts
-        By label, what :func:`forecast` returned for the same plots and years.
+        By label, what :func:`forecast`, or :func:`predict_plots`, returned for the same plots and years.
     weights
         By label, such as the column ``weight`` of
         :func:`socbayes.models.field.foresight.leave_future_out`; they are scaled
@@ -424,19 +503,20 @@ def average(
         if all(name in one["fraction"].to_numpy().astype(str) for one in forecasts.values())
     ]
     alike = {label: one.sel(fraction=common) for label, one in forecasts.items()}
+    kinds = [kind for kind in ("known", "new") if kind in first]
     rng = np.random.default_rng(seed)
     counts = _allotted(shares, draws)
     pieces = []
     for label, one in alike.items():
         size = one.sizes["sample"]
         chosen = rng.choice(size, counts[label], replace=counts[label] > size)
-        kept = one[["known", "new", "error"]].isel(sample=chosen)
+        kept = one[[*kinds, "error"]].isel(sample=chosen)
         pieces.append(kept.assign_coords(structure=("sample", [label] * counts[label])))
     result = xr.concat(pieces, dim="sample", join="exact", combine_attrs="override")
     seen = first["measured_fraction"].isin(common)
     result = result.assign(treatment=first["treatment"], measured=first["measured"].isel(measurement=seen))
     share = np.array(list(shares.values()))
-    for kind in ("known", "new"):
+    for kind in kinds:
         if all(f"{kind}_variance" in one for one in alike.values()):
             # A part that a structure does not have is none of its variance.
             listed = dict.fromkeys(part for one in alike.values() for part in one["part"].to_numpy().tolist())
@@ -473,7 +553,9 @@ def _require_alike(forecasts: Mapping[str, xr.Dataset]) -> None:
     first = next(iter(forecasts))
     for label, one in forecasts.items():
         for name in ("plot", "new_plot", "year"):
-            if not np.array_equal(one[name].to_numpy(), forecasts[first][name].to_numpy()):
+            if (name in one) != (name in forecasts[first]):
+                raise SocbayesError("forecasts of known plots and predictions of others do not mix")
+            if name in one and not np.array_equal(one[name].to_numpy(), forecasts[first][name].to_numpy()):
                 raise SocbayesError(f"forecasts {first!r} and {label!r} are not of the same {name}s")
 
 

@@ -8,7 +8,7 @@ filled by rules that :attr:`Layout.notes` names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
-from socbayes.models.field.management import ASSUMED_INPUT, Managed
+from socbayes.models.field.management import ASSUMED_INPUT, Managed, answered
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
     ASSUMED_BULK_DENSITY,
@@ -100,7 +100,9 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def lay_out(tables: FieldTables, setup: Setup, *, until: float | None = None, seen: int | None = None) -> Layout:
+def lay_out(
+    tables: FieldTables, setup: Setup, *, until: float | None = None, seen: int | None = None, at_least: int = 1
+) -> Layout:
     """Lay judged tables out as runs.
 
     Parameters
@@ -116,6 +118,8 @@ def lay_out(tables: FieldTables, setup: Setup, *, until: float | None = None, se
         Rows of the observations, from the first, that the fit saw; all by default. What
         is filled in or decided does not rest on the others, nor on
         management and weather after the last sample seen.
+    at_least
+        Months from the first sample of each plot of which management and weather count as known all the same.
 
     Returns
     -------
@@ -133,6 +137,7 @@ def lay_out(tables: FieldTables, setup: Setup, *, until: float | None = None, se
     obs, deeper = uppermost_layer(tables.obs)
     learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
     plots, rows, periods = _plots_of(obs, tables.management, learned, until)
+    plots = replace(plots, known=np.clip(at_least, plots.known, plots.months))
     measured = measurements_of(obs, rows, plots, setup.weights)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
     first = (f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.",) if deeper else ()
@@ -204,11 +209,12 @@ def _forcing_of(
     first = in_time[np.unique(rows.plot[in_time], return_index=True)[1]]
     places = obs.loc[first, [name for name in ("study", "site", "plot") if name in obs]]
     treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
-    managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known)
+    managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan)
     notes += managed.notes
-    management = tables.management
-    if unused := [name for name in UNUSED if management is not None and name in management
-                  and management[name].notna().any()]:  # fmt: skip
+    if tables.plan is not None and (idle := int((~answered(tables.plan, obs)).sum())):
+        notes += (f"{idle} rows of the plan are of no site, plot and treatment of the fit: they change nothing.",)
+    stated = [table for table in (tables.management, tables.plan) if table is not None]
+    if unused := [name for name in UNUSED if any(name in one and one[name].notna().any() for one in stated)]:
         notes += (f"The management table states what no model uses: {', '.join(unused)}.",)
     if not roles.modifier and not roles.temperature:
         notes += (f"{structure.name} has no driver of climate: weather takes no part.",)

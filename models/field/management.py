@@ -64,6 +64,9 @@ class Managed:
     the fit saw, so that a longer table leaves the past as it was: those of the
     same treatment of the plot, else of the plot, else of all plots.
 
+    Rows of a plan take the place of all others of a plot that they are about, from the first of them on. They count
+    from the last sample that the fit saw.
+
     Parameters
     ----------
     table
@@ -78,6 +81,8 @@ class Managed:
         Number of months that each plot needs, (plot,); all get as many as the longest.
     known
         Number of those months up to the last sample that the fit saw, (plot,).
+    plan
+        Of schema ``field_management``: what is done after that, or None.
 
     Attributes
     ----------
@@ -101,7 +106,10 @@ class Managed:
         start: np.ndarray,
         months: np.ndarray,
         known: np.ndarray,
+        plan: pd.DataFrame | None = None,
     ) -> None:
+        import pandas as pd
+
         self.notes: tuple[str, ...] = ()
         shape = (int(months.max()), len(places))
         self.months = months
@@ -111,20 +119,24 @@ class Managed:
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
-        if table is not None and len(table):
-            self._read(table.reset_index(drop=True), places, treatment, start)
+        given = [one for one in (table, plan) if one is not None and len(one)]
+        if given:
+            planned = np.repeat([one is plan for one in given], [len(one) for one in given])
+            self._read(pd.concat(given, ignore_index=True), planned, places, treatment, start)
         seen = self.plant[np.arange(shape[0])[:, None] < self.known]
         # That fallows get nothing says nothing of other months.
         self.input_stated = bool((seen > 0).any() or np.isfinite(seen).all())
         self._fill(treatment, start, float(np.nanmean(seen)) if self.input_stated else ASSUMED_INPUT)
 
-    def _read(self, table: pd.DataFrame, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray) -> None:
-        carbon, manure, notes = _carbon_inputs(table)
+    def _read(
+        self, table: pd.DataFrame, planned: np.ndarray, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray
+    ) -> None:
+        carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
         deviation = numeric(table, "plant_carbon_input_sd")
-        without, went_on = [], []
+        without, went_on, ended = [], [], []
         for position in range(len(places)):
             place = places.iloc[position]
             names, which = np.unique(treatment[:, position].astype(str), return_inverse=True)
@@ -133,7 +145,10 @@ class Managed:
             if not rows.size:
                 without.append(str(place["plot"]))
                 continue
-            overlap = _overlap(begin[rows], end[rows], start[position], len(self.plant))
+            mine = (own | treated[which[-1]] | everywhere)[rows]
+            soonest = start[position] + self.known[position]
+            begins, ends = _with_plan(begin[rows], end[rows], planned[rows], mine, soonest)
+            overlap = _overlap(begins, ends, start[position], len(self.plant))
             parts = [overlap * own[rows], overlap * treated[:, rows][which], overlap * everywhere[rows]]
             plants = [_sum(part, carbon[rows]) for part in parts]
             self.plant[:, position] = _first_said(plants)
@@ -144,6 +159,9 @@ class Managed:
             giving = giving[np.isfinite(deviation[giving])]
             if giving.size:
                 self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
+            about = ends[planned[rows] & mine]
+            if about.size and about.max() < start[position] + self.months[position] - _HAIR:
+                ended.append(str(place["plot"]))
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(str(place["plot"]))
         if without:
@@ -152,6 +170,11 @@ class Managed:
             self.notes += (
                 f"Management of {len(went_on)} plots ends before their runs, {', '.join(went_on[:3])} among them: "
                 f"manure and cover go on as in its last {USUAL_MONTHS // 12} years.",
+            )
+        if ended:
+            self.notes += (
+                f"The plan of {len(ended)} plots ends before their runs, {', '.join(ended[:3])} among them: what the "
+                "fit knows of them goes on then.",
             )
 
     def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
@@ -244,6 +267,31 @@ def _rows_of(
     return here & (plot == str(place["plot"])), treated, shared & (named == "")
 
 
+def answered(table: pd.DataFrame, obs: pd.DataFrame) -> np.ndarray:
+    """Whether any plot is of the site, study, plot and treatment of each row of management; (row,).
+
+    Parameters
+    ----------
+    table, obs
+        Of schema ``field_management`` and ``field_soc``.
+    """
+    names = ["site", "plot", *(name for name in ("study", "treatment") if name in obs)]
+    result = np.zeros(len(table), dtype=bool)
+    for _, place in obs[names].drop_duplicates().iterrows():
+        own, treated, everywhere = _rows_of(table, place, np.array([str(place.get("treatment"))]))
+        result |= own | treated[0] | everywhere
+    return result
+
+
+def _with_plan(
+    begin: np.ndarray, end: np.ndarray, planned: np.ndarray, mine: np.ndarray, soonest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """When rows of management begin and end on a plot with a plan, in months; ``mine`` says which are about it."""
+    begin = np.where(planned, np.maximum(begin, soonest), begin)
+    first = begin[planned & mine & (end > begin)].min(initial=np.inf)
+    return begin, np.where(planned, end, np.minimum(end, first))
+
+
 def _overlap(begin: np.ndarray, end: np.ndarray, start: int, months: int) -> np.ndarray:
     """Share of each month that each row of management takes; (month, row)."""
     month = start + np.arange(months)[:, None]
@@ -270,8 +318,14 @@ def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.n
     return giving
 
 
-def _carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Plant and manure carbon of every row of management, t C/ha/year, NaN where nothing is said; and notes."""
+def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Plant and manure carbon of every row of management, t C/ha/year, NaN where nothing is said; and notes.
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``.
+    """
     notes = []
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
     harvest = numeric(table, "yield_dry_matter")

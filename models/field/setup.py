@@ -93,7 +93,7 @@ def setup_of(
     return Setup(get(structure) if isinstance(structure, str) else structure, dict(fractions or {}), *numbers)
 
 
-def setup_of_fit(fitted: xr.DataTree, structure: Structure | None = None) -> Setup:
+def setup_of_fit(fitted: xr.DataTree, structure: str | Structure | None = None) -> Setup:
     """What a fit of the field model runs.
 
     Parameters
@@ -106,12 +106,20 @@ def setup_of_fit(fitted: xr.DataTree, structure: Structure | None = None) -> Set
     Raises
     ------
     SocbayesError
-        If the structure is not a published one as it stands and is not given, or another one is.
+        If the fit is not one of field plots; if its structure is not a published one as it stands and is not given,
+        or another one is.
     """
-    choices = facts_of(fitted).spec.choices
-    name = choices["structure"]
-    if structure is not None and structure.name != name:
-        raise SocbayesError(f"the fit was made with structure {name}, but {structure.name} is given")
-    if structure is None and "structure" in choices.get("callers_own", ()):
+    facts = facts_of(fitted)
+    choices = facts.spec.choices
+    if "given_fractions" not in choices:
+        raise SocbayesError(f"this is a fit of {facts.model!r}, not of field plots: give a fit of models.field")
+    name, own = choices["structure"], "structure" in choices.get("callers_own", ())
+    given = structure if structure is None or isinstance(structure, str) else structure.name
+    if given not in (None, name):
+        raise SocbayesError(f"the fit was made with structure {name}, but {given} is given")
+    if own and (structure is None or isinstance(structure, str)):
         raise SocbayesError(f"the fit was made with a structure of your own, {name!r}: give it as structure=")
-    return setup_of(structure or name, choices.get("given_fractions"), choices["drivers"], choices["parameters"])
+    found = setup_of(structure or name, choices["given_fractions"], choices["drivers"], choices["parameters"])
+    if not own and not found.published:
+        raise SocbayesError(f"the fit was made with {name} as published, not with the one given: leave structure= out")
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsError
 from socbayes.facts import table_of
-from socbayes.frames import filled, numeric
+from socbayes.frames import numeric
 from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
@@ -32,15 +32,19 @@ class FieldTables:
         Of schema ``field_soc``.
     management, weather
         Of schema ``field_management`` and ``field_weather``, or None.
+    plan
+        Of schema ``field_management``: what is done after the last samples instead of what ``management`` says of
+        the same plots, or None. Its index counts the rows of the table it was given in.
     """
 
     obs: pd.DataFrame
     management: pd.DataFrame | None = None
     weather: pd.DataFrame | None = None
+    plan: pd.DataFrame | None = None
 
     @property
     def by_role(self) -> dict[str, pd.DataFrame]:
-        """The tables that are there, by role."""
+        """The tables that are there, by their role in a fit."""
         every = {"obs": self.obs, "management": self.management, "weather": self.weather}
         return {role: table for role, table in every.items() if table is not None}
 
@@ -116,9 +120,8 @@ def with_plan(
 ) -> FieldTables:
     """Tables of a fit with what is planned, or expected, after the last samples.
 
-    Rows that the fit has already may be given again. A new row of management
-    takes the place of what the fit knows of the same site, plot or treatment
-    from its first year on; a new month of weather that of the same month.
+    Rows that the fit has already may be given again. New rows of management are a plan, which takes the place of
+    what the fit knows of the plots it is about from its first year on; a new month of weather that of the same month.
 
     Parameters
     ----------
@@ -149,7 +152,7 @@ def with_plan(
         raise TableFaultsError(faults, "field tables")
     return replace(
         tables,
-        management=_planned(tables.management, new.get("management"), last),
+        plan=_planned(tables.management, new.get("management"), last),
         weather=_expected(tables.weather, new.get("weather"), last),
     )
 
@@ -173,7 +176,12 @@ def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Fault]]:
     """A table in canonical units, and its faults."""
+    import pandas as pd
+
     from socbayes.table import examine_table
+
+    if not isinstance(table, pd.DataFrame):
+        raise SocbayesError(f"{table!r} is no table: give a frame, such as of read_table(path, {schema!r})")
 
     # Columns called as their quantity are in its unit, as read_table leaves them.
     units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
@@ -184,28 +192,25 @@ def _new_rows(table: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     """Rows of a table that another does not hold word for word."""
     if known is None:
         return table
-    columns = [name for name in table if table[name].notna().any()]
-    shared = [name for name in columns if name in known]
-    seen = {_row(known, shared, place) for place in range(len(known))}
-    fresh = [
-        place for place in range(len(table))
-        if _row(table, columns, place) != _row(table, shared, place) or _row(table, shared, place) not in seen
-    ]  # fmt: skip
-    return table.iloc[fresh]
+    seen = {_row(known, place) for place in range(len(known))}
+    return table.iloc[[place for place in range(len(table)) if _row(table, place) not in seen]]
 
 
-def _row(table: pd.DataFrame, columns: list[str], place: int) -> tuple[tuple[str, object], ...]:
-    """What a row says, as something to compare."""
-    row = table.iloc[place]
-    return tuple((name, row[name]) for name in columns if row[name] == row[name] and row[name] is not None)
+def _row(table: pd.DataFrame, place: int) -> frozenset[tuple[str, object]]:
+    """What a row says, as something to compare; columns of the caller's own say nothing to a fit."""
+    said = table.iloc[place].dropna()
+    # The same number in another unit differs in its last digits.
+    return frozenset(
+        (str(name), value if isinstance(value, str) else f"{value:.9g}")
+        for name, value in said.items()
+        if not str(name).startswith("x_")
+    )
 
 
 def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series) -> pd.DataFrame | None:
-    """Management of a fit with a plan."""
-    import pandas as pd
-
+    """Rows of management that are new to a fit, all of them after its last samples."""
     if given is None:
-        return known
+        return None
     plan = _new_rows(given, known)
     seen = plan["site"].map(last).to_numpy(dtype=float, na_value=np.nan)
     early = numeric(plan, "start_year") < seen - HAIR
@@ -216,36 +221,26 @@ def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Se
             f"{first['site']} in {first['start_year']:g}: of that time the fit has its own management. Let a plan "
             f"begin at the last sample, {last[first['site']]:.2f} there, or later"
         )
-    if known is None:
-        return plan.reset_index(drop=True)
-    end = numeric(known, "end_year")
-    for place in range(len(plan)):
-        row = plan.iloc[place]
-        same = (known["site"] == row["site"]).to_numpy()
-        for column in ("study", "plot", "treatment"):
-            named = filled(plan, column, "").iloc[place]
-            same = same & ((named == "") | (filled(known, column, named) == named).to_numpy())
-        end = np.where(same, np.minimum(end, row["start_year"]), end)
-    kept = known.assign(end_year=end)
-    kept = kept[end > numeric(known, "start_year") + HAIR]
-    return pd.concat([kept, plan], ignore_index=True)
+    return plan if len(plan) else None
 
 
 def _expected(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Series) -> pd.DataFrame | None:
     """Weather of a fit with that of later months."""
     import pandas as pd
 
-    if given is None or known is None:
-        return known if given is None else given
+    if given is None:
+        return known
     fresh = _new_rows(given, known)
     when = numeric(fresh, "year") + (numeric(fresh, "month") - 0.5) / 12.0
     past = when < fresh["site"].map(last).to_numpy(dtype=float, na_value=np.nan)
     if past.any():
         row = fresh.iloc[int(np.flatnonzero(past)[0])]
         raise SocbayesError(
-            f"{int(past.sum())} months of weather before the last sample of their site differ from those of the fit, "
-            f"the first of them at {row['site']} in {row['year']:g}, month {row['month']:g}"
+            f"{int(past.sum())} months of weather before the last sample of their site are not those of the fit, the "
+            f"first of them at {row['site']} in {row['year']:g}, month {row['month']:g}: give that of later months"
         )
+    if known is None:
+        return fresh.reset_index(drop=True)
     keys = ["site", "year", "month"]
     replaced = pd.MultiIndex.from_frame(known[keys]).isin(pd.MultiIndex.from_frame(fresh[keys]))
     return pd.concat([known[~replaced], fresh], ignore_index=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.errors import UnknownNameError
+from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.inference.diagnostics import banner
 from socbayes.vocabulary import nearest
 
@@ -91,7 +91,16 @@ def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str,
         Number of draws kept.
     seed
         Seed of their choice.
+
+    Raises
+    ------
+    SocbayesError
+        If none are asked for, or the chain or draw was taken off the fit.
     """
+    if draws < 1:
+        raise SocbayesError(f"draws={draws} leaves nothing to run: ask for one or more")
+    if absent := {"chain", "draw"} - set(fitted["posterior"].sizes):
+        raise SocbayesError(f"the fit has no dimension {absent.pop()}: choose of it with a list, as in sel(chain=[0])")
     if warning := banner(fitted):
         log.error(warning)
     posterior = fitted["posterior"].to_dataset()

@@ -18,14 +18,18 @@ from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state,
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.inference.fit import fit, load
+from socbayes.inference.stored import load_posterior
+from socbayes.models.field import layout
 from socbayes.models.field import model as field
 from socbayes.models.field.draws import _repeated, new_plots, variance_parts
 from socbayes.models.field.effects import log_factors
+from socbayes.models.field.faults import require_sound
 from socbayes.models.field.forecasts import average, forecast, predict_plots, with_measurement_error
 from socbayes.models.field.initial import SMALLEST_SHARE, initial_shares, log_steady_shares
 from socbayes.models.field.management import carbon_from_yield, filled_by_month
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.runs import trajectories
+from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged, with_plan
 from socbayes.observations import Run, expected_readings
 from socbayes.structures import get, list_structures
@@ -210,17 +214,91 @@ def test_plans_change_the_future_and_not_the_past(fitted, trial):
     assert (runs["stop"].sel(year=2030.0) < 0.9 * runs["as usual"].sel(year=2030.0)).all()
 
 
+def carbon_of(tables, until=2030.0):
+    """Carbon input of every month of every plot, t/ha/year, by plot; of tables with or without a plan."""
+    data = layout.lay_out(tables, setup_of("icbm"), until=until)
+    return dict(zip(data.plots.labels, 10.0 * data.forcing.drivers["carbon_input"].T, strict=True))  # from kg/m2
+
+
 def test_a_plan_takes_the_place_of_what_was_known_from_its_first_year_on(trial):
     obs, management = trial
-    tables = judged(obs, management)
+    obs = obs.drop(columns="resistant_carbon_stock")
+    tables = judged(obs, management.assign(end_year=2012.0))
     plan = pd.DataFrame({"site": ["Farm"], "start_year": [2009.0], "end_year": [2030.0], "plant_carbon_input": [1.0]})
-    planned = with_plan(tables, plan).management
-    assert planned["end_year"].tolist() == [2009.0] * 6 + [2030.0]
-    one = with_plan(tables, plan.assign(plot="P1")).management
-    assert one["end_year"].tolist() == [2012.0, 2009.0, *[2012.0] * 4, 2030.0]
-    later = with_plan(tables, plan.assign(start_year=2015.0)).management
-    assert later["end_year"].tolist() == [2012.0] * 6 + [2030.0]
+    before, after = slice(0, 108), slice(108, None)
+    for given, about in (
+        (plan, list("012345")),
+        (plan.assign(plot="P1"), ["1"]),
+        (plan.assign(treatment="ploughed"), list("024")),
+    ):
+        for plot, carbon in carbon_of(with_plan(tables, given)).items():
+            np.testing.assert_allclose(carbon[before], INPUT, rtol=1e-12)
+            np.testing.assert_allclose(carbon[after], 1.0 if plot[1] in about else INPUT, rtol=1e-12)
+    later = carbon_of(with_plan(tables, plan.assign(start_year=2015.0)))["P0"]
+    np.testing.assert_allclose(later[[179, 180]], [INPUT, 1.0], rtol=1e-12)
     assert with_plan(tables).management is tables.management
+    assert with_plan(tables).plan is None
+
+
+@pytest.mark.parametrize("whose", [{}, {"treatment": "ploughed"}])
+def test_a_plan_for_one_plot_leaves_the_others_as_they_were(trial, whose):
+    """Rows that they have in common go on there, and stop here; manure that the plan does not state is none."""
+    obs = trial[0].drop(columns="resistant_carbon_stock")
+    shared = {"site": "Farm", "start_year": 2000.0, "end_year": 2030.0} | whose
+    known = pd.DataFrame([shared | {"plant_carbon_input": 2.0}, shared | {"manure_carbon_input": 1.0}])
+    plan = pd.DataFrame({"site": ["Farm"], "plot": ["P0"], "start_year": [2010.0], "end_year": [2030.0],
+                         "plant_carbon_input": [0.5]})  # fmt: skip
+    tables = judged(obs, known)
+    as_usual, planned = carbon_of(tables), carbon_of(with_plan(tables, plan))
+    for plot in ("P1", "P2", "P3", "P4", "P5"):
+        np.testing.assert_array_equal(planned[plot], as_usual[plot])
+    np.testing.assert_array_equal(planned["P0"][:120], as_usual["P0"][:120])
+    np.testing.assert_allclose(as_usual["P0"], 3.0, rtol=1e-12)
+    np.testing.assert_allclose(planned["P0"][120:], 0.5, rtol=1e-12)
+
+
+def test_a_plan_that_begins_with_the_last_sample_is_of_no_month_before_it():
+    """Samples count at the nearest turn of a month: the plan begins there, and the fit goes up to it."""
+    obs = pd.DataFrame({"site": "Farm", "plot": "1", "year": [2000.0, 2008.3], "soc_stock": 50.0})
+    plan = pd.DataFrame({"site": ["Farm"], "start_year": [2008.3], "end_year": [2030.0], "plant_carbon_input": [9.0]})
+    tables = judged(obs)
+    np.testing.assert_array_equal(carbon_of(with_plan(tables, plan))["1"][:100], carbon_of(tables)["1"][:100])
+    assert carbon_of(with_plan(tables, plan))["1"][100] == pytest.approx(9.0)
+
+
+def test_a_plan_given_again_is_known_word_for_word(trial):
+    obs, management = trial
+    tables = judged(obs, management.assign(end_year=2030.0, manure_carbon_input=1.0))
+    assert with_plan(tables, tables.management.assign(**{"x_C/N": 12.0})).plan is None
+    tonnes = {"plant_carbon_input": "plant_carbon_input [kg/ha/year]"}
+    again = tables.management.assign(plant_carbon_input=1000.0 * INPUT).rename(columns=tonnes)
+    assert with_plan(tables, again).plan is None
+    # Without its manure it says something else.
+    stop = tables.management.drop(columns="manure_carbon_input").assign(start_year=2015.0)
+    known = judged(obs, tables.management.assign(start_year=2015.0))
+    assert len(with_plan(known, stop).plan) == 6
+
+
+@pytest.mark.parametrize("elsewhere", [{"site": "Hill"}, {"plot": "Q7"}, {"treatment": "mulched"}])
+def test_a_plan_of_nothing_is_refused_and_idle_rows_are_said(trial, elsewhere):
+    obs, management = trial
+    plan = management.iloc[:1].assign(start_year=2012.0, end_year=2030.0, plant_carbon_input=1.0, plot=None)
+    tables = judged(obs, management)
+    with pytest.raises(TableFaultsError, match=r"unknown site|plan of nothing.*plot P0, P1"):
+        require_sound(with_plan(tables, plan.assign(**elsewhere)), setup_of("rothc"))
+    both = with_plan(tables, pd.concat([plan, plan.assign(**elsewhere)]))
+    require_sound(both, setup_of("rothc"))
+    notes = layout.lay_out(both, setup_of("rothc"), until=2040.0).notes
+    assert "1 rows of the plan are of no site, plot and treatment of the fit: they change nothing." in notes
+    assert any(note.startswith("The plan of 6 plots ends before their runs") for note in notes)
+
+
+def test_rows_of_a_plan_are_counted_as_in_its_table(trial):
+    obs, management = trial
+    late = management.assign(start_year=2012.0, end_year=[2030.0, 2030.0, 2012.0, 2030.0, 2030.0, 2030.0])
+    planned = with_plan(judged(obs, management), pd.concat([management.iloc[:1], late]))
+    with pytest.raises(TableFaultsError, match="row 5, column 'end_year': lasts no time"):
+        require_sound(planned, setup_of("rothc"))
 
 
 def test_a_plan_for_the_past_is_refused(fitted, trial):
@@ -240,8 +318,10 @@ def test_weather_may_go_on_and_its_past_is_that_of_the_fit(trial):
     warm = weather.assign(year=2020, temperature=13.0)
     assert len(with_plan(tables, weather=pd.concat([weather, warm])).weather) == 24
     assert with_plan(tables, weather=warm).weather["temperature"].tolist() == [10.0] * 12 + [13.0] * 12
-    with pytest.raises(SocbayesError, match="12 months of weather before the last sample"):
-        with_plan(tables, weather=weather.assign(temperature=13.0))
+    for known in (tables, judged(obs, management)):
+        with pytest.raises(SocbayesError, match="12 months of weather before the last sample"):
+            with_plan(known, weather=weather.assign(temperature=13.0))
+    assert len(with_plan(judged(obs, management), weather=warm).weather) == 12
 
 
 def test_a_fit_from_another_machine_forecasts(fitted, tmp_path):
@@ -268,8 +348,31 @@ def test_a_structure_of_your_own_is_asked_for(fitted, trial):
         forecast(foreign, years=[2030.0])
     again = forecast(foreign, years=[2030.0], structure=changed, draws=5)
     xr.testing.assert_allclose(again["known"], forecast(fitted, years=[2030.0], draws=5)["known"])
-    with pytest.raises(SocbayesError, match="made with structure rothc, but century is given"):
-        forecast(fitted, years=[2030.0], structure=get("century"))
+    for other in (get("century"), "century"):
+        with pytest.raises(SocbayesError, match="made with structure rothc, but century is given"):
+            forecast(fitted, years=[2030.0], structure=other)
+    with pytest.raises(SocbayesError, match="rothc as published, not with the one given: leave structure= out"):
+        forecast(fitted, years=[2030.0], structure=changed)
+    with pytest.raises(SocbayesError, match="structure of your own"):
+        forecast(foreign, years=[2030.0], structure="rothc")
+
+
+@pytest.mark.parametrize("years", [[], [np.nan], "soon", None, [[2030.0]]])
+def test_what_are_no_years_is_said(fitted, years):
+    with pytest.raises(SocbayesError, match="years has to be a list of decimal years"):
+        forecast(fitted, years=years)
+    assert forecast(fitted, years=2030.0, draws=2)["year"].to_numpy().tolist() == [2030.0]
+
+
+def test_what_cannot_be_forecast_is_said(fitted, trial):
+    with pytest.raises(SocbayesError, match="a fit of 'cue_process', not of field plots"):
+        forecast(load_posterior("cue_process"), years=[2030.0])
+    with pytest.raises(SocbayesError, match="draws=0 leaves nothing to run"):
+        forecast(fitted, years=[2030.0], draws=0)
+    with pytest.raises(SocbayesError, match=r"no dimension chain: .*sel\(chain=\[0\]\)"):
+        forecast(fitted.sel(chain=0), years=[2030.0])
+    with pytest.raises(SocbayesError, match=r"read_table\(path, 'field_management'\)"):
+        forecast(fitted, years=[2030.0], management="plan.csv")
 
 
 def test_measuring_adds_the_error_that_was_learned(fitted):
@@ -320,8 +423,17 @@ def test_a_plot_elsewhere_is_less_sure_than_one_at_home(without_a_plot, trial):
     )
     spreads = [np.log(one["known"].sel(fraction="total")).std().item() for one in (home, stranger)]
     assert spreads[1] > 1.2 * spreads[0]
-    assert "Effects of Hill, mulched are drawn from the spread" in stranger.attrs["notes"]
-    assert "drawn from the spread" not in home.attrs["notes"]
+    assert "Effects of mulched are drawn from the spread between treatments." in stranger.attrs["notes"]
+    alone = "The fit is of one site, Farm, so nothing is known of the spread between sites: Hill is taken to be alike"
+    assert alone in stranger.attrs["notes"]
+    assert "spread" not in home.attrs["notes"]
+    again = predict_plots(without_a_plot, obs.assign(plot="P1"), management.assign(plot="P1"), years=years, draws=5)
+    assert "Plots that are in the fit are taken as others beside them: P1." in again.attrs["notes"]
+    mixed = average({"one": home, "other": home}, {"one": 1.0, "other": 1.0}, draws=10)
+    assert mixed.sizes["sample"] == 10
+    assert "new" not in mixed
+    with pytest.raises(SocbayesError, match="forecasts of known plots and predictions of others do not mix"):
+        average({"one": home, "other": home.assign_coords(new_plot=["a"])}, {"one": 1.0, "other": 1.0})
     with pytest.raises(SocbayesError, match="carbon inputs of these plots are not stated"):
         predict_plots(without_a_plot, obs, years=years)
 
