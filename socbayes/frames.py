@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
 def numeric(table: pd.DataFrame, column: str) -> np.ndarray:
     """A column as floats, all missing when the table does not have it; shape (row,)."""
+    import numpy as np
+
     if column not in table:
         return np.full(len(table), np.nan)
     return table[column].to_numpy(dtype="float64", na_value=np.nan)

@@ -4,7 +4,8 @@ A kind of observation is an entry of :data:`OBSERVATIONS`, and what kinds have i
 common is their class. Columns of field tables, their quantities, priors of
 errors, predictions and scores follow from the entry, so a further kind is
 written here and nowhere else. Stands low in the house because the vocabulary
-takes the columns from here.
+takes the columns from here; NumPy is imported where it is used, as help on the
+command line needs the vocabulary and no numbers.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from socbayes.errors import Fault
 from socbayes.frames import numeric
 from socbayes.quantity import Quantity
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from socbayes.core.structure import Structure
@@ -140,6 +140,8 @@ class Observation:
         weights
             Weight of each pool in the fractions that it can show.
         """
+        import numpy as np
+
         for name in self.columns:
             values = numeric(obs, name)
             for row in np.flatnonzero(values <= 0):
@@ -187,6 +189,8 @@ class Observation:
         observed, mean, spread
             Logarithms, and their standard deviation, (..., measurement).
         """
+        import numpy as np
+
         density: np.ndarray = -0.5 * ((observed - mean) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
         return density
 
@@ -201,6 +205,8 @@ class Observation:
         rng
             Source of the errors.
         """
+        import numpy as np
+
         return np.exp(rng.normal(mean, spread))
 
 
@@ -232,6 +238,8 @@ class Stock(Observation):
 
     def faults(self, obs: pd.DataFrame, structure: Structure, weights: Mapping[str, np.ndarray]) -> Iterator[Fault]:
         """What cannot be right, a structure without such pools and a concentration that is no stock among it."""
+        import numpy as np
+
         yield from super().faults(obs, structure, weights)
         seen = [name for name in self.columns if _stated(obs, name)]
         if seen and not self.shown(weights):
@@ -250,6 +258,8 @@ class Stock(Observation):
 
     def read(self, obs: pd.DataFrame, soil: Soil) -> Reading:
         """Stocks as stated, else concentration times bulk density times depth."""
+        import numpy as np
+
         direct, content = numeric(obs, self.stock), numeric(obs, self.concentration) * self.grams
         stated = np.isfinite(direct)
         value = np.where(stated, direct, content * soil.density * soil.thickness * 0.1)
@@ -298,6 +308,8 @@ class Flux(Observation):
 
     def read(self, obs: pd.DataFrame, soil: Soil) -> Reading:
         """Fluxes as t C/ha/month."""
+        import numpy as np
+
         value = numeric(obs, self.column)
         error = numeric(obs, f"{self.column}_sd") / value
         return Reading(value * FLUX_UNIT, error, np.zeros(len(obs), dtype=bool))
@@ -325,6 +337,8 @@ def expected_readings(kinds: Sequence[Observation], kind: np.ndarray, run: Run) 
     run
         Runs, and where the measurements lie in them.
     """
+    import numpy as np
+
     classes = list(dict.fromkeys(type(one) for one in kinds))
     if len(classes) == 1:
         return classes[0].expected(run)
@@ -340,6 +354,8 @@ def expected_readings(kinds: Sequence[Observation], kind: np.ndarray, run: Run) 
 
 
 def _stated(obs: pd.DataFrame, column: str) -> bool:
+    import numpy as np
+
     return bool(np.isfinite(numeric(obs, column)).any())
 
 

@@ -112,7 +112,9 @@ def pools_at_the_start(fitted: xr.DataTree) -> str:
 
 READINGS: dict[str, tuple[Reading, ...]] = {
     "field": (
-        Reading("Plots sampled most often, and their run", plots_sampled_most, samples_within, of=hindcast),
+        Reading(
+            "Plots sampled most often, and their run", plots_sampled_most, samples_within, of=hindcast, tables=("obs",)
+        ),
         Reading(
             "What treatments do to decomposition and input",
             figures.field_treatment_effects,

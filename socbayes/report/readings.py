@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.facts import facts_of
+from socbayes.facts import TABLES, facts_of
 from socbayes.plots.style import flat
 from socbayes.published import published_of
 from socbayes.subjects import subject_of
@@ -41,6 +41,8 @@ class Reading:
         Place of what it says among the sentences that open a report; none where 0.
     needs
         Variables of the posterior without which there is nothing to show: only larger data have them.
+    tables
+        Tables, by role, that the fit must hold itself.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Reading:
     of: Callable[[xr.DataTree], Any] = lambda fitted: fitted
     opens: int = 0
     needs: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 def material(fitted: xr.DataTree) -> Callable[[Reading], Any]:
@@ -81,7 +84,11 @@ def readings_of(fitted: xr.DataTree) -> tuple[Reading, ...]:
     subject = subject_of(model)
     part = None if subject is None else subject.part("readings")
     of_model: tuple[Reading, ...] = getattr(part, "READINGS", {}).get(model, ())
-    return tuple(one for one in of_model if all(name in fitted["posterior"] for name in one.needs))
+    held = fitted[TABLES].children if TABLES in fitted.children else ()
+    return tuple(
+        one for one in of_model
+        if all(name in fitted["posterior"] for name in one.needs) and all(role in held for role in one.tables)
+    )  # fmt: skip
 
 
 def first_sentences(text: str, count: int = 1) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,7 @@ from socbayes.models.field.runs import trajectories
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged, with_plan
 from socbayes.observations import Run, expected_readings
+from socbayes.report.readings import readings_of
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import rate_constants
 
@@ -373,6 +375,20 @@ def test_what_cannot_be_forecast_is_said(fitted, trial):
         forecast(fitted.sel(chain=0), years=[2030.0])
     with pytest.raises(SocbayesError, match=r"read_table\(path, 'field_management'\)"):
         forecast(fitted, years=[2030.0], management="plan.csv")
+
+
+def test_a_report_shows_the_run_of_the_plots(fitted, trial):
+    reading = readings_of(fitted)[0]
+    run = reading.of(fitted)
+    assert set(trial[0]["year"]) <= set(run["year"].to_numpy())
+    said = reading.say(run)
+    share = float(re.search(r"Of 54 totals that the fit has seen, (\d+) % lie within", said)[1])
+    assert 75 <= share <= 100
+    titles = [ax.get_title() for ax in reading.draw(run).axes]
+    assert titles == [f"P{number}" for number in range(6)]
+    bare = fitted.copy()
+    del bare["tables"]
+    assert reading not in readings_of(bare)
 
 
 def test_measuring_adds_the_error_that_was_learned(fitted):
