@@ -93,7 +93,7 @@ def test_quantities_follow_from_the_parameters(priming_fit):
 def test_error_of_a_shared_control_widens_its_soil(simulators, tmp_path):
     """A control that is off by 0.3 is off in all its jars; taken as scatter it would average out."""
     data = simulators["priming"](seed=5, studies=3, control_error=0.3)
-    settings = {"draws": 300, "tune": 400, "chains": 2, "seed": 3, "progress": False}
+    settings = {"draws": 1000, "tune": 600, "chains": 2, "seed": 3, "progress": False}
     known = fit(priming.build(data.table), store=tmp_path / "known", **settings)
     ignored = fit(priming.build(data.table.drop(columns="control")), store=tmp_path / "ignored", **settings)
     truth = pd.Series(data.soils)
