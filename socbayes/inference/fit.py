@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from socbayes.errors import SocbayesError
-from socbayes.facts import TABLES, with_tables
+from socbayes.facts import TABLES, facts_of, with_tables
 from socbayes.files import replacing, write_text
 from socbayes.inference.diagnostics import gate
 from socbayes.inference.starts import climbing
@@ -263,7 +263,8 @@ def open_run(folder: str | os.PathLike[str]) -> xr.DataTree:
     result.attrs["complete"] = 0
     if (folder / SPEC).exists():
         text = (folder / SPEC).read_text(encoding="utf-8")
-        result.attrs |= {"spec": text, "model": ModelSpec.from_json(text).model}
+        result.attrs["spec"] = text
+        result.attrs["model"] = facts_of(result).model
     if (folder / KEPT_TABLES).exists():
         result[TABLES] = load(folder / KEPT_TABLES)[TABLES]
     gate(result)

@@ -384,7 +384,7 @@ def test_a_report_shows_the_run_of_the_plots(fitted, trial):
     said = reading.say(run)
     share = float(re.search(r"Of 54 totals that the fit has seen, (\d+) % lie within", said)[1])
     assert 75 <= share <= 100
-    titles = [ax.get_title() for ax in reading.draw(run).axes]
+    titles = [ax.get_title(loc="left") for ax in reading.draw(run).axes]
     assert titles == [f"P{number}" for number in range(6)]
     bare = fitted.copy()
     del bare["tables"]
