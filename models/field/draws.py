@@ -19,6 +19,7 @@ from socbayes.models.field.initial import (
     site_constants,
     with_largest,
 )
+from socbayes.models.field.model import PRIORS
 from socbayes.models.field.noise import Visits, walks
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.runs import trajectories
@@ -37,8 +38,8 @@ BLOCKS: dict[str, tuple[str, ...]] = {
 }
 """What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
-SITE_SPREAD = 0.5
-"""Standard deviation of the log stock of a site about the mean of its samples: the prior of the model."""
+SITE_SPREAD = next(prior.parameters["sigma"] for prior in PRIORS if prior.name == "site_stock")
+"""Standard deviation of the log stock of a site about the mean of its samples, as the model has it."""
 
 
 @dataclass(frozen=True, eq=False)

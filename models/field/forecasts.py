@@ -22,6 +22,7 @@ import numpy as np
 
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.models.field.draws import (
     SITE_SPREAD,
     Draws,
@@ -235,6 +236,8 @@ def predict_plots(
     stocks, _ = _run(data, everywhere, at, wanted, None)
     meaning = {"units": UNIT, "long_name": "carbon of plots that the fit has not seen"}
     notes = [*data.notes, *_of_strangers(strangers, data, past, values), *_of_first_stocks(unmeasured, tables, seen)]
+    if "site_stock" in facts_of(fitted).spec.choices["priors"]:
+        notes.append(f"Stocks of new sites spread by {SITE_SPREAD:g} (log), not by the prior the fit was given for it.")
     return xr.Dataset(
         {"known": (("sample", "plot", "year", "fraction"), stocks, meaning)},
         coords={"plot": data.plots.labels},

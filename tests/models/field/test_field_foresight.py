@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
@@ -23,6 +24,7 @@ from socbayes.models.field.foresight import (
 )
 from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.structures import get
+from socbayes.table import examine_table
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +154,32 @@ def test_a_fraction_got_by_difference_elsewhere_is_not_scored(decline, tmp_path)
 def test_one_site_cannot_be_left_out(decline, tmp_path):
     with pytest.raises(SocbayesError, match="leaving out the only site, 'Farm'"):
         leave_one_site_out(*decline, structures={"ICBM": {"structure": "icbm"}}, store=tmp_path)
+
+
+def test_tables_are_judged_once_in_a_comparison(monkeypatch, tmp_path):
+    """However many structures and sites: three tables, three looks."""
+    judgements = []
+
+    def counted(table, schema, units):
+        judgements.append(schema)
+        return examine_table(table, schema, units)
+
+    def scores(*_):
+        return {"density": np.zeros(3), "crps": np.zeros(3), "inside": np.zeros((3, 2))}
+
+    judged_fit = xr.DataTree()
+    judged_fit.attrs = {"model": "field", "converged": 1, "failures": "[]"}
+    monkeypatch.setattr("socbayes.table.examine_table", counted)
+    monkeypatch.setattr(foresight, "_fitted", lambda *_, **__: judged_fit)
+    monkeypatch.setattr(foresight, "_scores", scores)
+    sites = list("ABC")
+    obs = pd.DataFrame(
+        [{"site": site, "plot": "1", "year": year, "soc_stock": 50.0} for site in sites for year in (2000.0, 2005.0)]
+    )
+    management = pd.DataFrame({"site": sites, "start_year": 2000.0, "end_year": 2010.0, "plant_carbon_input": 3.0})
+    weather = pd.DataFrame(
+        [{"site": site, "year": 2000, "month": month, "temperature": 10.0} for site in sites for month in range(1, 13)]
+    )
+    structures = {"ICBM": {"structure": "icbm"}, "two pools": {"structure": "two_pool_series"}}
+    leave_one_site_out(obs, management, weather, structures=structures, store=tmp_path)
+    assert judgements == ["field_soc", "field_management", "field_weather"]
