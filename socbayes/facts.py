@@ -134,7 +134,7 @@ def with_tables(fitted: xr.DataTree, tables: Mapping[str, pd.DataFrame]) -> None
 def _dataset(table: pd.DataFrame) -> xr.Dataset:
     """Lay a table out as a dataset that netCDF can hold; missing text is told by a mask beside it.
 
-    Columns are numbered, and say their names themselves: netCDF does not take every name that a spreadsheet does.
+    A column that netCDF could not name, as spreadsheets do, is numbered; all say their names themselves.
     """
     import xarray as xr
 
@@ -149,7 +149,8 @@ def _dataset(table: pd.DataFrame) -> xr.Dataset:
         else:
             held = np.where(missing, "", values.astype(object).to_numpy()).astype("U")
             said["missing"] = np.flatnonzero(missing).astype("int64")
-        columns[f"column_{place}"] = ("row", held, said)
+        plain = str(name).isidentifier() and name != "row" and not str(name).startswith("column_")
+        columns[str(name) if plain else f"column_{place}"] = ("row", held, said)
     described = describe_table(table)
     attrs = {key: str(value) for key, value in described.items() if value}
     return xr.Dataset(columns, attrs=attrs)
