@@ -17,7 +17,7 @@ LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
      "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record",
      "socbayes.data", "socbayes.files", "socbayes.carried", "socbayes.lazy", "socbayes.quantity",
-     "socbayes.observations", "socbayes.frames"),
+     "socbayes.observations", "socbayes.frames", "socbayes.labels", "socbayes.reading"),
     ("socbayes.core",),
     ("socbayes.structures",),
     ("socbayes.models",),
