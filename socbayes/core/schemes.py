@@ -25,6 +25,7 @@ import pytensor.scalar as ps
 from pytensor.scalar.basic import as_scalar
 
 from socbayes.core.bounds import bounds
+from socbayes.core.mathematics import EMPTY, share
 from socbayes.core.scalar_graph import gradients, substitute
 from socbayes.core.structure import INPUT, Structure
 
@@ -158,9 +159,10 @@ def _transfers(
         source, target = position.get(flow.source), position[flow.target]
         forward, backward = rate, None
         if _may_turn(structure, flow):
-            # NaN must survive, so the two add up to the rate.
-            forward = ps.switch(ps.gt(rate, 0.0), rate, 0.0)
-            backward = forward - rate
+            # NaN survives in the second. Not as a difference: over a pool of next to nothing its derivatives, which
+            # cancel, would drown all others.
+            ahead = ps.gt(rate, 0.0)
+            forward, backward = ps.switch(ahead, rate, 0.0), ps.switch(ahead, 0.0, -rate)
         if source is None:
             result.append((None, target, h * forward, False))
         else:
@@ -171,9 +173,7 @@ def _transfers(
         amount = backward if source is None else backward * over[source]
         if target < n:
             # An empty pool has nothing to send back.
-            empty = ps.le(under[target], 0.0)
-            share = ps.switch(empty, 0.0, amount / ps.switch(empty, 1.0, under[target]))
-            result.append((target, source, h * share, True))
+            result.append((target, source, h * share(amount, under[target]), True))
         else:
             result.append((target, source, h * amount, False))
     return result
@@ -186,7 +186,7 @@ def _may_turn(structure: Structure, flow: Any) -> bool:
 
 def _ratio(a: Any, b: Any) -> Any:
     # An empty pool weighs its own destruction by one: the limit of a / b.
-    empty = ps.le(b, 0.0)
+    empty = ps.lt(b, EMPTY)
     return ps.switch(empty, 1.0, a / ps.switch(empty, 1.0, b))
 
 

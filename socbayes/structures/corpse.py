@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from socbayes.core.environment import corpse_water
-from socbayes.core.mathematics import exp, log, maximum, minimum
+from socbayes.core.mathematics import exp, log, maximum, minimum, share
 from socbayes.core.structure import Driver, Flow, Parameter, Structure
 
 _PAPER = "Sulman et al. 2018, Biogeochemistry 141:109-123, model comparison run"
@@ -28,7 +28,7 @@ def _flows(sequential: bool) -> Callable[[Any, Any, Any], Iterator[Flow]]:
         total = x.fast + x.slow + x.necromass
         water = corpse_water(u.saturation, p.gas_exponent, p.water_exponent) / p.water_scale
         inverse = 1.0 / u.temperature - 1.0 / 293.15
-        available = x.microbes / (p.half_biomass * total + x.microbes)
+        available = share(x.microbes, p.half_biomass * total + x.microbes)
         # Mayes et al. 2012: capacity as a power of clay, relative to 5 % clay.
         clay = exp(p.clay_exponent * log(p.clay / 5.0))
 
