@@ -1,7 +1,7 @@
 """The command line: a thin face on the functions of the package.
 
 Heavy imports live inside the commands, so that help and spelling mistakes are
-answered at once. Exit codes: 0 fine, 1 a fit that failed its gate, 2 bad input.
+answered at once. Exit codes: 0 fine, 1 a fit that failed its gate, 2 bad input, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class _Friendly(TyperGroup):
                 _complain(error)
         except (SocbayesError, OSError) as error:
             _complain(error)
-        except KeyboardInterrupt:
-            _say_error("Interrupted. Draws that reached the disk can be opened with `socbayes resume-report FOLDER`.")
+        except KeyboardInterrupt as interrupted:  # a run says how far it has come
+            _say_error(str(interrupted) or "Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(BAD_INPUT)
 
@@ -54,7 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Bayesian inference on soil organic carbon: priming, carbon use efficiency and the microbial carbon pump.",
-    epilog="Exit codes: 0 fine, 1 a fit that failed its checks, 2 bad input.",
+    epilog="Exit codes: 0 fine, 1 a fit that failed its checks, 2 bad input, 130 interrupted.",
 )
 
 Data = Annotated[Path | None, typer.Option("--data", help="Your own main table (CSV, Excel or Parquet).")]
@@ -122,11 +122,13 @@ def validate(
     unit: Units = None,
 ) -> None:
     """Find every fault of a table before anything is fitted to it."""
+    from rich.markup import escape
+
     from socbayes.table import read_table
 
     table = read_table(file, schema, units=units_given(unit or ()))
     studies = f" of {table['study'].nunique():,} studies" if "study" in table else ""
-    console_of().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {file}")
+    console_of().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {escape(str(file))}")
     for change in table.attrs.get("conversions", ()):
         console_of().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
 
@@ -180,7 +182,9 @@ def fit(
     draws: OwnDraws = None,
     tune: OwnTune = None,
     chains: Chains = 4,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same draws.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed gives the same draws (same machine, same versions).")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="New folder for the run; runs/MODEL-DATE-TIME if left out.")
     ] = None,
@@ -205,8 +209,24 @@ def fit(
     }
     fitted = sample(built, **effort, chains=chains, seed=seed, store=store, progress=progress)
     folder = fitted.attrs["store"]
-    console_of().print(f"Run: [bold]{folder}[/bold]; next: socbayes report {folder} -o report.html")
+    console_of().print(f"Run: {folder}; next: socbayes report {folder} -o report.html", markup=False)
     _judge({model: fitted})
+
+
+@app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000[/bold]")
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of a run that was cut short.")],
+    progress: Progress = True,
+) -> None:
+    """Finish a run that was cut short: draw what is missing, compute what was left."""
+    from socbayes.facts import facts_of
+    from socbayes.inference.fit import resume as go_on
+
+    fitted = go_on(run, progress=progress)
+    for sentence in facts_of(fitted).continued:
+        console_of().print(f"  {sentence}", markup=False)
+    console_of().print(f"Run: {run}; next: socbayes report {run} -o report.html", markup=False)
+    _judge({run.name: fitted})
 
 
 @app.command(epilog="Example: [bold]socbayes check runs/cue-20260101-120000[/bold]")
@@ -220,7 +240,7 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
 
     fitted = load(run)
     checks = check_fit(fitted)
-    table = Table(title=f"Checks of {run}", title_justify="left", show_lines=True)
+    table = Table(title=f"Checks of {escape(str(run))}", title_justify="left", show_lines=True)
     for column in ("check", "verdict", "finding"):
         table.add_column(column)
     colours = {"passed": "green", "FAILED": "bold red"}
@@ -355,6 +375,9 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
 
     console = console_of()
     console.print(diagnostics_table(fits))
+    for name, fitted in fits.items():
+        for group, why in facts_of(fitted).missing.items():
+            console.print(f"{name} has no {group} ({why}); `socbayes resume` tries again", markup=False)
     alarms = [text for text in (diagnostics.banner(fitted) for fitted in fits.values()) if text]
     if extra and not alarms:
         alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS: {', '.join(extra)}. Do not use its numbers.")
@@ -381,7 +404,7 @@ def _say_error(message: str) -> None:
 
 
 def _written(page: Path) -> None:
-    console_of().print(f"Report: [bold]{page}[/bold] ({page.stat().st_size / 1e6:.1f} MB)")
+    console_of().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", markup=False)
 
 
 if __name__ == "__main__":

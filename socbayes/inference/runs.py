@@ -255,18 +255,21 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         raise SocbayesError(f"no finished fit at {path}; an interrupted run is opened with open_run({str(path)!r})")
     fitted = read_tree(file)
     _require_fit(fitted, file)
-    if not facts_of(fitted).judged:
+    if not facts_of(fitted).judged and "sample_stats" in fitted.children:
         gate(fitted)
     return fitted
 
 
 def _require_fit(fitted: xr.DataTree, file: Path) -> None:
     """Refuse a file that is no fit, or one whose facts are damaged."""
-    require_groups(fitted, file)
-    require_draws(fitted["posterior"].to_dataset(), fitted["sample_stats"].to_dataset(), file)
+    if not (
+        "thinned_from" in fitted.attrs and "posterior" in fitted.children
+    ):  # which says that a bundled posterior was judged before it was thinned
+        require_groups(fitted, file)
+        require_draws(fitted["posterior"].to_dataset(), fitted["sample_stats"].to_dataset(), file)
     try:
         judged = facts_of(fitted).judged
-    except (ValueError, TypeError, KeyError, AttributeError, SocbayesError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnreadableFileError(
             f"what {file} says of itself is damaged ({said_by(error)}); fit again, or take a copy that is whole"
         ) from None
