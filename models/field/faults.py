@@ -9,7 +9,7 @@ import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
-from socbayes.labels import same_name, spelled_alike
+from socbayes.labels import same_name, spelled_alike, tidied
 from socbayes.models.field.matching import Unanswered, known_plots, matched, spelled_like
 from socbayes.models.field.plots import places_of, plot_of_rows
 from socbayes.observations import HEADER, OBSERVATIONS
@@ -165,7 +165,8 @@ def _misspelt(tables: FieldTables) -> Iterator[tuple[str, pd.DataFrame]]:
 def _of_one_name(column: str, these: pd.DataFrame) -> Fault:
     """The fault of one name with several spellings; at the first row of the rarest of them."""
     counts = these["label"].value_counts()
-    usual, rarest = str(counts.index[0]), str(counts.index[-1])
+    usual = max(map(str, counts.index), key=lambda label: (label == tidied(label), counts[label]))
+    rarest = str(counts.index[-1])
     said = []
     for label in these["label"].unique():
         mine = these[these["label"] == label]
