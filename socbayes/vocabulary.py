@@ -1083,6 +1083,42 @@ _SCHEMAS = (
 SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in _SCHEMAS}
 """Every kind of table by name."""
 
+NEVER_LEFT_EMPTY: dict[str, str] = {
+    **dict.fromkeys(
+        ("depth_top", "depth_bottom"), "ask for the depth of the layer: without it there is no thickness and no stock"
+    ),
+    **dict.fromkeys(
+        ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
+        "write 0 if nothing was added, as an empty cell says that nobody knows",
+    ),
+    **dict.fromkeys(
+        ("temperature", "rain", "evaporation", "rate_modifier"),
+        "take the value of a station nearby, or leave the row out if the month is not needed",
+    ),
+}
+"""Columns in which an empty cell does harm, and what to do instead."""
+
+RARELY_BELOW_PERCENT: dict[str, float] = {
+    **dict.fromkeys(("soil_organic_carbon", "soil_organic_carbon_control", "soil_organic_carbon_treatment"), 0.1),
+    "total_nitrogen": 0.01,
+}
+"""Percent that hardly any soil is below in a whole column; shares, such as clay, have 1."""
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "study": (),
+    "site": (),
+    "experiment": ("study", "site"),
+    "block": ("study", "site"),
+    "plot": ("study", "site", "block"),
+    "treatment": (),
+    "soil": ("study",),
+    "series": ("study",),
+    "jar": ("study",),
+    "control": ("study",),
+    "run": ("study",),
+}
+"""Columns whose text tells things apart, each with the columns within which it does."""
+
 
 def nearest(name: str, known: tuple[str, ...] | list[str]) -> str | None:
     """Known name closest to ``name``, looking at the aliases of quantities too.
