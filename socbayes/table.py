@@ -23,7 +23,7 @@ from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
 from socbayes.reading.names import name_faults, named
 from socbayes.reading.raw import Column, Judged, RawTable, Table
-from socbayes.reading.rows import duplicate_faults, order_faults, out_of_order, same_treatment, same_treatment_faults
+from socbayes.reading.rows import out_of_order, row_faults, same_treatment
 from socbayes.reading.stated_units import (
     assign_units,
     conversion_of,
@@ -299,9 +299,9 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
     whole = frame.assign(**{column.written: natural(column.cells) for column in own})
-    faults += duplicate_faults(whole, schema, measured)
-    faults += order_faults(frame.drop(columns=list(unit_faults)), schema, measured)
-    faults += same_treatment_faults(frame.drop(columns=list(unit_faults)), schema, measured)
+    found, said = row_faults(whole, frame.drop(columns=list(unit_faults)), schema, measured)
+    faults += found
+    notes += said
 
     result = whole.reset_index(drop=True)
     stated = {name: QUANTITIES[name].unit for name in frame if QUANTITIES[str(name)].kind == "number"}

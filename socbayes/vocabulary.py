@@ -531,6 +531,7 @@ _QUANTITIES = (
         upper=10000,
         aliases=("n", "reps", "sample_size"),
     ),
+    _N("replicate", "", "Which of several samples of one plot, layer and time.", "text", aliases=("rep", "rep_no")),
     _N("value_origin", "", "How the value came about.", "category", categories=VALUE_ORIGINS, aliases=("flag",)),
     _N(
         "soc_stock",
@@ -796,6 +797,7 @@ _SCHEMAS = (
             "control_replicates",
         ),
         key=("study", "jar", "incubation_day"),
+        cumulative=("native_co2_control", "native_co2_treated", "substrate_co2"),
     ),
     TableSchema(
         "soil_incubation_cumulative",
@@ -803,6 +805,7 @@ _SCHEMAS = (
         required=("study", "incubation_day", "cumulative_co2", "soil_organic_carbon"),
         optional=("cumulative_co2_sd", "soil", "incubation_temperature"),
         key=("study", "incubation_day"),
+        cumulative=("cumulative_co2",),
     ),
     TableSchema(
         "necromass_pairs",
@@ -955,6 +958,7 @@ _SCHEMAS = (
             "depth_bottom",
             *observed_columns(),
             "bulk_density",
+            "replicate",
             "replicates",
             "value_origin",
             "total_nitrogen",
@@ -1051,6 +1055,7 @@ _SCHEMAS = (
         required=("study", "series", "incubation_day"),
         optional=("respiration", "respiration_per_carbon", "cumulative_co2", "cumulative_co2_per_carbon"),
         key=("study", "series", "incubation_day"),
+        cumulative=("cumulative_co2", "cumulative_co2_per_carbon"),
     ),
     TableSchema(
         "elevated_co2_pairs",
@@ -1089,7 +1094,7 @@ NEVER_LEFT_EMPTY: dict[str, str] = {
     ),
     **dict.fromkeys(
         ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
-        "write 0 if nothing was added, as an empty cell says that nobody knows",
+        "write 0 if nothing was added",
     ),
     **dict.fromkeys(
         ("temperature", "rain", "evaporation", "rate_modifier"),
