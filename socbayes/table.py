@@ -87,8 +87,9 @@ def read_table(
     >>> observations.attrs["conversions"][0]
     {'column': 'carbon_use_efficiency', 'from': '%', 'to': '1'}
     """
-    raw = load(table, sheet)
-    result, faults = _examine(raw, _schema(schema), dict(units or {}))
+    kind = _schema(schema)
+    raw = load(table, sheet, kind)
+    result, faults = _examine(raw, kind, dict(units or {}))
     if faults:
         raise TableFaultsError(faults, raw.source)
     return result
@@ -161,7 +162,7 @@ def examine_table(
 
     kind = _schema(schema)
     try:
-        return _examine(load(table, sheet), kind, dict(units or {}))
+        return _examine(load(table, sheet, kind), kind, dict(units or {}))
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]

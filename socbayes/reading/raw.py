@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from socbayes.errors import Fault
+from socbayes.errors import EmptyTableError, Fault
 from socbayes.vocabulary import Quantity
 
 LISTED = 100
@@ -52,6 +53,36 @@ class RawTable:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was understood, converted or not used, in sentences."""
+    defaults: dict[str, str] = field(default_factory=dict)
+    """Values of columns that the file does not have but from which they can be told, such as the name of its site."""
+
+
+def without_blanks(raw: RawTable) -> RawTable:
+    """Drop rows without content, and columns with neither name nor content.
+
+    Parameters
+    ----------
+    raw
+        As it lies in its file.
+
+    Raises
+    ------
+    EmptyTableError
+        If no row has content.
+    """
+    empty = f"{raw.source} has a header but no rows: write one row per observation"
+    if not raw.cells or not len(raw.cells[0]):
+        raise EmptyTableError(empty)
+    blank = np.ones(len(raw.cells[0]), dtype=bool)
+    for cells in raw.cells:
+        blank[blank] = as_text(cells[blank]).isna().to_numpy()
+        if not blank.any():
+            break
+    if blank.all():
+        raise EmptyTableError(empty)
+    cells = [column[~blank] for column in raw.cells] if blank.any() else raw.cells
+    named = [n for n, name in enumerate(raw.header) if name or as_text(cells[n]).notna().any()]
+    return replace(raw, header=[raw.header[n] for n in named], cells=[cells[n] for n in named])
 
 
 def as_text(cells: pd.Series) -> pd.Series:
@@ -59,7 +90,8 @@ def as_text(cells: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
     text = cells.astype("str").str.strip()
-    return text.mask(text.isin(_MISSING))
+    missing = text.isin(_MISSING)
+    return text.mask(missing) if missing.any() else text
 
 
 def is_number(text: str) -> bool:
