@@ -7,7 +7,9 @@
 Every reading has a process of its own, because the most memory that a process
 held never goes down again; in each round every contender takes its turn, so a
 busy machine slows all alike. Seconds and memory are those of the reading alone,
-without the import of pandas. Medians over the rounds are printed.
+without the import of pandas. Memory is read from `/proc`, so on Linux only.
+Medians over the rounds are printed, also of processor time, which others on
+the machine disturb less.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent.parent
 
 READ = """
-import json, resource, sys, time
+import json, re, sys, time
 import numpy, pandas, pyarrow, pyarrow.csv, pyarrow.compute
 from socbayes.table import read_table
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-before, start = peak(), time.perf_counter()
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1024**2
+before, start, worked = peak(), time.perf_counter(), time.process_time()
 table = {call}
-print(json.dumps([time.perf_counter() - start, peak() - before, len(table), table.shape[1]]))
+print(json.dumps([time.perf_counter() - start, time.process_time() - worked, peak() - before]))
 """
 CALLS = {"read_table": "read_table(sys.argv[1], 'field_soc')", "pandas.read_csv": "pandas.read_csv(sys.argv[1])"}
 
@@ -83,8 +85,8 @@ def plots(rows: int) -> pd.DataFrame:
     return frame
 
 
-def reading(file: Path, call: str, checkout: Path) -> tuple[float, float]:
-    """Seconds and GiB of one reading in a process of its own."""
+def reading(file: Path, call: str, checkout: Path) -> list[float]:
+    """Seconds, seconds of processor time and GiB of one reading in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", READ.replace("{call}", CALLS[call]), str(file)],
         cwd=checkout,
@@ -95,8 +97,7 @@ def reading(file: Path, call: str, checkout: Path) -> tuple[float, float]:
     )
     if done.returncode:
         raise SystemExit(done.stderr)
-    seconds, memory, _, _ = json.loads(done.stdout.splitlines()[-1])
-    return seconds, memory
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
@@ -109,7 +110,7 @@ def main() -> None:
     contenders = {"read_table": ("read_table", HERE), "pandas.read_csv": ("pandas.read_csv", HERE)}
     if given.beside:
         contenders[f"read_table of {given.beside}"] = ("read_table", given.beside.resolve())
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    results: dict[str, list[list[float]]] = {name: [] for name in contenders}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plots.csv"
         frame = plots(given.rows)
@@ -120,10 +121,10 @@ def main() -> None:
             for name, (call, checkout) in contenders.items():
                 results[name].append(reading(file, call, checkout))
     width = max(map(len, results))
-    print(f"{'':{width}}  seconds  memory beyond the start (GiB)")
+    print(f"{'':{width}}  seconds  of processor  memory beyond the start (GiB)")
     for name, seen in results.items():
-        seconds, memory = (statistics.median(values) for values in zip(*seen, strict=True))
-        print(f"{name:{width}}  {seconds:7.1f}  {memory:6.2f}")
+        seconds, worked, memory = (statistics.median(values) for values in zip(*seen, strict=True))
+        print(f"{name:{width}}  {seconds:7.1f}  {worked:12.1f}  {memory:6.2f}")
 
 
 if __name__ == "__main__":

@@ -275,7 +275,7 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
         measured["year"] = replace(measured["date"], quantity=QUANTITIES["year"])
         conversions.append({"column": "year", "from": "date", "to": "decimal year"})
     ordered = {name: values[name] for name in schema.columns if name in values}
-    frame = pd.DataFrame(ordered, index=columns[0].cells.index)
+    frame = pd.DataFrame(ordered, index=columns[0].cells.index, copy=False)
 
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]

@@ -81,7 +81,7 @@ def numbers_of(column: Column, decimal_comma: bool) -> tuple[NDArray[np.float64]
     """Cells as float64, and those that are no numbers."""
     cells = column.cells
     if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
-        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = cells.to_numpy() if cells.dtype == np.float64 else cells.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.isinf(numbers)
     else:
         text = as_text(cells)

@@ -89,7 +89,9 @@ def as_text(cells: pd.Series) -> pd.Series:
     """Cells as stripped ``str``, missing ones NaN."""
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
-    text = cells.astype("str").str.strip()
+    text = cells.astype("str")
+    if not (stripped := text.str.strip()).equals(text):  # a large table is not held twice for nothing
+        text = stripped
     missing = text.isin(_MISSING)
     return text.mask(missing) if missing.any() else text
 

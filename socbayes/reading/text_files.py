@@ -109,7 +109,8 @@ def from_text_file(path: Path, schema: TableSchema, sha256: str) -> RawTable:
         layout = layout_of(head, path.name, schema)
         grid = _clean(path, layout, schema) if layout.separator == "," else None
         if grid is not None:
-            return _raw(grid, np.arange(layout.row + 1, layout.row + 1 + grid.num_rows), layout, path.name, sha256)
+            first = layout.row + 1
+            return _raw(grid, np.arange(first, first + len(grid[0])), layout, path.name, sha256)
     text, notes = text_of(path)
     raw = from_text(text, path.name, schema, sha256)
     raw.notes[:0] = notes
@@ -151,13 +152,13 @@ def from_text(text: str, source: str, schema: TableSchema, sha256: str) -> RawTa
         return "skip"
 
     grid = _arrow_table(io.BytesIO(text.encode()), layout, frozenset(), source, skip)
-    if misfits and grid.num_rows <= 1:
+    if misfits and len(grid[0]) <= 1:
         raise UnreadableFileError(
             f"{source}: the first row has {_cells(width)}, but the rows below have {max(misfits.values())}; "
             "it must hold the names of the columns, one per cell"
         )
     first = layout.row + 1
-    rows = np.arange(first, first + grid.num_rows + len(misfits))
+    rows = np.arange(first, first + len(grid[0]) + len(misfits))
     raw = _raw(grid, np.setdiff1d(rows, np.fromiter(misfits, dtype=int)), layout, source, sha256)
     raw.faults = _row_length_faults(misfits, width, layout.separator)
     return raw
@@ -217,7 +218,7 @@ def _separator(head: str, schema: TableSchema) -> str:
     return max(_SEPARATORS, key=lambda separator: (named[separator], plain.count(separator)))
 
 
-def _clean(path: Path, layout: Layout, schema: TableSchema) -> pyarrow.Table | None:
+def _clean(path: Path, layout: Layout, schema: TableSchema) -> list[pyarrow.ChunkedArray] | None:
     """Read a file whose numbers are all numbers; None for any other."""
     import pyarrow
     import pyarrow.compute
@@ -228,9 +229,9 @@ def _clean(path: Path, layout: Layout, schema: TableSchema) -> pyarrow.Table | N
         grid = _arrow_table(str(path), layout, numbers, path.name, None)
     except (EmptyTableError, UnreadableFileError):
         return None
-    if not grid.num_rows:
+    if not len(grid[0]):
         return None
-    for place, column in enumerate(grid.columns):
+    for place, column in enumerate(grid):
         if place in numbers:  # a cell that says "nan" is missing in one program and a word in another
             if pyarrow.compute.any(pyarrow.compute.is_nan(column)).as_py():
                 return None
@@ -241,8 +242,8 @@ def _clean(path: Path, layout: Layout, schema: TableSchema) -> pyarrow.Table | N
 
 def _arrow_table(
     file: str | io.BytesIO, layout: Layout, numbers: frozenset[int], source: str, skip: Any
-) -> pyarrow.Table:
-    """Cells below the header, as text or, where asked for, numbers."""
+) -> list[pyarrow.ChunkedArray]:
+    """Columns below the header, as text or, where asked for, numbers."""
     import pyarrow
     from pyarrow import csv as arrow_csv
 
@@ -253,7 +254,7 @@ def _arrow_table(
             file,
             # with one thread only, the rows that are skipped have numbers
             read_options=arrow_csv.ReadOptions(
-                column_names=names, use_threads=skip is None, skip_rows=layout.lines, block_size=8_000_000
+                column_names=names, use_threads=skip is None, skip_rows=layout.lines
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=layout.separator,
@@ -262,21 +263,27 @@ def _arrow_table(
                 invalid_row_handler=skip,
             ),
             convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
-        )
+        ).columns
     except pyarrow.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             raise EmptyTableError(f"{source} has a header but no rows: write one row per observation") from None
         raise UnreadableFileError(f"{source} cannot be read as CSV: {error}") from error
 
 
-def _raw(grid: pyarrow.Table, rows: np.ndarray, layout: Layout, source: str, sha256: str) -> RawTable:
+def _raw(
+    grid: list[pyarrow.ChunkedArray], rows: np.ndarray, layout: Layout, source: str, sha256: str
+) -> RawTable:
     import pyarrow
 
-    strings = pd.StringDtype(na_value=np.nan)
-    frame = grid.to_pandas(types_mapper={pyarrow.string(): strings}.get, split_blocks=True, self_destruct=True)
-    frame.index = pd.Index(rows)
-    header = [cell.strip() for cell in layout.header]
-    raw = RawTable(header, [frame.iloc[:, place] for place in range(frame.shape[1])], source, sha256)
+    strings, index = pd.StringDtype(na_value=np.nan), pd.Index(rows)
+    cells: list[pd.Series] = []
+    while grid:  # column by column, so that a large table is not held twice
+        column = grid.pop(0)
+        plain = column.to_numpy() if pyarrow.types.is_floating(column.type) else strings.__from_arrow__(column)
+        cells.append(pd.Series(plain, index=index, copy=False))
+        del column
+        pyarrow.default_memory_pool().release_unused()
+    raw = RawTable([cell.strip() for cell in layout.header], cells, source, sha256)
     raw.decimal_comma = layout.separator != ","
     raw.notes = title_note(layout.above)
     return without_blanks(raw)
