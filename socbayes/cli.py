@@ -246,7 +246,7 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
     from rich.table import Table
 
     from socbayes.inference.checks import check as check_fit
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
 
     fitted = load(run)
     checks = check_fit(fitted)
@@ -292,7 +292,7 @@ def scenarios(
         if name in settings:
             raise SocbayesError(f"two scenarios are called {name!r}")
         settings[name] = values
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
     from socbayes.scenarios import compare as compare_scenarios
     from socbayes.screen import scenario_table
 
@@ -330,7 +330,7 @@ def resume_report(
 ) -> None:
     """Report what an interrupted run left on disk, and say loudly that it is incomplete."""
     from socbayes.facts import facts_of
-    from socbayes.inference.fit import open_run
+    from socbayes.inference.runs import open_run
     from socbayes.report import report as write_report
 
     fitted = open_run(folder)
@@ -365,7 +365,7 @@ def demo(
 
 def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
     """Fits by the name of their folder, or by their path where names repeat."""
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
 
     fits: dict[str, xr.DataTree] = {}
     for folder in runs:

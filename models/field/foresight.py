@@ -20,7 +20,8 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.inference.fit import FIT, SPEC, Sampling, fit, load
+from socbayes.inference.fit import Sampling, fit
+from socbayes.inference.runs import FIT, SPEC, load
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models.field.draws import Draws, draws_of, fitted_to, largest_pool, process_noise, readings_of
 from socbayes.models.field.effects import of_known_plots
