@@ -96,8 +96,9 @@ def read_table(
     >>> observations.attrs["conversions"][0]
     {'column': 'carbon_use_efficiency', 'from': '%', 'to': '1'}
     """
-    raw = load(table, sheet)
-    result, faults = _examine(raw, _schema(schema), dict(units or {}))
+    kind = _schema(schema)
+    raw = load(table, sheet, kind)
+    result, faults = _examine(raw, kind, dict(units or {}))
     if faults:
         raise TableFaultsError(faults, raw.source)
     return result
@@ -170,7 +171,7 @@ def examine_table(
 
     kind = _schema(schema)
     try:
-        return _examine(load(table, sheet), kind, dict(units or {}))
+        return _examine(load(table, sheet, kind), kind, dict(units or {}))
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]
@@ -294,7 +295,7 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
         measured["year"] = replace(measured["date"], quantity=QUANTITIES["year"])
         conversions.append({"column": "year", "from": "date", "to": "decimal year"})
     ordered = {name: values[name] for name in schema.columns if name in values}
-    frame = pd.DataFrame(ordered, index=columns[0].cells.index)
+    frame = pd.DataFrame(ordered, index=columns[0].cells.index, copy=False)
 
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]

@@ -17,7 +17,7 @@ from socbayes import cli, demo
 from socbayes.cli import app
 from socbayes.errors import SocbayesError
 from socbayes.given import options_given, scenario_given, tables_given
-from socbayes.inference.fit import save
+from socbayes.inference.runs import save
 from socbayes.spec import ModelSpec
 from socbayes.subjects import model_record, model_records
 

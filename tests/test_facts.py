@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from socbayes.datasets import list_datasets, load_dataset
 from socbayes.facts import table_of, with_tables
-from socbayes.inference.fit import load, save
+from socbayes.inference.runs import read_tree, save
 from socbayes.table import read_table
 
 ATTRS = ("name", "sha256", "citation", "licence")
@@ -20,7 +20,7 @@ def stored(path, **tables: pd.DataFrame) -> xr.DataTree:
     tree = xr.DataTree()
     with_tables(tree, tables)
     save(tree, path / "fit.nc")
-    return load(path / "fit.nc")
+    return read_tree(path / "fit.nc")
 
 
 @pytest.mark.parametrize("name", list_datasets()["name"])

@@ -23,7 +23,9 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import in_variables
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, versions
+from socbayes.inference.finish import PLAIN, quiet_sampling_log, versions
+from socbayes.inference.fit import TARGET_ACCEPT
+from socbayes.inference.sampling import adapting
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS, convergence_table
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, runs_the_core
+from socbayes.inference.finish import PLAIN, quiet_sampling_log, runs_the_core
+from socbayes.inference.fit import TARGET_ACCEPT
+from socbayes.inference.sampling import adapting
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
 

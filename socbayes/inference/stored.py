@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import facts_of
 from socbayes.files import replacing
-from socbayes.inference.fit import load
+from socbayes.inference.runs import load
 from socbayes.spec import joined
 from socbayes.vocabulary import nearest
 

@@ -119,7 +119,8 @@ _TERMS: tuple[tuple[str, str], ...] = (
     ),
     (
         "yield grainyield cropyield harvest yields ertrag rendement",
-        "as dry matter it is `yield_dry_matter`: grain with 14 % of water is 0.86 dry matter",
+        "as dry matter (grain with 14 % of water is 0.86 of it) it is `yield_dry_matter` per year, `yield_per_harvest` "
+        "of one harvest",
     ),
     (
         "npp gpp anpp bnpp netprimaryproduction netprimaryproductivity grossprimaryproduction litterfall residue "

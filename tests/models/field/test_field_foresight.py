@@ -11,7 +11,7 @@ import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import FIT, SPEC
+from socbayes.inference.runs import FIT, SPEC
 from socbayes.models.field import foresight
 from socbayes.models.field.draws import Draws
 from socbayes.models.field.foresight import (
