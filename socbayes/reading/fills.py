@@ -39,8 +39,7 @@ def filled(raw: RawTable, fill: Mapping[str, str], schema: TableSchema) -> RawTa
     header, cells, notes = list(raw.header), list(raw.cells), list(raw.notes)
     for name, value in {**raw.defaults, **fill}.items():
         if name in names:
-            own = as_text(cells[names.index(name)]).dropna().unique()
-            if list(own) != [str(value)]:
+            if str(value) not in set(as_text(cells[names.index(name)])):
                 notes.append(f"The table has its own column `{name}`, so {value!r} was not filled in.")
             continue
         if name not in schema.columns:
@@ -53,6 +52,6 @@ def filled(raw: RawTable, fill: Mapping[str, str], schema: TableSchema) -> RawTa
         else:
             notes.append(
                 f"The file names no {name} of yours: its rows are called {value!r}; "
-                f"fill={{{name!r}: ...}} gives another name (--fill {name}=... on the command line)."
+                f"fill={{{name!r}: ...}} of read_table gives another name."
             )
     return replace(raw, header=header, cells=cells, notes=notes)

@@ -45,8 +45,8 @@ def days_in(year: NDArray[np.float64], month: NDArray[np.float64]) -> NDArray[np
     array([28., 29.])
     """
     first = (year.astype(int) - 1970) * 12 + month.astype(int) - 1
-    months = first.astype("datetime64[M]")
-    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(float)
+    begin, end = ((first + more).astype("datetime64[M]").astype("datetime64[D]") for more in (0, 1))
+    return (end - begin) / np.timedelta64(1, "D")
 
 
 def months_of_days(days: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

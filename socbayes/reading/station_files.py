@@ -252,8 +252,8 @@ def _quantities(table: pd.DataFrame, service: Service, source: str) -> tuple[dic
                 f"{source}: {name} of {table[service.date].iloc[row].strip()} is {text.iloc[row]!r}, not a number"
             )
         coded = numbers == service.missing
-        flags = table.get(f"{name}_ATTRIBUTES", pd.Series("", index=table.index)).fillna("").str.split(",").str[1]
-        failed = flags.fillna("").str.strip().ne("") & ~coded & numbers.notna()
+        flags = table.get(f"{name}_ATTRIBUTES", pd.Series("", index=table.index, dtype="str"))
+        failed = flags.str.contains(r"^[^,]*,\s*[^,\s]", regex=True, na=False) & ~coded & numbers.notna()
         numbers = numbers.mask(coded | failed)
         traces = numbers.eq(-1) & (name == "RH")
         numbers = numbers.mask(traces, 0.0) * factor
