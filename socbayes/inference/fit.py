@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from socbayes.errors import SocbayesError
 from socbayes.facts import TABLES, facts_of, with_tables
 from socbayes.files import replacing, write_text
+from socbayes.inference.climbs import CLIMBS, climbed
 from socbayes.inference.diagnostics import gate
 from socbayes.inference.starts import climbing
 from socbayes.spec import ModelSpec, spec_of
@@ -66,6 +67,7 @@ def fit(
     adaptation: str | None = None,
     seed: int | None = None,
     cores: int | None = None,
+    climbs: int = CLIMBS,
     store: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> xr.DataTree:
@@ -95,6 +97,10 @@ def fit(
         Seed of everything random in the fit; the same seed gives the same draws.
     cores
         Chains run at a time; as many as there are cores by default.
+    climbs
+        Ascents of the log density after sampling, half from draws and half from points of the prior: where one ends
+        far higher than the draws and explains the data far better, the fit fails its checks. They take at most a
+        twentieth of the evaluations that sampling took, or a few hundred; 0 for none.
     store
         New folder for the run; by default ``runs/<model>-<date>-<time>`` in
         the working directory.
@@ -110,7 +116,8 @@ def fit(
         table of the model: see :func:`socbayes.facts.table_of`). ``attrs`` holds the
         specification, dataset hashes, versions, seed, seconds, and
         ``converged`` (1 or 0) with ``failures`` in words; ``tops`` are the log
-        densities that climbs reached before sampling, where the model asks for climbs.
+        densities that climbs reached before sampling, where the model asks for climbs,
+        and ``climbs`` says where those after sampling ended.
 
     Raises
     ------
@@ -136,9 +143,10 @@ def fit(
         **adapting(adaptation or spec.adaptation),
         "progress_bar": progress,
     }
-    effort = _sample(model, spec, folder / DRAWS, settings)
+    compiled, effort = _sample(model, spec, folder / DRAWS, settings)
     result = _read_draws(folder / DRAWS)
     started = time.perf_counter()
+    result.attrs["climbs"] = climbed(result, model, compiled, climbs, seed)
     _add_model_groups(result, model, seed)
     if tables.children:
         result[TABLES] = tables[TABLES]
@@ -163,8 +171,10 @@ def _describe(model: pm.Model, spec: ModelSpec, folder: Path) -> xr.DataTree:
     return tables
 
 
-def _sample(model: pm.Model, spec: ModelSpec, path: Path, settings: Mapping[str, Any]) -> dict[str, float | str]:
-    """Compile and sample, draws streaming to ``path``; the seconds it took and the tops of climbs."""
+def _sample(
+    model: pm.Model, spec: ModelSpec, path: Path, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, float | str]]:
+    """Compile and sample, draws streaming to ``path``; what was compiled, the seconds it took, the tops of climbs."""
     import nutpie
 
     started = time.perf_counter()
@@ -176,7 +186,7 @@ def _sample(model: pm.Model, spec: ModelSpec, path: Path, settings: Mapping[str,
     if spec.climbs:
         compiled, tops = climbing(compiled, spec.climbs, settings["seed"])
     nutpie.sample(compiled, zarr_store=nutpie.zarr_store.LocalStore(str(path), mkdir=True), **settings)
-    return {
+    return compiled, {
         "compile_seconds": compile_seconds,
         "sampling_seconds": time.perf_counter() - started,
         "tops": json.dumps(tops),
