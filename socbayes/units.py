@@ -456,7 +456,8 @@ def _advice(have: Any, want: Any, quantity: Quantity) -> str:
     if ratio == units.Unit("kg/m**3").dimensionality:
         return f"a mass per volume needs bulk density to become a content: divide by it, then write `{shown}`"
     if ratio == units.Unit("s").dimensionality:
-        return f"say per which time: write `{shown}` if that is what the numbers are"
+        harvest = "; those of one harvest are `yield_per_harvest`" if quantity.name == "yield_dry_matter" else ""
+        return f"say per which time: write `{shown}` if that is what the numbers are{harvest}"
     if quantity.unit == "1":
         return "write no unit for a fraction or ratio, `%` for percent"
     return f"write `{shown}`, or a unit of the same kind"
