@@ -71,7 +71,7 @@ def test_help_is_quick_and_every_command_shows_an_example():
     assert time.perf_counter() - started < 5  # loaded machines; alone it takes a fraction of a second
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     expected = {"datasets", "models", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report"}
-    assert expected | {"demo"} == set(names)
+    assert expected | {"demo", "resume"} == set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
@@ -177,7 +177,7 @@ def test_report_of_a_good_run(good_run, tmp_path):
 def test_report_of_a_run_that_did_not_converge_is_loud(bad_run, tmp_path):
     result = run("report", bad_run, "--output", tmp_path / "r.html")
     assert result.exit_code == 1
-    assert "DID NOT CONVERGE" in result.output
+    assert "DID NOT PASS ITS CHECKS" in result.output
     assert "3 divergent transitions" in result.output
     assert "DO NOT USE THESE NUMBERS" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
@@ -185,7 +185,7 @@ def test_report_of_a_run_that_did_not_converge_is_loud(bad_run, tmp_path):
 def test_check_of_a_run_that_did_not_converge(bad_run):
     result = run("check", bad_run)
     assert result.exit_code == 1
-    assert "DID NOT CONVERGE" in result.output
+    assert "DID NOT PASS ITS CHECKS" in result.output
 
 
 def test_scenarios_are_compared(good_run):
