@@ -421,6 +421,11 @@ def _complain(error: Exception) -> None:
         from socbayes.screen import faults_table
 
         console_of(errors=True).print(faults_table(error.faults, error.source))
+    elif isinstance(error, OSError) and ".pytensor" in str(error.filename):
+        _say_error(
+            f"{error}. PyTensor keeps compiled code in that folder: make it writable, or name another one with "
+            "PYTENSOR_FLAGS=base_compiledir=FOLDER"
+        )
     else:
         _say_error(str(error))
 
