@@ -65,9 +65,7 @@ FILES = {
     + rows(lambda day: f"BAS;{day:%d.%m.%Y} 00:00;4.5;2.0;12"),
     "ghcn": '"STATION","DATE","LATITUDE","LONGITUDE","ELEVATION","NAME","PRCP","PRCP_ATTRIBUTES","TAVG",'
     '"TAVG_ATTRIBUTES"\n'
-    + rows(
-        lambda day: f'"UKE00105915","{day:%Y-%m-%d}","51.8","-0.3","128","HARPENDEN","   20",",,E","   45",",,S"'
-    ),
+    + rows(lambda day: f'"UKE00105915","{day:%Y-%m-%d}","51.8","-0.3","128","HARPENDEN","   20",",,E","   45",",,S"'),
 }
 
 
