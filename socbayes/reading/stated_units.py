@@ -175,7 +175,7 @@ def _days_of_months(known: Mapping[str, pd.Series], rows: int) -> NDArray[np.flo
         fine = (month % 1 == 0) & (month >= 1) & (month <= 12) & (year >= 1) & (year < 9999)
     first = np.where(fine, np.floor(year) * 12 + month - 1, 0).astype(int) - 1970 * 12
     months = first.astype("datetime64[M]")
-    days = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+    days = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - months.astype("datetime64[D]")
     return np.where(fine, days.astype(float), np.nan)
 
 
