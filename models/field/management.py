@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.frames import filled, numeric
+from socbayes.labels import tidied
 from socbayes.models.blocks import group_means
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,9 +19,40 @@ CARBON_OF_DRY_MATTER = 0.45
 #: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
+LISTED = 8  # names in one note
 USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
 _HAIR = 0.01  # months; years are written with few digits
 _ENTERING = ("straw", "roots", "rhizodeposits")
+#: Words, in any order, of crops that are no plants. A fallow that anything else is said of (green, weedy, bush) has some.
+_BARE = [
+    set(words.split())
+    for words in (
+        "fallow", "bare", "bare fallow", "bare soil", "bare ground", "black fallow", "clean fallow", "chemical fallow",
+        "cultivated fallow", "tilled fallow", "summer fallow", "long fallow", "no crop", "no plants", "no vegetation",
+        "uncropped", "unplanted",
+    )
+]  # fmt: skip
+
+
+def _words(crop: str) -> set[str]:
+    """Words of the name of a crop, whose order and case do not matter."""
+    return set(re.findall(r"[^\W_]+", tidied(crop).casefold()))
+
+
+def is_bare(crop: str) -> bool:
+    """Whether the name of a crop says that nothing grows.
+
+    Parameters
+    ----------
+    crop
+        As typed; the order and the case of its words do not matter.
+
+    Examples
+    --------
+    >>> is_bare("Fallow, bare"), is_bare("green fallow")
+    (True, False)
+    """
+    return _words(crop) in _BARE
 
 
 def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
@@ -43,8 +77,8 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
     from socbayes.datasets import load_dataset
 
     table = load_dataset("crop_carbon_allocation").set_index("crop")
-    words = set(crop.lower().replace(",", " ").split())
-    named = {str(name): set(str(name).replace(",", " ").split()) for name in table.index}
+    words = _words(crop)
+    named = {str(name): _words(str(name)) for name in table.index}
     found = [name for name, has in named.items() if has == words] or [
         name for name, has in named.items() if words <= has
     ]
@@ -327,27 +361,47 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
         Of schema ``field_management``.
     """
     notes = []
-    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
+    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest = numeric(table, "yield_dry_matter")
-    plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
-    used, missing = {}, set()
-    for name in sorted(set(crop) - {"", "fallow"}):
-        rows = (crop == name).to_numpy() & ~np.isfinite(plant) & np.isfinite(harvest)
-        if rows.any():
-            plant[rows], coefficients = carbon_from_yield(name, harvest[rows])
-            used[name] = coefficients
-            if not coefficients:
-                missing.add(name)
+    plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
+    used, without = {}, []
+    for name in sorted(set(crop) - {""}):
+        rows = (crop == name).to_numpy() & ~np.isfinite(plant)
+        told = rows & np.isfinite(harvest)
+        if told.any():
+            plant[told], used[name] = carbon_from_yield(name, harvest[told])
+        if (rows & ~told).any():
+            without.append(name)
     if known := {name: source for name, source in used.items() if source}:
-        said = ", ".join(name if set(name.split()) == set(source.replace(",", "").split()) else f"{name} as {source}"
+        said = ", ".join(name if _words(name) == _words(source) else f"{name} as {source}"
                          for name, source in known.items())  # fmt: skip
         notes.append(f"Carbon inputs follow from yields by crop allocation coefficients: {said}.")
-    if missing:
-        notes.append(f"No allocation coefficients for {', '.join(sorted(missing))}: their inputs are unknown.")
+    if missing := [name for name, source in used.items() if not source]:
+        notes.append(f"No allocation coefficients for {_with_nearest(missing)}: their inputs are unknown.")
+    if without:
+        notes.append(
+            f"Rows of {_with_nearest(without)} state neither a yield nor a plant_carbon_input: their inputs are "
+            "unknown. Nothing enters a fallow."
+        )
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
     return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
+
+
+def _with_nearest(crops: list[str]) -> str:
+    """Names of crops, each that nobody knows with the nearest one that is known."""
+    from socbayes.datasets import load_dataset
+
+    table = ["fallow", *load_dataset("crop_carbon_allocation")["crop"]]
+    known = {" ".join(sorted(_words(name))): name for name in table}
+    said = []
+    for crop in crops[:LISTED]:
+        # A green or a weedy fallow is no slip of the pen for a bare one.
+        understood = "fallow" in _words(crop) or any(_words(crop) <= _words(name) for name in known)
+        hint = None if understood else nearest(" ".join(sorted(_words(crop))), list(known))
+        said.append(f"{crop!r} (did you mean {known[hint]!r}?)" if hint else f"{crop!r}")
+    return ", ".join(said) + (f" and {len(crops) - LISTED} others" if len(crops) > LISTED else "")
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:
