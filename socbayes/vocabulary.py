@@ -628,13 +628,22 @@ _QUANTITIES = (
         upper=5000,
         aliases=("rainfall", "precip", "ppt"),
     ),
+    # Balances of energy give slightly negative months in winter: dew. They are read as none.
     _N(
-        "evaporation",
+        "potential_evapotranspiration",
         "mm",
-        "Open-pan or potential evaporation of the month.",
-        lower=0,
+        "Potential evapotranspiration of the month, that of a short grass well supplied with water.",
+        lower=-25,
         upper=1000,
-        aliases=("pet", "pan_evaporation", "potential_evapotranspiration", "et0"),
+        aliases=("pet", "et0", "eto", "etp", "reference_evapotranspiration", "potential_et", "reference_et"),
+    ),
+    _N(
+        "open_pan_evaporation",
+        "mm",
+        "Evaporation from an open pan in the month.",
+        lower=-25,
+        upper=1000,
+        aliases=("pan_evaporation", "epan", "class_a_pan_evaporation", "evaporation", "evap"),
     ),
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),
@@ -998,7 +1007,7 @@ _SCHEMAS = (
         "field_weather",
         "weather of one site in one month",
         required=("site", "year", "month"),
-        optional=("temperature", "annual_temperature", "rain", "evaporation"),
+        optional=("temperature", "annual_temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation"),
         key=("site", "year", "month"),
     ),
     TableSchema(

@@ -23,7 +23,7 @@ LISTED = 8  # names in one note
 USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
 _HAIR = 0.01  # months; years are written with few digits
 _ENTERING = ("straw", "roots", "rhizodeposits")
-#: Words, in any order, of crops that are no plants. A fallow that anything else is said of (green, weedy, bush) has some.
+#: Words, in any order, of crops that are no plants. A fallow of which more is said (green, weedy, bush) has some.
 _BARE = [
     set(words.split())
     for words in (

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from laid import lay_out
 
 from socbayes.models.field import layout
 from socbayes.models.field.management import carbon_inputs
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged, with_plan
+from socbayes.table import validate_table
 
 FARM = {"A1": ("usual", 2.4), "A2": ("usual", 2.4), "B1": ("cover", 3.6), "B2": ("cover", 3.6)}
 YEARS = (2010.8, 2014.8, 2018.8, 2021.8)
@@ -17,13 +19,15 @@ YEARS = (2010.8, 2014.8, 2018.8, 2021.8)
 
 def farm(**columns):
     """Four plots of two treatments, four visits each."""
-    rows = [{"site": "Farm", "plot": plot, "year": year, "treatment": treatment, "soc_stock": 40.0, "depth_bottom": 25.0}
+    rows = [{"site": "Farm", "plot": plot, "year": year, "treatment": treatment, "soc_stock": 40.0,
+             "depth_bottom": 25.0}
             for plot, (treatment, _) in FARM.items() for year in YEARS]  # fmt: skip
     return pd.DataFrame(rows).assign(**columns)
 
 
 def inputs(**columns):
-    rows = [{"site": "Farm", "treatment": treatment, "start_year": 2000.0, "end_year": 2022.0, "plant_carbon_input": carbon}
+    rows = [{"site": "Farm", "treatment": treatment, "start_year": 2000.0, "end_year": 2022.0,
+             "plant_carbon_input": carbon}
             for treatment, carbon in dict(FARM.values()).items()]  # fmt: skip
     return pd.DataFrame(rows).assign(**columns)
 
@@ -72,3 +76,45 @@ def test_a_fallow_of_a_plan_gets_nothing_and_an_unknown_crop_of_a_plan_is_named(
     last = 10.0 * data.forcing.drivers["carbon_input"][-1, 0]
     assert last == pytest.approx(after)
     assert said(data.notes, "'falow' (did you mean 'fallow'?)") == (crop == "falow")
+
+
+def drivers(table, name="rothc"):
+    return lay_out(farm(), inputs(), table, structure=name)
+
+
+@pytest.mark.parametrize(("structure", "driver"), [("rothc", "rate_modifier"), ("mcp", "moisture")])
+def test_potential_evapotranspiration_is_three_quarters_of_that_of_a_pan(structure, driver):
+    pan = drivers(weather(open_pan_evaporation=60.0), structure)
+    potential = drivers(weather(potential_evapotranspiration=45.0), structure)
+    wrong = drivers(weather(open_pan_evaporation=45.0), structure)
+    name = driver if driver in pan.forcing.drivers else "rate_modifier"
+    np.testing.assert_allclose(potential.forcing.drivers[name], pan.forcing.drivers[name], rtol=1e-12)
+    assert wrong.forcing.drivers[name].mean() > 1.05 * pan.forcing.drivers[name].mean()
+    assert said(pan.notes, "open-pan evaporation of all months times 0.75")
+    assert said(potential.notes, "potential evapotranspiration is what dries the soil")
+
+
+@pytest.mark.parametrize("name", ["pet", "et0", "eto", "potential_evaporation_et0", "reference_evapotranspiration"])
+def test_other_names_of_potential_evapotranspiration_are_not_taken_for_that_of_a_pan(name):
+    faults = validate_table(weather(**{name: 60.0}), "field_weather", {"temperature": "degC", "rain": "mm", name: "mm"})
+    (fault,) = (fault for fault in faults if fault.kind == "unknown column")
+    assert "potential_evapotranspiration" in fault.suggestion
+
+
+def test_potential_evapotranspiration_comes_first_where_both_are_stated():
+    both = drivers(weather(open_pan_evaporation=60.0, potential_evapotranspiration=75.0))
+    alone = drivers(weather(potential_evapotranspiration=75.0))
+    np.testing.assert_allclose(both.forcing.drivers["rate_modifier"], alone.forcing.drivers["rate_modifier"])
+    assert said(both.notes, "open-pan evaporation of all months is not used")
+
+
+@pytest.mark.parametrize("name", ["open_pan_evaporation", "potential_evapotranspiration"])
+def test_evaporation_slightly_below_zero_is_read_as_none_and_said(name):
+    table = weather(**{name: 50.0})
+    table.loc[table["month"] == 1, name] = -20.7
+    none = table.assign(**{name: table[name].clip(lower=0.0)})
+    got, expected = drivers(table), drivers(none)
+    np.testing.assert_array_equal(got.forcing.drivers["rate_modifier"], expected.forcing.drivers["rate_modifier"])
+    assert said(got.notes, "evaporation of 14 months is below zero, -20.7 mm at the lowest")
+    assert validate_table(table.assign(**{name: -99.0}), "field_weather",
+                          {"temperature": "degC", "rain": "mm", name: "mm"})  # fmt: skip
