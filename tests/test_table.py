@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from socbayes.errors import EmptyTableError, Fault, TableFaultsError, UnknownNameError, UnreadableFileError
-from socbayes.table import LISTED, faults_table, pandera_schema, read_table, validate_table
+from socbayes.reading.raw import LISTED
+from socbayes.table import faults_table, pandera_schema, read_table, validate_table
 from socbayes.vocabulary import QUANTITIES, SCHEMAS
 
 BAD = Path(__file__).parent / "bad_tables"
@@ -357,6 +358,7 @@ def test_every_way_to_write_a_table(tmp_path, file):
         "units": {"carbon_use_efficiency": "1", "incubation_temperature": "degC", "clay": "percent"},
         "source": file,
         "conversions": [],
+        "notes": [],
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 

@@ -1,0 +1,80 @@
+"""What has been read of a table, before it is judged: columns as they lie in their file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+
+from socbayes.errors import Fault
+from socbayes.vocabulary import Quantity
+
+LISTED = 100
+"""Equal faults of one column listed cell by cell; the rest are counted."""
+type Table = str | PathLike[str] | pd.DataFrame
+"""What can be read: a path, or a frame."""
+# what pandas takes for a missing cell, so that a table reads the same here and there
+_MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+@dataclass(eq=False)
+class Column:
+    """One column of a table being read."""
+
+    written: str
+    """Name as in the file, without its unit."""
+    cells: pd.Series
+    """Cells as in the file; the index holds row numbers of the file."""
+    unit: str | None = None
+    """Unit as stated, None when it is stated nowhere."""
+    quantity: Quantity | None = None
+    """What the column measures, None for a column of the user's own."""
+    guess: str | None = None
+    """Schema column the name comes nearest to."""
+
+
+@dataclass
+class RawTable:
+    """A table as it lies in its file."""
+
+    header: list[str]
+    cells: list[pd.Series]
+    source: str
+    sha256: str
+    attrs: dict[Any, Any] = field(default_factory=dict)
+    decimal_comma: bool = False
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was understood, converted or not used, in sentences."""
+
+
+def as_text(cells: pd.Series) -> pd.Series:
+    """Cells as stripped ``str``, missing ones NaN."""
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+        cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
+    text = cells.astype("str").str.strip()
+    return text.mask(text.isin(_MISSING))
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell reads as a number, with a decimal point or a decimal comma."""
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def listed(rows: list[int], fault: Callable[[int], Fault]) -> list[Fault]:
+    """One fault per row, and one for the rest of a long list."""
+    faults = [fault(row) for row in rows[:LISTED]]
+    rest = len(rows) - LISTED
+    if rest > 0:
+        faults.append(replace(faults[-1], row=None, found=f"{rest:,} more like these", count=rest))
+    return faults
