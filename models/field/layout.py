@@ -218,7 +218,10 @@ def _forcing_of(
         notes += (f"The management table states what no model uses: {', '.join(unused)}.",)
     if not roles.modifier and not roles.temperature:
         notes += (f"{structure.name} has no driver of climate: weather takes no part.",)
-    climate = climate_drivers(tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup))
+    climate = climate_drivers(
+        tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup),
+        structure.reference_modifier,
+    )  # fmt: skip
     notes += climate.notes
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():

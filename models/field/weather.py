@@ -43,6 +43,7 @@ def climate_drivers(
     managed: Managed,
     roles: Roles,
     default_temperature: float | None = None,
+    reference_modifier: float = 1.0,
 ) -> Climate:
     """Drivers of climate of every month of every plot.
 
@@ -65,8 +66,8 @@ def climate_drivers(
         What management says of their months.
     roles
         Which driver of the structure takes what.
-    default_temperature
-        Of the structure, degC.
+    default_temperature, reference_modifier
+        Of the structure: degC, and the product of RothC's modifiers where its own ``rate_modifier`` is one.
     """
     rows, count = managed.plant.shape
     stated = managed.modifier
@@ -84,7 +85,8 @@ def climate_drivers(
         moisture, wet = _moisture(columns, cover, plots, managed)
         if warm.any():
             product[:, warm] = rothc_temperature(temperature[:, warm])
-        product = product * moisture * np.where(cover & (warm | wet), 0.6, 1.0)
+        of_site = np.where(cover, 0.6, 1.0) / reference_modifier
+        product = product * moisture * np.where(warm | wet, of_site, 1.0)
         notes += _what_is_missing(warm, wet, asking, plots)
         shown = np.isfinite(managed.cover) | (np.arange(rows)[:, None] >= managed.months)
         if not shown[:, asking & (warm | wet)].all():
@@ -96,6 +98,8 @@ def climate_drivers(
             cold = _named(plots, ~warm)
             notes += (f"{cold}: the structure's default of {default_temperature:g} degC is taken.",)
         told[roles.moisture] = moisture
+        if wet.any() and not (roles.modifier or roles.moisture):
+            notes += ("The structure has no driver of moisture: rain and evaporation take no part.",)
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
         share = 100 * np.isfinite(stated).mean()

@@ -11,6 +11,8 @@ from socbayes.models.field import layout
 from socbayes.models.field.management import carbon_inputs
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged, with_plan
+from socbayes.structures import get, list_structures, simulate
+from socbayes.structures.forcing import roles_of
 from socbayes.table import validate_table
 
 FARM = {"A1": ("usual", 2.4), "A2": ("usual", 2.4), "B1": ("cover", 3.6), "B2": ("cover", 3.6)}
@@ -118,3 +120,53 @@ def test_evaporation_slightly_below_zero_is_read_as_none_and_said(name):
     assert said(got.notes, "evaporation of 14 months is below zero, -20.7 mm at the lowest")
     assert validate_table(table.assign(**{name: -99.0}), "field_weather",
                           {"temperature": "degC", "rain": "mm", name: "mm"})  # fmt: skip
+
+
+def warm(mean, site="Farm"):
+    return weather(site=site).assign(temperature=lambda table: table["temperature"] + mean - 12.0)
+
+
+def test_weather_is_the_climate_factor_of_icbm_and_sites_have_their_own_pace():
+    obs = pd.concat([farm(), farm(site="Hill")], ignore_index=True)
+    management = pd.concat([inputs(), inputs(site="Hill")], ignore_index=True)
+    both = pd.concat([warm(13.0), warm(9.0, "Hill")], ignore_index=True)
+    data = lay_out(obs, management, both, structure="icbm")
+    assert not said(data.notes, "no driver of climate")
+    here, hill = data.forcing.means["rate_modifier"]
+    rothc = lay_out(obs, management, both, structure="rothc").forcing.means["rate_modifier"]
+    assert here / hill == pytest.approx(rothc[0] / rothc[1])
+    assert here == pytest.approx(rothc[0] / get("icbm").reference_modifier)
+
+
+@pytest.mark.parametrize("structure", ["icbm", "rothc", "century", "two_pool_series"])
+def test_a_stated_rate_modifier_is_taken_as_it_is(structure):
+    data = lay_out(farm(), inputs(rate_modifier=1.3), structure=structure)
+    np.testing.assert_allclose(data.forcing.drivers["rate_modifier"], 1.3)
+
+
+def test_without_climate_icbm_runs_at_the_pace_of_ultuna():
+    data = lay_out(farm(), inputs(), structure="icbm")
+    np.testing.assert_array_equal(data.forcing.drivers["rate_modifier"], 1.0)
+    named = {"carbon_input": 0.2, "rate_modifier": 1.3}
+    times = {"initial": {"young": 0.3, "old": 4.0}, "times": [0, 10]}
+    by_driver = simulate("icbm", named, **times)["old"].to_numpy()
+    by_parameter = simulate("icbm", {"carbon_input": 0.2}, parameters={"r": 1.3}, **times)["old"].to_numpy()
+    np.testing.assert_allclose(by_driver, by_parameter)
+
+
+#: Where climate enters each published structure; those that have no place for it say so in a note.
+CLIMATE = {
+    "modifier": {"rothc", "icbm", "century", "two_pool_parallel", "two_pool_series", "two_pool_feedback"},
+    "temperature and moisture": {"mcp", "mcp_forward", "mimics", "mimics_forward"},
+    "temperature": {"awb", "awb_eca", "ger", "con", "millennial", "millennial_eca", "millennial_lin",
+                    "century_millennial", "corpse", "corpse_daily"},
+    "nothing": {"mend"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list_structures())
+def test_every_structure_takes_climate_or_says_that_it_does_not(name):
+    roles = roles_of(get(name))
+    has = {"modifier": roles.modifier, "temperature": roles.temperature, "moisture": roles.moisture}
+    kind = " and ".join(one for one, driver in has.items() if driver) or "nothing"
+    assert name in CLIMATE[kind]
