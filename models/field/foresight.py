@@ -280,7 +280,7 @@ def _laid_out(
                 f"{part or 'what is learned from'}: no plot has two dates, so there is no change to fit"
             )
         both = tables.with_obs(pd.concat([known, left_out], ignore_index=True))
-        layouts[part] = lay_out(both, setup, until=until, seen=len(known))
+        layouts[part] = lay_out(both, setup, until=until, seen=len(known), known_until=until)
         unforeseen = [note for note in layouts[part].notes if note.endswith("cannot be foreseen.")]
         if unforeseen:
             log.warning("%s: %s", label, " ".join(unforeseen))

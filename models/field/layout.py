@@ -8,7 +8,7 @@ filled by rules that :attr:`Layout.notes` names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
-from socbayes.models.field.management import ASSUMED_INPUT, Managed, answered
+from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, answered, manure_before
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
     ASSUMED_BULK_DENSITY,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from socbayes.core.structure import Driver
 
+YEAR = 12
+"""Months of which something has to be known at least: those of one season are no mean of a climate or an input."""
 #: Columns of the management table that nothing in a field model answers to.
 UNUSED = ("biomass_dry_matter", "manure_carbon_input_sd", "fertilizer_nitrogen", "tillage", "cover_crop")
 
@@ -55,7 +57,8 @@ class Forcing:
     constants
         Parameters that the site determines, by name; a number or (plot,).
     means
-        Driver to the mean over plots of a site, (site,): what held before the trial.
+        Driver to the mean over plots of a site, (site,): what held before the trial, of which plants and climate are
+        taken to be as in it, and manure as stated of that time.
     input_stated
         Whether any month of any plot has a stated carbon input.
     input_error
@@ -101,7 +104,12 @@ class Layout:
 
 
 def lay_out(
-    tables: FieldTables, setup: Setup, *, until: float | None = None, seen: int | None = None, at_least: int = 1
+    tables: FieldTables,
+    setup: Setup,
+    *,
+    until: float | None = None,
+    seen: int | None = None,
+    known_until: float | None = None,
 ) -> Layout:
     """Lay judged tables out as runs.
 
@@ -118,8 +126,10 @@ def lay_out(
         Rows of the observations, from the first, that the fit saw; all by default. What
         is filled in or decided does not rest on the others, nor on
         management and weather after the last sample seen.
-    at_least
-        Months from the first sample of each plot of which management and weather count as known all the same.
+    known_until
+        Decimal year to which management and weather count as known of plots whose samples span less than a year, as
+        far as they were when the model was fitted. Of these plots always known are a year, and the time up to the
+        last sample of their site that the fit saw.
 
     Returns
     -------
@@ -136,8 +146,7 @@ def lay_out(
     """
     obs, deeper = uppermost_layer(tables.obs)
     learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
-    plots, rows, periods = _plots_of(obs, tables.management, learned, until)
-    plots = replace(plots, known=np.clip(at_least, plots.known, plots.months))
+    plots, rows, periods = _plots_of(obs, tables.management, learned, until, known_until)
     measured = measurements_of(obs, rows, plots, setup.weights)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
     first = (f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.",) if deeper else ()
@@ -146,7 +155,11 @@ def lay_out(
 
 
 def _plots_of(
-    obs: pd.DataFrame, management: pd.DataFrame | None, learned: np.ndarray, until: float | None
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None,
+    learned: np.ndarray,
+    until: float | None,
+    known_until: float | None,
 ) -> tuple[Plots, Rows, Periods]:
     """The plots of a table, where and when its rows are, and the treatments of plots."""
     named = obs["plot"].astype(str)
@@ -159,7 +172,7 @@ def _plots_of(
     site = site_of_row[first]
     periods = periods_of(obs, management, plot, month_of)
     rows = Rows(plot, month_of(obs["year"]), month_within(obs["year"]), learned)
-    start, known, months = _runs_of(obs, rows, len(labels), until)
+    start, known, months = _runs_of(obs, rows, site, until, known_until)
     clay = of_site(np.where(learned, numeric(obs, "clay"), np.nan), plot, site)
     thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
     depth = of_plot(np.where(learned, thickness, np.nan), plot, site, ASSUMED_DEPTH)
@@ -176,23 +189,30 @@ def _plots_of(
 
 
 def _runs_of(
-    obs: pd.DataFrame, rows: Rows, count: int, until: float | None
+    obs: pd.DataFrame, rows: Rows, site: np.ndarray, until: float | None, known_until: float | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First month of each plot, months up to its last sample that the fit saw, and months of its run; each (plot,)."""
+    """First month of each plot, months of which the fit knew all, and months of its run; each (plot,)."""
     # A sample of what takes a month begins with the month that holds it, and ends with it.
     takes_time = np.zeros(len(obs), dtype=bool)
     for kind in OBSERVATIONS:
         if kind.takes_time:
             takes_time |= np.isfinite(np.stack([numeric(obs, name) for name in kind.columns])).any(axis=0)
-    start = np.full(count, np.iinfo("int64").max)
+    start = np.full(site.size, np.iinfo("int64").max)
     np.minimum.at(start, rows.plot, np.where(takes_time, rows.within, rows.turn))
-    last = np.zeros((2, count), dtype="int64")
-    for those, ends in ((rows.learned, last[0]), (np.ones_like(rows.learned), last[1])):
+    seen, last = np.zeros((2, site.size), dtype="int64")
+    for those, ends in ((rows.learned, seen), (np.ones_like(rows.learned), last)):
         np.maximum.at(ends, rows.plot[those], np.where(takes_time, rows.within + 1, rows.turn)[those])
+    # One sample has no time between samples, and a month or a season is no mean of a climate.
+    of_site = np.zeros(int(site.max()) + 1, dtype="int64")
+    np.maximum.at(of_site, site, seen)
+    enough = np.maximum(of_site[site], start + YEAR)
+    if known_until is not None:
+        enough = np.maximum(enough, month_of(known_until))
+    seen = np.where(seen - start < YEAR, enough, seen)
+    last = np.maximum(last, seen)
     if until is not None:
-        last[1] = np.maximum(last[1], month_of(until))
-    known, months = np.maximum(last - start, 1)
-    return start, known, months
+        last = np.maximum(last, month_of(until))
+    return start, seen - start, last - start
 
 
 def _forcing_of(
@@ -226,12 +246,15 @@ def _forcing_of(
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
-    drivers = _drivers(setup, plots, managed, climate)
+    drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
+    before = manure_before(tables.management, places, treatment[0], plots.start)
+    past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
+    notes += _of_the_past(before, managed.manure, plots)
     factors = [input_factor(structure.carbon_unit + "/year", *pair) for pair in _soils(plots)]
     forcing = Forcing(
         drivers=drivers | _which_period(plots),
         constants=constants,
-        means=_means(setup, plots, drivers),
+        means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
         manured=bool(roles.manure) and applied,
@@ -257,10 +280,25 @@ def _driver(setup: Setup, name: str) -> Driver | None:
     return next((one for one in setup.structure.drivers if one.name == name), None)
 
 
-def _drivers(setup: Setup, plots: Plots, managed: Managed, climate: Climate) -> dict[str, Any]:
+def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[str, ...]:
+    """Say what is taken for the manure of before the first samples, where there is any before or later."""
+    known = np.arange(len(manure))[:, None] < plots.known
+    if not (manure * known).any() and not before.any():
+        return ()
+    if not before.any():
+        return (
+            "Manure of the trial is none of the input before it: management states none of the time before the first "
+            "samples, and the steady state that initial shares scatter about has none.",
+        )
+    return (
+        f"Of the manure before the first samples of {int((before > 0).sum())} plots, the steady state that initial "
+        f"shares scatter about has the mean of {PAST_MONTHS // 12} years.",
+    )
+
+
+def _drivers(setup: Setup, plots: Plots, plant: np.ndarray, manure: np.ndarray, climate: Climate) -> dict[str, Any]:
     """Drivers of the structure that the tables tell, (row, plot), and those given as numbers."""
     roles = setup.roles
-    plant, manure = managed.plant, managed.manure
     if not roles.manure and manure.any():
         plant, manure = plant + manure, 0.0 * manure
     drivers: dict[str, Any] = {}

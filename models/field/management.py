@@ -19,6 +19,7 @@ CARBON_OF_DRY_MATTER = 0.45
 #: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
+PAST_MONTHS = 360  # before a first sample, in which manure has made the soil that is sampled
 LISTED = 8  # names in one note
 USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
 _HAIR = 0.01  # months; years are written with few digits
@@ -266,6 +267,38 @@ class Managed:
             self.plant[:, position] = filled_by_month(plant, start[position], overall, 0 if bare else known)
             if np.isfinite(self.modifier[:known, position]).any():
                 self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
+
+
+def manure_before(
+    table: pd.DataFrame | None, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Mean manure of the years before each plot was first sampled, t C/ha/year, (plot,).
+
+    A month of which nothing is stated had none: what is stated as a treatment begins with it.
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``, or None.
+    places
+        Study, site and plot, one row per plot.
+    treatment
+        First treatment of each plot, (plot,).
+    start
+        First month of each plot, (plot,).
+    """
+    result = np.zeros(len(places))
+    if table is None or not len(table):
+        return result
+    _, manure, _ = carbon_inputs(table)
+    begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
+    for position in range(len(places)):
+        own, treated, everywhere = _rows_of(table, places.iloc[position], treatment[[position]].astype(str))
+        # A sample counts at a turn of a month: what begins in the month of it begins with it.
+        overlap = _overlap(begin, end, int(start[position]) - PAST_MONTHS, PAST_MONTHS) * (begin < start[position] - 1)
+        said = _first_said([_sum(overlap * kind, manure) for kind in (own, treated[0], everywhere)])
+        result[position] = np.nan_to_num(said).mean()
+    return result
 
 
 def filled_by_month(values: np.ndarray, start: int, otherwise: float, known: int | None = None) -> np.ndarray:

@@ -124,7 +124,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
     "past_input_ratio": {
         "unit": "1",
-        "meaning": "input that would have held the mean initial stock, over the input during the trial",
+        "meaning": "input that would have held the mean initial stock, over plants of the trial and manure before it",
     },
     "rate_constant": {"unit": "log", "meaning": "rate constants over their published values"},
     "carbon_use_efficiency": {"unit": "1", "meaning": "carbon use efficiency of soil microbes at 15 degC"},
@@ -183,8 +183,9 @@ def build(
         what they are; structures without microbes do not change, and say so.
     until
         Decimal year to which all plots run, by default that of their last
-        sample: a plot with one sample has no climate of its own to start from
-        otherwise.
+        sample. Of a plot with one sample, management and weather up to then
+        count as known, and so do its means of them; by default they do up to
+        the last sample of its site, and for a year at least.
     process_noise
         Whether the carbon of a plot also moves at random: see
         :mod:`socbayes.models.field.noise`. Forecasts are then less sure the
@@ -242,7 +243,7 @@ def model_of(
     import pymc as pm
     import pytensor.tensor as pt
 
-    data = lay_out(tables, setup, until=until)
+    data = lay_out(tables, setup, until=until, known_until=until)
     start = initial_shares(data)
     known = _carried_prior(prior)
     learned = _carried_parameters(data, known)

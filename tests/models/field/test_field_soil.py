@@ -170,3 +170,63 @@ def test_every_structure_takes_climate_or_says_that_it_does_not(name):
     has = {"modifier": roles.modifier, "temperature": roles.temperature, "moisture": roles.moisture}
     kind = " and ".join(one for one, driver in has.items() if driver) or "nothing"
     assert name in CLIMATE[kind]
+
+
+def of_means(data):
+    return {name: np.asarray(value).ravel()[0] for name, value in data.forcing.means.items()}
+
+
+@pytest.mark.parametrize("structure", ["rothc", "icbm", "mcp", "mimics"])
+@pytest.mark.parametrize("which", ["one of four", "all of a site left out", "all, without a horizon"])
+def test_means_of_a_plot_with_one_sample_are_not_those_of_its_month(structure, which):
+    table = weather(range(2010, 2022), open_pan_evaporation=40.0)
+    # Sampled in July, when the month is 20 degC and the year 12.
+    obs = farm().assign(year=lambda rows: rows["year"] - 0.3)
+    first = obs.groupby("plot")["year"].transform("min") == obs["year"]
+    whole = of_means(lay_out(obs, inputs(), table, structure=structure))
+    if which == "one of four":
+        one = obs[first | (obs["plot"] != "A1")].reset_index(drop=True)
+        got = of_means(lay_out(one, inputs(), table, structure=structure))
+    else:
+        known = {"until": 2021.5, "known_until": 2021.5} if which == "all of a site left out" else {}
+        tables = judged(obs[first].reset_index(drop=True), inputs(), table)
+        got = of_means(layout.lay_out(tables, setup_of(structure=structure), **known))
+    assert got == pytest.approx(whole, rel=0.05)
+
+
+def test_a_longer_forecast_leaves_means_of_a_plot_with_one_sample_as_they_were():
+    one = farm().query("plot != 'A1' or year < 2011").reset_index(drop=True)
+    tables = judged(one, inputs(), weather(range(2010, 2015)))
+    plan = inputs(start_year=2022.0, end_year=2050.0, plant_carbon_input=9.0)
+    fit = layout.lay_out(tables, setup_of("rothc"))
+    later = layout.lay_out(with_plan(tables, plan), setup_of("rothc"), until=2050.0)
+    assert later.plots.known.tolist() == fit.plots.known.tolist()
+    for name, value in fit.forcing.means.items():
+        np.testing.assert_allclose(later.forcing.means[name], value)
+
+
+#: Rows of manure on the plots under cover: when, and how much of it is in the mean of the 30 years before.
+MANURE = {
+    "from the first sample on": ((2010.8, 2022.0), 0.0),
+    "in the trial, twenty years before and on": ((1990.8, 2022.0), 4.0 * 20.0 / 30.0 / 2.0),
+    "given up before the trial": ((1980.8, 1995.8), 4.0 * 15.0 / 30.0 / 2.0),
+    "never": ((2010.8, 2022.0), None),
+}
+
+
+@pytest.mark.parametrize("structure", ["rothc", "icbm", "mimics", "century"])
+@pytest.mark.parametrize("when", list(MANURE))
+def test_the_steady_state_has_the_manure_of_before_the_trial_and_not_that_of_it(structure, when):
+    (begin, end), past = MANURE[when]
+    manure = pd.DataFrame({"site": ["Farm"], "treatment": ["cover"], "start_year": [begin], "end_year": [end],
+                           "manure_carbon_input": [0.0 if past is None else 4.0]})  # fmt: skip
+    plain = lay_out(farm(), inputs(), weather(), structure=structure)
+    data = lay_out(farm(), pd.concat([inputs(), manure], ignore_index=True), weather(), structure=structure)
+    roles = roles_of(get(structure))
+    per = 1.0 / np.sum([np.ravel(plain.forcing.means[name])[0] for name in roles.plant]) * 3.0
+    carbon = per * sum(np.ravel(data.forcing.means[name])[0] for name in (*roles.plant, *filter(None, [roles.manure])))
+    assert carbon == pytest.approx(3.0 + (past or 0.0), rel=0.01 if past else 1e-9)
+    for name in filter(None, [roles.modifier, roles.temperature]):
+        np.testing.assert_allclose(data.forcing.means[name], plain.forcing.means[name])
+    assert said(data.notes, "Manure of the trial is none of the input before it") == (past == 0.0)
+    assert said(data.notes, "the mean of 30 years") == bool(past)
