@@ -36,7 +36,7 @@ class Soil(NamedTuple):
     Parameters
     ----------
     density
-        Bulk density, g/cm3, of the sample or of others; NaN where nobody measured any.
+        Fine earth over the volume of the whole soil, g/cm3, of the sample or of others; NaN where nobody measured any.
     thickness
         Of the layer, cm.
     """
@@ -250,7 +250,7 @@ class Stock(Observation):
             yield Fault("fraction without pools", None, seen[0], found, expected)
         turned = np.isfinite(numeric(obs, self.concentration)) & ~np.isfinite(numeric(obs, self.stock))
         wanted = f"to turn {self.concentration} into a stock"
-        if turned.any() and not _stated(obs, "bulk_density"):
+        if turned.any() and not (_stated(obs, "bulk_density") or _stated(obs, "fine_earth_bulk_density")):
             advice = "one measured value per plot is enough"
             yield Fault("no bulk density", None, "bulk_density", "no value", f"g/cm3, {wanted}", advice)
         for row in np.flatnonzero(turned & ~np.isfinite(numeric(obs, "depth_bottom"))):

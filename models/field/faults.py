@@ -9,7 +9,9 @@ import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
+from socbayes.models.field.layers import faults_of_layers, layer_modelled
 from socbayes.models.field.management import answered
+from socbayes.models.field.soil_mass import faults_of_density
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.structures.forcing import rate_constants
 from socbayes.vocabulary import nearest
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from socbayes.models.field.setup import Setup
     from socbayes.models.field.tables import FieldTables
-
-#: Ratio of thicknesses that still count as one depth, as layers of equal mass differ by a few percent.
-DEPTH_TOLERANCE = 1.1
 
 
 def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> list[Fault]:
@@ -37,8 +36,9 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         Whether a model is to be fitted to them: then something has to change.
     """
     obs = tables.obs
-    faults = [*_of_measurements(obs, setup), *_of_depths(obs)]
-    if fitting and obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
+    faults = [*_of_measurements(obs, setup), *faults_of_layers(obs), *faults_of_density(obs)]
+    sampled = obs if faults else layer_modelled(obs).obs
+    if fitting and sampled.groupby(["site", "plot"])["year"].nunique().max() < 2:
         faults.append(
             Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
         )
@@ -113,24 +113,6 @@ def _of_sites(table: pd.DataFrame, obs: pd.DataFrame, what: str, *, needed: bool
             expected = "a site of the observations: " + ", ".join(known)
             advice = f"did you mean {hint!r}?" if hint else ""
             yield Fault("unknown site", None, "site", f"{name} in the {what} table", expected, advice)
-
-
-def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
-    """Samples of a plot to different depths: as stocks of one layer they would be a change of carbon."""
-    top, bottom = np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")
-    plot = obs.groupby(["site", "plot"], sort=False).ngroup().to_numpy()
-    for position in range(int(plot.max()) + 1):
-        mine = np.flatnonzero(plot == position)
-        mine = mine[(top[mine] <= top[mine].min()) & np.isfinite(bottom[mine])]
-        thick = (bottom - top)[mine]
-        if mine.size and thick.max() > DEPTH_TOLERANCE * thick.min():
-            values, counts = np.unique(thick, return_counts=True)
-            usual = values[counts.argmax()]
-            for row in mine[np.maximum(thick / usual, usual / thick) > DEPTH_TOLERANCE]:
-                found = f"{top[row]:g} to {bottom[row]:g}"
-                expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
-                advice = "add layers up to one depth, or leave rows of another depth out"
-                yield Fault("several depths", int(row) + HEADER, "depth_bottom", found, expected, advice)
 
 
 def _digits(name: str) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
+from socbayes.models.field.equivalent import stocks_on
+from socbayes.models.field.layers import Sampled, layer_modelled
 from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, answered, manure_before
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
@@ -28,7 +30,8 @@ from socbayes.models.field.plots import (
     of_site,
 )
 from socbayes.models.field.setup import Setup
-from socbayes.models.field.tables import FieldTables, uppermost_layer
+from socbayes.models.field.soil_mass import DENSITIES, of_fragments
+from socbayes.models.field.tables import FieldTables
 from socbayes.models.field.treatments import Periods, periods_of
 from socbayes.models.field.weather import Climate, climate_drivers
 from socbayes.observations import OBSERVATIONS
@@ -144,24 +147,26 @@ def lay_out(
     >>> lay_out(judged(tarlee), setup_of("icbm")).plots.labels
     ['1', '2', '3']
     """
-    obs, deeper = uppermost_layer(tables.obs)
-    learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
-    plots, rows, periods = _plots_of(obs, tables.management, learned, until, known_until)
-    measured = measurements_of(obs, rows, plots, setup.weights)
+    sampled = stocks_on(layer_modelled(tables.obs, seen), tables.obs, setup.stocks, seen)
+    obs = sampled.obs
+    learned = sampled.origin < (len(tables.obs) if seen is None else seen)
+    plots, rows, periods = _plots_of(sampled, tables.management, learned, until, known_until)
+    measured = measurements_of(sampled, rows, plots, setup)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
-    first = (f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.",) if deeper else ()
-    notes = (*first, *periods.notes, *measured.notes, *notes)
+    of_soil = (*sampled.notes, *of_fragments(tables.obs))
+    notes = (*of_soil, *periods.notes, *measured.notes, *notes)
     return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))
 
 
 def _plots_of(
-    obs: pd.DataFrame,
+    sampled: Sampled,
     management: pd.DataFrame | None,
     learned: np.ndarray,
     until: float | None,
     known_until: float | None,
 ) -> tuple[Plots, Rows, Periods]:
     """The plots of a table, where and when its rows are, and the treatments of plots."""
+    obs = sampled.obs
     named = obs["plot"].astype(str)
     several = obs.groupby(named)["site"].nunique().max() > 1
     label = obs["site"].astype(str) + ", " + named if several else named
@@ -174,9 +179,8 @@ def _plots_of(
     rows = Rows(plot, month_of(obs["year"]), month_within(obs["year"]), learned)
     start, known, months = _runs_of(obs, rows, site, until, known_until)
     clay = of_site(np.where(learned, numeric(obs, "clay"), np.nan), plot, site)
-    thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
-    depth = of_plot(np.where(learned, thickness, np.nan), plot, site, ASSUMED_DEPTH)
-    density = of_plot(np.where(learned, numeric(obs, "bulk_density"), np.nan), plot, site, ASSUMED_BULK_DENSITY)
+    depth = of_plot(np.where(learned, sampled.thickness, np.nan), plot, site, ASSUMED_DEPTH)
+    density = of_plot(np.where(learned, sampled.density, np.nan), plot, site, ASSUMED_BULK_DENSITY)
     period = periods.in_months(start, int(months.max()))
     return (
         Plots(
@@ -221,7 +225,7 @@ def _forcing_of(
     """What management, weather and the caller say of every month of every plot; and notes."""
     structure, roles = setup.structure, setup.roles
     notes: tuple[str, ...] = ()
-    if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
+    if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and not set(DENSITIES) & set(obs):
         notes += (f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.",)
     constants, said = _constants(setup, plots)
     notes += said

@@ -50,6 +50,7 @@ from socbayes.carried import CarriedPrior, load_prior
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
 from socbayes.models.field.effects import of_known_plots, sample_effects
+from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
 from socbayes.models.field.layout import Layout, lay_out
@@ -148,6 +149,7 @@ def build(
     prior: str | CarriedPrior | None = None,
     until: float | None = None,
     process_noise: bool = False,
+    stocks: str = EQUAL_DEPTH,
 ) -> pm.Model:
     """Build the model of field plots over time; nothing is sampled.
 
@@ -190,6 +192,12 @@ def build(
         Whether the carbon of a plot also moves at random: see
         :mod:`socbayes.models.field.noise`. Forecasts are then less sure the
         further they go.
+    stocks
+        Of what soil stocks are that follow from contents, bulk density and
+        depth: ``"equal_depth"``, or ``"equivalent_mass"`` of fine earth, which
+        leaves out what a change of bulk density does: see
+        :mod:`socbayes.models.field.equivalent`. A note says how far they are
+        apart. Stated stocks are taken as they are.
 
     Returns
     -------
@@ -214,7 +222,7 @@ def build(
     >>> model.coords["plot"]
     ('1', '2', '3')
     """
-    setup = setup_of(structure, fractions, drivers, parameters)
+    setup = setup_of(structure, fractions, drivers, parameters, stocks)
     tables = judged(obs, management, weather)
     require_sound(tables, setup)
     return model_of(tables, setup, priors=priors, prior=prior, until=until, process_noise=process_noise)

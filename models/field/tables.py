@@ -157,23 +157,6 @@ def with_plan(
     )
 
 
-def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
-
-    Parameters
-    ----------
-    obs
-        Table of schema ``field_soc``.
-
-    Returns
-    -------
-    table, deeper
-    """
-    top = np.nan_to_num(numeric(obs, "depth_top"))
-    highest = obs.assign(depth_top=top).groupby(["site", "plot"])["depth_top"].transform("min").to_numpy()
-    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
-
-
 def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Fault]]:
     """A table in canonical units, and its faults."""
     import pandas as pd
