@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from laid import lay_out
 
+from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.models.field import layout
 from socbayes.models.field.management import carbon_inputs
 from socbayes.models.field.setup import setup_of
@@ -230,3 +231,202 @@ def test_the_steady_state_has_the_manure_of_before_the_trial_and_not_that_of_it(
         np.testing.assert_allclose(data.forcing.means[name], plain.forcing.means[name])
     assert said(data.notes, "Manure of the trial is none of the input before it") == (past == 0.0)
     assert said(data.notes, "the mean of 30 years") == bool(past)
+
+
+# --- layers, stones and mass ------------------------------------------------------
+
+
+def contents(*rows, **columns):
+    """One plot: (year, top, bottom, g/kg, g/cm3) of each row."""
+    names = ["year", "depth_top", "depth_bottom", "soil_organic_carbon", "bulk_density"]
+    return pd.DataFrame(rows, columns=names).assign(site="Farm", plot="1", **columns)
+
+
+def totals(obs, **settings):
+    data = lay_out(obs, structure="rothc", **settings)
+    return np.exp(data.measured.observed), data.notes
+
+
+def kinds_of_faults(obs, **settings):
+    with pytest.raises(TableFaultsError) as caught:
+        lay_out(obs, structure="rothc", **settings)
+    return {fault.kind: fault for fault in caught.value.faults}
+
+
+LATER = (2020.0, 0.0, 30.0, 15.0, 1.3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "total"),
+    [
+        ([(0, 30, 16.0, 1.3)], 16.0 * 1.3 * 3.0),
+        ([(0, 10, 20.0, 1.2), (10, 30, 12.0, 1.4)], 20.0 * 1.2 + 12.0 * 1.4 * 2),
+        ([(10, 30, 12.0, 1.4), (0, 10, 20.0, 1.2)], 20.0 * 1.2 + 12.0 * 1.4 * 2),
+        ([(0, 10, 20.0, 1.2), (10, 20, 12.0, 1.4), (20, 30, 8.0, 1.5)], 24.0 + 16.8 + 12.0),
+        ([(0, 30, 16.0, 1.3), (30, 60, 8.0, 1.5)], 16.0 * 1.3 * 3.0),
+        ([(0, 10, 20.0, 1.2), (0, 30, 16.0, 1.3), (10, 30, 12.0, 1.4)], 16.0 * 1.3 * 3.0),
+        ([(0, 15, 20.0, 1.2), (15, 30, 12.0, 1.4), (30, 60, 8.0, 1.5)], 30.0 * 1.2 + 18.0 * 1.4),
+        ([(-5, 0, 300.0, 0.2), (0, 30, 16.0, 1.3)], 16.0 * 1.3 * 3.0),
+    ],
+)
+def test_layers_of_a_visit_that_adjoin_are_summed(layers, total):
+    values, notes = totals(contents(*[(2010.0, *layer) for layer in layers], LATER))
+    np.testing.assert_allclose(values, [total, 15.0 * 1.3 * 3.0])
+    assert said(notes, "Adjoining layers of 1 visits are summed: the soil down to 30 cm") == (
+        len([one for one in layers if 0 <= one[0] < 30]) > 1 and not any(one[:2] == (0, 30) for one in layers)
+    )
+    assert said(notes, "1 rows are of layers above the mineral soil") == any(one[0] < 0 for one in layers)
+
+
+def test_stocks_and_errors_of_layers_are_summed():
+    stocks = {"soc_stock": [24.0, 33.6, 58.5], "soc_stock_sd": [3.0, 4.0, 6.0]}
+    obs = pd.DataFrame({"site": "Farm", "plot": "1", "year": [2010.0, 2010.0, 2020.0], "depth_top": [0.0, 10.0, 0.0],
+                        "depth_bottom": [10.0, 30.0, 30.0]} | stocks)  # fmt: skip
+    data = lay_out(obs, structure="rothc")
+    np.testing.assert_allclose(np.exp(data.measured.observed), [57.6, 58.5])
+    np.testing.assert_allclose(data.measured.stated_error, [5.0 / 57.6, 6.0 / 58.5])
+    assert data.measured.row.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([(2010.0, 25, 25, 15.0, 1.3), LATER], "layer without thickness"),
+        ([(2010.0, 0, 0, 15.0, 1.3), LATER], "layer without thickness"),
+        ([(2010.0, -5, 20, 15.0, 1.3), LATER], "layer across the surface"),
+        ([(2010.0, -5, None, 15.0, 1.3), LATER], "layer across the surface"),
+        ([(2010.0, -5, 0, 300.0, 0.2), (2020.0, -5, 0, 310.0, 0.2)], "no mineral soil"),
+        ([(2010.0, 0, 20, 15.0, 1.3), LATER], "several depths"),
+        ([(2010.0, 0, 10, 15.0, 1.3), (2010.0, 10, 20, 15.0, 1.3), LATER], "several depths"),
+        ([(2010.0, 0, 30, 15.0, 1.3), (2020.0, 30, 60, 8.0, 1.5)], "no change to fit"),
+        ([(2010.0, 0, None, 15.0, 1.3), LATER], "no depth"),
+    ],
+)
+def test_depths_that_cannot_be_one_layer_are_faults(rows, kind):
+    assert kind in kinds_of_faults(contents(*rows))
+
+
+def test_topsoil_at_some_visits_and_subsoil_at_another_is_said():
+    values, notes = totals(contents((2010.0, 0, 30, 15.0, 1.3), (2015.0, 30, 60, 8.0, 1.5), LATER))
+    assert len(values) == 2
+    assert said(notes, "1 rows are of visits without the uppermost layer", "plot 1 in 2015.00", "left out")
+
+
+@pytest.mark.parametrize("deep", [50.0, 30.0, 15.0])
+def test_treatments_sampled_to_different_depths_are_a_fault(deep):
+    obs = farm(depth_top=0.0)
+    obs.loc[obs["treatment"] == "cover", "depth_bottom"] = deep
+    fault = kinds_of_faults(obs)["plots of several depths"]
+    assert "plot" in fault.found
+    assert "as on other plots of Farm" in fault.expected
+
+
+def test_layers_of_one_treatment_are_summed_to_the_depth_of_the_other():
+    obs = farm(depth_top=0.0, depth_bottom=50.0)
+    cover = obs["treatment"] == "cover"
+    halves = [obs[cover].assign(depth_bottom=25.0, soc_stock=25.0), obs[cover].assign(depth_top=25.0, soc_stock=15.0)]
+    values, notes = totals(pd.concat([obs[~cover], *halves], ignore_index=True))
+    np.testing.assert_allclose(values, 40.0)
+    assert said(notes, "Adjoining layers of 8 visits are summed: the soil down to 50 cm")
+
+
+@pytest.mark.parametrize(("bottom", "words"), [(None, "No sample states the depth"), (25.0, "")])
+def test_samples_without_depth_are_said(bottom, words):
+    obs = farm(depth_bottom=bottom)
+    assert not words or said(totals(obs)[1], words)
+    if bottom:
+        obs.loc[3, "depth_bottom"] = np.nan
+        assert said(totals(obs)[1], "1 samples state no depth")
+
+
+WHOLE = {"bulk_density": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("columns", "fine", "words"),
+    [
+        (WHOLE, 1.5, None),
+        (WHOLE | {"coarse_fragments_mass": 20.0}, 1.5 * 0.8, "(1 - their share of the mass)"),
+        (WHOLE | {"coarse_fragments_volume": 10.0}, 1.5 - 0.26, "2.6 g/cm3 times their share of the volume"),
+        ({"fine_earth_bulk_density": 1.2, "coarse_fragments_volume": 25.0}, 0.9, "(1 - their share of the volume)"),
+        ({"fine_earth_bulk_density": 1.3, "coarse_fragments_mass": 100.0 * 2.0 / 3.0}, 0.65, "of the fine earth times"),
+        ({"fine_earth_bulk_density": 1.2}, 1.2, None),
+        (WHOLE | {"coarse_fragments_mass": 20.0, "coarse_fragments_volume": 10.0}, 1.2, "that by mass is used"),
+    ],
+)
+def test_stones_hold_no_carbon(columns, fine, words):
+    """The mass balance of fine earth, coarse fragments and their volumes, written out."""
+    obs = contents((2010.0, 0, 30, 15.0, np.nan), (*LATER[:4], np.nan)).drop(columns="bulk_density").assign(**columns)
+    values, notes = totals(obs)
+    np.testing.assert_allclose(values, 15.0 * fine * 3.0)
+    assert words is None or said(notes, words)
+    assert said(notes, "hold no carbon") == any("coarse" in name for name in columns)
+
+
+def test_stones_that_leave_no_fine_earth_are_a_fault():
+    obs = contents((2010.0, 0, 30, 15.0, 1.2), LATER, coarse_fragments_volume=60.0)
+    assert "fine_earth_bulk_density" in kinds_of_faults(obs)["no fine earth"].suggestion
+
+
+@pytest.mark.parametrize(
+    "name", ["stones", "gravel", "stone_content", "coarse_fragments", "rock_fragments", "stoniness"]
+)
+def test_stones_are_led_to_a_column_that_states_of_what_they_are_a_share(name):
+    faults = validate_table(contents(LATER, **{name: 20.0}), "field_soc", {
+        "depth_top": "cm", "depth_bottom": "cm", "soil_organic_carbon": "g/kg", "bulk_density": "g/cm3", name: "%"
+    })  # fmt: skip
+    (fault,) = (fault for fault in faults if fault.kind == "unknown column")
+    assert "coarse_fragments_" in fault.suggestion
+
+
+DENSER = ((2010.0, 0, 25, 15.0, 1.2), (2020.0, 0, 25, 15.0, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "mass"),
+    [
+        (DENSER, [45.0, 56.25], [45.0, 45.0]),
+        # A layer below tells what the compacted layer took in, and what a loosened one has lost.
+        ((*DENSER, (2010.0, 25, 50, 5.0, 1.4), (2020.0, 25, 50, 5.0, 1.5)), [45.0, 56.25], [45.0, 45.0]),
+        (((2010.0, 0, 25, 15.0, 1.5), (2010.0, 25, 50, 5.0, 1.5), (2020.0, 0, 25, 15.0, 1.2),
+          (2020.0, 25, 50, 5.0, 1.5)), [56.25, 45.0], [56.25, 45.0 + 0.1 * 5.0 * 7.5]),
+        (((2010.0, 0, 25, 15.0, 1.3), (2020.0, 0, 25, 16.0, 1.3)), [48.75, 52.0], [48.75, 52.0]),
+        (((2010.0, 0, 10, 20.0, 1.2), (2010.0, 10, 25, 10.0, 1.2), (2020.0, 0, 10, 20.0, 1.5),
+          (2020.0, 10, 25, 10.0, 1.5)), [42.0, 52.5], [42.0, 0.1 * (20.0 * 15.0 + 10.0 * 15.0)]),
+    ],
+    ids=["one layer", "compacted over subsoil", "loosened over subsoil", "unchanged", "two layers summed"],
+)  # fmt: skip
+def test_stocks_are_to_an_equal_depth_or_of_an_equivalent_mass_and_the_note_says_which(rows, depth, mass):
+    obs = contents(*rows)
+    at_depth, notes = totals(obs)
+    on_mass, others = totals(obs, stocks="equivalent_mass")
+    np.testing.assert_allclose(at_depth, depth)
+    np.testing.assert_allclose(on_mass, mass)
+    changes = not np.allclose(depth, mass)
+    assert said(notes, "Bulk density changes", "Stocks are those to an equal depth (stocks='equal_depth')") == changes
+    assert said(others, "Bulk density changes", "of an equivalent mass (stocks='equivalent_mass')") == changes
+
+
+def test_how_far_the_two_kinds_of_stock_are_apart_is_said():
+    assert said(totals(contents(*DENSER))[1], "equivalent mass of soil are -20 to +0 % off")
+
+
+def test_stocks_that_are_stated_are_taken_as_stated():
+    obs = contents(*DENSER, (2015.0, 0, 25, np.nan, 1.3)).assign(soc_stock=[np.nan, np.nan, 47.0])
+    values, notes = totals(obs, stocks="equivalent_mass")
+    np.testing.assert_allclose(values, [45.0, 45.0, 47.0])
+    assert said(notes, "1 stocks are taken as stated")
+
+
+def test_stocks_of_no_soil_that_is_known_are_refused():
+    with pytest.raises(SocbayesError, match="'equal_depth' or 'equivalent_mass'"):
+        setup_of("rothc", stocks="equivalent mass")
+
+
+def test_what_was_not_seen_does_not_choose_the_layer():
+    past = contents((2010.0, 0, 10, 20.0, 1.2), (2010.0, 10, 30, 12.0, 1.4), (2015.0, 0, 10, 20.0, 1.2),
+                    (2015.0, 10, 30, 12.0, 1.4))  # fmt: skip
+    both = pd.concat([past, contents((2020.0, 0, 10, 20.0, 1.2))], ignore_index=True)
+    data = layout.lay_out(judged(both), setup_of("rothc"), seen=len(past))
+    assert data.measured.row.tolist() == [0, 2]
+    assert said(data.notes, "visits without the uppermost layer")
