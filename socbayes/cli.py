@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from socbayes.errors import SocbayesError, TableFaultsError
-from socbayes.given import options_given, scenario_given, tables_given, units_given
+from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
 
@@ -63,7 +63,8 @@ Others = Annotated[
     typer.Option(
         "--with",
         metavar="ROLE=FILE",
-        help="Another table of the model, or ROLE=none for none; may be given several times.",
+        help="Another table of the model, or ROLE=none for none; may be given several times. FILE alone is enough "
+        "where its name or its columns tell its role.",
     ),
 ]
 Options = Annotated[
@@ -115,20 +116,49 @@ def datasets(name: Annotated[str | None, typer.Argument(help="A data set to desc
     console.print(f"Columns: {', '.join(table.columns)}")
 
 
-@app.command(epilog="Example: [bold]socbayes validate my.csv --schema cue --unit clay=%[/bold]")
+@app.command(epilog="Example: [bold]socbayes validate plots.csv --with management.csv --with weather.csv[/bold]")
 def validate(
     file: Annotated[Path, typer.Argument(help="Table to look at.")],
-    schema: Annotated[str, typer.Option(help="Kind of table, such as cue, priming_endpoints or necromass_pairs.")],
+    schema: Annotated[
+        str | None,
+        typer.Option(help="Kind of table, such as cue or necromass_pairs; with --with its columns may tell."),
+    ] = None,
+    others: Others = None,
+    option: Options = None,
     unit: Units = None,
 ) -> None:
-    """Find every fault of a table before anything is fitted to it."""
-    from socbayes.table import read_table
+    """Find every fault of a table before anything is fitted to it; of tables together with --with."""
+    from socbayes.spec import notes_of, spec_of
 
-    table = read_table(file, schema, units=units_given(unit or ()))
-    studies = f" of {table['study'].nunique():,} studies" if "study" in table else ""
-    console_of().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {file}")
-    for change in table.attrs.get("conversions", ()):
-        console_of().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
+    if others:
+        record = _record_of(file, schema)
+        tables = tables_given(record, file, others, units_given(unit or ()))
+        notes = list(spec_of(record.build(tables, **options_given(record, option or ()))).notes)
+    elif schema is None:
+        raise SocbayesError("--schema says which kind of table it is, or --with names those that go with it")
+    else:
+        from socbayes.table import read_table
+
+        table = read_table(file, schema, units=units_given(unit or ()))
+        tables, notes = {"table": table}, notes_of(table)
+    console = console_of()
+    for one in tables.values():
+        if one is not None:
+            studies = f" of {one['study'].nunique():,} studies" if "study" in one else ""
+            console.print(f"[green]✓[/green] no faults: {len(one):,} rows{studies} in {one.attrs['source']}")
+            for change in one.attrs.get("conversions", ()):
+                console.print(f"  {change['column']}: {change['from']} converted to {change['to']}")
+    for note in notes:
+        console.print(f"  {note}", markup=False)
+
+
+def _record_of(file: Path, schema: str | None) -> ModelRecord:
+    """Model of several tables that the kind of its main table tells."""
+    records = {one.tables[0].schema: one for one in reversed(model_records().values()) if len(one.tables) > 1}
+    told = schema or schema_told(file, list(records))
+    if told not in records:
+        raise SocbayesError(f"--with: no model takes other tables beside one of schema {told}: {', '.join(records)}")
+    return records[told]
 
 
 @app.command(epilog="Example: [bold]socbayes models field[/bold]")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.spec import ModelSpec, describe_table
+from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,4 +172,6 @@ def _frame(stored: xr.Dataset) -> pd.DataFrame:
         columns[name] = pd.Series(text, dtype="str")
     frame = pd.DataFrame(columns)
     frame.attrs = {key: stored.attrs[key] for key in ("name", "sha256", "citation", "licence") if key in stored.attrs}
+    # Kept in canonical units, which is more than a frame of which nobody says so.
+    frame.attrs["units"] = {name: QUANTITIES[name].unit for name in columns if name in QUANTITIES}
     return frame

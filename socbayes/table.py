@@ -12,18 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from socbayes.errors import EmptyTableError, Fault, TableFaultsError, UnknownNameError
 from socbayes.reading.cells import cell_faults, cell_rules, dates_of, natural, numbers_of
 from socbayes.reading.dates import year_or_missing
+from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
 from socbayes.reading.names import name_faults, named
-from socbayes.reading.raw import RawTable, Table, as_text
-from socbayes.reading.rows import duplicate_faults, order_faults, out_of_order, same_treatment, same_treatment_faults
-from socbayes.reading.stated_units import assign_units, converted, take_unit_row, unit_fault
+from socbayes.reading.raw import Column, Judged, RawTable, Table
+from socbayes.reading.rows import out_of_order, row_faults, same_treatment
+from socbayes.reading.stated_units import (
+    assign_units,
+    conversion_of,
+    converted,
+    percent_faults,
+    take_unit_row,
+    unit_fault,
+)
+from socbayes.reading.texts import texts_of
 from socbayes.vocabulary import QUANTITIES, SCHEMAS, TableSchema, nearest
 
 if TYPE_CHECKING:
@@ -241,6 +250,16 @@ def _schema(name: str) -> TableSchema:
     )
 
 
+def _judged(column: Column, schema: TableSchema, decimal: DecimalMark | None) -> Judged:
+    """Cells of a measured column, in the unit that is stated for them."""
+    assert column.quantity is not None
+    if column.quantity.kind == "date":
+        return dates_of(column)
+    if column.quantity.kind == "number":
+        return numbers_of(column, schema, decimal)
+    return texts_of(column)
+
+
 def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple[pd.DataFrame, list[Fault]]:
     """Table in canonical units, and everything that is wrong with it."""
     columns = [named(header, cells, schema) for header, cells in zip(raw.header, raw.cells, strict=True)]
@@ -252,23 +271,24 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
 
     unit_faults = {name: fault for name, column in measured.items() if (fault := unit_fault(column, schema))}
     faults += unit_faults.values()
-    values: dict[str, Any] = {}
+    decimal = None
+    if raw.decimal_comma:
+        numeric = [name for name in measured if QUANTITIES[name].kind == "number"]
+        decimal = decimal_mark([measured[name] for name in numeric])
+    values: dict[str, pd.Series] = {}
     conversions: list[dict[str, str]] = []
+    notes = list(raw.notes)
     for name in (name for name in schema.columns if name in measured):
         column = measured[name]
-        if QUANTITIES[name].kind == "date":
-            values[name], wrong = dates_of(column)
-            faults += wrong
-            continue
-        if QUANTITIES[name].kind != "number":
-            values[name] = as_text(column.cells)
-            continue
-        numbers, wrong = numbers_of(column, raw.decimal_comma)
-        faults += wrong
-        if name not in unit_faults:
-            numbers, done = converted(numbers, column)
-            conversions += done
-        values[name] = pd.Series(numbers, index=column.cells.index)
+        judged = _judged(column, schema, decimal)
+        if QUANTITIES[name].kind == "number" and name not in unit_faults:
+            judged = converted(column, judged, schema, values)
+            conversions += conversion_of(column)
+            if raw.attrs.get("schema") != schema.name:  # what has been read once was asked about then
+                faults += percent_faults(column, judged.values)
+        values[name] = judged.values
+        faults += judged.faults
+        notes += judged.notes
     if "year" in schema.columns and "year" not in measured and "date" in measured:
         values["year"] = values["date"].map(year_or_missing).astype("float64")
         measured["year"] = replace(measured["date"], quantity=QUANTITIES["year"])
@@ -279,9 +299,9 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
     whole = frame.assign(**{column.written: natural(column.cells) for column in own})
-    faults += duplicate_faults(whole, schema, measured)
-    faults += order_faults(frame.drop(columns=list(unit_faults)), schema, measured)
-    faults += same_treatment_faults(frame.drop(columns=list(unit_faults)), schema, measured)
+    found, said = row_faults(whole, frame.drop(columns=list(unit_faults)), schema, measured)
+    faults += found
+    notes += said
 
     result = whole.reset_index(drop=True)
     stated = {name: QUANTITIES[name].unit for name in frame if QUANTITIES[str(name)].kind == "number"}
@@ -291,7 +311,7 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
         "units": stated,
         "source": raw.source,
         "conversions": conversions,
-        "notes": list(raw.notes),
+        "notes": notes,
         "sha256": raw.sha256,
     }
     return result, faults

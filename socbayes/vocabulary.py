@@ -470,6 +470,7 @@ _QUANTITIES = (
     _N("cover_crop", "", "Cover crop as printed.", "text"),
     _N("crop", "", "Crop.", "text"),
     _N("yield_dry_matter", "t/ha/year", "Yield of the harvested product, dry matter.", lower=0, upper=100),
+    _N("yield_per_harvest", "t/ha", "Harvested product of one harvest, dry matter.", lower=0, upper=200),
     _N("harvest_index", "1", "Harvested share of above-ground dry matter.", lower=0, upper=1),
     _N("shoot_to_root", "1", "Mass ratio of shoot to root.", lower=0, upper=100),
     _N("carbon_share_product", "1", "Share of annual plant carbon in the harvested product.", lower=0, upper=1),
@@ -531,6 +532,7 @@ _QUANTITIES = (
         upper=10000,
         aliases=("n", "reps", "sample_size"),
     ),
+    _N("replicate", "", "Which of several samples of one plot, layer and time.", "text", aliases=("rep", "rep_no")),
     _N("value_origin", "", "How the value came about.", "category", categories=VALUE_ORIGINS, aliases=("flag",)),
     _N(
         "soc_stock",
@@ -829,6 +831,7 @@ _SCHEMAS = (
             "control_replicates",
         ),
         key=("study", "jar", "incubation_day"),
+        cumulative=("native_co2_control", "native_co2_treated", "substrate_co2"),
     ),
     TableSchema(
         "soil_incubation_cumulative",
@@ -836,6 +839,7 @@ _SCHEMAS = (
         required=("study", "incubation_day", "cumulative_co2", "soil_organic_carbon"),
         optional=("cumulative_co2_sd", "soil", "incubation_temperature"),
         key=("study", "incubation_day"),
+        cumulative=("cumulative_co2",),
     ),
     TableSchema(
         "necromass_pairs",
@@ -991,6 +995,7 @@ _SCHEMAS = (
             "fine_earth_bulk_density",
             "coarse_fragments_mass",
             "coarse_fragments_volume",
+            "replicate",
             "replicates",
             "value_origin",
             "total_nitrogen",
@@ -1011,10 +1016,12 @@ _SCHEMAS = (
         required=("site", "start_year", "end_year"),
         optional=(
             "study",
+            "block",
             "plot",
             "treatment",
             "crop",
             "yield_dry_matter",
+            "yield_per_harvest",
             "biomass_dry_matter",
             "plant_carbon_input",
             "plant_carbon_input_sd",
@@ -1087,6 +1094,7 @@ _SCHEMAS = (
         required=("study", "series", "incubation_day"),
         optional=("respiration", "respiration_per_carbon", "cumulative_co2", "cumulative_co2_per_carbon"),
         key=("study", "series", "incubation_day"),
+        cumulative=("cumulative_co2", "cumulative_co2_per_carbon"),
     ),
     TableSchema(
         "elevated_co2_pairs",
@@ -1118,6 +1126,42 @@ _SCHEMAS = (
 
 SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in _SCHEMAS}
 """Every kind of table by name."""
+
+NEVER_LEFT_EMPTY: dict[str, str] = {
+    **dict.fromkeys(
+        ("depth_top", "depth_bottom"), "ask for the depth of the layer: without it there is no thickness and no stock"
+    ),
+    **dict.fromkeys(
+        ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
+        "write 0 if nothing was added",
+    ),
+    **dict.fromkeys(
+        ("temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation", "rate_modifier"),
+        "take the value of a station nearby, or leave the row out if the month is not needed",
+    ),
+}
+"""Columns in which an empty cell does harm, and what to do instead."""
+
+RARELY_BELOW_PERCENT: dict[str, float] = {
+    **dict.fromkeys(("soil_organic_carbon", "soil_organic_carbon_control", "soil_organic_carbon_treatment"), 0.1),
+    "total_nitrogen": 0.01,
+}
+"""Percent that hardly any soil is below in a whole column; shares, such as clay, have 1."""
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "study": (),
+    "site": (),
+    "experiment": ("study", "site"),
+    "block": ("study", "site"),
+    "plot": ("study", "site", "block"),
+    "treatment": (),
+    "soil": ("study",),
+    "series": ("study",),
+    "jar": ("study",),
+    "control": ("study",),
+    "run": ("study",),
+}
+"""Columns whose text tells things apart, each with the columns within which it does."""
 
 
 def nearest(name: str, known: tuple[str, ...] | list[str]) -> str | None:

@@ -17,10 +17,10 @@ from socbayes.models.field.layers import (
     STOCKS,
     Sampled,
     chains_from,
-    plots_of_rows,
     rows_of_visits,
     thickness_of,
 )
+from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.soil_mass import carbon_in_mass, fine_earth_density
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def stocks_on(sampled: Sampled, given: pd.DataFrame, stocks: str, seen: int | No
 
 def _reference(sampled: Sampled, seen: int) -> np.ndarray:
     """Fine earth of the layer at the first visits that the fit saw, mean over plots of a site, g/cm2, (row,)."""
-    obs, plot = sampled.obs, plots_of_rows(sampled.obs)
+    obs, plot = sampled.obs, plot_of_rows(sampled.obs)
     mass = np.where(sampled.origin < seen, sampled.density * sampled.thickness, np.nan)
     first = obs["year"].where(np.isfinite(mass)).groupby(plot).transform("min").to_numpy()
     site = (

@@ -29,6 +29,7 @@ from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
+from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
 from socbayes.observations import KINDS, OBSERVATIONS
@@ -75,8 +76,8 @@ def split_future(obs: pd.DataFrame, share: float = 1.0 / 3.0) -> tuple[pd.DataFr
     cut = by_site.transform("max") - share * (by_site.transform("max") - by_site.transform("min"))
     later = obs["year"] > cut + 1e-9
     past = obs[~later]
-    known = set(zip(past["site"], past["plot"], strict=True))
-    follows = np.array([pair in known for pair in zip(obs["site"], obs["plot"], strict=True)], dtype=bool)
+    plot = plot_of_rows(obs)
+    follows = np.isin(plot, plot[~later.to_numpy()])
     return past, obs[later & follows]
 
 
@@ -164,7 +165,7 @@ def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame
     (3, [2005.0])
     """
     here = (obs["site"] == site).to_numpy()
-    first = (obs["year"] == obs.groupby(["site", "plot"])["year"].transform("min")).to_numpy()
+    first = (obs["year"] == obs.groupby(plot_of_rows(obs))["year"].transform("min")).to_numpy()
     known = obs[~here | first].copy()
     others = {column for kind in OBSERVATIONS for column in kind.columns} - set(KINDS["total"].columns)
     fractions = [column for column in known.columns if column.removesuffix("_sd") in others]
@@ -275,7 +276,7 @@ def _laid_out(
 
     layouts = {}
     for part, (known, left_out) in parts.items():
-        if known.groupby(["site", "plot"])["year"].nunique().max() < 2:
+        if known.groupby(plot_of_rows(known))["year"].nunique().max() < 2:
             raise SocbayesError(
                 f"{part or 'what is learned from'}: no plot has two dates, so there is no change to fit"
             )

@@ -14,7 +14,7 @@ import numpy as np
 
 from socbayes.errors import Fault
 from socbayes.frames import numeric
-from socbayes.models.field.plots import ASSUMED_DEPTH
+from socbayes.models.field.plots import ASSUMED_DEPTH, plot_of_rows
 from socbayes.models.field.soil_mass import fine_earth_density
 from socbayes.observations import HEADER, OBSERVATIONS, Stock
 
@@ -150,7 +150,7 @@ def visits_and_depths(obs: pd.DataFrame, seen: int | None = None) -> tuple[list[
     """
     top, bottom = np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")
     learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
-    plot = plots_of_rows(obs)
+    plot = plot_of_rows(obs)
     site = sites_of_rows(obs)
     mineral = np.isfinite(bottom) & (bottom > 0)
     visits, known = [], []
@@ -171,11 +171,6 @@ def visits_and_depths(obs: pd.DataFrame, seen: int | None = None) -> tuple[list[
     return visits, depths
 
 
-def plots_of_rows(obs: pd.DataFrame) -> np.ndarray:
-    """Position of the plot of each row."""
-    return obs.groupby(["site", "plot"], sort=False).ngroup().to_numpy()
-
-
 def sites_of_rows(obs: pd.DataFrame) -> np.ndarray:
     """Position of the site of each row, which is one of its study."""
     names = [name for name in ("study", "site") if name in obs]
@@ -193,7 +188,7 @@ def rows_of_visits(obs: pd.DataFrame, which: np.ndarray) -> list[np.ndarray]:
         Whether a row counts, (row,).
     """
     place = np.flatnonzero(which)
-    keys = [plots_of_rows(obs)[place], np.round(numeric(obs, "year")[place], 3)]
+    keys = [plot_of_rows(obs)[place], np.round(numeric(obs, "year")[place], 3)]
     visits = [place[rows] for rows in obs.iloc[place].groupby(keys, sort=False).indices.values()]
     return sorted(visits, key=lambda rows: int(rows[0]))
 
@@ -251,7 +246,7 @@ def _filled(obs: pd.DataFrame, density: np.ndarray) -> np.ndarray:
     """Fine earth of each row, that of other samples of its layer where it has none, else of all layers alike."""
     layer = [np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")]
     result = obs.assign(density=density)["density"]
-    for keys in ([plots_of_rows(obs), *layer], [obs["site"], *layer], layer):
+    for keys in ([plot_of_rows(obs), *layer], [obs["site"], *layer], layer):
         result = result.fillna(result.groupby(keys, dropna=False).transform("mean"))
     return result.fillna(1.0).to_numpy()
 

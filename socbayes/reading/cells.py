@@ -11,10 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from socbayes.errors import Fault
+from socbayes.labels import tidied
 from socbayes.reading.dates import year_or_missing
-from socbayes.reading.raw import Column, as_text, is_number, listed
+from socbayes.reading.decimals import DecimalMark, plain_numbers, readings
+from socbayes.reading.raw import Column, Judged, as_text, is_number, listed
+from socbayes.reading.texts import MISSING_WORDS, without_words
 from socbayes.units import conversion_factor, unit_shown
-from socbayes.vocabulary import QUANTITIES, Quantity, TableSchema, nearest
+from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema, nearest
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -77,33 +80,61 @@ _SYNONYMS = {
 }
 
 
-def numbers_of(column: Column, decimal_comma: bool) -> tuple[NDArray[np.float64], list[Fault]]:
-    """Cells as float64, and those that are no numbers."""
+def numbers_of(column: Column, schema: TableSchema, decimal: DecimalMark | None) -> Judged:
+    """Cells as float64, and those that are no numbers.
+
+    Parameters
+    ----------
+    column
+        Of numbers.
+    schema
+        Of the table.
+    decimal
+        Decimal mark of the file, None where it can only be a point.
+    """
     cells = column.cells
+    notes: list[str] = []
+    faults: list[Fault] = []
     if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
         numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.isinf(numbers)
     else:
-        text = as_text(cells)
-        if decimal_comma:
-            text = text.str.replace(r"^([-+]?\d*),(\d+)", r"\1.\2", regex=True)
+        text = _plain_signs(as_text(cells))
+        if decimal is not None:
+            text, faults, notes = plain_numbers(text, column, decimal)
         numbers = _parsed(text)
         wrong = (np.isnan(numbers) & text.notna().to_numpy()) | np.isinf(numbers)
-    if not wrong.any():
-        return numbers, []
-    quantity = column.quantity
-    assert quantity is not None
+        if wrong.any():
+            rest, found = without_words(text[wrong], column, list(MISSING_WORDS))
+            notes += found
+            wrong[wrong] = rest.notna().to_numpy()
 
     def fault(row: int) -> Fault:
         cell = str(cells.loc[row]).strip()
-        return Fault("text in a number", row, column.written, repr(cell), quantity.expected, _number_advice(cell))
+        assert column.quantity is not None
+        advice = _number_advice(cell, _or_empty(column.quantity, schema))
+        return Fault("text in a number", row, column.written, repr(cell), column.quantity.expected, advice)
 
-    return np.where(wrong, np.nan, numbers), listed(cells.index[wrong].tolist(), fault)
+    if wrong.any():
+        numbers = np.where(wrong, np.nan, numbers)
+        faults = faults + listed(cells.index[wrong].tolist(), fault)
+    return Judged(pd.Series(numbers, index=cells.index), faults, notes)
 
 
-def dates_of(column: Column) -> tuple[pd.Series, list[Fault]]:
+def _plain_signs(text: pd.Series) -> pd.Series:
+    """Numbers without characters that nobody sees, their minus as a keyboard has it."""
+    odd = text.str.contains(r"[^ -~]", regex=True, na=False).to_numpy(dtype=bool)
+    if not odd.any():
+        return text
+    text = text.copy()
+    text[odd] = [tidied(cell).replace("\u2212", "-") for cell in text[odd]]
+    return text
+
+
+def dates_of(column: Column) -> Judged:
     """Cells as YYYY, YYYY-MM or YYYY-MM-DD, and those that are no such dates."""
     text = as_text(column.cells).str.replace(r"[ T]00:00(:00(\.0+)?)?$", "", regex=True)
+    text, notes = without_words(text, column, list(MISSING_WORDS))
     known = {cell: np.isnan(year_or_missing(cell)) for cell in text.dropna().unique()}
     wrong = text.map(known).eq(True)
 
@@ -112,7 +143,7 @@ def dates_of(column: Column) -> tuple[pd.Series, list[Fault]]:
         advice = "write the year first, then month and day, as in 2015-03-31"
         return Fault("not a date", row, column.written, repr(cell), QUANTITIES["date"].expected, advice)
 
-    return text, listed(text.index[wrong].tolist(), fault)
+    return Judged(text, listed(text.index[wrong].tolist(), fault), notes)
 
 
 def _parsed(text: pd.Series) -> NDArray[np.float64]:
@@ -125,23 +156,35 @@ def _parsed(text: pd.Series) -> NDArray[np.float64]:
         return pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
 
 
-def _number_advice(cell: str) -> str:
+def _or_empty(quantity: Quantity, schema: TableSchema) -> str:
+    """Whether, and how, to say that a cell may be left empty: never where an empty cell means something else."""
+    if quantity.name in schema.required:
+        return "delete the row if nothing was measured, as every row needs this number"
+    if quantity.name in NEVER_LEFT_EMPTY:
+        return NEVER_LEFT_EMPTY[quantity.name]
+    return "leave the cell empty if nothing was measured"
+
+
+def _number_advice(cell: str, otherwise: str) -> str:
     """Say what to write instead of text in a cell that wants a number."""
     if cell.lower() in _UNMEASURED:
-        return "leave the cell empty if nothing was measured"
-    if re.fullmatch(r"[-+]?\d+,\d+", cell):
+        return otherwise
+    both = readings(cell.replace(" ", ""))
+    if both is not None and "," in cell:
+        return f"write {both[0]} if the comma parts thousands, {both[1]} if it is a decimal mark"
+    if re.fullmatch(r"[-+]?\d*,\d+", cell):
         return f"write a decimal point: {cell.replace(',', '.')}"
-    if re.fullmatch(r"[-+]?\d{1,3}([., '’\u00a0]\d{3})+([.,]\d+)?", cell):
+    if re.fullmatch(r"[-+]?\d{1,3}([., '’\u00a0\u202f]\d{3})+([.,]\d+)?", cell):
         return "write the number without separators between thousands, with a decimal point"
     if _BELOW_DETECTION.match(cell):
-        return "write a number; leave the cell empty if it is below detection"
+        return f"write a number, such as half the limit of detection; or {otherwise}"
     if "±" in cell or "+-" in cell or "+/-" in cell:
         return "write the mean only; an error belongs into a column of its own"
     if re.match(r"\d{4}-\d{2}-\d{2}", cell):
         return "a spreadsheet program made a date of this number: retype it as a number"
     if re.match(r"[-+]?[\d.]+\s*[^\d\s.]", cell):
         return "write the number only; the unit belongs into the header"
-    return "write a number, or leave the cell empty if nothing was measured"
+    return f"write a number; {otherwise}"
 
 
 def cell_rules(schema: TableSchema) -> pa.DataFrameSchema:
@@ -203,20 +246,21 @@ def cell_faults(
             rows = failed.get((name, check), [])
             if check == "not_nullable" and rows:
                 rows = _really_missing(rows, column, known)
-            faults += listed(rows, partial(fault, column=column, frame=frame))
+            faults += listed(rows, partial(fault, column=column, frame=frame, schema=schema))
     return faults
 
 
 def _really_missing(rows: list[int], column: Column, known: list[Fault]) -> list[int]:
-    """Rows whose cell is empty, not those whose text was already called no number."""
-    kinds = ("text in a number", "not a date")
+    """Rows whose cell is empty or holds a word for it, not those whose text was already called no number."""
+    kinds = ("text in a number", "two readings", "not a date")
     if not any(fault.kind in kinds and fault.column == column.written for fault in known):
         return rows
-    return as_text(column.cells.loc[rows]).pipe(lambda text: text.index[text.isna()]).tolist()
+    text = as_text(column.cells.loc[rows])
+    return text.index[text.isna() | text.isin(MISSING_WORDS)].tolist()
 
 
-def _missing_value(row: int, column: Column, frame: pd.DataFrame) -> Fault:
-    del frame
+def _missing_value(row: int, column: Column, frame: pd.DataFrame, schema: TableSchema) -> Fault:
+    del frame, schema
     quantity = column.quantity
     assert quantity is not None
     cell = column.cells.loc[row]
@@ -225,7 +269,7 @@ def _missing_value(row: int, column: Column, frame: pd.DataFrame) -> Fault:
     return Fault("missing value", row, column.written, found, quantity.expected, advice)
 
 
-def _out_of_range(row: int, column: Column, frame: pd.DataFrame) -> Fault:
+def _out_of_range(row: int, column: Column, frame: pd.DataFrame, schema: TableSchema) -> Fault:
     quantity = column.quantity
     assert quantity is not None
     cell = column.cells.loc[row]
@@ -236,16 +280,23 @@ def _out_of_range(row: int, column: Column, frame: pd.DataFrame) -> Fault:
         found += (
             f", which is {value:g} {unit_shown(quantity.unit)}" if quantity.unit != "1" else f", which is {value:g}"
         )
-    advice = _range_advice(quantity, column, cell, value)
+    advice = _range_advice(column, cell, value, _or_empty(quantity, schema))
     return Fault("out of range", row, column.written, found, quantity.expected, advice)
 
 
-def _range_advice(quantity: Quantity, column: Column, cell: Any, value: float) -> str:
+def _range_advice(column: Column, cell: Any, value: float, otherwise: str) -> str:
     """Say what a number beyond the limits of its quantity was probably meant to be."""
+    quantity = column.quantity
+    assert quantity is not None
+    both = readings(str(cell).strip()) if isinstance(cell, str) else None
+    if both is not None:
+        return f"it can be read as {both[0]} and as {both[1]}: write the one that is meant"
     plain = column.unit in (None, quantity.unit, "-")
     upper = np.inf if quantity.upper is None else quantity.upper
     if is_number(str(cell)) and float(str(cell).replace(",", ".")) in _MISSING_CODES:
-        return f"if {str(cell).strip()} stands for a missing value, leave the cell empty"
+        return (
+            f"if {str(cell).strip()} stands for a missing value, {otherwise.removesuffix(' if nothing was measured')}"
+        )
     if quantity.unit == "1" and plain and upper < value <= 100 and upper <= 5:
         return f"looks like percent: write the header as `{quantity.name} [%]`"
     if quantity.unit == "degC" and 223 <= value <= 350:
@@ -253,11 +304,11 @@ def _range_advice(quantity: Quantity, column: Column, cell: Any, value: float) -
     if quantity.unit == "g/kg" and upper < value <= 1000 * upper:
         return f"looks like mg/kg: write the header as `{quantity.name} [mg/kg]` if it is"
     if quantity.lower == 0 and value < 0:
-        return "cannot be negative: correct it, or leave the cell empty if nothing was measured"
+        return f"cannot be negative: correct it; {otherwise}"
     return "check the number and its unit"
 
 
-def _unknown_category(row: int, column: Column, frame: pd.DataFrame) -> Fault:
+def _unknown_category(row: int, column: Column, frame: pd.DataFrame, schema: TableSchema) -> Fault:
     quantity = column.quantity
     assert quantity is not None
     found = str(frame.loc[row, quantity.name])
@@ -265,7 +316,7 @@ def _unknown_category(row: int, column: Column, frame: pd.DataFrame) -> Fault:
     if near not in quantity.categories:
         near = nearest(found, quantity.categories)
     advice = f"did you mean `{near}`?" if near else "take the nearest of these, or leave the cell empty"
-    if not near and column.written in ("measurement_method", "practice"):
+    if not near and quantity.name in schema.required:
         advice = "take the nearest of these"
     return Fault("unknown category", row, column.written, repr(found), quantity.expected, advice)
 

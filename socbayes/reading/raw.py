@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,13 +14,10 @@ from socbayes.vocabulary import Quantity
 
 LISTED = 100
 """Equal faults of one column listed cell by cell; the rest are counted."""
+SHOWN = 5
+"""Rows that a sentence names by number."""
 type Table = str | PathLike[str] | pd.DataFrame
 """What can be read: a path, or a frame."""
-# what pandas takes for a missing cell, so that a table reads the same here and there
-_MISSING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
 
 
 @dataclass(eq=False)
@@ -54,12 +51,30 @@ class RawTable:
     """What was understood, converted or not used, in sentences."""
 
 
+class Judged(NamedTuple):
+    """Cells of one column, what is wrong with them, and what there is to say of them.
+
+    Parameters
+    ----------
+    values
+        Numbers as float64, or text; missing where there is none and where something is wrong.
+    faults
+        One per cell, or of the whole column.
+    notes
+        Sentences on what was understood.
+    """
+
+    values: pd.Series
+    faults: list[Fault]
+    notes: list[str]
+
+
 def as_text(cells: pd.Series) -> pd.Series:
-    """Cells as stripped ``str``, missing ones NaN."""
+    """Cells as stripped ``str``, empty ones NaN; a word for a missing value is a word."""
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
     text = cells.astype("str").str.strip()
-    return text.mask(text.isin(_MISSING))
+    return text.mask(text == "")
 
 
 def is_number(text: str) -> bool:
@@ -78,3 +93,24 @@ def listed(rows: list[int], fault: Callable[[int], Fault]) -> list[Fault]:
     if rest > 0:
         faults.append(replace(faults[-1], row=None, found=f"{rest:,} more like these", count=rest))
     return faults
+
+
+def rows_shown(rows: list[int]) -> str:
+    """Rows of a file in words, a few of them by number.
+
+    Parameters
+    ----------
+    rows
+        One or more.
+
+    Examples
+    --------
+    >>> rows_shown([2]), rows_shown([2, 5, 9]), rows_shown(list(range(2, 30)))
+    ('row 2', 'rows 2, 5 and 9', 'rows 2, 3, 4, 5, 6 and 23 more')
+    """
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    shown, rest = rows[:SHOWN], len(rows) - SHOWN
+    if rest > 0:
+        return f"rows {', '.join(map(str, shown))} and {rest:,} more"
+    return f"rows {', '.join(map(str, shown[:-1]))} and {shown[-1]}"
