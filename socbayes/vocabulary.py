@@ -1005,10 +1005,8 @@ _SCHEMAS = (
             "ecosystem",
             *_SITE,
         ),
-        ordered=(
-            ("depth_top", "depth_bottom"),
-            *(pair for kind in OBSERVATIONS for pair in kind.within),
-        ),
+        # A fraction may be above its total by the error of fractionation: a field model judges it.
+        ordered=(("depth_top", "depth_bottom"),),
     ),
     TableSchema(
         "field_management",

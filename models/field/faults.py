@@ -10,6 +10,7 @@ import numpy as np
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
 from socbayes.labels import same_name, spelled_alike, tidied
+from socbayes.models.field.contradictions import faults_of_contradictions
 from socbayes.models.field.layers import faults_of_layers, layer_modelled
 from socbayes.models.field.matching import Unanswered, known_plots, matched, spelled_like
 from socbayes.models.field.plots import places_of, plot_of_rows
@@ -38,7 +39,8 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         Whether a model is to be fitted to them: then something has to change.
     """
     obs = tables.obs
-    faults = [*_of_measurements(obs, setup), *faults_of_layers(obs), *faults_of_density(obs), *_of_identity(obs)]
+    faults = [*_of_measurements(obs, setup), *faults_of_layers(obs), *faults_of_density(obs)]
+    faults += [*faults_of_contradictions(obs), *_of_identity(obs)]
     sampled = obs if faults else layer_modelled(obs).obs
     misspelt = list(_misspelt(tables))
     faults += [_of_one_name(column, rows) for column, rows in misspelt]

@@ -9,6 +9,7 @@ from laid import lay_out
 
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.models.field import layout
+from socbayes.models.field.contradictions import faults_of_contradictions
 from socbayes.models.field.management import carbon_inputs
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged, with_plan
@@ -430,3 +431,68 @@ def test_what_was_not_seen_does_not_choose_the_layer():
     data = layout.lay_out(judged(both), setup_of("rothc"), seen=len(past))
     assert data.measured.row.tolist() == [0, 2]
     assert said(data.notes, "visits without the uppermost layer")
+
+
+# --- contradictions ---------------------------------------------------------------
+
+BOTH = {"soc_stock": 40.0, "soil_organic_carbon": 15.0, "bulk_density": 1.3, "depth_top": 0.0, "depth_bottom": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "words"),
+    [
+        (BOTH, "two stocks of one sample", ("40 t/ha", "15 g/kg x 1.3 g/cm3 x 25 cm = 48.75 t/ha")),
+        (BOTH | {"bulk_density": 1.07}, None, ()),
+        (BOTH | {"coarse_fragments_mass": 18.0}, None, ()),
+        (BOTH | {"coarse_fragments_mass": 50.0}, "two stocks of one sample", ("24.38 t/ha",)),
+        (BOTH | {"soc_stock": 4.88}, "two stocks of one sample", ("4.88 t/ha", "48.75")),
+        (
+            {"particulate_carbon_stock": 9.0, "particulate_organic_carbon": 5.0} | BOTH | {"soc_stock": 48.0},
+            "two stocks of one sample", ("9 t/ha", "16.25 t/ha"),
+        ),
+        ({"soc_stock": 40.0, "mineral_associated_carbon_stock": 48.4}, "fraction above the total",
+         ("48.4, 121 % of soc_stock 40",)),
+        ({"soc_stock": 25.22, "mineral_associated_carbon_stock": 25.28}, None, ()),
+        ({"soc_stock": 40.0, "mineral_associated_organic_carbon": 15.0, "bulk_density": 1.3, "depth_bottom": 25.0},
+         "fraction above the total", ("122 % of soc_stock 40",)),
+        ({"soil_organic_carbon": 15.0, "necromass": 20.0, "bulk_density": 1.3, "depth_bottom": 25.0},
+         "fraction above the total", ("133 % of soil_organic_carbon 15",)),
+        ({"soil_organic_carbon": 1.5, "microbial_biomass": 2000.0, "bulk_density": 1.3, "depth_bottom": 25.0},
+         "fraction above the total", ("133 % of soil_organic_carbon 1.5",)),
+        ({"soc_stock": 40.0, "particulate_carbon_stock": 20.0, "mineral_associated_carbon_stock": 30.0},
+         "fractions above the total", ("125 % of soc_stock 40",)),
+        ({"soc_stock": 40.0, "particulate_carbon_stock": 11.0, "mineral_associated_carbon_stock": 30.0}, None, ()),
+        ({"soc_stock": 40.0, "particulate_carbon_stock": 20.0, "humus_carbon_stock": 20.0,
+          "resistant_carbon_stock": 10.0}, "fractions above the total", ("125 %",)),
+    ],
+)  # fmt: skip
+def test_values_that_contradict_each_other_are_faults_with_both_numbers(columns, kind, words):
+    found = list(faults_of_contradictions(farm().drop(columns=["soc_stock", "depth_bottom"]).assign(**columns)))
+    assert {fault.kind for fault in found} == ({kind} if kind else set())
+    assert all(word in found[0].found for word in words)
+
+
+def in_turn(stock, content, both=()):
+    obs = farm(depth_top=0.0, bulk_density=1.3, soc_stock=stock, soil_organic_carbon=np.nan)
+    late = obs["year"] > 2016.0
+    obs.loc[late, ["soc_stock", "soil_organic_carbon"]] = [np.nan, content]
+    obs.loc[list(both), "soil_organic_carbon"] = content
+    return list(faults_of_contradictions(obs))
+
+
+@pytest.mark.parametrize(
+    ("stock", "content", "both", "kinds"),
+    [
+        (40.0, 15.0, (), {"stocks and contents in turn"}),
+        (48.0, 15.0, (), set()),
+        (60.0, 15.0, (), {"stocks and contents in turn"}),
+        (48.0, 15.0, (1,), set()),
+        (40.0, 15.0, (1,), {"two stocks of one sample"}),
+    ],
+)
+def test_stocks_early_and_contents_later_with_a_step_between_are_a_fault(stock, content, both, kinds):
+    found = in_turn(stock, content, both)
+    assert {fault.kind for fault in found} == kinds
+    if not both and found:
+        assert f"such as {stock:g} and then 48.75 t/ha" in found[0].found
+        assert "both at one visit" in found[0].suggestion
