@@ -250,6 +250,7 @@ def _forcing_of(
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
+    notes += _of_qualities(treatment, managed.manure, plots, structure.name)
     drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
     before = manure_before(tables.management, places, treatment[0], plots.start)
     past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
@@ -322,6 +323,44 @@ def _which_period(plots: Plots) -> dict[str, np.ndarray]:
     if plots.periods == 1:
         return {}
     return {f"period_{k + 1}": np.where(plots.period == k, 1.0, 0.0) for k in range(plots.periods)}
+
+
+def periods_with_input(data: Layout) -> np.ndarray:
+    """Whether plants add anything to each plot in each of its periods; one that never comes has that of the last.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+
+    Returns
+    -------
+    numpy.ndarray
+        (plot, period).
+    """
+    plots = data.plots
+    plant = sum(np.asarray(data.forcing.drivers[name]) for name in data.setup.roles.plant)
+    given = np.broadcast_to(plant, plots.period.shape) > 0
+    runs = np.arange(len(given))[:, None] < plots.months
+    result = np.zeros((len(plots.labels), plots.periods), dtype=bool)
+    for k in range(plots.periods):
+        its = runs & (plots.period == k)
+        result[:, k] = np.where(its.any(axis=0), (given & its).any(axis=0), result[:, max(k - 1, 0)])
+    return result
+
+
+def _of_qualities(treatment: np.ndarray, manure: np.ndarray, plots: Plots, name: str) -> tuple[str, ...]:
+    """Say that amendments of several treatments are one to the structure."""
+    known = np.arange(len(manure))[:, None] < plots.known
+    spread = list(dict.fromkeys(treatment[known & (manure > 0)].astype(str).tolist()))
+    if len(spread) < 2:
+        return ()
+    more = f" and {len(spread) - 5} others" if len(spread) > 5 else ""
+    return (
+        f"Manure of all treatments ({', '.join(spread[:5])}{more}) has one quality, that of {name}: where amendments "
+        "differ, effects of treatments on rates and inputs take the difference, and forecasts go on with it after "
+        "spreading ends.",
+    )
 
 
 def _means(setup: Setup, plots: Plots, drivers: Mapping[str, Any]) -> dict[str, Any]:

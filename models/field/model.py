@@ -53,7 +53,7 @@ from socbayes.models.field.effects import of_known_plots, sample_effects
 from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
-from socbayes.models.field.layout import Layout, lay_out
+from socbayes.models.field.layout import Layout, lay_out, periods_with_input
 from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.noise import walk
 from socbayes.models.field.runs import shares, trajectories
@@ -119,7 +119,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
     "input_factor": {
         "unit": "1",
-        "meaning": "carbon input of each plot (and period of it) over what was stated or assumed",
+        "meaning": "carbon input of each plot (and period of it) over what was stated or assumed, where there is any",
     },
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
@@ -269,7 +269,7 @@ def model_of(
         if start.fixed is None:
             past_input(data, at)
         factors = of_known_plots(data, values, start.largest)
-        _register_input_factor(factors["plant"], data.plots.periods)
+        _register_input_factor(data, factors["plant"])
         _measure(data, own, factors, process_noise)
     attach(
         model,
@@ -291,7 +291,7 @@ def model_of(
                 "priors": sorted(priors or {}),
                 "callers_own": _callers_own(setup, prior),
             },
-            notes=(*data.notes, *start.notes, *_what_is_carried(setup, known, learned)),
+            notes=(*data.notes, *start.notes, *_of_bare_plots(data), *_what_is_carried(setup, known, learned)),
         ),
         tables.by_role,
     )
@@ -366,15 +366,35 @@ def _what_is_carried(setup: Setup, known: CarriedPrior | None, learned: Mapping[
     return (f"The carried prior is about microbes and says nothing of {name}.",)
 
 
-def _register_input_factor(plant: Any, periods: int) -> None:
-    """Register carbon input of each plot, and period of it, over what was stated or assumed."""
+def _register_input_factor(data: Layout, plant: Any) -> None:
+    """Register carbon input of each plot, and period of it, over what was stated or assumed, where there is any."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    if periods == 1:
-        pm.Deterministic("input_factor", pt.exp(plant[:, 0]), dims="plot")
-    else:
-        pm.Deterministic("input_factor", pt.exp(plant), dims=("plot", "period"))
+    plots, fed = data.plots, periods_with_input(data)
+    if fed.all():
+        one = plots.periods == 1
+        pm.Deterministic(
+            "input_factor", pt.exp(plant[:, 0] if one else plant), dims="plot" if one else ("plot", "period")
+        )
+    elif fed.any():
+        place, period = np.nonzero(fed)
+        several = plots.periods > 1
+        labels = [
+            plots.labels[plot] + (f", period {k + 1}" if several else "") for plot, k in zip(place, period, strict=True)
+        ]
+        pm.modelcontext(None).add_coord("plot_with_input", labels)
+        pm.Deterministic("input_factor", pt.exp(plant[place, period]), dims="plot_with_input")
+
+
+def _of_bare_plots(data: Layout) -> tuple[str, ...]:
+    """Say which plots have no input that could be more or less than stated."""
+    bare = ~periods_with_input(data).any(axis=1)
+    if not bare.any():
+        return ()
+    names = [data.plots.labels[plot] for plot in np.flatnonzero(bare)]
+    more = f" and {len(names) - 5} others" if len(names) > 5 else ""
+    return (f"Plants add nothing to {', '.join(names[:5])}{more}: no input_factor is learned there.",)
 
 
 def _measure(data: Layout, prior: Priors, factors: Mapping[str, Any], process_noise: bool) -> None:

@@ -9,6 +9,7 @@ from laid import lay_out
 
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.models.field import layout
+from socbayes.models.field import model as field
 from socbayes.models.field.contradictions import faults_of_contradictions
 from socbayes.models.field.management import carbon_inputs
 from socbayes.models.field.setup import setup_of
@@ -496,3 +497,46 @@ def test_stocks_early_and_contents_later_with_a_step_between_are_a_fault(stock, 
     if not both and found:
         assert f"such as {stock:g} and then 48.75 t/ha" in found[0].found
         assert "both at one visit" in found[0].suggestion
+
+
+# --- what is learned, and what one driver holds -----------------------------------
+
+
+@pytest.mark.parametrize(
+    ("crop", "dims", "labels"),
+    [
+        ({"usual": "wheat", "cover": "wheat"}, ("plot",), ["A1", "A2", "B1", "B2"]),
+        ({"usual": "bare fallow", "cover": "wheat"}, ("plot_with_input",), ["B1", "B2"]),
+        ({"usual": "Fallow", "cover": "bare"}, None, []),
+    ],
+)
+def test_a_bare_fallow_has_no_input_factor(crop, dims, labels):
+    management = inputs(plant_carbon_input=np.nan, crop=list(crop.values()))
+    management.loc[management["crop"] == "wheat", "plant_carbon_input"] = 3.0
+    built = field.build(farm(), management, structure="icbm")
+    assert built.named_vars_to_dims.get("input_factor") == dims
+    if dims:
+        assert list(built.coords[dims[0]]) == labels
+    bare = [plot for plot in FARM if plot not in labels]
+    assert said(built.socbayes_spec.notes, "Plants add nothing to " + ", ".join(bare)) == bool(bare)
+
+
+def test_a_period_of_fallow_has_no_input_factor():
+    obs = farm()
+    obs.loc[(obs["plot"] == "A1") & (obs["year"] > 2016), "treatment"] = "fallow"
+    rows = inputs(plant_carbon_input=3.0)
+    fallow = rows.iloc[[0]].assign(treatment="fallow", plant_carbon_input=np.nan, crop="fallow")
+    built = field.build(obs, pd.concat([rows, fallow], ignore_index=True), structure="icbm")
+    labels = built.coords["plot_with_input"]
+    assert "A1, period 1" in labels
+    assert "A1, period 2" not in labels
+    assert "A2, period 2" in labels
+
+
+@pytest.mark.parametrize("structure", ["rothc", "icbm"])
+def test_amendments_of_two_treatments_share_one_quality_and_the_note_says_so(structure):
+    two = inputs(manure_carbon_input=4.0)
+    one = inputs(manure_carbon_input=[0.0, 4.0])
+    words = "Manure of all treatments (usual, cover) has one quality"
+    assert said(lay_out(farm(), two, structure=structure).notes, words, "after spreading ends")
+    assert not said(lay_out(farm(), one, structure=structure).notes, "has one quality")
