@@ -156,7 +156,7 @@ def test_tables_without_rows(tmp_path, text):
 def test_not_utf8():
     with pytest.raises(UnreadableFileError) as error:
         read_table(BAD / "not_utf8.csv", "cue")
-    says(str(error.value), "not_utf8.csv", "byte 95", "line 3", "0xFC", "'ü'", "CSV UTF-8")
+    says(str(error.value), "not_utf8.csv", "byte 95", "line 3", "0xF1", "'ñ'", "'ń'", "CSV UTF-8")
 
 
 def test_many_faults_at_once():
@@ -257,8 +257,12 @@ def test_rows_of_the_wrong_length(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Crops of the region\ncrop,harvest_index\nwheat,0.4\n", "first row has 1 cell,.*the names of the columns"),
-        ('study,crop\ntrial,"wheat\ntrial,rye\n', "double quote"),
+        ("Crops of the region\ncultivar,share\nwheat,0.4\n", "first row has 1 cell,.*the names of the columns"),
+        ('study,crop\ntrial,"wheat\ntrial,rye\n', "double quote is opened on line 2"),
+        ('study,crop\n"trial,wheat\ntrial,rye\n', "double quote is opened on line 2"),
+        ('study;crop\n"a\nb";wheat\n"trial;rye\ntrial;"oats"\n', "double quote is opened on line 4"),
+        ('"study,crop\ntrial,wheat\n', "double quote is opened on line 1"),
+        ('study,crop\ntrial,"' + "wheat\ntrial,rye\n" * 40_000, "double quote is opened on line 2"),
     ],
 )
 def test_files_that_are_no_table(tmp_path, text, words):
@@ -429,10 +433,20 @@ def test_bundled_tables_pass_straight_through(name):
     pandera_schema(name).validate(table, lazy=True)
 
 
-def test_attributes_travel_through_parquet(tmp_path):
-    table = read_table(cue(), "cue", units=CUE_UNITS)
-    table.to_parquet(tmp_path / "t.parquet")
-    assert_frame_equal(read_table(tmp_path / "t.parquet", "cue"), table)
+def test_units_and_names_in_attributes_of_a_parquet_file_are_not_believed(tmp_path):
+    """Who wrote the file may have changed the numbers after the attributes."""
+    frame = cue()
+    frame.attrs = {"name": "cue", "units": {"carbon_use_efficiency": "percent", "clay": "g/kg"}, "citation": "Somebody"}
+    frame.to_parquet(tmp_path / "mine.parquet")
+    assert [(f.kind, f.column) for f in validate_table(tmp_path / "mine.parquet", "cue")] == [
+        ("unit missing", "incubation_temperature"),
+        ("unit missing", "clay"),
+    ]
+    table = read_table(tmp_path / "mine.parquet", "cue", units=CUE_UNITS)
+    assert_frame_equal(table, expected_cue())
+    assert table.attrs["source"] == "mine.parquet"
+    assert not {"name", "citation"} & set(table.attrs)
+    assert table.attrs["notes"] == ["Attributes inside the file are not used: citation, name, units."]
 
 
 def test_numbers_as_names_stay_whole(tmp_path):

@@ -200,6 +200,10 @@ def of_observations(
     if without.size:
         rows = _rows("observations", every, without)
         yield f"Nothing to learn from, as no value of what the structure shows is stated: {rows}."
+    if (silent := filled(obs, "treatment", "").eq("").to_numpy()).any() and not silent.all():
+        same = len(obs) == len(every)
+        rows = _rows("observations", obs, np.flatnonzero(silent)) if same else f"{_counted(silent.sum())} of the table"
+        yield f"Of the treatment of the sample before, or after, as none is stated: {rows}."
     places = places_of(obs)
     used = {"site", "plot", "treatment", "year", "date", "depth_top", "depth_bottom", "replicates", *asked}
     names = [name for name in ("block", "study") if name in obs and obs[name].notna().any()]

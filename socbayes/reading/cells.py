@@ -96,7 +96,7 @@ def numbers_of(column: Column, schema: TableSchema, decimal: DecimalMark | None)
     notes: list[str] = []
     faults: list[Fault] = []
     if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
-        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = cells.to_numpy() if cells.dtype == np.float64 else cells.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.isinf(numbers)
     else:
         text = _plain_signs(as_text(cells))
@@ -221,33 +221,35 @@ def cell_faults(
     known: list[Fault],
 ) -> list[Fault]:
     """Missing values, numbers out of range and unknown categories."""
-    from pandera.errors import SchemaErrors
-
-    rules = cell_rules(schema)
-    absent = [name for name in schema.columns if name not in frame]
-    rules = rules.remove_columns(absent)
-    # the limits of a quantity say nothing about numbers in an unknown unit
-    rules = rules.update_columns({name: {"checks": []} for name in without_unit})
-    try:
-        rules.validate(frame, lazy=True)
-    except SchemaErrors as errors:
-        failures = errors.failure_cases
-    else:
-        return []
-    failed = {place: sorted(cells.tolist()) for place, cells in failures.groupby(["column", "check"])["index"]}
     faults: list[Fault] = []
-    for name in frame:
-        column = measured[str(name)]
-        for check, fault in (
-            ("not_nullable", _missing_value),
-            ("out of range", _out_of_range),
-            ("unknown category", _unknown_category),
-        ):
-            rows = failed.get((name, check), [])
-            if check == "not_nullable" and rows:
-                rows = _really_missing(rows, column, known)
-            faults += listed(rows, partial(fault, column=column, frame=frame, schema=schema))
+    for name in map(str, frame):
+        column, quantity, cells = measured[name], QUANTITIES[name], frame[name]
+        if name in schema.required and (missing := cells.isna().to_numpy()).any():
+            rows = _really_missing(cells.index[missing].tolist(), column, known)
+            faults += listed(rows, partial(_missing_value, column=column, frame=frame, schema=schema))
+        if name in without_unit:  # the limits of a quantity say nothing about numbers in an unknown unit
+            continue
+        if (beyond := _beyond_limits(cells, quantity)).any():
+            rows = cells.index[beyond].tolist()
+            faults += listed(rows, partial(_out_of_range, column=column, frame=frame, schema=schema))
+        if quantity.kind == "category" and (other := (cells.notna() & ~cells.isin(quantity.categories))).any():
+            faults += listed(
+                cells.index[other].tolist(), partial(_unknown_category, column=column, frame=frame, schema=schema)
+            )
     return faults
+
+
+def _beyond_limits(cells: pd.Series, quantity: Quantity) -> NDArray[np.bool_]:
+    """Which numbers cannot be of their quantity; one that is missing can."""
+    beyond = np.zeros(len(cells), dtype=bool)
+    if quantity.kind != "number":
+        return beyond
+    numbers = cells.to_numpy(dtype=np.float64)
+    if quantity.lower is not None:
+        beyond |= numbers < quantity.lower
+    if quantity.upper is not None:
+        beyond |= numbers > quantity.upper
+    return beyond
 
 
 def _really_missing(rows: list[int], column: Column, known: list[Fault]) -> list[int]:

@@ -1,33 +1,46 @@
-"""From a file or a frame to a table as it lies there: text, Excel and Parquet."""
+"""From a file or a frame to a table as it lies there."""
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
-import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from socbayes.errors import EmptyTableError, Fault, UnreadableFileError
-from socbayes.reading.raw import RawTable, Table, as_text, listed
+from socbayes.errors import UnreadableFileError
+from socbayes.reading.raw import RawTable, Table, without_blanks
+from socbayes.reading.sheets import from_sheet
+from socbayes.reading.text_files import from_text_file
+from socbayes.vocabulary import TableSchema
 
-_TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
+_TEXT_FILES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".dly")
 _EXCEL_FILES = (".xlsx", ".xlsm")
 _PARQUET_FILES = (".parquet", ".pq")
 
 
-def load(table: Table, sheet: str | int) -> RawTable:
-    """Read whatever was given without judging it."""
+def load(table: Table, sheet: str | int, schema: TableSchema) -> RawTable:
+    """Read whatever was given without judging it.
+
+    Parameters
+    ----------
+    table
+        Path or frame.
+    sheet
+        Name or position of the sheet of an Excel file.
+    schema
+        Kind of table that is wanted.
+
+    Raises
+    ------
+    EmptyTableError
+        If there are no rows.
+    UnreadableFileError
+        If there is no such file, or it is no table.
+    """
     if isinstance(table, pd.DataFrame):
-        return _from_frame(
-            table, str(table.attrs.get("source") or table.attrs.get("name") or "table"), _frame_sha256(table)
-        )
+        source = str(table.attrs.get("source") or table.attrs.get("name") or "table")
+        return _from_frame(table, source, _frame_sha256(table))
     path = Path(table)
     kind = path.suffix.lower()
     if not path.is_file():
@@ -35,17 +48,27 @@ def load(table: Table, sheet: str | int) -> RawTable:
     if kind not in _TEXT_FILES + _EXCEL_FILES + _PARQUET_FILES:
         advice = "save it as .xlsx or as CSV" if kind in (".xls", ".ods", ".numbers") else "known: .csv, .tsv, .txt"
         raise UnreadableFileError(f"{path.name}: unknown file type {kind!r} ({advice}, .xlsx, .parquet)")
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if kind in _TEXT_FILES:
-        return _from_text(content, path.name, sha256)
+        return from_text_file(path, schema, sha256)
+    if kind in _EXCEL_FILES:
+        return from_sheet(path, sheet, schema, sha256)
+    return _from_parquet(path, sha256)
+
+
+def _from_parquet(path: Path, sha256: str) -> RawTable:
+    """Read a Parquet file; what its attributes say of units and origin is nobody's statement and left aside."""
     try:
-        if kind in _PARQUET_FILES:
-            return _from_frame(pd.read_parquet(io.BytesIO(content)), path.name, sha256)
-        grid = pd.read_excel(io.BytesIO(content), sheet_name=sheet, header=None, dtype=object, na_filter=False)
-    except Exception as error:  # the readers raise whatever their own libraries raise
-        raise UnreadableFileError(f"{path.name} cannot be read as {kind[1:]}: {error}") from error
-    return _from_grid(grid.set_axis(pd.RangeIndex(1, len(grid) + 1), axis=0), path.name, sha256)
+        frame = pd.read_parquet(path)
+    except Exception as error:  # the reader raises whatever its own libraries raise
+        raise UnreadableFileError(f"{path.name} cannot be read as {path.suffix[1:].lower()}: {error}") from error
+    said = sorted(map(str, frame.attrs))
+    frame.attrs = {}
+    raw = _from_frame(frame, path.name, sha256)
+    if said:
+        raw.notes.append(f"Attributes inside the file are not used: {', '.join(said)}.")
+    return raw
 
 
 def _no_such_file(path: Path) -> str:
@@ -69,120 +92,4 @@ def _frame_sha256(frame: pd.DataFrame) -> str:
 def _from_frame(frame: pd.DataFrame, source: str, sha256: str) -> RawTable:
     numbered = frame.set_axis(pd.RangeIndex(2, len(frame) + 2), axis=0)
     cells = [numbered.iloc[:, position] for position in range(numbered.shape[1])]
-    return _without_blanks(RawTable([str(name) for name in frame.columns], cells, source, sha256, dict(frame.attrs)))
-
-
-def _from_text(content: bytes, source: str, sha256: str) -> RawTable:
-    """Read a CSV, every cell as text and every row with its number."""
-    from pyarrow import ArrowInvalid, large_string
-    from pyarrow import csv as arrow_csv
-
-    text = _decoded(content, source)
-    separator = _separator(text)
-    header = next(
-        (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, row))),
-        None,
-    )
-    if header is None:
-        raise EmptyTableError(f"{source} is empty: write a header and at least one row")
-    names = [str(position) for position in range(len(header))]
-    misfits: dict[int, int] = {}
-    skipped: list[int] = []
-
-    def skip(row: Any) -> str:
-        if row.text.strip():
-            misfits[row.number] = row.actual_columns
-        skipped.append(row.number)
-        return "skip"
-
-    try:
-        grid = arrow_csv.read_csv(
-            io.BytesIO(text.encode()),
-            # one thread: only then are the rows numbered
-            read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=skip
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, large_string()), strings_can_be_null=False
-            ),
-        )
-    except ArrowInvalid as error:
-        raise UnreadableFileError(f"{source} cannot be read as CSV: {error}") from error
-    if text.count('"') % 2 and any("\n" in str(column[-1]) for column in grid.columns if len(column)):
-        raise UnreadableFileError(f"{source}: a double quote is opened and never closed; close or delete it")
-    strings = pd.StringDtype(na_value=np.nan)
-    frame = grid.to_pandas(types_mapper={large_string(): strings}.get)
-    if misfits and len(frame) <= 1:
-        raise UnreadableFileError(
-            f"{source}: the first row has {_cells(len(header))}, but the rows below have {max(misfits.values())}; "
-            "it must hold the names of the columns, one per cell"
-        )
-    rows = np.delete(np.arange(1, len(frame) + len(skipped) + 1), np.array(skipped, dtype=int) - 1)
-    raw = _from_grid(frame.set_axis(rows, axis=0), source, sha256)
-    raw.decimal_comma = separator != ","
-    raw.faults = _row_length_faults(misfits, len(header), separator)
-    return raw
-
-
-def _decoded(content: bytes, source: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        meant = content[error.start : error.start + 1].decode("cp1252", errors="replace")
-        byte = f"byte {error.start + 1} (0x{content[error.start]:02X}, probably {meant!r})"
-        raise UnreadableFileError(
-            f"{source} is not UTF-8: {byte} on line {line} cannot be read; in a spreadsheet program save it as "
-            "'CSV UTF-8', or in Python read it with pandas.read_csv(path, encoding='cp1252') and pass the frame"
-        ) from None
-
-
-def _separator(text: str) -> str:
-    """Return the separator the header uses most, quoted cells left aside."""
-    header = next((line for line in io.StringIO(text[:1_000_000]) if line.strip(" \t,;\r\n")), "")
-    plain = re.sub(r'"[^"]*"', "", header)
-    return max(",;\t", key=plain.count)
-
-
-def _row_length_faults(misfits: dict[int, int], width: int, separator: str) -> list[Fault]:
-    name = {",": "comma", ";": "semicolon", "\t": "tab"}[separator]
-
-    def fault(row: int) -> Fault:
-        long = f"put a cell that contains a {name} in double quotes"
-        advice = long if misfits[row] > width else f"a {name} or the end of the row is missing"
-        return Fault("row length", row, "", _cells(misfits[row]), f"{_cells(width)}, as in the header", advice)
-
-    return listed(list(misfits), fault)
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'s' if count != 1 else ''}"
-
-
-def _from_grid(grid: pd.DataFrame, source: str, sha256: str) -> RawTable:
-    """Split a sheet into its header, the first row with content, and the rows below."""
-    columns = [grid.iloc[:, position] for position in range(grid.shape[1])]
-    used = next(
-        (n for n in range(len(grid)) if any(as_text(cells.iloc[n : n + 1]).notna().any() for cells in columns)), None
-    )
-    if used is None:
-        raise EmptyTableError(f"{source} is empty: write a header and at least one row")
-    header = ["" if pd.isna(cells.iloc[used]) else str(cells.iloc[used]).strip() for cells in columns]
-    return _without_blanks(RawTable(header, [cells.iloc[used + 1 :] for cells in columns], source, sha256))
-
-
-def _without_blanks(raw: RawTable) -> RawTable:
-    """Drop rows without content, and columns with neither name nor content."""
-    if not raw.cells or not len(raw.cells[0]):
-        raise EmptyTableError(f"{raw.source} has a header but no rows: write one row per observation")
-    blank = np.ones(len(raw.cells[0]), dtype=bool)
-    for cells in raw.cells:
-        blank[blank] = as_text(cells[blank]).isna().to_numpy()
-        if not blank.any():
-            break
-    if blank.all():
-        raise EmptyTableError(f"{raw.source} has a header but no rows: write one row per observation")
-    cells = [column[~blank] for column in raw.cells] if blank.any() else raw.cells
-    named = [n for n, name in enumerate(raw.header) if name or as_text(cells[n]).notna().any()]
-    return replace(raw, header=[raw.header[n] for n in named], cells=[cells[n] for n in named])
+    return without_blanks(RawTable([str(name) for name in frame.columns], cells, source, sha256, dict(frame.attrs)))

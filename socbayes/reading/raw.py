@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from socbayes.errors import Fault
+from socbayes.errors import EmptyTableError, Fault
 from socbayes.vocabulary import Quantity
 
 LISTED = 100
@@ -33,7 +34,9 @@ class Column:
     quantity: Quantity | None = None
     """What the column measures, None for a column of the user's own."""
     guess: str | None = None
-    """Schema column the name comes nearest to."""
+    """Schema column that the name means, though it is another one."""
+    advice: str = ""
+    """What to say of a name that means no column of the schema."""
 
 
 @dataclass
@@ -49,6 +52,36 @@ class RawTable:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was understood, converted or not used, in sentences."""
+    defaults: dict[str, str] = field(default_factory=dict)
+    """Values of columns that the file does not have but from which they can be told, such as the name of its site."""
+
+
+def without_blanks(raw: RawTable) -> RawTable:
+    """Drop rows without content, and columns with neither name nor content.
+
+    Parameters
+    ----------
+    raw
+        As it lies in its file.
+
+    Raises
+    ------
+    EmptyTableError
+        If no row has content.
+    """
+    empty = f"{raw.source} has a header but no rows: write one row per observation"
+    if not raw.cells or not len(raw.cells[0]):
+        raise EmptyTableError(empty)
+    blank = np.ones(len(raw.cells[0]), dtype=bool)
+    for cells in raw.cells:
+        blank[blank] = as_text(cells[blank]).isna().to_numpy()
+        if not blank.any():
+            break
+    if blank.all():
+        raise EmptyTableError(empty)
+    cells = [column[~blank] for column in raw.cells] if blank.any() else raw.cells
+    named = [n for n, name in enumerate(raw.header) if name or as_text(cells[n]).notna().any()]
+    return replace(raw, header=[raw.header[n] for n in named], cells=[cells[n] for n in named])
 
 
 class Judged(NamedTuple):
@@ -73,8 +106,11 @@ def as_text(cells: pd.Series) -> pd.Series:
     """Cells as stripped ``str``, empty ones NaN; a word for a missing value is a word."""
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
-    text = cells.astype("str").str.strip()
-    return text.mask(text == "")
+    text = cells.astype("str")
+    if not (stripped := text.str.strip()).equals(text):  # a large table is not held twice for nothing
+        text = stripped
+    empty = text == ""
+    return text.mask(empty) if empty.any() else text
 
 
 def is_number(text: str) -> bool:

@@ -154,6 +154,8 @@ def duplicate_faults(frame: pd.DataFrame, schema: TableSchema, measured: dict[st
     if not set(key) <= set(frame):
         return []
     complete = frame[key].notna().all(axis=1) if schema.key else pd.Series(True, index=frame.index)
+    if not _perhaps_repeated(frame, key):
+        return []
     again = frame.duplicated(key) & complete
     if not again.any():
         return []
@@ -177,6 +179,15 @@ def duplicate_faults(frame: pd.DataFrame, schema: TableSchema, measured: dict[st
         return Fault("duplicate row", row, names, found, "a name for each row that no other has", advice)
 
     return listed(frame.index[again].tolist(), fault)
+
+
+def _perhaps_repeated(frame: pd.DataFrame, key: list[str]) -> bool:
+    """Whether rows repeat each other in the few columns that tell most rows apart: a tenth of the work on all."""
+    if len(key) <= 3:
+        return True
+    telling = frame[key].iloc[:1000].nunique().sort_values(ascending=False).index[:3]
+    alike = frame.duplicated(list(telling), keep=False).to_numpy()
+    return bool(frame.loc[alike, key].duplicated().any())
 
 
 def out_of_order(frame: pd.DataFrame, smaller: str, larger: str) -> pd.Series:

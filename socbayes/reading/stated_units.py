@@ -14,15 +14,9 @@ from numpy.typing import NDArray
 from socbayes.errors import Fault, UnitError
 from socbayes.reading.names import split_header
 from socbayes.reading.raw import Column, Judged, as_text, is_number
+from socbayes.reading.terms import STOCKS
 from socbayes.units import conversion_factor, convert, parse_unit, unit_shown
 from socbayes.vocabulary import QUANTITIES, RARELY_BELOW_PERCENT, Quantity, TableSchema, nearest
-
-# A content and the stock it is often mistaken for.
-_STOCKS = {
-    "soil_organic_carbon": "soc_stock",
-    "particulate_organic_carbon": "particulate_carbon_stock",
-    "mineral_associated_organic_carbon": "mineral_associated_carbon_stock",
-}
 
 
 def take_unit_row(columns: list[Column]) -> None:
@@ -98,7 +92,10 @@ def unit_fault(column: Column, schema: TableSchema) -> Fault | None:
     except UnitError as error:
         expected = "no unit, or %" if quantity.unit == "1" else f"{shown}, or a unit that converts to it"
         advice = error.suggestion
-        stock = _STOCKS.get(quantity.name, "")
+        near = re.search("did you mean `(.*)`", advice)
+        if near and not _converts(near[1], quantity):
+            advice = f"write `{shown}`" if quantity.unit != "1" else "write no unit for a fraction or ratio, or `%`"
+        stock = STOCKS.get(quantity.name, "")
         if stock in schema.columns and _converts(column.unit, QUANTITIES[stock]):
             advice = f"a stock per area is a column of its own: call it `{stock} [{column.unit}]`"
         return Fault("wrong unit", None, column.written, column.unit, expected, advice)

@@ -18,7 +18,8 @@ from socbayes.carried import load_prior
 from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state, steady_state
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
-from socbayes.inference.fit import fit, load
+from socbayes.inference.fit import fit
+from socbayes.inference.runs import load
 from socbayes.inference.stored import load_posterior
 from socbayes.models.field import layout
 from socbayes.models.field import model as field
