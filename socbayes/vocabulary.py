@@ -636,7 +636,7 @@ _QUANTITIES = (
         "Coarse fragments (above 2 mm) in percent of the mass of the whole soil.",
         lower=0,
         upper=100,
-        aliases=("stones", "stone_content", "gravel", "coarse_fragments", "rock_fragments", "stones_mass"),
+        aliases=("stones_mass", "gravel_mass", "rock_fragments_mass", "coarse_fragments_weight"),
     ),
     _N(
         "coarse_fragments_volume",
@@ -644,7 +644,7 @@ _QUANTITIES = (
         "Coarse fragments (above 2 mm) in percent of the volume of the whole soil.",
         lower=0,
         upper=100,
-        aliases=("stones_volume", "stoniness", "rock_volume", "coarse_volume", "cfvo"),
+        aliases=("stones_volume", "gravel_volume", "rock_fragments_volume", "cfvo"),
     ),
     _N("particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0),
     _N(
@@ -747,7 +747,7 @@ _QUANTITIES = (
         "Evaporation from an open pan in the month.",
         lower=-25,
         upper=1000,
-        aliases=("pan_evaporation", "epan", "class_a_pan_evaporation", "evaporation", "evap"),
+        aliases=("pan_evaporation", "epan", "class_a_pan_evaporation", "pan_evap"),
     ),
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),

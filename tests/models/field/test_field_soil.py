@@ -99,7 +99,7 @@ def test_potential_evapotranspiration_is_three_quarters_of_that_of_a_pan(structu
     assert said(potential.notes, "potential evapotranspiration is what dries the soil")
 
 
-@pytest.mark.parametrize("name", ["pet", "et0", "eto", "potential_evaporation_et0", "reference_evapotranspiration"])
+@pytest.mark.parametrize("name", ["pet", "et0", "ETo", "potential_et", "evaporation", "reference_evapotranspiration"])
 def test_other_names_of_potential_evapotranspiration_are_not_taken_for_that_of_a_pan(name):
     faults = validate_table(weather(**{name: 60.0}), "field_weather", {"temperature": "degC", "rain": "mm", name: "mm"})
     (fault,) = (fault for fault in faults if fault.kind == "unknown column")
@@ -378,7 +378,7 @@ def test_stones_are_led_to_a_column_that_states_of_what_they_are_a_share(name):
         "depth_top": "cm", "depth_bottom": "cm", "soil_organic_carbon": "g/kg", "bulk_density": "g/cm3", name: "%"
     })  # fmt: skip
     (fault,) = (fault for fault in faults if fault.kind == "unknown column")
-    assert "coarse_fragments_" in fault.suggestion
+    assert "`coarse_fragments_mass`, of its volume `coarse_fragments_volume`" in fault.suggestion
 
 
 DENSER = ((2010.0, 0, 25, 15.0, 1.2), (2020.0, 0, 25, 15.0, 1.5))
