@@ -86,6 +86,8 @@ GOOD = {
     "a mean missed by little": lambda: fit_of({"a": A}, **replicated(DATA, 1790.0, 200.0)),
     "heavier tails than the data": lambda: fit_of({"a": A}, **replicated(DATA, 1850.0, 330.0)),
     "data with a gap": lambda: fit_of({"a": A}, **replicated(put(DATA, np.s_[3], np.nan), 1850.0, 200.0)),
+    "equal observations": lambda: fit_of({"a": A}, **replicated(np.full(20, 0.3) + 1e-17, 0.3, 0.1)),
+    "three estimates that disagree": lambda: fit_of({"a": A}, **replicated(np.array([0.1, 0.5, 3.0]), 0.4, 0.1)),
     "one observation": lambda: fit_of({"a": A}, **replicated(DATA[:1], 1850.0, 200.0)),
 }
 
