@@ -175,7 +175,7 @@ def _peak_memory() -> int | None:
 
 def _emptied(folder: Path) -> Path:
     """Make room for a run by removing an older one, and nothing else."""
-    from socbayes.inference.fit import SPEC
+    from socbayes.inference.runs import SPEC
 
     if folder.exists() and any(folder.iterdir()):
         if not (folder / SPEC).exists():

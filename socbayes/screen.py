@@ -39,6 +39,7 @@ def diagnostics_table(fits: Mapping[str, xr.DataTree]) -> Table:
     fits
         By name.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="Diagnostics", title_justify="left")
@@ -48,7 +49,7 @@ def diagnostics_table(fits: Mapping[str, xr.DataTree]) -> Table:
         attrs, sizes = fitted.attrs, fitted["posterior"].sizes
         seconds = f"{attrs['sampling_seconds']:.0f} s" if "sampling_seconds" in attrs else "-"
         table.add_row(
-            name,
+            escape(name),
             f"{sizes['draw']} x {sizes['chain']}",
             str(attrs["divergences"]),
             f"{attrs['max_r_hat']:.3f}",
