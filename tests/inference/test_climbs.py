@@ -37,10 +37,8 @@ def schools(*, centred: bool):
     error = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
     with pm.Model() as model:
         mean, spread = pm.Normal("mean", 0.0, 5.0), pm.HalfCauchy("spread", 5.0)
-        if centred:
-            school = pm.Normal("school", mean, spread, shape=8)
-        else:
-            school = mean + spread * pm.Normal("school", shape=8)
+        standard = pm.Normal("school", *((mean, spread) if centred else (0.0, 1.0)), shape=8)
+        school = standard if centred else mean + spread * standard
         pm.Normal("effect", school, error, observed=effect)
     return model
 
