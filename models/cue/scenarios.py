@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from socbayes.errors import UnknownNameError
 from socbayes.frames import numeric
 from socbayes.models.cue.baseline import GRADIENT_METHOD, REFERENCE_TEMPERATURE, REFERENCE_TIME
 from socbayes.models.cue.efficiency import CONDITION_SD, NOT_STATED, SHORTEST, USUAL_CONDITIONS, WITHOUT_SUBSTRATE
@@ -37,6 +36,7 @@ class _Part(NamedTuple):
     effect: np.ndarray | float = 0.0
     integrated: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    no_effect: tuple[str, ...] = ()
 
 
 def efficiency(
@@ -80,29 +80,30 @@ def efficiency(
     """
     method, said = _method_of(draws, method)
     level, slope, new_method = _level_and_slope(draws, method)
+    soils = method == GRADIENT_METHOD and "soil_sd" in draws  # else the fit has no gradient of soils
     parts = [
         said,
         new_method,
         _label_part(draws, "ecosystem", "ecosystem", ecosystem, ECOSYSTEMS),
         _substrate_part(draws, method, substrate),
         _time_part(draws, method, hours),
-        _temperature_part(draws, slope, temperature, method == GRADIENT_METHOD),
+        _temperature_part(draws, slope, temperature, soils),
         _condition_part(draws, "aeration", aeration),
         _condition_part(draws, "counted_products", counted_products),
     ]
     if draws.study is None:
-        spread = draws("soil_sd" if method == GRADIENT_METHOD else "study_sd")
-        study = spread * draws.noise("study")
+        study = draws("soil_sd" if soils else "study_sd") * draws.noise("study")
     else:
         study = draws("study_effect", study=draws.study)
     return Predicted(
         centre=level + study + sum(part.effect for part in parts),
-        scatter=_scatter(draws, method),
+        scatter=_scatter(draws, soils),
         shown=_logistic,
         quantity="carbon use efficiency",
         unit="1",
         integrated=tuple(name for part in parts for name in part.integrated),
         assumed=tuple(name for part in parts for name in part.assumed),
+        no_effect=tuple(name for part in parts for name in part.no_effect),
     )
 
 
@@ -146,9 +147,7 @@ def _label_part(draws: Draws, name: str, column: str, label: str | None, classes
     """Effect of one of several classes, such as ecosystems, that sum to zero."""
     effect, spread = f"{name}_effect", f"{name}_sd"
     if effect not in draws:
-        if label is not None:
-            raise UnknownNameError(f"{name}={label!r}: the data of this fit do not vary in {name}, so it has no effect")
-        return _Part()
+        return _Part(no_effect=() if label is None else (name,))
     if label is None and draws.study is not None:
         if draws.stated(column)[column].isna().all():  # as in the model: part of the study's own level
             return _Part()
@@ -182,7 +181,7 @@ def _time_part(draws: Draws, method: str, hours: float | None) -> _Part:
     if hours is None and not timed:
         return _Part()
     if "time_method" not in draws:
-        raise UnknownNameError("hours cannot be chosen: no study of this fit states an incubation time")
+        return _Part(no_effect=("hours",))
     integrated: tuple[str, ...] = ()
     if timed:
         by_decade = draws("time_method", timed_method=method)
@@ -258,11 +257,11 @@ def _condition_part(draws: Draws, setting: str, condition: str | None) -> _Part:
     return _Part(CONDITION_SD * draws.noise(condition, "all"), (f"effect of {setting} {condition}",))
 
 
-def _scatter(draws: Draws, method: str) -> np.ndarray:
+def _scatter(draws: Draws, soils: bool) -> np.ndarray:
     """Standard deviation of one measurement, on the logit scale."""
     if draws.study is not None:
         return draws("scatter", study=draws.study)
-    if method == GRADIENT_METHOD and "scatter_gradient" in draws:
+    if soils:
         return draws("scatter_gradient")
     spread = draws("scatter_log_sd") if "scatter_log_sd" in draws else 0.0
     return np.exp(draws("scatter_log_mean") + spread * draws.noise("scatter"))

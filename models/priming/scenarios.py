@@ -60,6 +60,7 @@ class _Part(NamedTuple):
     effect: np.ndarray | float = 0.0
     integrated: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    no_effect: tuple[str, ...] = ()
 
 
 def native_co2(
@@ -102,7 +103,7 @@ def native_co2(
     Raises
     ------
     UnknownNameError
-        For a soil of another study, or a setting that the data do not vary in.
+        For a soil of another study.
     """
     given = dict(
         zip(
@@ -113,7 +114,7 @@ def native_co2(
     )
     if draws.study is not None:
         soil = _soil_of_study(draws, soil)
-    parts = [_covariate_part(draws, covariate, given[covariate.setting]) for covariate in _COVARIATES]
+    parts = [_covariate_part(draws, covariate, given[covariate.setting], soil) for covariate in _COVARIATES]
     parts += [_nitrogen_part(draws, added_nitrogen, soil), _soil_part(draws, soil)]
     if draws.study is None:
         study = draws("study_sd") * draws.noise("study")
@@ -129,6 +130,7 @@ def native_co2(
         unit="percent",
         integrated=tuple(name for part in parts for name in part.integrated),
         assumed=tuple(name for part in parts for name in part.assumed),
+        no_effect=tuple(name for part in parts for name in part.no_effect),
     )
 
 
@@ -157,19 +159,17 @@ def _soil_part(draws: Draws, soil: str | None) -> _Part:
     return _Part(draws("soil_sd") * draws.noise(f"soil {soil or ''}"), () if soil else ("soil",))
 
 
-def _covariate_part(draws: Draws, covariate: _Covariate, value: float | None) -> _Part:
+def _covariate_part(draws: Draws, covariate: _Covariate, value: float | None, soil: str | None) -> _Part:
     """Effect of a covariate."""
     setting, reference = covariate.setting, np.log10(REFERENCE[covariate.setting])
     if covariate.coefficient not in draws:
-        if value is not None:
-            raise UnknownNameError(f"{setting} is not in this fit, as its data do not vary in it")
-        return _Part()
+        return _Part(no_effect=() if value is None else (setting,))
     slope = draws(covariate.coefficient)
     if value is not None:
         if not 0 < value < np.inf:
             raise SocbayesError(f"{setting}={value!r} cannot be used: expected a number above 0")
         return _Part(slope * (np.log10(value) - reference))
-    stated = _stated_logarithms(draws, setting)
+    stated = _stated_logarithms(draws, setting, soil)
     if stated.size:
         return _Part(slope * (stated.mean() - reference), assumed=(f"{setting} = {10 ** stated.mean():.3g}",))
     if f"{covariate.population}_mean" not in draws:
@@ -180,13 +180,16 @@ def _covariate_part(draws: Draws, covariate: _Covariate, value: float | None) ->
     return _Part(slope * (usual + draws(f"{covariate.population}_sd") * draws.noise(setting)), (setting,))
 
 
-def _stated_logarithms(draws: Draws, setting: str) -> np.ndarray:
-    """Logarithms (base 10) of what the jars of the study state, as the model takes them."""
-    if setting != "dose_over_biomass":
-        values = numeric(draws.stated(setting), setting)
-        return np.log10(values[np.isfinite(values)])
+def _stated_logarithms(draws: Draws, setting: str, soil: str | None) -> np.ndarray:
+    """Logarithms (base 10) of what the jars of the soil, or else of the study, state, as the model takes them."""
     columns = ("substrate_dose", "microbial_biomass", "soil_organic_carbon")
-    dose, biomass, carbon = (numeric(draws.stated(*columns), name) for name in columns)
+    stated = draws.stated("soil", *columns, "soil_carbon_to_nitrogen", "incubation_day")
+    of_soil = stated[stated["soil"].astype(str) == (soil or "").removeprefix(f"{draws.study}: ")]
+    stated = of_soil if len(of_soil) else stated
+    if setting != "dose_over_biomass":
+        values = numeric(stated, setting)
+        return np.log10(values[np.isfinite(values)])
+    dose, biomass, carbon = (numeric(stated, name) for name in columns)
     logarithms = np.log10(dose / biomass)
     if not np.isfinite(logarithms).any():
         logarithms = np.log10(dose / (carbon * 1000.0)) - BIOMASS_SHARE[0]
@@ -196,13 +199,13 @@ def _stated_logarithms(draws: Draws, setting: str) -> np.ndarray:
 def _nitrogen_part(draws: Draws, added: bool | None, soil: str | None) -> _Part:
     """Effect of added nitrogen."""
     assumed: tuple[str, ...] = ()
+    if "nitrogen_mean" not in draws:
+        return _Part(no_effect=("added_nitrogen",) if added else ())
     if added is None:
         added = draws.only("added_nitrogen") == "yes"
-        assumed = (f"added_nitrogen = {'yes' if added else 'no'}",) if "nitrogen_mean" in draws else ()
+        assumed = (f"added_nitrogen = {'yes' if added else 'no'}",)
     if not added:
         return _Part(assumed=assumed)
-    if "nitrogen_mean" not in draws:
-        raise UnknownNameError("added_nitrogen is not in this fit, as its data do not vary in it")
     effect = draws("nitrogen_mean")
     if draws.study is not None and draws.has("nitrogen_effect_by_soil", "soil_with_nitrogen", soil):
         effect = draws("nitrogen_effect_by_soil", soil_with_nitrogen=str(soil))

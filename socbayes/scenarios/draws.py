@@ -47,6 +47,8 @@ class Predicted:
         ``name = value``.
     not_used
         Settings that were given and have no part in this quantity.
+    no_effect
+        Settings that were given and that the data of the fit do not vary in.
     """
 
     centre: np.ndarray
@@ -57,6 +59,7 @@ class Predicted:
     integrated: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     not_used: tuple[str, ...] = ()
+    no_effect: tuple[str, ...] = ()
 
 
 class Draws:

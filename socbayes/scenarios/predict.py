@@ -73,7 +73,8 @@ def predict_new(
     xarray.DataArray
         Dim sample, and row for a table. ``attrs``: ``quantity``, ``unit``; ``predicted``, which of the two it is;
         ``integrated``, what was not given and drawn anew; ``assumed``, what was not given and has no distribution in
-        the fit; ``not_used``, columns that say nothing to the model; and whether the fit converged.
+        the fit; ``not_used``, columns that say nothing to the model or have no effect in this fit; and whether the
+        fit converged.
 
     Raises
     ------
@@ -195,6 +196,9 @@ def _predict(
         where = [known_label(name, studies, "study") for name in where]
     of_rows = [draws.of_row(name if known else None, name, row) for row, name in enumerate(where)]
     predicted = [known_models[model](own, **one) for own, one in zip(of_rows, asked.settings, strict=True)]
+    without = [name for one in predicted for name in one.no_effect]
+    if without and asked.labels is None:
+        raise UnknownNameError(f"{without[0]} cannot be chosen: the data of this fit do not vary in it")
     values = np.stack([_values(one, own, of) for one, own in zip(predicted, of_rows, strict=True)], axis=1)
     attributes = _attributes(predicted, asked, of, known, where) | verdict(fitted)
     if asked.labels is None:
@@ -231,6 +235,8 @@ def _attributes(
         place = "a new study" if len(names) == 1 else f"each of {len(names)} new studies"
     else:
         place = names[0] if len(names) == 1 else f"each of {len(names)} studies of the data"
+    without = [tuple(f"{name} (no effect in this fit)" for name in one.no_effect) for one in predicted]
+    unused = ([one.not_used for one in predicted], without)
     what = "what repeated measurements lie around" if of == "mean" else "one measurement"
     return {
         "quantity": predicted[0].quantity,
@@ -239,7 +245,7 @@ def _attributes(
         "predicted": f"{what}, in {place}",
         "integrated": _counted([one.integrated for one in predicted]),
         "assumed": _counted([one.assumed for one in predicted]),
-        "not_used": ", ".join(filter(None, [*asked.not_used, _counted([one.not_used for one in predicted])])),
+        "not_used": ", ".join(filter(None, [*asked.not_used, *(_counted(names) for names in unused)])),
     }
 
 
