@@ -37,7 +37,22 @@ ECOSYSTEMS = (
     "tundra",
     "wetland",
 )
-MEASUREMENT_METHODS = ("substrate_label", "water_18O", "metabolic_flux", "tracer_growth")
+MEASUREMENT_METHODS = (
+    "substrate_label",
+    "water_18O",
+    "metabolic_flux",
+    "tracer_growth",
+    "biomass_balance",
+    "respiratory_quotient",
+    "calorespirometry",
+    "stoichiometric_model",
+    "other",
+)
+"""How carbon use efficiency is measured: label of a substrate in biomass; 18O of water in DNA; position-specific label
+in CO2; tracers of bacterial and fungal growth; gain of biomass by chloroform fumigation, without a label; CO2 over O2;
+heat over CO2 (Hansen et al. 2004, Thermochimica Acta 422:55; Chakrawal et al. 2020, Soil Biology and Biochemistry
+148:107945, also without oxygen); enzymes and stoichiometry (Sinsabaugh et al. 2013, Ecology Letters 16:930); anything
+else. Geyer et al. 2019 (Soil Biology and Biochemistry 128:79) compare most of them."""
 SUBSTRATE_CLASSES = (
     "glucose",
     "amino_acid",
@@ -46,7 +61,9 @@ SUBSTRATE_CLASSES = (
     "plant_residue",
     "inorganic_nitrogen",
     "water",
+    "native_organic_matter",
 )
+"""Classes of what carries the label or was added; in the last, nothing was."""
 PRACTICES = (
     "no_tillage",
     "reduced_tillage",
@@ -288,7 +305,7 @@ _QUANTITIES = (
     _N(
         "substrate_class",
         "",
-        "Class of the substrate that carries the label.",
+        "Class of the substrate that carries the label or was added.",
         "category",
         categories=SUBSTRATE_CLASSES,
         aliases=("substrate",),
@@ -316,6 +333,22 @@ _QUANTITIES = (
         lower=0,
         upper=500000,
         aliases=("dose", "dose_ug_c_g"),
+    ),
+    _N(
+        "aeration",
+        "",
+        "Whether microbes of the incubation had oxygen.",
+        "category",
+        categories=("oxic", "anoxic", "fluctuating"),
+        aliases=("oxygen", "redox", "oxygen_status"),
+    ),
+    _N(
+        "counted_products",
+        "",
+        "Products whose carbon counts as taken up and not grown.",
+        "category",
+        categories=("co2", "co2_and_methane", "co2_and_fermentation_products"),
+        aliases=("products", "products_counted"),
     ),
     _N(
         "bacterial_growth",
@@ -863,6 +896,8 @@ _SCHEMAS = (
             "substrate",
             "incubation_temperature",
             "incubation_time",
+            "aeration",
+            "counted_products",
             "substrate_dose",
             "soil_carbon_to_nitrogen",
             "ph",
