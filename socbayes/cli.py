@@ -22,6 +22,8 @@ from socbayes.subjects import ModelRecord, TableRole, model_record, model_record
 if TYPE_CHECKING:
     import xarray as xr
 
+    from socbayes.scenarios import ScenarioComparison
+
 FAILED_GATE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -276,7 +278,7 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
         colour = colours.get(result.verdict, "default")
         table.add_row(name.replace("_", " "), f"[{colour}]{result.verdict}[/{colour}]", escape(result.text))
     console_of().print(table)
-    _judge({run.name: fitted}, extra=() if checks.passed else checks.failures)
+    _judge({run.name: fitted}, extra=[checks[name].text for name in checks.failures])
 
 
 @app.command(epilog="Example: [bold]socbayes compare runs/with-gradient runs/without-gradient[/bold]")
@@ -321,10 +323,9 @@ def scenarios(
         raise SocbayesError(f"a scenario cannot be predicted: {error}") from error
     console_of().print(scenario_table(gain))
     if output is not None:
-        from socbayes.report import report as write_report
-
-        _written(write_report(fitted, gain, path=output))
-    _judge({run.name: fitted})
+        _report({run.name: fitted}, output, None, gain)
+    else:
+        _judge({run.name: fitted})
 
 
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")
@@ -335,10 +336,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about runs."""
     fits = _load_all(runs)
-    from socbayes.report import report as write_report
-
-    _written(write_report(*fits.values(), path=output, title=title))
-    _judge(fits)
+    _report(fits, output, title)
 
 
 @app.command("resume-report", epilog="Example: [bold]socbayes resume-report runs/cue --output so-far.html[/bold]")
@@ -349,12 +347,10 @@ def resume_report(
     """Report what an interrupted run left on disk, and say loudly that it is incomplete."""
     from socbayes.facts import facts_of
     from socbayes.inference.runs import open_run
-    from socbayes.report import report as write_report
 
     fitted = open_run(folder)
     title = None if facts_of(fitted).complete else "INCOMPLETE: an interrupted run"
-    _written(write_report(fitted, path=output, title=title))
-    _judge({folder.name: fitted})
+    _report({folder.name: fitted}, output, title)
 
 
 @app.command(epilog="Example: [bold]socbayes demo --output report[/bold]")
@@ -396,23 +392,40 @@ def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
 def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
     """Show how fits converged and leave with an exit code that says so."""
     from rich.panel import Panel
+    from rich.text import Text
 
     from socbayes.facts import facts_of
     from socbayes.inference import diagnostics
     from socbayes.screen import diagnostics_table
 
     console = console_of()
+    passed = [diagnostics.judged(fitted).converged for fitted in fits.values()]
     console.print(diagnostics_table(fits))
     for name, fitted in fits.items():
         for sentence in facts_of(fitted).remarks:
             console.print(f"{name}: {sentence}", markup=False)
     alarms = [text for text in (diagnostics.banner(fitted) for fitted in fits.values()) if text]
     if extra and not alarms:
-        alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS: {', '.join(extra)}. Do not use its numbers.")
+        alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS. Do not use its numbers: {'; '.join(extra)}")
     for text in alarms:
-        console.print(Panel(text, style="bold red"))
-    if alarms or not all(facts_of(fitted).converged for fitted in fits.values()):
+        console.print(Panel(Text(text), style="bold red"))
+    if alarms or not all(passed):
         raise typer.Exit(FAILED_GATE)
+
+
+def _report(fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *gains: ScenarioComparison) -> None:
+    """Write a page on fits, and leave with an exit code that says the same as the page."""
+    from socbayes.inference.checks import check as check_fit
+    from socbayes.report import report as write_report
+
+    checks = [check_fit(fitted) for fitted in fits.values()]
+    _written(write_report(*fits.values(), gains, path=output, title=title, checks=checks))
+    failed = [
+        f"{name}: {found[check].text if check in found else check}"
+        for name, found in zip(fits, checks, strict=True)
+        for check in found.failures
+    ]
+    _judge(fits, extra=failed)
 
 
 def _complain(error: Exception) -> None:

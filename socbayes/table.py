@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,7 +22,9 @@ from socbayes.reading.cells import cell_faults, cell_rules, dates_of, natural, n
 from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
+from socbayes.reading.fills import filled
 from socbayes.reading.names import name_faults, named
+from socbayes.reading.packages import DESCRIPTION, described_units
 from socbayes.reading.raw import Column, Judged, RawTable, Table
 from socbayes.reading.rows import out_of_order, row_faults, same_treatment
 from socbayes.reading.stated_units import (
@@ -40,23 +43,35 @@ if TYPE_CHECKING:
 
 
 def read_table(
-    table: Table, schema: str, *, units: Mapping[str, str] | None = None, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    *,
+    units: Mapping[str, str] | None = None,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read a table of observations, in canonical units and free of faults.
 
     Parameters
     ----------
     table
-        Path of a CSV (comma, semicolon or tab; UTF-8), Excel (.xlsx) or Parquet
-        file, or a frame, which is left as it is.
+        Path of a CSV (comma, semicolon or tab), Excel (.xlsx) or Parquet file,
+        of an export of NASA POWER, an input file of RothC or a station file of a
+        weather service; or a frame, which is left as it is.
     schema
         Name of the kind of table, one of ``socbayes.vocabulary.SCHEMAS``.
     units
-        Unit of columns, ``{column: unit}``. A unit may also stand in the header,
-        ``clay [%]``, or in a row of units right under the header. This
-        argument wins over the header, the header over the row of units.
+        Unit of columns, ``{column: unit}``. Every number needs a stated unit, ratios
+        and years apart: in this argument, in the header, ``clay [%]``, in a row of
+        units right under it, in ``attrs["units"]`` of a frame, or in a
+        ``datapackage.json`` beside the file. The first that states one counts; where
+        none does, the table is refused. Models take frames in canonical units, as
+        this function returns them, without asking.
     sheet
         Name or position of the sheet of an Excel file.
+    fill
+        Values of columns that the table does not have, ``{column: value}``, for
+        every row: ``{"site": "Farm"}`` for the file of a weather station.
 
     Returns
     -------
@@ -74,7 +89,7 @@ def read_table(
     EmptyTableError
         If the table has no rows.
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -97,7 +112,7 @@ def read_table(
     {'column': 'carbon_use_efficiency', 'from': '%', 'to': '1'}
     """
     kind = _schema(schema)
-    raw = load(table, sheet, kind)
+    raw = filled(_loaded(table, sheet, kind), fill or {}, kind)
     result, faults = _examine(raw, kind, dict(units or {}))
     if faults:
         raise TableFaultsError(faults, raw.source)
@@ -105,13 +120,18 @@ def read_table(
 
 
 def validate_table(
-    table: Table, schema: str, units: Mapping[str, str] | None = None, *, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    units: Mapping[str, str] | None = None,
+    *,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> list[Fault]:
     """Return every fault of a table.
 
     Parameters
     ----------
-    table, schema, units, sheet
+    table, schema, units, sheet, fill
         As for :func:`read_table`.
 
     Returns
@@ -123,7 +143,7 @@ def validate_table(
     Raises
     ------
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -134,17 +154,22 @@ def validate_table(
     >>> fault.kind, fault.row, fault.found, fault.expected
     ('out of range', 2, '45', 'a number from 0 to 1')
     """
-    return examine_table(table, schema, units, sheet=sheet)[1]
+    return examine_table(table, schema, units, sheet=sheet, fill=fill)[1]
 
 
 def examine_table(
-    table: Table, schema: str, units: Mapping[str, str] | None = None, *, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    units: Mapping[str, str] | None = None,
+    *,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Return a table in canonical units together with its faults, for callers that have more tables to examine.
 
     Parameters
     ----------
-    table, schema, units, sheet
+    table, schema, units, sheet, fill
         As for :func:`read_table`.
 
     Returns
@@ -155,7 +180,7 @@ def examine_table(
     Raises
     ------
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -171,7 +196,7 @@ def examine_table(
 
     kind = _schema(schema)
     try:
-        return _examine(load(table, sheet, kind), kind, dict(units or {}))
+        return _examine(filled(_loaded(table, sheet, kind), fill or {}, kind), kind, dict(units or {}))
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]
@@ -249,6 +274,16 @@ def _schema(name: str) -> TableSchema:
     raise UnknownNameError(
         f"there is no table schema {name!r}; " + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(SCHEMAS)}")
     )
+
+
+def _loaded(table: Table, sheet: str | int, schema: TableSchema) -> RawTable:
+    """A table as it lies in its file, with the units that a description beside the file states."""
+    raw = load(table, sheet, schema)
+    units = {} if isinstance(table, pd.DataFrame) else described_units(Path(table))
+    if units:
+        raw.attrs = {**raw.attrs, "units": units}
+        raw.notes.append(f"units that the file does not state are those of {DESCRIPTION} beside it")
+    return raw
 
 
 def _judged(column: Column, schema: TableSchema, decimal: DecimalMark | None) -> Judged:

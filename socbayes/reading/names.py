@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 import pandas as pd
 
 from socbayes.errors import Fault
+from socbayes.labels import tidied
 from socbayes.reading.raw import Column
+from socbayes.reading.terms import meaning
 from socbayes.units import unit_shown
-from socbayes.vocabulary import QUANTITIES, TableSchema, nearest
+from socbayes.vocabulary import QUANTITIES, TableSchema
 
 
 def named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
     """Column with its name, the unit in its header and the quantity it measures."""
-    written, unit = split_header(header)
+    written, unit = split_header(tidied(header))
     column = Column(written, cells, unit)
     if written in schema.columns:
         column.quantity = QUANTITIES[written]
     elif written and not written.startswith("x_"):
-        column.guess = nearest(written, schema.columns)
+        meant = meaning(written, unit, schema)
+        column.guess, column.unit, column.advice = meant.name, unit or meant.unit, meant.advice
     return column
 
 
@@ -30,13 +32,6 @@ def split_header(header: str) -> tuple[str, str | None]:
     if match is None:
         return header.strip(), None
     return match[1], (match[2] or match[3] or "").strip() or None
-
-
-def _clearly_means(column: Column) -> bool:
-    """Whether a misnamed column is another name, or a slip of the pen, of the column guessed."""
-    name = re.sub(r"[\s-]+", "_", column.written.lower())
-    guess = QUANTITIES[column.guess or ""]
-    return name in guess.aliases or difflib.SequenceMatcher(None, name, guess.name).ratio() > 0.85
 
 
 def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
@@ -57,7 +52,7 @@ def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
         if column.written in taken:
             continue
         faults.append(_unknown_column(column, schema))
-        if column.guess and column.guess not in taken and _clearly_means(column):
+        if column.guess and column.guess not in taken:
             column.quantity = QUANTITIES[column.guess]
             taken.add(column.guess)
     for name in schema.required:
@@ -72,11 +67,16 @@ def _unknown_column(column: Column, schema: TableSchema) -> Fault:
     if not name:
         return Fault("unknown column", None, "", "a column without a name", "a name", "name it, or delete it")
     if column.guess:
-        advice = f"did you mean `{column.guess}`? If not, and {keep}"
+        quantity = QUANTITIES[column.guess]
+        behind = meaning(name, None, schema).unit  # as of soc_g_kg
+        unit = f" [{behind}]" if behind and behind == column.unit else ""
+        about = quantity.meaning[0].lower() + quantity.meaning[1:].rstrip(".")
+        advice = f"did you mean `{column.guess}{unit}`, {about}? If not, and {keep}"
+    elif column.advice:
+        advice = f"{column.advice}; {keep}"
     else:
-        elsewhere = nearest(name, list(QUANTITIES))
-        reason = f"`{elsewhere}` is no column of a {schema.name} table; " if elsewhere and name == elsewhere else ""
-        advice = reason + keep
+        elsewhere = f"`{name}` is no column of a {schema.name} table; " if name in QUANTITIES else ""
+        advice = elsewhere + keep
     return Fault("unknown column", None, name, f"`{name}`", f"a column of a {schema.name} table", advice)
 
 

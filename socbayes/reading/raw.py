@@ -34,7 +34,9 @@ class Column:
     quantity: Quantity | None = None
     """What the column measures, None for a column of the user's own."""
     guess: str | None = None
-    """Schema column the name comes nearest to."""
+    """Schema column that the name means, though it is another one."""
+    advice: str = ""
+    """What to say of a name that means no column of the schema."""
 
 
 @dataclass

@@ -12,17 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from socbayes.errors import Fault, UnitError
+from socbayes.reading.dates import days_in
 from socbayes.reading.names import split_header
 from socbayes.reading.raw import Column, Judged, as_text, is_number
+from socbayes.reading.terms import STOCKS
 from socbayes.units import conversion_factor, convert, parse_unit, unit_shown
 from socbayes.vocabulary import QUANTITIES, RARELY_BELOW_PERCENT, Quantity, TableSchema, nearest
-
-# A content and the stock it is often mistaken for.
-_STOCKS = {
-    "soil_organic_carbon": "soc_stock",
-    "particulate_organic_carbon": "particulate_carbon_stock",
-    "mineral_associated_organic_carbon": "mineral_associated_carbon_stock",
-}
 
 
 def take_unit_row(columns: list[Column]) -> None:
@@ -98,7 +93,10 @@ def unit_fault(column: Column, schema: TableSchema) -> Fault | None:
     except UnitError as error:
         expected = "no unit, or %" if quantity.unit == "1" else f"{shown}, or a unit that converts to it"
         advice = error.suggestion
-        stock = _STOCKS.get(quantity.name, "")
+        near = re.search("did you mean `(.*)`", advice)
+        if near and not _converts(near[1], quantity):
+            advice = f"write `{shown}`" if quantity.unit != "1" else "write no unit for a fraction or ratio, or `%`"
+        stock = STOCKS.get(quantity.name, "")
         if stock in schema.columns and _converts(column.unit, QUANTITIES[stock]):
             advice = f"a stock per area is a column of its own: call it `{stock} [{column.unit}]`"
         return Fault("wrong unit", None, column.written, column.unit, expected, advice)
@@ -176,10 +174,7 @@ def _days_of_months(known: Mapping[str, pd.Series], rows: int) -> NDArray[np.flo
     year, month = (known[name].to_numpy(dtype=float) for name in ("year", "month"))
     with np.errstate(invalid="ignore"):
         fine = (month % 1 == 0) & (month >= 1) & (month <= 12) & (year >= 1) & (year < 9999)
-    first = np.where(fine, np.floor(year) * 12 + month - 1, 0).astype(int) - 1970 * 12
-    months = first.astype("datetime64[M]")
-    days = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
-    return np.where(fine, days.astype(float), np.nan)
+    return np.where(fine, days_in(np.where(fine, year, 1), np.where(fine, month, 1)), np.nan)
 
 
 def percent_faults(column: Column, numbers: pd.Series) -> list[Fault]:

@@ -24,6 +24,9 @@ from socbayes.core.structure import Driver, Flow, Parameter, Structure
 _MANUAL = "Coleman and Jenkinson 1999, RothC-26.3 manual"
 _DECAYING = ("dpm", "rpm", "bio", "hum")
 
+PAN_COEFFICIENT = 0.75
+"""Potential evapotranspiration over open-pan evaporation: Coleman and Jenkinson 1999, section 2.2.2."""
+
 #: Half-life of radiocarbon in the published code (Libby), years.
 HALF_LIFE = 5568.0
 #: Radiocarbon age of inert organic matter in the published code, years.
@@ -31,7 +34,7 @@ INERT_AGE = 50_000.0
 
 
 def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
-    respired = 1.67 * (1.85 + 1.60 * exp(-0.0786 * p.clay))  # CO2 over (BIO + HUM)
+    respired = p.respired_scale * (p.respired_clay + p.respired_sand * exp(-p.clay_effect * p.clay))  # over BIO + HUM
     plant = u.dpm_rpm / (1.0 + u.dpm_rpm)
     yield Flow("input", "dpm", u.plant_input * plant + p.manure_dpm * u.manure_input)
     yield Flow("input", "rpm", u.plant_input * (1.0 - plant) + p.manure_rpm * u.manure_input)
@@ -57,6 +60,10 @@ rothc = Structure(
         Parameter("bio_share", "1", 0.46, _MANUAL, 0.0, 1.0, "Biomass share of what is not respired."),
         Parameter("manure_dpm", "1", 0.49, _MANUAL, 0.0, 1.0, "DPM share of farmyard manure."),
         Parameter("manure_rpm", "1", 0.49, _MANUAL, 0.0, 1.0, "RPM share of farmyard manure; the rest is HUM."),
+        Parameter("respired_scale", "1", 1.67, _MANUAL, 0.0, meaning="Scale of CO2 over (BIO + HUM)."),
+        Parameter("respired_clay", "1", 1.85, _MANUAL, 0.0, meaning="CO2 over (BIO + HUM) in clay, before scaling."),
+        Parameter("respired_sand", "1", 1.60, _MANUAL, 0.0, meaning="What it is more in sand."),
+        Parameter("clay_effect", "1/percent", 0.0786, _MANUAL, 0.0, meaning="Fall of log that excess with clay."),
         Parameter("clay", "percent", 23.4, "site property; Hoosfield, Rothamsted", 0.0, 100.0, "Clay content."),
     ),
     drivers=(
@@ -126,7 +133,8 @@ def moisture_deficit(
     Parameters
     ----------
     rain, evaporation
-        Rain and open-pan evaporation, mm/month, ``(month,)`` or ``(month, site)``.
+        Rain and open-pan evaporation, mm/month, ``(month,)`` or ``(month, site)``; of potential
+        evapotranspiration give it over :data:`PAN_COEFFICIENT`.
     plant_cover
         Whether the soil carries plants, of the same shape or ``(month,)``.
     limit
@@ -143,7 +151,7 @@ def moisture_deficit(
     [-35.0, -44.94, 0.0]
     """
     rain, evaporation = np.asarray(rain, dtype=float), np.asarray(evaporation, dtype=float)
-    change = rain - 0.75 * evaporation
+    change = rain - PAN_COEFFICIENT * evaporation
     cover = np.asarray(plant_cover, dtype=bool)
     if cover.ndim < change.ndim:
         cover = cover[:, None]
