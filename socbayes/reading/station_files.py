@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from socbayes.errors import UnreadableFileError
-from socbayes.reading.monthly import evaporation_column, months_of_days, not_used, only_weather, weather_table
+from socbayes.reading.monthly import months_of_days, not_used, only_weather, weather_table
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import TableSchema
 
@@ -185,7 +185,7 @@ def read_station_file(text: str, source: str, schema: TableSchema) -> RawTable:
     notes = [f"{source} is {service.name}."]
     days = pd.DataFrame({"site": table[service.station].str.strip(), "date": dates})
     values, said = _quantities(table, service, source)
-    days = days.assign(**{evaporation_column(name, schema) if name == _PET else name: values[name] for name in values})
+    days = days.assign(**values)
     notes += said
     if days.duplicated(["site", "date"]).any():
         first = days[days.duplicated(["site", "date"])].iloc[0]
