@@ -338,6 +338,9 @@ def natural(cells: pd.Series) -> pd.Series:
     """Cells of a user's own column: numbers if all are, else text."""
     if not (pd.api.types.is_string_dtype(cells) or pd.api.types.is_object_dtype(cells)):
         return cells
+    numbers = pd.to_numeric(cells, errors="coerce") if pd.api.types.is_string_dtype(cells) else cells
+    if len(cells) and numbers is not cells and numbers.notna().all():
+        return numbers
     text = as_text(cells)
     numbers = pd.to_numeric(text, errors="coerce")
     return numbers if numbers.notna().equals(text.notna()) and numbers.notna().any() else text
