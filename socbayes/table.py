@@ -314,7 +314,9 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
 
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
-    whole = frame.assign(**{column.written: natural(column.cells) for column in own})
+    kept = {column.written: natural(column) for column in own}
+    notes += [note for judged in kept.values() for note in judged.notes]
+    whole = frame.assign(**{name: judged.values for name, judged in kept.items()})
     found, said = row_faults(whole, frame.drop(columns=list(unit_faults)), schema, measured)
     faults += found
     notes += said

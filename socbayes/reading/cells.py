@@ -324,10 +324,14 @@ def _unknown_category(row: int, column: Column, frame: pd.DataFrame, schema: Tab
     return Fault("unknown category", row, column.written, repr(found), quantity.expected, advice)
 
 
-def natural(cells: pd.Series) -> pd.Series:
-    """Cells of a user's own column: numbers if all are, else text."""
+def natural(column: Column) -> Judged:
+    """Cells of a user's own column: numbers if all are, words for a missing value apart, else text."""
+    cells = column.cells
     if not (pd.api.types.is_string_dtype(cells) or pd.api.types.is_object_dtype(cells)):
-        return cells
+        return Judged(cells, [], [])
     text = as_text(cells)
-    numbers = pd.to_numeric(text, errors="coerce")
-    return numbers if numbers.notna().equals(text.notna()) and numbers.notna().any() else text
+    known, notes = without_words(text, column, list(MISSING_WORDS))
+    numbers = pd.to_numeric(known, errors="coerce")
+    if numbers.notna().equals(known.notna()) and numbers.notna().any():
+        return Judged(numbers, [], notes)
+    return Judged(text, [], [])
