@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.errors import SocbayesError, UnknownNameError, UnreadableFileError
 from socbayes.subjects import ModelRecord, TableRole
-from socbayes.vocabulary import nearest
+from socbayes.vocabulary import SCHEMAS, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +59,19 @@ def tables_given(
     for role, file in files.items():
         try:
             own = units if role == main else {}
-            tables[role] = None if file is None else read_table(file, schemas[role], units=own)
+            fill = {} if role == main or "site" not in SCHEMAS[schemas[role]].columns else _only_site(tables.get(main))
+            tables[role] = None if file is None else read_table(file, schemas[role], units=own, fill=fill)
         except (SocbayesError, OSError) as error:
             wrong.append(error)
     if wrong:
         raise ExceptionGroup("tables that cannot be used", wrong)
     return tables
+
+
+def _only_site(plots: pd.DataFrame | None) -> dict[str, str]:
+    """Site of a table of one site: that of the weather station beside it, whose file does not know it."""
+    sites = [] if plots is None or "site" not in plots else plots["site"].dropna().unique().tolist()
+    return {"site": sites[0]} if len(sites) == 1 else {}
 
 
 def _files(record: ModelRecord, data: Path | None, others: Sequence[str]) -> dict[str, Path | None]:
@@ -153,10 +160,17 @@ def _by_columns(file: Path, schemas: Mapping[str, str]) -> list[str]:
     from socbayes.table import validate_table
 
     strange: dict[str, int] = {}
+    unreadable: list[UnreadableFileError] = []
     for name, schema in schemas.items():
-        faults = validate_table(file, schema)
+        try:
+            faults = validate_table(file, schema)
+        except UnreadableFileError as error:  # perhaps the file of a weather station, which is no such table
+            unreadable.append(error)
+            continue
         if not any(fault.kind == "missing column" for fault in faults):
             strange[name] = sum(fault.kind == "unknown column" for fault in faults)
+    if len(unreadable) == len(schemas):
+        raise unreadable[0]
     return [name for name, count in strange.items() if count == min(strange.values())]
 
 

@@ -22,6 +22,7 @@ from socbayes.reading.cells import cell_faults, cell_rules, dates_of, natural, n
 from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
+from socbayes.reading.fills import filled
 from socbayes.reading.names import name_faults, named
 from socbayes.reading.packages import DESCRIPTION, described_units
 from socbayes.reading.raw import Column, Judged, RawTable, Table
@@ -42,15 +43,21 @@ if TYPE_CHECKING:
 
 
 def read_table(
-    table: Table, schema: str, *, units: Mapping[str, str] | None = None, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    *,
+    units: Mapping[str, str] | None = None,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read a table of observations, in canonical units and free of faults.
 
     Parameters
     ----------
     table
-        Path of a CSV (comma, semicolon or tab; UTF-8), Excel (.xlsx) or Parquet
-        file, or a frame, which is left as it is.
+        Path of a CSV (comma, semicolon or tab), Excel (.xlsx) or Parquet file,
+        of an export of NASA POWER, an input file of RothC or a station file of a
+        weather service; or a frame, which is left as it is.
     schema
         Name of the kind of table, one of ``socbayes.vocabulary.SCHEMAS``.
     units
@@ -62,6 +69,9 @@ def read_table(
         this function returns them, without asking.
     sheet
         Name or position of the sheet of an Excel file.
+    fill
+        Values of columns that the table does not have, ``{column: value}``, for
+        every row: ``{"site": "Farm"}`` for the file of a weather station.
 
     Returns
     -------
@@ -79,7 +89,7 @@ def read_table(
     EmptyTableError
         If the table has no rows.
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -102,7 +112,7 @@ def read_table(
     {'column': 'carbon_use_efficiency', 'from': '%', 'to': '1'}
     """
     kind = _schema(schema)
-    raw = _loaded(table, sheet, kind)
+    raw = filled(_loaded(table, sheet, kind), fill or {}, kind)
     result, faults = _examine(raw, kind, dict(units or {}))
     if faults:
         raise TableFaultsError(faults, raw.source)
@@ -110,13 +120,18 @@ def read_table(
 
 
 def validate_table(
-    table: Table, schema: str, units: Mapping[str, str] | None = None, *, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    units: Mapping[str, str] | None = None,
+    *,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> list[Fault]:
     """Return every fault of a table.
 
     Parameters
     ----------
-    table, schema, units, sheet
+    table, schema, units, sheet, fill
         As for :func:`read_table`.
 
     Returns
@@ -128,7 +143,7 @@ def validate_table(
     Raises
     ------
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -139,17 +154,22 @@ def validate_table(
     >>> fault.kind, fault.row, fault.found, fault.expected
     ('out of range', 2, '45', 'a number from 0 to 1')
     """
-    return examine_table(table, schema, units, sheet=sheet)[1]
+    return examine_table(table, schema, units, sheet=sheet, fill=fill)[1]
 
 
 def examine_table(
-    table: Table, schema: str, units: Mapping[str, str] | None = None, *, sheet: str | int = 0
+    table: Table,
+    schema: str,
+    units: Mapping[str, str] | None = None,
+    *,
+    sheet: str | int = 0,
+    fill: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Return a table in canonical units together with its faults, for callers that have more tables to examine.
 
     Parameters
     ----------
-    table, schema, units, sheet
+    table, schema, units, sheet, fill
         As for :func:`read_table`.
 
     Returns
@@ -160,7 +180,7 @@ def examine_table(
     Raises
     ------
     UnreadableFileError
-        If the file is missing, of an unknown type or not UTF-8.
+        If the file is missing, of an unknown type, or in an encoding that cannot be told.
     UnknownNameError
         If there is no such schema.
 
@@ -176,7 +196,7 @@ def examine_table(
 
     kind = _schema(schema)
     try:
-        return _examine(_loaded(table, sheet, kind), kind, dict(units or {}))
+        return _examine(filled(_loaded(table, sheet, kind), fill or {}, kind), kind, dict(units or {}))
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]

@@ -118,8 +118,8 @@ def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) ->
     says = np.any([np.isfinite(numeric(table, name)) for names in _OF_COLUMNS.values() for name in names], axis=0)
     says |= filled(table, "crop", "").ne("").to_numpy()
     for which, why in (
-        (held & ~inside, "Not used, as outside the time of samples of the plots, or of their treatment"),
-        (inside & gave & taken.beyond[rows], "Used in part, as samples of the plots begin later or end earlier"),
+        (held & ~inside, "Not used, as outside the runs of the plots, or the time of their treatment"),
+        (inside & gave & taken.beyond[rows], "Used in part, as the runs of the plots begin later or end earlier"),
         (inside & ~gave & ~says, "Not used, as no input, cover or modifier is stated"),
         (
             inside & ~gave & says,
@@ -199,6 +199,10 @@ def of_observations(
         same = len(obs) == len(every)
         rows = _rows("observations", obs, without) if same else f"{_counted(without.size)} of the observations"
         yield f"Nothing to learn from, as no value of what the structure shows is stated: {rows}."
+    if (silent := filled(obs, "treatment", "").eq("").to_numpy()).any() and not silent.all():
+        same = len(obs) == len(every)
+        rows = _rows("observations", obs, np.flatnonzero(silent)) if same else f"{_counted(silent.sum())} of the table"
+        yield f"Of the treatment of the sample before, or after, as none is stated: {rows}."
     places = places_of(obs)
     used = {"site", "plot", "treatment", "year", "date", "depth_top", "depth_bottom", "replicates", *asked}
     names = [name for name in ("block", "study") if name in obs and obs[name].notna().any()]

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import said_by
 from socbayes.facts import TABLES, facts_of
+from socbayes.inference.climbs import climbed
 from socbayes.inference.diagnostics import gate
 from socbayes.inference.runs import FIT, Settings, clear_stream, read_tables, save
-from socbayes.inference.sampling import reproducible, warm_up_again
+from socbayes.inference.sampling import compile_for_sampling, reproducible, warm_up_again
 from socbayes.inference.streams import Stream, read_draws, streams
 from socbayes.spec import joined, spec_of
 
@@ -56,15 +57,16 @@ def posterior_whole(model: pm.Model, folder: Path, settings: Settings, effort: M
     result.attrs |= _facts(result, model, settings, streams(folder)) | {
         **{name: value for name, value in effort.items() if name != "tops"},
         "tops": json.dumps(effort.get("tops", [])),
-        "missing": json.dumps(dict.fromkeys(GROUPS if model.observed_RVs else (), NOT_YET)),
+        "climbs_asked": settings.climbs,
+        "missing": json.dumps(dict.fromkeys([*(GROUPS if model.observed_RVs else ()), "climbs"], NOT_YET)),
     }
     save(result, folder / FIT)
     clear_stream(folder)
     return result
 
 
-def completed(result: xr.DataTree, model: pm.Model, folder: Path) -> xr.DataTree:
-    """Add the groups that a fit lacks, judge it and write it; a group that fails is named with its reason.
+def completed(result: xr.DataTree, model: pm.Model, folder: Path, compiled: Any = None) -> xr.DataTree:
+    """Add what a fit lacks, judge it and write it; what fails is named with its reason.
 
     Parameters
     ----------
@@ -74,6 +76,9 @@ def completed(result: xr.DataTree, model: pm.Model, folder: Path) -> xr.DataTree
         Of the fit.
     folder
         Of its run.
+    compiled
+        What its chains moved on (:func:`socbayes.inference.sampling.compile_for_sampling`); compiled where it is
+        needed and not given.
     """
     started = time.perf_counter()
     missing = {}
@@ -82,10 +87,13 @@ def completed(result: xr.DataTree, model: pm.Model, folder: Path) -> xr.DataTree
         warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
         for name in facts_of(result).missing:
             try:
-                GROUPS[name](result, model)
+                if name == "climbs":
+                    _add_climbs(result, model, compiled)
+                else:
+                    GROUPS[name](result, model)
             except Exception as error:  # a library's, of any class: the posterior is whole without the group
                 missing[name] = f"{type(error).__name__}: {said_by(error)}"
-                log.warning("the group %s of the fit could not be computed: %s", name, missing[name])
+                log.warning("%s of the fit could not be computed: %s", name, missing[name])
     result.attrs |= {"missing": json.dumps(missing), "after_seconds": time.perf_counter() - started}
     gate(result)
     save(result, folder / FIT)
@@ -186,6 +194,14 @@ def _add_prior_predictive(result: xr.DataTree, model: pm.Model) -> None:
         compile_kwargs=_compiling(model, drawing=True),
     )
     result["prior_predictive"] = prior["prior_predictive"].to_dataset()
+
+
+def _add_climbs(result: xr.DataTree, model: pm.Model, compiled: Any) -> None:
+    """Say in ``attrs`` where climbs from draws and from points of the prior end."""
+    asked = int(result.attrs["climbs_asked"])
+    if asked and compiled is None:
+        compiled = compile_for_sampling(model)
+    result.attrs["climbs"] = climbed(result, model, compiled, asked, facts_of(result).seed)
 
 
 GROUPS: Mapping[str, Callable[[xr.DataTree, pm.Model], None]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from socbayes.errors import SocbayesError
 from socbayes.facts import TABLES, facts_of
 from socbayes.files import written_by_one
+from socbayes.inference.climbs import CLIMBS
 from socbayes.inference.finish import completed, posterior_whole
 from socbayes.inference.rebuild import model_of_run
 from socbayes.inference.runs import (
@@ -57,6 +58,7 @@ def fit(
     adaptation: str | None = None,
     seed: int | None = None,
     cores: int | None = None,
+    climbs: int = CLIMBS,
     store: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> xr.DataTree:
@@ -88,6 +90,10 @@ def fit(
         the same draws on the same machine with the same versions of the libraries.
     cores
         Chains run at a time; as many as there are cores by default.
+    climbs
+        Ascents of the log density after sampling, half from draws and half from points of the prior: where one ends
+        far higher than the draws and explains the data far better, the fit fails its checks. They take at most a
+        twentieth of the evaluations that sampling took, or a few hundred; 0 for none.
     store
         New or empty folder for the run; by default ``runs/<model>-<date>-<time>`` in
         the working directory.
@@ -103,8 +109,8 @@ def fit(
         table of the model: see :func:`socbayes.facts.table_of`). ``attrs`` holds the
         specification, dataset hashes, versions, seed, seconds, and
         ``converged`` (1 or 0) with ``failures`` in words; ``tops`` are the log
-        densities that climbs reached before sampling, where the model asks for climbs; ``missing`` names groups
-        that could not be computed, with the reason.
+        densities that climbs reached before sampling, where the model asks for climbs; ``climbs`` says where those
+        after sampling ended; ``missing`` names what could not be computed, with the reason.
 
     Raises
     ------
@@ -130,6 +136,7 @@ def fit(
         seed=secrets.randbelow(2**31) if seed is None else _whole("seed", seed),
         target_accept=float(target_accept or spec.target_accept or TARGET_ACCEPT),
         adaptation=adaptation or spec.adaptation,
+        climbs=_whole("climbs", climbs),
         data=data_hash(model),
     )
     made = store is None or not Path(store).exists()
@@ -204,8 +211,8 @@ def resume(folder: str | os.PathLike[str], model: pm.Model | None = None, *, pro
 def _to_the_end(model: pm.Model, folder: Path, settings: Settings, progress: bool) -> xr.DataTree:
     """Draw what a run lacks, then write and complete its posterior."""
     try:
-        effort = sample_missing(model, folder, settings, progress)
-        return completed(posterior_whole(model, folder, settings, effort), model, folder)
+        effort, compiled = sample_missing(model, folder, settings, progress)
+        return completed(posterior_whole(model, folder, settings, effort), model, folder, compiled)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Interrupted: {_on_disk(folder)}. `socbayes resume {folder}` goes on.") from None
 

@@ -56,6 +56,8 @@ class Settings:
         Seed of everything random in the run.
     target_accept, adaptation
         Of nutpie's NUTS.
+    climbs
+        Ascents of the log density after sampling.
     data
         Hash of what the model observes (:func:`socbayes.inference.starts.data_hash`).
     """
@@ -67,6 +69,7 @@ class Settings:
     seed: int
     target_accept: float
     adaptation: str
+    climbs: int
     data: str
 
     def __post_init__(self) -> None:
@@ -74,6 +77,8 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SocbayesError(f"{name} is a whole number from 1, not {value!r}")
+        if isinstance(self.climbs, bool) or not isinstance(self.climbs, int) or self.climbs < 0:
+            raise SocbayesError(f"climbs is a whole number from 0, not {self.climbs!r}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= MAX_SEED:
             raise SocbayesError(f"a seed is a whole number from 0 to 2**63 - 1, not {self.seed!r}")
         if not isinstance(self.target_accept, float) or not 0.0 < self.target_accept < 1.0:
@@ -255,18 +260,21 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         raise SocbayesError(f"no finished fit at {path}; an interrupted run is opened with open_run({str(path)!r})")
     fitted = read_tree(file)
     _require_fit(fitted, file)
-    if not facts_of(fitted).judged:
+    if not facts_of(fitted).judged and "sample_stats" in fitted.children:
         gate(fitted)
     return fitted
 
 
 def _require_fit(fitted: xr.DataTree, file: Path) -> None:
     """Refuse a file that is no fit, or one whose facts are damaged."""
-    require_groups(fitted, file)
-    require_draws(fitted["posterior"].to_dataset(), fitted["sample_stats"].to_dataset(), file)
+    if not (
+        "thinned_from" in fitted.attrs and "posterior" in fitted.children
+    ):  # which says that a bundled posterior was judged before it was thinned
+        require_groups(fitted, file)
+        require_draws(fitted["posterior"].to_dataset(), fitted["sample_stats"].to_dataset(), file)
     try:
         judged = facts_of(fitted).judged
-    except (ValueError, TypeError, KeyError, AttributeError, SocbayesError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnreadableFileError(
             f"what {file} says of itself is damaged ({said_by(error)}); fit again, or take a copy that is whole"
         ) from None

@@ -105,7 +105,7 @@ def data_hash(model: pm.Model) -> str:
     return digest.hexdigest()
 
 
-def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: bool) -> dict[str, Any]:
+def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: bool) -> tuple[dict[str, Any], Any]:
     """Draw what a run has not on disk: everything, the rest of some chains, or nothing.
 
     Parameters
@@ -121,29 +121,30 @@ def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: 
 
     Returns
     -------
-    dict
-        Seconds of compilation and of sampling, and the log densities of the ``tops`` of climbs where there were any.
+    effort, compiled
+        Seconds of compilation and of sampling, and the log densities of the ``tops`` of climbs where there were any;
+        what was compiled, None where nothing was missing.
     """
     found = streams(folder)
     written = written_by_chain(found, settings.chains)
     if (written >= settings.draws).all():
-        return {}
+        return {}, None
     started = time.perf_counter()
-    compiled = compile_for_sampling(model)
+    begun = compiled = compile_for_sampling(model)
     effort: dict[str, Any] = {"compile_seconds": time.perf_counter() - started}
     started = time.perf_counter()
     climbs = spec_of(model).climbs
     if climbs and not written.all():
-        compiled, effort["tops"] = climbing(compiled, climbs, settings.seed)
+        begun, effort["tops"] = climbing(compiled, climbs, settings.seed)
     with _explained(model):
         if found:
-            _go_on(compiled, folder, settings, found, written, progress)
+            _go_on(begun, folder, settings, found, written, progress)
         else:
             for path, _, _ in stores(folder):  # of a warm-up that did not end
                 shutil.rmtree(path)
-            chains = _sampler(compiled, folder / DRAWS, settings, progress, seed=settings.seed)
+            chains = _sampler(begun, folder / DRAWS, settings, progress, seed=settings.seed)
             _run_to_the_end([chains])
-    return effort | {"sampling_seconds": time.perf_counter() - started}
+    return effort | {"sampling_seconds": time.perf_counter() - started}, compiled
 
 
 def compile_for_sampling(model: pm.Model) -> Any:

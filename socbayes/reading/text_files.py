@@ -16,6 +16,7 @@ import pandas as pd
 from socbayes.errors import EmptyTableError, Fault, UnreadableFileError
 from socbayes.reading.encodings import decoded
 from socbayes.reading.header import SEARCHED, columns_named, header_place, title_note
+from socbayes.reading.known_formats import reader_of
 from socbayes.reading.names import split_header
 from socbayes.reading.raw import RawTable, listed, without_blanks
 from socbayes.vocabulary import QUANTITIES, TableSchema
@@ -105,15 +106,17 @@ def from_text_file(path: Path, schema: TableSchema, sha256: str) -> RawTable:
         If it is no table, or its encoding cannot be told.
     """
     head = head_of(path)
-    if head is not None:
+    if head is not None and reader_of(head) is None:
         layout = layout_of(head, path.name, schema)
         grid = _clean(path, layout, schema) if layout.separator == "," else None
         if grid is not None:
             first = layout.row + 1
             return _raw(grid, np.arange(first, first + len(grid[0])), layout, path.name, sha256)
     text, notes = text_of(path)
-    raw = from_text(text, path.name, schema, sha256)
+    reader = reader_of(text[:_HEAD])
+    raw = reader(text, path.name, schema) if reader else from_text(text, path.name, schema, sha256)
     raw.notes[:0] = notes
+    raw.sha256 = sha256
     return raw
 
 

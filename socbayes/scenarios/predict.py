@@ -22,7 +22,7 @@ import numpy as np
 
 from socbayes.errors import UnknownNameError
 from socbayes.facts import facts_of
-from socbayes.scenarios.draws import Draws
+from socbayes.scenarios.draws import Draws, verdict
 from socbayes.subjects import subjects
 from socbayes.vocabulary import nearest
 
@@ -49,7 +49,9 @@ def predict_new(fitted: xr.DataTree, *, seed: int | None = None, **settings: Any
     Returns
     -------
     xarray.DataArray
-        Dim sample; attrs ``quantity`` and ``unit``.
+        Dim sample; attrs ``quantity``, ``unit``, and ``converged`` (0 or 1)
+        with ``failures``: whether the fit behind it passed its checks, and a
+        ``warning`` where it did not.
 
     Raises
     ------
@@ -78,7 +80,9 @@ def predict_known(fitted: xr.DataTree, *, study: str, **settings: Any) -> xr.Dat
     Returns
     -------
     xarray.DataArray
-        Dim sample; attrs ``quantity`` and ``unit``.
+        Dim sample; attrs ``quantity``, ``unit``, and ``converged`` (0 or 1)
+        with ``failures``: whether the fit behind it passed its checks, and a
+        ``warning`` where it did not.
 
     Raises
     ------
@@ -122,4 +126,4 @@ def _predict(
                 + (f"; did you mean {hint!r}?" if hint else f"; known: {', '.join(known)}")
             )
     values, quantity, unit = predictor(Draws(fitted, study, rng), **settings)
-    return xr.DataArray(values, dims="sample", attrs={"quantity": quantity, "unit": unit})
+    return xr.DataArray(values, dims="sample", attrs={"quantity": quantity, "unit": unit} | verdict(fitted))
