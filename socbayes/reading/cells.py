@@ -15,9 +15,10 @@ from socbayes.labels import tidied
 from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, plain_numbers, readings
 from socbayes.reading.raw import Column, Judged, as_text, is_number, listed
+from socbayes.reading.terms import class_meant
 from socbayes.reading.texts import MISSING_WORDS, without_words
 from socbayes.units import unit_shown
-from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema, nearest
+from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -45,6 +46,10 @@ _UNMEASURED = {
 }
 _SYNONYMS = {
     "arable": "cropland",
+    "arable_land": "cropland",
+    "agricultural_land": "cropland",
+    "y": "yes",
+    "n": "no",
     "agricultural": "cropland",
     "agriculture": "cropland",
     "farmland": "cropland",
@@ -327,7 +332,7 @@ def _unknown_category(row: int, column: Column, frame: pd.DataFrame, schema: Tab
     found = str(frame.loc[row, quantity.name])
     near = _SYNONYMS.get(re.sub(r"[\s]+", "_", found.lower()))
     if near not in quantity.categories:
-        near = nearest(found, quantity.categories)
+        near = class_meant(found, quantity.categories)
     advice = f"did you mean `{near}`?" if near else "take the nearest of these, or leave the cell empty"
     if not near and quantity.name in schema.required:
         advice = "take the nearest of these"
