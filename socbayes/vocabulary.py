@@ -37,7 +37,22 @@ ECOSYSTEMS = (
     "tundra",
     "wetland",
 )
-MEASUREMENT_METHODS = ("substrate_label", "water_18O", "metabolic_flux", "tracer_growth")
+MEASUREMENT_METHODS = (
+    "substrate_label",
+    "water_18O",
+    "metabolic_flux",
+    "tracer_growth",
+    "biomass_balance",
+    "respiratory_quotient",
+    "calorespirometry",
+    "stoichiometric_model",
+    "other",
+)
+"""How carbon use efficiency is measured: label of a substrate in biomass; 18O of water in DNA; position-specific label
+in CO2; tracers of bacterial and fungal growth; gain of biomass by chloroform fumigation, without a label; CO2 over O2;
+heat over CO2 (Hansen et al. 2004, Thermochimica Acta 422:55; Chakrawal et al. 2020, Soil Biology and Biochemistry
+148:107945, also without oxygen); enzymes and stoichiometry (Sinsabaugh et al. 2013, Ecology Letters 16:930); anything
+else. Geyer et al. 2019 (Soil Biology and Biochemistry 128:79) compare most of them."""
 SUBSTRATE_CLASSES = (
     "glucose",
     "amino_acid",
@@ -46,7 +61,9 @@ SUBSTRATE_CLASSES = (
     "plant_residue",
     "inorganic_nitrogen",
     "water",
+    "native_organic_matter",
 )
+"""Classes of what carries the label or was added; in the last, nothing was."""
 PRACTICES = (
     "no_tillage",
     "reduced_tillage",
@@ -129,16 +146,16 @@ _QUANTITIES = (
     _N(
         "depth_top",
         "cm",
-        "Upper limit of the sampled layer.",
-        lower=0,
+        "Upper limit of the sampled layer, from the surface of the mineral soil; above it, depths are negative.",
+        lower=-100,
         upper=1000,
         aliases=("top_depth", "depth_upper", "upper_depth", "upper_limit", "top", "depth_from", "hzdept"),
     ),
     _N(
         "depth_bottom",
         "cm",
-        "Lower limit of the sampled layer.",
-        lower=0,
+        "Lower limit of the sampled layer, from the surface of the mineral soil.",
+        lower=-100,
         upper=1000,
         aliases=("bottom_depth", "depth_lower", "lower_depth", "lower_limit", "bottom", "depth_to", "hzdepb"),
     ),
@@ -288,7 +305,7 @@ _QUANTITIES = (
     _N(
         "substrate_class",
         "",
-        "Class of the substrate that carries the label.",
+        "Class of the substrate that carries the label or was added.",
         "category",
         categories=SUBSTRATE_CLASSES,
         aliases=("substrate",),
@@ -316,6 +333,22 @@ _QUANTITIES = (
         lower=0,
         upper=500000,
         aliases=("dose", "dose_ug_c_g"),
+    ),
+    _N(
+        "aeration",
+        "",
+        "Whether microbes of the incubation had oxygen.",
+        "category",
+        categories=("oxic", "anoxic", "fluctuating"),
+        aliases=("oxygen", "redox", "oxygen_status"),
+    ),
+    _N(
+        "counted_products",
+        "",
+        "Products whose carbon counts as taken up and not grown.",
+        "category",
+        categories=("co2", "co2_and_methane", "co2_and_fermentation_products"),
+        aliases=("products", "products_counted"),
     ),
     _N(
         "bacterial_growth",
@@ -652,10 +685,34 @@ _QUANTITIES = (
     _N(
         "bulk_density",
         "g/cm3",
-        "Dry mass of soil per volume.",
+        "Dry mass of the whole soil, coarse fragments among it, per volume.",
         lower=0.02,
         upper=2.65,
         aliases=("bd", "bulkdensity", "soil_bulk_density", "db", "dry_bulk_density", "dbd", "rhob", "trd", "dap"),
+    ),
+    _N(
+        "fine_earth_bulk_density",
+        "g/cm3",
+        "Dry mass of fine earth (below 2 mm) per volume that it fills, coarse fragments left aside.",
+        lower=0.02,
+        upper=2.65,
+        aliases=("bd_fine", "fine_soil_bulk_density", "bulk_density_fine_earth", "bulk_density_fine_soil"),
+    ),
+    _N(
+        "coarse_fragments_mass",
+        "percent",
+        "Coarse fragments (above 2 mm) in percent of the mass of the whole soil.",
+        lower=0,
+        upper=100,
+        aliases=("stones_mass", "gravel_mass", "rock_fragments_mass", "coarse_fragments_weight"),
+    ),
+    _N(
+        "coarse_fragments_volume",
+        "percent",
+        "Coarse fragments (above 2 mm) in percent of the volume of the whole soil.",
+        lower=0,
+        upper=100,
+        aliases=("stones_volume", "gravel_volume", "rock_fragments_volume", "cfvo"),
     ),
     _N(
         "particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0, upper=600
@@ -746,13 +803,22 @@ _QUANTITIES = (
         upper=5000,
         aliases=("rainfall", "precip", "ppt", "precipitation", "prcp", "rain_mm"),
     ),
+    # Balances of energy give slightly negative months in winter: dew. They are read as none.
     _N(
-        "evaporation",
+        "potential_evapotranspiration",
         "mm",
-        "Open-pan or potential evaporation of the month.",
-        lower=0,
+        "Potential evapotranspiration of the month, that of a short grass well supplied with water.",
+        lower=-25,
         upper=1000,
-        aliases=("pet", "pan_evaporation", "potential_evapotranspiration", "et0"),
+        aliases=("pet", "et0", "eto", "etp", "reference_evapotranspiration", "potential_et", "reference_et"),
+    ),
+    _N(
+        "open_pan_evaporation",
+        "mm",
+        "Evaporation from an open pan in the month.",
+        lower=-25,
+        upper=1000,
+        aliases=("pan_evaporation", "epan", "class_a_pan_evaporation", "pan_evap"),
     ),
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),
@@ -830,6 +896,8 @@ _SCHEMAS = (
             "substrate",
             "incubation_temperature",
             "incubation_time",
+            "aeration",
+            "counted_products",
             "substrate_dose",
             "soil_carbon_to_nitrogen",
             "ph",
@@ -1075,6 +1143,9 @@ _SCHEMAS = (
             "depth_bottom",
             *observed_columns(),
             "bulk_density",
+            "fine_earth_bulk_density",
+            "coarse_fragments_mass",
+            "coarse_fragments_volume",
             "replicate",
             "replicates",
             "value_origin",
@@ -1085,10 +1156,8 @@ _SCHEMAS = (
             "ecosystem",
             *_SITE,
         ),
-        ordered=(
-            ("depth_top", "depth_bottom"),
-            *(pair for kind in OBSERVATIONS for pair in kind.within),
-        ),
+        # A fraction may be above its total by the error of fractionation: a field model judges it.
+        ordered=(("depth_top", "depth_bottom"),),
     ),
     TableSchema(
         "field_management",
@@ -1121,7 +1190,7 @@ _SCHEMAS = (
         "field_weather",
         "weather of one site in one month",
         required=("site", "year", "month"),
-        optional=("temperature", "annual_temperature", "rain", "evaporation"),
+        optional=("temperature", "annual_temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation"),
         key=("site", "year", "month"),
     ),
     TableSchema(
@@ -1216,7 +1285,7 @@ NEVER_LEFT_EMPTY: dict[str, str] = {
         "write 0 if nothing was added",
     ),
     **dict.fromkeys(
-        ("temperature", "rain", "evaporation", "rate_modifier"),
+        ("temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation", "rate_modifier"),
         "take the value of a station nearby, or leave the row out if the month is not needed",
     ),
 }

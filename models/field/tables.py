@@ -12,7 +12,6 @@ from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsEr
 from socbayes.facts import table_of
 from socbayes.frames import numeric
 from socbayes.models.field.dates import dated
-from socbayes.models.field.plots import plot_of_rows
 from socbayes.spec import notes_of
 from socbayes.units import conversion_factor
 from socbayes.vocabulary import QUANTITIES
@@ -167,23 +166,6 @@ def with_plan(
         weather=_expected(tables.weather, new.get("weather"), last),
         notes=(*tables.notes, *(note for table in new.values() for note in notes_of(table))),
     )
-
-
-def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
-
-    Parameters
-    ----------
-    obs
-        Table of schema ``field_soc``.
-
-    Returns
-    -------
-    table, deeper
-    """
-    top = np.nan_to_num(numeric(obs, "depth_top"))
-    highest = obs.assign(depth_top=top).groupby(plot_of_rows(obs))["depth_top"].transform("min").to_numpy()
-    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
 
 
 def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Fault]]:
