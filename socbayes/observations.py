@@ -366,7 +366,7 @@ def _own(
     name: str, unit: str, meaning: str, called: str, *, upper: float, aliases: tuple[str, ...]
 ) -> tuple[Quantity, Quantity]:
     """A quantity that only field tables have, and its standard deviation."""
-    deviation = Quantity(f"{name}_sd", unit, f"Standard deviation of {called}.", lower=0)
+    deviation = Quantity(f"{name}_sd", unit, f"Standard deviation of {called}.", lower=0, upper=upper)
     return Quantity(name, unit, meaning, lower=0, upper=upper, aliases=aliases), deviation
 
 

@@ -37,7 +37,22 @@ ECOSYSTEMS = (
     "tundra",
     "wetland",
 )
-MEASUREMENT_METHODS = ("substrate_label", "water_18O", "metabolic_flux", "tracer_growth")
+MEASUREMENT_METHODS = (
+    "substrate_label",
+    "water_18O",
+    "metabolic_flux",
+    "tracer_growth",
+    "biomass_balance",
+    "respiratory_quotient",
+    "calorespirometry",
+    "stoichiometric_model",
+    "other",
+)
+"""How carbon use efficiency is measured: label of a substrate in biomass; 18O of water in DNA; position-specific label
+in CO2; tracers of bacterial and fungal growth; gain of biomass by chloroform fumigation, without a label; CO2 over O2;
+heat over CO2 (Hansen et al. 2004, Thermochimica Acta 422:55; Chakrawal et al. 2020, Soil Biology and Biochemistry
+148:107945, also without oxygen); enzymes and stoichiometry (Sinsabaugh et al. 2013, Ecology Letters 16:930); anything
+else. Geyer et al. 2019 (Soil Biology and Biochemistry 128:79) compare most of them."""
 SUBSTRATE_CLASSES = (
     "glucose",
     "amino_acid",
@@ -46,7 +61,9 @@ SUBSTRATE_CLASSES = (
     "plant_residue",
     "inorganic_nitrogen",
     "water",
+    "native_organic_matter",
 )
+"""Classes of what carries the label or was added; in the last, nothing was."""
 PRACTICES = (
     "no_tillage",
     "reduced_tillage",
@@ -288,7 +305,7 @@ _QUANTITIES = (
     _N(
         "substrate_class",
         "",
-        "Class of the substrate that carries the label.",
+        "Class of the substrate that carries the label or was added.",
         "category",
         categories=SUBSTRATE_CLASSES,
         aliases=("substrate",),
@@ -318,14 +335,45 @@ _QUANTITIES = (
         aliases=("dose", "dose_ug_c_g"),
     ),
     _N(
+        "aeration",
+        "",
+        "Whether microbes of the incubation had oxygen.",
+        "category",
+        categories=("oxic", "anoxic", "fluctuating"),
+        aliases=("oxygen", "redox", "oxygen_status"),
+    ),
+    _N(
+        "counted_products",
+        "",
+        "Products whose carbon counts as taken up and not grown.",
+        "category",
+        categories=("co2", "co2_and_methane", "co2_and_fermentation_products"),
+        aliases=("products", "products_counted"),
+    ),
+    _N(
         "bacterial_growth",
         "mg/kg/hour",
         "Bacterial growth as carbon (leucine incorporation).",
         lower=0,
+        upper=1000,
         aliases=("b_c",),
     ),
-    _N("fungal_growth", "mg/kg/hour", "Fungal growth as carbon (acetate in ergosterol).", lower=0, aliases=("f_c",)),
-    _N("respiration", "mg/kg/hour", "Heterotrophic respiration as CO2 carbon.", lower=0, aliases=("r_c", "resp")),
+    _N(
+        "fungal_growth",
+        "mg/kg/hour",
+        "Fungal growth as carbon (acetate in ergosterol).",
+        lower=0,
+        upper=1000,
+        aliases=("f_c",),
+    ),
+    _N(
+        "respiration",
+        "mg/kg/hour",
+        "Heterotrophic respiration as CO2 carbon.",
+        lower=0,
+        upper=10000,
+        aliases=("r_c", "resp"),
+    ),
     # --- priming -------------------------------------------------------------
     _N("jar", "", "One incubated vessel.", "text", aliases=("unit", "vessel", "flask")),
     _N(
@@ -351,6 +399,7 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from soil organic matter in the matched control.",
         lower=0,
+        upper=600000,
         aliases=("cum_native_control",),
     ),
     _N(
@@ -358,6 +407,7 @@ _QUANTITIES = (
         "mg/kg",
         "Standard deviation of native_co2_control between control jars.",
         lower=0,
+        upper=600000,
         aliases=("sd_control",),
     ),
     _N("control_replicates", "1", "Number of control jars averaged.", lower=1, upper=1000, aliases=("n_control",)),
@@ -366,6 +416,7 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from soil organic matter in the treated jar.",
         lower=0,
+        upper=600000,
         aliases=("cum_native_treated",),
     ),
     _N(
@@ -373,28 +424,38 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from the added substrate.",
         lower=-1,
+        upper=600000,
         aliases=("cum_substrate_co2",),
     ),
-    _N("substrate_carbon_in_soil", "mg/kg", "Substrate carbon left in the soil at the end.", lower=0),
+    _N("substrate_carbon_in_soil", "mg/kg", "Substrate carbon left in the soil at the end.", lower=0, upper=600000),
     _N(
         "substrate_carbon_in_mineral_fraction",
         "mg/kg",
         "Substrate carbon in the mineral-associated fraction at the end.",
         lower=0,
+        upper=600000,
     ),
     _N(
         "substrate_carbon_in_particulate_fraction",
         "mg/kg",
         "Substrate carbon in the particulate fraction at the end.",
         lower=0,
+        upper=600000,
     ),
     _N(
         "substrate_carbon_in_microbial_biomass",
         "mg/kg",
         "Substrate carbon in the microbial biomass at the end.",
         lower=0,
+        upper=600000,
     ),
-    _N("microbial_biomass_final", "mg/kg", "Microbial biomass carbon of the treated jar at the end.", lower=0),
+    _N(
+        "microbial_biomass_final",
+        "mg/kg",
+        "Microbial biomass carbon of the treated jar at the end.",
+        lower=0,
+        upper=50000,
+    ),
     _N(
         "cumulative_co2_sd",
         "mg/kg",
@@ -456,8 +517,8 @@ _QUANTITIES = (
     ),
     _N("fungal_necromass", "g/kg", "Fungal necromass carbon.", lower=0, upper=600, aliases=("fnc",)),
     _N("bacterial_necromass", "g/kg", "Bacterial necromass carbon.", lower=0, upper=600, aliases=("bnc",)),
-    _N("glucosamine", "mg/kg", "Glucosamine per mass of dry soil.", lower=0, aliases=("glun", "glcn")),
-    _N("muramic_acid", "mg/kg", "Muramic acid per mass of dry soil.", lower=0, aliases=("mura",)),
+    _N("glucosamine", "mg/kg", "Glucosamine per mass of dry soil.", lower=0, upper=100000, aliases=("glun", "glcn")),
+    _N("muramic_acid", "mg/kg", "Muramic acid per mass of dry soil.", lower=0, upper=100000, aliases=("mura",)),
     _N(
         "arm",
         "",
@@ -500,7 +561,14 @@ _QUANTITIES = (
         upper=5,
         aliases=("lnrr", "logrr", "ln_rr"),
     ),
-    _N("log_response_ratio_variance", "1", "Sampling variance of the log response ratio.", lower=0, aliases=("var",)),
+    _N(
+        "log_response_ratio_variance",
+        "1",
+        "Sampling variance of the log response ratio.",
+        lower=0,
+        upper=25,
+        aliases=("var",),
+    ),
     _N("variance_imputed", "", "Whether the source imputed the variance.", "category", categories=("yes", "no")),
     _N("cover_crop", "", "Cover crop as printed.", "text"),
     _N("crop", "", "Crop.", "text"),
@@ -646,15 +714,18 @@ _QUANTITIES = (
         upper=100,
         aliases=("stones_volume", "gravel_volume", "rock_fragments_volume", "cfvo"),
     ),
-    _N("particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0),
+    _N(
+        "particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0, upper=600
+    ),
     _N(
         "mineral_associated_organic_carbon_sd",
         "g/kg",
         "Standard deviation of mineral-associated organic carbon.",
         lower=0,
+        upper=600,
     ),
-    _N("microbial_biomass_sd", "mg/kg", "Standard deviation of microbial biomass carbon.", lower=0),
-    _N("necromass_sd", "g/kg", "Standard deviation of microbial necromass carbon.", lower=0),
+    _N("microbial_biomass_sd", "mg/kg", "Standard deviation of microbial biomass carbon.", lower=0, upper=50000),
+    _N("necromass_sd", "g/kg", "Standard deviation of microbial necromass carbon.", lower=0, upper=600),
     # --- management and weather --------------------------------------------------
     _N(
         "biomass_dry_matter",
@@ -672,7 +743,7 @@ _QUANTITIES = (
         upper=200,
         aliases=("carbon_input", "c_input", "inputs", "plant_input"),
     ),
-    _N("plant_carbon_input_sd", "t/ha/year", "Standard deviation of the plant carbon input.", lower=0),
+    _N("plant_carbon_input_sd", "t/ha/year", "Standard deviation of the plant carbon input.", lower=0, upper=200),
     _N(
         "manure_carbon_input",
         "t/ha/year",
@@ -681,7 +752,7 @@ _QUANTITIES = (
         upper=200,
         aliases=("manure_c", "fym_c", "manure_carbon"),
     ),
-    _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0),
+    _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0, upper=200),
     _N(
         "manure_fresh",
         "t/ha/year",
@@ -825,6 +896,8 @@ _SCHEMAS = (
             "substrate",
             "incubation_temperature",
             "incubation_time",
+            "aeration",
+            "counted_products",
             "substrate_dose",
             "soil_carbon_to_nitrogen",
             "ph",

@@ -178,7 +178,7 @@ def _of_one_name(column: str, these: pd.DataFrame) -> Fault:
     row = int(these["row"][(these["label"] == rarest).to_numpy()].iloc[0])
     expected = f"one spelling of each {column}"
     advice = f"write {usual!r} everywhere; if they are different, tell them apart by more than that"
-    return Fault("one name in several spellings", row, column, " and ".join(said), expected, advice)
+    return Fault("spellings of one name", row, column, " and ".join(said), expected, advice)
 
 
 def _of_identity(obs: pd.DataFrame) -> Iterator[Fault]:

@@ -204,7 +204,7 @@ def build(
     pymc.Model
         With coords site, plot, treatment, period, pool, fraction, measurement,
         and the quantities of interest in ``QUANTITIES`` as deterministics. What
-        was assumed about gaps is in its notes.
+        was assumed about gaps, and what of the tables is not used, is in its notes.
 
     Raises
     ------

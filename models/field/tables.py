@@ -177,8 +177,10 @@ def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Faul
     if not isinstance(table, pd.DataFrame):
         raise SocbayesError(f"{table!r} is no table: give a frame, such as of read_table(path, {schema!r})")
 
-    # Columns called as their quantity are in its unit, as read_table leaves them.
-    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
+    # Columns called as their quantity are in its unit, as read_table leaves them, unless the frame says otherwise.
+    stated = table.attrs.get("units")
+    stated = stated if isinstance(stated, dict) else {}
+    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES and name not in stated}
     units = {name: unit for name, unit in units.items() if unit}
     per_harvest = schema == SCHEMAS["management"] and _per_harvest(table)
     if per_harvest:

@@ -120,8 +120,8 @@ def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) ->
     says = np.any([np.isfinite(numeric(table, name)) for names in _OF_COLUMNS.values() for name in names], axis=0)
     says |= filled(table, "crop", "").ne("").to_numpy()
     for which, why in (
-        (held & ~inside, "Not used, as outside the time of samples of the plots, or of their treatment"),
-        (inside & gave & taken.beyond[rows], "Used in part, as samples of the plots begin later or end earlier"),
+        (held & ~inside, "Not used, as outside the runs of the plots, or the time of their treatment"),
+        (inside & gave & taken.beyond[rows], "Used in part, as the runs of the plots begin later or end earlier"),
         (inside & ~gave & ~says, "Not used, as no input, cover or modifier is stated"),
         (
             inside & ~gave & says,
