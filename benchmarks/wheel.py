@@ -3,12 +3,14 @@
     python benchmarks/wheel.py                                     # the interpreter that runs this
     python benchmarks/wheel.py python3.12 /opt/python3.14/bin/python3
     python benchmarks/wheel.py --demo                              # and `socbayes demo --quick`: minutes
+    python benchmarks/wheel.py --wheels-for 3.14                   # a version that is not installed here
 
 For each interpreter a fresh virtual environment is made in a temporary folder, the wheel is installed there with
 what it depends on, and from an empty folder, away from the tree: ``import socbayes``, a bundled table, a small fit
 that is judged, and, with ``--demo``, the demonstration. Each step is printed with its seconds; the first that fails
 is printed with the end of what it said, and the exit status is 1. Packages come from wherever pip is set up to find
-them; ``--constraint requirements.lock`` pins them.
+them; ``--constraint requirements.lock`` pins them. ``--wheels-for`` asks pip for built packages of all that the wheel
+depends on, for a version of CPython without its interpreter: whether it would install, not whether it works.
 """
 
 from __future__ import annotations
@@ -46,10 +48,13 @@ def main() -> int:
     parser.add_argument("pythons", nargs="*", default=[sys.executable], help="interpreters, by name or path")
     parser.add_argument("--demo", action="store_true", help="run `socbayes demo --quick` as well")
     parser.add_argument("--constraint", type=Path, help="file of pinned versions for pip")
+    parser.add_argument("--wheels-for", metavar="VERSION", help="only look for packages built for this version")
     given = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         wheel = built(Path(folder))
+        if given.wheels_for:
+            return resolved(given.wheels_for, wheel, Path(folder))
         for python in given.pythons:
             try:
                 tried(python, wheel, Path(folder), given.demo, given.constraint)
@@ -90,6 +95,29 @@ def tried(python: str, wheel: Path, folder: Path, demo: bool, constraint: Path |
     timed("small fit", [str(own / "python"), "small_fit.py"], work)
     if demo:
         timed("socbayes demo --quick", [str(own / "socbayes"), "demo", "--quick", "--output", "report"], work)
+
+
+def resolved(version: str, wheel: Path, folder: Path) -> int:
+    """Whether everything that the wheel depends on is built for a version of CPython; 0 when it is."""
+    wanted = ["--python-version", version, "--implementation", "cp", "--only-binary", ":all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--target",
+        "unused",
+        *wanted,
+        str(wheel),
+    ]
+    try:
+        timed(f"built packages for CPython {version} are there", [*pip, *wanted, str(wheel)], folder)
+    except StepFailedError as error:
+        print(f"  failed: {error}", flush=True)
+        return 1
+    return 0
 
 
 def timed(what: str, command: list[str], folder: Path) -> None:
