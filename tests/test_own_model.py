@@ -126,3 +126,25 @@ def test_predictions_of_a_failed_fit_are_marked(model, monkeypatch):
     assert gain.table["converged"].tolist() == [0, 0]
     assert gain.table.attrs["notes"] == [found.attrs["warning"]]
     assert gain.text[0] == found.attrs["warning"]
+
+
+def test_a_report_on_a_fit_to_a_table_of_ones_own_has_its_least_squares_marks():
+    """Slopes of single studies alone, and of all rows, are of the table that was fitted and not of the bundled one."""
+    from test_plots import cue_fit
+
+    from socbayes.facts import with_tables
+    from socbayes.models.cue import figures, readings
+
+    fitted = cue_fit()
+    studies = [str(name) for name in fitted["posterior"]["study_with_temperatures"].to_numpy()]
+    own = pd.DataFrame(
+        {
+            "study": np.repeat(studies, 6),
+            "incubation_temperature": np.tile([5.0, 15.0, 25.0], 6),
+            "carbon_use_efficiency": np.tile([0.5, 0.4, 0.3], 6),
+        }
+    )
+    with_tables(fitted, {"table": own})
+    marks = [line for line in figures.temperature_slopes(fitted).axes[0].lines if line.get_marker() == "s"]
+    assert [round(float(np.mean(line.get_xdata())), 3) for line in marks if line.get_xdata().size] == [-0.011] * 4
+    assert "Least squares over all rows gives -0.0106 per °C" in readings.cue_slopes(fitted)
