@@ -152,6 +152,7 @@ def priming_fit(sign: float = 1.0, **attrs) -> xr.DataTree:
             "priming_log_ratio_by_soil": (("soil",), level, 0.1),
             "priming_log_ratio_new_study": ((), level, 0.2),
             "priming_percent_new_study": ((), sign * 60, 15.0),
+            "scatter_log_mean": ((), -1.6, 0.1),
         },
         {"log_ratio": (("jar",), ratio)},
         coords,
