@@ -160,7 +160,7 @@ def prepare(name: str) -> dict[str, Any]:
     """Build and compile a contender; its size, and its log densities and gradients at random points."""
     import nutpie
 
-    from socbayes.inference.fit import runs_the_core
+    from socbayes.inference.finish import runs_the_core
 
     table = few(sb.load_dataset("cue"), STUDIES, ROWS)
     ours = name == "socbayes"
@@ -201,7 +201,8 @@ def sample(draws: int, tune: int, seed: int) -> dict[str, float]:
     import xarray as xr
 
     from socbayes.inference.diagnostics import convergence_table
-    from socbayes.inference.fit import TARGET_ACCEPT, adapting
+    from socbayes.inference.fit import TARGET_ACCEPT
+    from socbayes.inference.sampling import adapting
     from socbayes.spec import spec_of
 
     model, spec = _prepared["model"], spec_of(_prepared["model"])

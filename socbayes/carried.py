@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.datasets import learned_file
+from socbayes.errors import SocbayesError, UnknownNameError, UnreadableFileError, said_by
 from socbayes.files import write_text
 from socbayes.vocabulary import nearest
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import os
 
 VERSION = 2
+_FROM_FREE = ("identity", "log", "logit")
+"""Scales on which parameters are unconstrained."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class CarriedPrior:
         half = self.degrees_of_freedom / 2.0
         precision = pm.Gamma(f"{prefix}carried_precision", half, half)
         standard = pm.Normal(f"{prefix}carried", shape=len(chosen)) / pt.sqrt(precision)
-        from_free = {"identity": lambda x: x, "log": pt.exp, "logit": pt.sigmoid}
+        from_free = dict(zip(_FROM_FREE, (lambda x: x, pt.exp, pt.sigmoid), strict=True))
         result = {}
         for row, (name, place) in enumerate(zip(chosen, places, strict=True)):
             # Written out: a matrix product takes seconds to compile.
@@ -130,20 +132,52 @@ def load_prior(path: str | os.PathLike[str] | None = None) -> CarriedPrior:
     Raises
     ------
     SocbayesError
-        If the file is missing, or of another version.
+        If the file is missing, of another version, or no prior: numbers that are missing, not finite or do not
+        belong together.
+    DatasetChangedError
+        If the bundled file is not the one that the package was made with.
 
     Examples
     --------
     >>> "carbon_use_efficiency" in load_prior().names
     True
     """
-    source = Path(path) if path is not None else resources.files("socbayes.data").joinpath("literature_prior.json")
     try:
-        values = json.loads(source.read_text(encoding="utf-8"))
+        content = learned_file("literature_prior.json") if path is None else Path(path).read_bytes()
     except FileNotFoundError:
         raise SocbayesError(f"{path} does not exist; CarriedPrior.save(path) writes such a file") from None
-    if values.get("version") != VERSION:
-        raise SocbayesError(f"{path}: version {values.get('version')} of the format, expected {VERSION}")
-    lists = ("names", "scales", "centre", "distances")
-    scatter = tuple(tuple(row) for row in values["scatter"])
-    return CarriedPrior(**values | {name: tuple(values[name]) for name in lists} | {"scatter": scatter})
+    try:
+        values = json.loads(content.decode("utf-8"))
+        version = values.get("version")
+    except (ValueError, AttributeError):
+        raise UnreadableFileError(f"{path} is no prior: CarriedPrior.save(path) writes such a file") from None
+    if version != VERSION:
+        raise SocbayesError(f"{path}: version {version} of the format, expected {VERSION}")
+    try:
+        lists = ("names", "scales", "centre", "distances")
+        scatter = tuple(tuple(row) for row in values["scatter"])
+        prior = CarriedPrior(**values | {name: tuple(values[name]) for name in lists} | {"scatter": scatter})
+        fault = _fault(prior)
+    except (KeyError, TypeError, ValueError) as error:
+        fault = f"an entry is missing or of another kind: {said_by(error)}"
+    if fault:
+        raise UnreadableFileError(f"{path} is no prior, or is damaged ({fault})")
+    return prior
+
+
+def _fault(prior: CarriedPrior) -> str:
+    """What is wrong with the numbers of a prior; empty when nothing is."""
+    size = len(prior.names)
+    if not size or len(set(prior.names)) < size or not all(isinstance(name, str) for name in prior.names):
+        return "its names are not words, each once"
+    if wrong := [scale for scale in prior.scales if scale not in _FROM_FREE]:
+        return f"a scale {wrong[0]!r}, expected one of {', '.join(_FROM_FREE)}"
+    centre, scatter = np.array(prior.centre, dtype=float), np.array(prior.scatter, dtype=float)
+    distances = np.array([*prior.distances, prior.joint_distance, prior.degrees_of_freedom], dtype=float)
+    if (len(prior.scales), centre.shape, scatter.shape, distances.size) != (size, (size,), (size, size), size + 2):
+        return f"its numbers are not those of {size} parameters"
+    if not all(np.isfinite(numbers).all() for numbers in (centre, scatter, distances)):
+        return "numbers that are not finite"
+    if not np.allclose(scatter, scatter.T) or np.linalg.eigvalsh(scatter).min() <= 0 or prior.degrees_of_freedom <= 0:
+        return "a scatter or degrees of freedom that no distribution has"
+    return ""

@@ -1,7 +1,7 @@
 """The command line: a thin face on the functions of the package.
 
 Heavy imports live inside the commands, so that help and spelling mistakes are
-answered at once. Exit codes: 0 fine, 1 a fit that failed its gate, 2 bad input.
+answered at once. Exit codes: 0 fine, 1 a fit that failed its gate, 2 bad input, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import typer
 from typer.core import TyperGroup
 
 from socbayes.errors import SocbayesError, TableFaultsError
-from socbayes.given import options_given, scenario_given, tables_given, units_given
+from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from socbayes.scenarios import ScenarioComparison
 
 FAILED_GATE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -40,8 +42,8 @@ class _Friendly(TyperGroup):
                 _complain(error)
         except (SocbayesError, OSError) as error:
             _complain(error)
-        except KeyboardInterrupt:
-            _say_error("Interrupted. Draws that reached the disk can be opened with `socbayes resume-report FOLDER`.")
+        except KeyboardInterrupt as interrupted:  # a run says how far it has come
+            _say_error(str(interrupted) or "Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(BAD_INPUT)
 
@@ -54,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Bayesian inference on soil organic carbon: priming, carbon use efficiency and the microbial carbon pump.",
-    epilog="Exit codes: 0 fine, 1 a fit that failed its checks, 2 bad input.",
+    epilog="Exit codes: 0 fine, 1 a fit that failed its checks, 2 bad input, 130 interrupted.",
 )
 
 Data = Annotated[Path | None, typer.Option("--data", help="Your own main table (CSV, Excel or Parquet).")]
@@ -63,7 +65,8 @@ Others = Annotated[
     typer.Option(
         "--with",
         metavar="ROLE=FILE",
-        help="Another table of the model, or ROLE=none for none; may be given several times.",
+        help="Another table of the model, or ROLE=none for none; may be given several times. FILE alone is enough "
+        "where its name or its columns tell its role.",
     ),
 ]
 Options = Annotated[
@@ -115,20 +118,52 @@ def datasets(name: Annotated[str | None, typer.Argument(help="A data set to desc
     console.print(f"Columns: {', '.join(table.columns)}")
 
 
-@app.command(epilog="Example: [bold]socbayes validate my.csv --schema cue --unit clay=%[/bold]")
+@app.command(epilog="Example: [bold]socbayes validate plots.csv --with management.csv --with weather.csv[/bold]")
 def validate(
     file: Annotated[Path, typer.Argument(help="Table to look at.")],
-    schema: Annotated[str, typer.Option(help="Kind of table, such as cue, priming_endpoints or necromass_pairs.")],
+    schema: Annotated[
+        str | None,
+        typer.Option(help="Kind of table, such as cue or necromass_pairs; with --with its columns may tell."),
+    ] = None,
+    others: Others = None,
+    option: Options = None,
     unit: Units = None,
 ) -> None:
-    """Find every fault of a table before anything is fitted to it."""
-    from socbayes.table import read_table
+    """Find every fault of a table before anything is fitted to it; of tables together with --with."""
+    from rich.markup import escape
 
-    table = read_table(file, schema, units=units_given(unit or ()))
-    studies = f" of {table['study'].nunique():,} studies" if "study" in table else ""
-    console_of().print(f"[green]✓[/green] no faults: {len(table):,} rows{studies} in {file}")
-    for change in table.attrs.get("conversions", ()):
-        console_of().print(f"  {change['column']}: {change['from']} converted to {change['to']}")
+    from socbayes.spec import notes_of, spec_of
+
+    if others:
+        record = _record_of(file, schema)
+        tables = tables_given(record, file, others, units_given(unit or ()))
+        notes = list(spec_of(record.build(tables, **options_given(record, option or ()))).notes)
+    elif schema is None:
+        raise SocbayesError("--schema says which kind of table it is, or --with names those that go with it")
+    else:
+        from socbayes.table import read_table
+
+        table = read_table(file, schema, units=units_given(unit or ()))
+        tables, notes = {"table": table}, notes_of(table)
+    console = console_of()
+    for one in tables.values():
+        if one is not None:
+            studies = f" of {one['study'].nunique():,} studies" if "study" in one else ""
+            source = escape(str(one.attrs["source"]))
+            console.print(f"[green]✓[/green] no faults: {len(one):,} rows{studies} in {source}")
+            for change in one.attrs.get("conversions", ()):
+                console.print(f"  {change['column']}: {change['from']} converted to {change['to']}", markup=False)
+    for note in notes:
+        console.print(f"  {note}", markup=False)
+
+
+def _record_of(file: Path, schema: str | None) -> ModelRecord:
+    """Model of several tables that the kind of its main table tells."""
+    records = {one.tables[0].schema: one for one in reversed(model_records().values()) if len(one.tables) > 1}
+    told = schema or schema_told(file, list(records))
+    if told not in records:
+        raise SocbayesError(f"--with: no model takes other tables beside one of schema {told}: {', '.join(records)}")
+    return records[told]
 
 
 @app.command(epilog="Example: [bold]socbayes models field[/bold]")
@@ -180,7 +215,9 @@ def fit(
     draws: OwnDraws = None,
     tune: OwnTune = None,
     chains: Chains = 4,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same draws.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed gives the same draws (same machine, same versions).")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="New folder for the run; runs/MODEL-DATE-TIME if left out.")
     ] = None,
@@ -205,8 +242,24 @@ def fit(
     }
     fitted = sample(built, **effort, chains=chains, seed=seed, store=store, progress=progress)
     folder = fitted.attrs["store"]
-    console_of().print(f"Run: [bold]{folder}[/bold]; next: socbayes report {folder} -o report.html")
+    console_of().print(f"Run: {folder}; next: socbayes report {folder} -o report.html", markup=False)
     _judge({model: fitted})
+
+
+@app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000[/bold]")
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of a run that was cut short.")],
+    progress: Progress = True,
+) -> None:
+    """Finish a run that was cut short: draw what is missing, compute what was left."""
+    from socbayes.facts import facts_of
+    from socbayes.inference.fit import resume as go_on
+
+    fitted = go_on(run, progress=progress)
+    for sentence in facts_of(fitted).continued:
+        console_of().print(f"  {sentence}", markup=False)
+    console_of().print(f"Run: {run}; next: socbayes report {run} -o report.html", markup=False)
+    _judge({run.name: fitted})
 
 
 @app.command(epilog="Example: [bold]socbayes check runs/cue-20260101-120000[/bold]")
@@ -216,11 +269,11 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
     from rich.table import Table
 
     from socbayes.inference.checks import check as check_fit
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
 
     fitted = load(run)
     checks = check_fit(fitted)
-    table = Table(title=f"Checks of {run}", title_justify="left", show_lines=True)
+    table = Table(title=f"Checks of {escape(str(run))}", title_justify="left", show_lines=True)
     for column in ("check", "verdict", "finding"):
         table.add_column(column)
     colours = {"passed": "green", "FAILED": "bold red"}
@@ -228,7 +281,7 @@ def check(run: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None
         colour = colours.get(result.verdict, "default")
         table.add_row(name.replace("_", " "), f"[{colour}]{result.verdict}[/{colour}]", escape(result.text))
     console_of().print(table)
-    _judge({run.name: fitted}, extra=() if checks.passed else checks.failures)
+    _judge({run.name: fitted}, extra=[checks[name].text for name in checks.failures])
 
 
 @app.command(epilog="Example: [bold]socbayes compare runs/with-gradient runs/without-gradient[/bold]")
@@ -262,7 +315,7 @@ def scenarios(
         if name in settings:
             raise SocbayesError(f"two scenarios are called {name!r}")
         settings[name] = values
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
     from socbayes.scenarios import compare as compare_scenarios
     from socbayes.screen import scenario_table
 
@@ -273,10 +326,9 @@ def scenarios(
         raise SocbayesError(f"a scenario cannot be predicted: {error}") from error
     console_of().print(scenario_table(gain))
     if output is not None:
-        from socbayes.report import report as write_report
-
-        _written(write_report(fitted, gain, path=output))
-    _judge({run.name: fitted})
+        _report({run.name: fitted}, output, None, gain)
+    else:
+        _judge({run.name: fitted})
 
 
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")
@@ -287,10 +339,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about runs."""
     fits = _load_all(runs)
-    from socbayes.report import report as write_report
-
-    _written(write_report(*fits.values(), path=output, title=title))
-    _judge(fits)
+    _report(fits, output, title)
 
 
 @app.command("resume-report", epilog="Example: [bold]socbayes resume-report runs/cue --output so-far.html[/bold]")
@@ -300,13 +349,11 @@ def resume_report(
 ) -> None:
     """Report what an interrupted run left on disk, and say loudly that it is incomplete."""
     from socbayes.facts import facts_of
-    from socbayes.inference.fit import open_run
-    from socbayes.report import report as write_report
+    from socbayes.inference.runs import open_run
 
     fitted = open_run(folder)
     title = None if facts_of(fitted).complete else "INCOMPLETE: an interrupted run"
-    _written(write_report(fitted, path=output, title=title))
-    _judge({folder.name: fitted})
+    _report({folder.name: fitted}, output, title)
 
 
 @app.command(epilog="Example: [bold]socbayes demo --output report[/bold]")
@@ -335,7 +382,7 @@ def demo(
 
 def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
     """Fits by the name of their folder, or by their path where names repeat."""
-    from socbayes.inference.fit import load
+    from socbayes.inference.runs import load
 
     fits: dict[str, xr.DataTree] = {}
     for folder in runs:
@@ -348,20 +395,40 @@ def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
 def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
     """Show how fits converged and leave with an exit code that says so."""
     from rich.panel import Panel
+    from rich.text import Text
 
     from socbayes.facts import facts_of
     from socbayes.inference import diagnostics
     from socbayes.screen import diagnostics_table
 
     console = console_of()
+    passed = [diagnostics.judged(fitted).converged for fitted in fits.values()]
     console.print(diagnostics_table(fits))
+    for name, fitted in fits.items():
+        for group, why in facts_of(fitted).missing.items():
+            console.print(f"{name} has no {group} ({why}); `socbayes resume` tries again", markup=False)
     alarms = [text for text in (diagnostics.banner(fitted) for fitted in fits.values()) if text]
     if extra and not alarms:
-        alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS: {', '.join(extra)}. Do not use its numbers.")
+        alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS. Do not use its numbers: {'; '.join(extra)}")
     for text in alarms:
-        console.print(Panel(text, style="bold red"))
-    if alarms or not all(facts_of(fitted).converged for fitted in fits.values()):
+        console.print(Panel(Text(text), style="bold red"))
+    if alarms or not all(passed):
         raise typer.Exit(FAILED_GATE)
+
+
+def _report(fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *gains: ScenarioComparison) -> None:
+    """Write a page on fits, and leave with an exit code that says the same as the page."""
+    from socbayes.inference.checks import check as check_fit
+    from socbayes.report import report as write_report
+
+    checks = [check_fit(fitted) for fitted in fits.values()]
+    _written(write_report(*fits.values(), gains, path=output, title=title, checks=checks))
+    failed = [
+        f"{name}: {found[check].text if check in found else check}"
+        for name, found in zip(fits, checks, strict=True)
+        for check in found.failures
+    ]
+    _judge(fits, extra=failed)
 
 
 def _complain(error: Exception) -> None:
@@ -381,7 +448,7 @@ def _say_error(message: str) -> None:
 
 
 def _written(page: Path) -> None:
-    console_of().print(f"Report: [bold]{page}[/bold] ({page.stat().st_size / 1e6:.1f} MB)")
+    console_of().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", markup=False)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import pandas as pd
 from socbayes.errors import SocbayesError, UnknownNameError, UnreadableFileError
 from socbayes.vocabulary import nearest
 
-__all__ = ["DatasetChangedError", "dataset_hash", "list_datasets", "load_dataset"]
+__all__ = ["LEARNED", "DatasetChangedError", "dataset_hash", "learned_file", "list_datasets", "load_dataset"]
 
 _logger = logging.getLogger("socbayes")
 
@@ -36,6 +36,38 @@ def _read_bytes(filename: str) -> bytes:
     except FileNotFoundError:
         message = f"{filename} is missing from the installed package; reinstall socbayes"
         raise UnreadableFileError(message) from None
+
+
+LEARNED = "learned.json"
+"""SHA-256 of every bundled file that was learned from tables: posteriors, moments and the prior made of them."""
+
+
+def learned_file(filename: str) -> bytes:
+    """Content of a bundled file that was learned from tables, such as a posterior.
+
+    Parameters
+    ----------
+    filename
+        Its path in the data package.
+
+    Raises
+    ------
+    DatasetChangedError
+        If it is not the file that the package was made with.
+
+    Examples
+    --------
+    >>> len(learned_file("literature_prior.json")) > 1000
+    True
+    """
+    content = _read_bytes(filename)
+    found, expected = hashlib.sha256(content).hexdigest(), json.loads(_read_bytes(LEARNED)).get(filename, "no hash")
+    if found != expected:
+        raise DatasetChangedError(
+            f"{filename} has changed: its sha256 is {found[:12]}..., {LEARNED} says {expected[:12]}...; "
+            "reinstall socbayes, or run benchmarks/literature.py if it was meant to change"
+        )
+    return content
 
 
 def _entries() -> dict[str, dict[str, Any]]:

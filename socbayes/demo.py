@@ -152,12 +152,13 @@ def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
 
 
 def _scenario_numbers(gain: ScenarioComparison) -> dict[str, Any]:
-    table = gain.table.astype(float).round(6)
+    table = gain.table.drop(columns="converged").astype(float).round(6)
     rows = {
         str(name): {key: value for key, value in row.items() if np.isfinite(value)}
         for name, row in table.to_dict("index").items()
     }
-    return {"model": gain.model, "quantity": gain.quantity, "unit": gain.unit, "group": gain.group, "scenarios": rows}
+    of = {"model": gain.model, "quantity": gain.quantity, "unit": gain.unit, "group": gain.group}
+    return of | {"converged": gain.converged, "notes": gain.table.attrs["notes"], "scenarios": rows}
 
 
 def _peak_memory() -> int | None:
@@ -174,7 +175,7 @@ def _peak_memory() -> int | None:
 
 def _emptied(folder: Path) -> Path:
     """Make room for a run by removing an older one, and nothing else."""
-    from socbayes.inference.fit import SPEC
+    from socbayes.inference.runs import SPEC
 
     if folder.exists() and any(folder.iterdir()):
         if not (folder / SPEC).exists():

@@ -114,3 +114,15 @@ class TableFaultsError(SocbayesError):
             if hidden:
                 lines.append(f"  ... and {hidden:,} more cells of column {group[0].column!r}: {group[0].kind}")
         return "\n".join(lines)
+
+
+def said_by(error: BaseException) -> str:
+    r"""First line of what an error of a library says, or its class where it says nothing.
+
+    Examples
+    --------
+    >>> said_by(ValueError("first\nsecond")), said_by(EOFError())
+    ('first', 'EOFError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__

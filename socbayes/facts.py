@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.spec import ModelSpec, describe_table
+from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,10 @@ class FitFacts:
         How it was sampled; -1, or 0, where the fit does not say.
     versions
         Versions of the libraries it was made with.
+    missing
+        By group that should be there and is not, such as ``log_likelihood``: why.
+    continued
+        How a run that was cut short was gone on with, in sentences.
     """
 
     spec: ModelSpec
@@ -51,11 +56,52 @@ class FitFacts:
     tune: int = 0
     chains: int = 0
     versions: Mapping[str, str] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    continued: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
         """Name of the model."""
         return self.spec.model
+
+
+def spec_from(text: str) -> ModelSpec:
+    """Read a specification, refusing what is none.
+
+    Parameters
+    ----------
+    text
+        Of :meth:`socbayes.spec.ModelSpec.to_json`.
+
+    Raises
+    ------
+    ValueError
+        If the text is no specification of a model.
+
+    Examples
+    --------
+    >>> spec_from('["cue"]')
+    Traceback (most recent call last):
+    ...
+    ValueError: a list where the specification of a model should be
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"a {type(values).__name__} where the specification of a model should be")
+    try:
+        spec = ModelSpec.from_json(text)
+    except KeyError as error:
+        raise ValueError(f"the specification says nothing of {error.args[0]}") from None
+    except TypeError as error:  # an entry that this version does not know
+        raise ValueError(f"the specification is of another version of socbayes: {error}") from None
+    texts = (spec.model, spec.question, *spec.observed, *spec.notes)
+    mappings = [one for one in (spec.tables, spec.quantities, spec.choices) if isinstance(one, Mapping)]
+    inner = [*spec.priors, *(record for one in mappings[:2] for record in one.values())]
+    if not all(isinstance(text, str) for text in texts) or len(mappings) < 3:
+        raise ValueError("the specification holds other things than words, tables, quantities and choices")
+    if not all(isinstance(record, Mapping) for record in inner):
+        raise ValueError("the specification describes its tables, quantities or priors by something else than records")
+    return spec
 
 
 def facts_of(fitted: xr.DataTree) -> FitFacts:
@@ -76,16 +122,29 @@ def facts_of(fitted: xr.DataTree) -> FitFacts:
     attrs = fitted.attrs
     text = attrs.get("spec")
     model = str(attrs.get("model", "user"))
-    spec = ModelSpec.from_json(str(text)) if text else ModelSpec(model, "A model written by the caller.")
+    spec = spec_from(str(text)) if text else ModelSpec(model, "A model written by the caller.")
     return FitFacts(
         spec=spec,
         judged="converged" in attrs,
         converged=bool(int(attrs.get("converged", 0))),
-        failures=tuple(json.loads(str(attrs.get("failures", "[]")))),
+        failures=tuple(_decoded(attrs, "failures", list)),
         complete=bool(int(attrs.get("complete", 1))),
         **{name: int(attrs[name]) for name in ("seed", "draws", "tune", "chains") if name in attrs},
-        versions=json.loads(str(attrs.get("versions", "{}"))),
+        versions=_decoded(attrs, "versions", dict),
+        missing=_decoded(attrs, "missing", dict),
+        continued=tuple(_decoded(attrs, "continued", list)),
     )
+
+
+def _decoded[Decoded: (dict[str, str], list[str])](attrs: Mapping[Any, Any], name: str, kind: type[Decoded]) -> Decoded:
+    """What an attribute holds as JSON; empty where there is none."""
+    if name not in attrs:
+        return kind()
+    value = json.loads(str(attrs[name]))
+    held = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(value, kind) or not all(isinstance(one, str) for one in held):
+        raise ValueError(f"its {name} are not words")
+    return value
 
 
 def table_of(fitted: xr.DataTree, role: str = "table") -> pd.DataFrame | None:
@@ -171,4 +230,6 @@ def _frame(stored: xr.Dataset) -> pd.DataFrame:
         columns[name] = pd.Series(text, dtype="str")
     frame = pd.DataFrame(columns)
     frame.attrs = {key: stored.attrs[key] for key in ("name", "sha256", "citation", "licence") if key in stored.attrs}
+    # Kept in canonical units, which is more than a frame of which nobody says so.
+    frame.attrs["units"] = {name: QUANTITIES[name].unit for name in columns if name in QUANTITIES}
     return frame

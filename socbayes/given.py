@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.subjects import ModelRecord
-from socbayes.vocabulary import nearest
+from socbayes.errors import SocbayesError, UnknownNameError, UnreadableFileError
+from socbayes.subjects import ModelRecord, TableRole
+from socbayes.vocabulary import SCHEMAS, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def tables_given(
     data
         File of its main table.
     others
-        Further tables as ``role=file``, or ``role=none``.
+        Further tables as ``role=file``, or ``role=none``; a file alone where its name or its columns tell its role.
     units
         Of columns of the main table.
 
@@ -59,12 +59,19 @@ def tables_given(
     for role, file in files.items():
         try:
             own = units if role == main else {}
-            tables[role] = None if file is None else read_table(file, schemas[role], units=own)
+            fill = {} if role == main or "site" not in SCHEMAS[schemas[role]].columns else _only_site(tables.get(main))
+            tables[role] = None if file is None else read_table(file, schemas[role], units=own, fill=fill)
         except (SocbayesError, OSError) as error:
             wrong.append(error)
     if wrong:
         raise ExceptionGroup("tables that cannot be used", wrong)
     return tables
+
+
+def _only_site(plots: pd.DataFrame | None) -> dict[str, str]:
+    """Site of a table of one site: that of the weather station beside it, whose file does not know it."""
+    sites = [] if plots is None or "site" not in plots else plots["site"].dropna().unique().tolist()
+    return {"site": sites[0]} if len(sites) == 1 else {}
 
 
 def _files(record: ModelRecord, data: Path | None, others: Sequence[str]) -> dict[str, Path | None]:
@@ -78,6 +85,8 @@ def _files(record: ModelRecord, data: Path | None, others: Sequence[str]) -> dic
         files[main] = data
     for text in others:
         role, equals, file = (part.strip() for part in text.partition("="))
+        if not equals and Path(role).suffix:
+            role, equals, file = role_told(Path(role), [one for one in record.tables if one.role != main]), "=", role
         if not equals or not role or not file:
             raise SocbayesError(f"--with takes ROLE=FILE, such as {main or 'table'}=mine.csv, not {text!r}")
         if role not in roles:
@@ -97,6 +106,72 @@ def _files(record: ModelRecord, data: Path | None, others: Sequence[str]) -> dic
                 f"(`socbayes validate FILE --schema {one.schema}` finds its faults)"
             )
     return files
+
+
+def role_told(file: Path, tables: Sequence[TableRole]) -> str:
+    """Role of a table that is given by its file alone: the one its name holds, else the only one its columns are of.
+
+    Parameters
+    ----------
+    file
+        Of the table.
+    tables
+        Those it may be.
+
+    Raises
+    ------
+    SocbayesError
+        If neither tells.
+    """
+    named = [one.role for one in tables if one.role in file.stem.lower() or one.schema in file.stem.lower()]
+    if len(named) == 1:
+        return named[0]
+    fits = _by_columns(file, {one.role: one.schema for one in tables})
+    if len(fits) != 1:
+        roles = ", ".join(f"--with {one.role}={file}" for one in tables)
+        raise SocbayesError(f"neither name nor columns of {file} tell which table it is: write {roles or 'no --with'}")
+    return fits[0]
+
+
+def schema_told(file: Path, schemas: Sequence[str]) -> str:
+    """Kind of a table that its columns are of.
+
+    Parameters
+    ----------
+    file
+        Of the table.
+    schemas
+        Kinds that it may be.
+
+    Raises
+    ------
+    SocbayesError
+        If its columns do not tell.
+    """
+    fits = _by_columns(file, {schema: schema for schema in schemas})
+    if len(fits) != 1:
+        raise SocbayesError(f"columns of {file} do not tell which kind of table it is: --schema says it, one of "
+                            f"{', '.join(schemas)}")  # fmt: skip
+    return fits[0]
+
+
+def _by_columns(file: Path, schemas: Mapping[str, str]) -> list[str]:
+    """Names of schemas that a table has all required columns of, and the fewest columns that they do not know."""
+    from socbayes.table import validate_table
+
+    strange: dict[str, int] = {}
+    unreadable: list[UnreadableFileError] = []
+    for name, schema in schemas.items():
+        try:
+            faults = validate_table(file, schema)
+        except UnreadableFileError as error:  # perhaps the file of a weather station, which is no such table
+            unreadable.append(error)
+            continue
+        if not any(fault.kind == "missing column" for fault in faults):
+            strange[name] = sum(fault.kind == "unknown column" for fault in faults)
+    if len(unreadable) == len(schemas):
+        raise unreadable[0]
+    return [name for name, count in strange.items() if count == min(strange.values())]
 
 
 def options_given(record: ModelRecord, texts: Sequence[str]) -> dict[str, Any]:

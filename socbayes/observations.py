@@ -420,7 +420,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
         stock="humus_carbon_stock",
         quantities=_own(
             "humus_carbon_stock", "t/ha", "Organic carbon that is neither particulate nor resistant, per area.",
-            "the humus carbon stock", upper=3000, aliases=("hum", "hoc", "hum_t_ha"),
+            "the humus carbon stock", upper=3000, aliases=("hum", "hoc", "hum_t_ha", "humus_carbon"),
         ),
     ),
     Stock(
@@ -460,7 +460,8 @@ OBSERVATIONS: tuple[Observation, ...] = (
         grams=1e-3,
         quantities=_own(
             "water_extractable_organic_carbon", "mg/kg", "Organic carbon that water or a weak salt extracts from soil.",
-            "water-extractable organic carbon", upper=20000, aliases=("weoc", "doc", "dissolved_organic_carbon"),
+            "water-extractable organic carbon", upper=20000,
+            aliases=("weoc", "doc", "wsoc", "wsc", "dissolved_organic_carbon"),
         ),
         declared="dissolved",
     ),
@@ -471,7 +472,7 @@ OBSERVATIONS: tuple[Observation, ...] = (
         column="co2_flux",
         quantities=_own(
             "co2_flux", "g/m2/day", "Heterotrophic CO2 carbon released from the soil surface.", "the CO2 carbon flux",
-            upper=100, aliases=("soil_respiration", "rh", "flux"),
+            upper=100, aliases=("heterotrophic_respiration", "rh", "flux", "co2_efflux"),
         ),
     ),
 )  # fmt: skip

@@ -71,6 +71,8 @@ class TableSchema:
         Columns that together name a row: repeated values are a fault.
     ordered
         Pairs ``(smaller, larger)`` of columns that must be ordered row by row.
+    cumulative
+        Sums that never fall from one time to the next; the time is the last column of the key.
     differ
         Groups of column pairs; a row in which every pair of one group is equal
         compares a treatment with itself.
@@ -82,6 +84,7 @@ class TableSchema:
     optional: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     ordered: tuple[tuple[str, str], ...] = ()
+    cumulative: tuple[str, ...] = ()
     differ: tuple[tuple[tuple[str, str], ...], ...] = field(default=())
 
     @property

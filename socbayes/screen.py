@@ -39,6 +39,7 @@ def diagnostics_table(fits: Mapping[str, xr.DataTree]) -> Table:
     fits
         By name.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="Diagnostics", title_justify="left")
@@ -48,13 +49,13 @@ def diagnostics_table(fits: Mapping[str, xr.DataTree]) -> Table:
         attrs, sizes = fitted.attrs, fitted["posterior"].sizes
         seconds = f"{attrs['sampling_seconds']:.0f} s" if "sampling_seconds" in attrs else "-"
         table.add_row(
-            name,
+            escape(name),
             f"{sizes['draw']} x {sizes['chain']}",
             str(attrs["divergences"]),
             f"{attrs['max_r_hat']:.3f}",
             f"{min(attrs['min_ess_bulk'], attrs['min_ess_tail']):.0f}",
             seconds,
-            "[green]converged[/green]" if int(attrs["converged"]) else "[bold red]DID NOT CONVERGE[/bold red]",
+            "[green]passed[/green]" if int(attrs["converged"]) else "[bold red]FAILED ITS CHECKS[/bold red]",
         )
     return table
 
@@ -71,12 +72,14 @@ def scenario_table(gain: ScenarioComparison) -> Table:
     from rich.table import Table
 
     from socbayes.report.comparisons import scenario_rows
+    from socbayes.scenarios.draws import DO_NOT_USE
     from socbayes.vocabulary import INTERVAL_NAME
     from socbayes.wording import unit_of_difference
 
     unit = "fraction" if gain.unit == "1" else gain.unit
     title = f"{gain.quantity} in {gain.group}: median ({INTERVAL_NAME})"
-    table = Table(title=escape(title), title_justify="left")
+    failed = None if gain.converged else f"[bold red]{DO_NOT_USE}[/bold red]"
+    table = Table(title=escape(title), title_justify="left", caption=failed, caption_justify="left")
     table.add_column("scenario")
     table.add_column(f"prediction ({unit})", justify="right")
     table.add_column(f"difference ({unit_of_difference(gain.unit)})", justify="right")

@@ -90,12 +90,34 @@ def describe_table(table: pd.DataFrame) -> dict[str, Any]:
 def attach(model: Any, spec: ModelSpec, tables: Mapping[str, pd.DataFrame] | None = None) -> None:
     """Keep ``spec`` with the model it describes, and the tables it was made of, by role, for its fits.
 
-    The specification describes every table of ``tables`` that it does not describe already.
+    The specification describes every table of ``tables`` that it does not describe already, and says what their
+    notes say, each once.
     """
     given = dict(tables or {})
     described = {role: describe_table(table) for role, table in given.items()} | dict(spec.tables)
-    model.socbayes_spec = replace(spec, tables=described)
+    notes = dict.fromkeys([*(note for table in given.values() for note in notes_of(table)), *spec.notes])
+    model.socbayes_spec = replace(spec, tables=described, notes=tuple(notes))
     model.socbayes_tables = given
+
+
+def notes_of(table: pd.DataFrame) -> list[str]:
+    """What was understood, converted or not used when a table was read; nothing where nobody says.
+
+    Parameters
+    ----------
+    table
+        Such as :func:`socbayes.read_table` returns, with sentences in ``attrs["notes"]``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame()
+    >>> table.attrs["notes"] = ["2 empty rows are left out."]
+    >>> notes_of(table), notes_of(pd.DataFrame())
+    (['2 empty rows are left out.'], [])
+    """
+    notes = table.attrs.get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list | tuple) else []
 
 
 def spec_of(model: Any) -> ModelSpec:

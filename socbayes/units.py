@@ -29,51 +29,15 @@ from socbayes.vocabulary import quantity as quantity_called
 MOLAR_MASS = {"C": 12.011, "N": 14.007, "CO2": 44.009}
 """Grams per mole of what a unit may name."""
 
-KNOWN_SPELLINGS = (
-    "1",
-    "fraction",
-    "%",
-    "g/kg",
-    "g kg-1",
-    "g C kg-1",
-    "g/g",
-    "g/100 g",
-    "mg/g",
-    "mg C g-1",
-    "mg/kg",
-    "mg kg-1",
-    "mg C kg-1",
-    "ug/g",
-    "ug C g-1",
-    "ug C g-1 soil",
-    "mmol C kg-1",
-    "umol C g-1",
-    "mg/kg/h",
-    "ug C g-1 h-1",
-    "mg CO2-C kg-1",
-    "mg CO2-C kg-1 d-1",
-    "degC",
-    "K",
-    "h",
-    "d",
-    "month",
-    "yr",
-    "mm",
-    "cm",
-    "m",
-    "mm/yr",
-    "t/ha/yr",
-    "kg/ha/yr",
-    "t/ha",
-    "Mg C ha-1",
-    "kg/m2",
-    "g/cm3",
-    "g C m-2 d-1",
-    "ppm",
-    "Mg C ha-1 yr-1",
-    "degree",
+MATTER_PER_CARBON = 1.724
+"""Organic matter per organic carbon, van Bemmelen's factor; Pribyl (2010, Geoderma 156, 75-83) reviews others."""
+ORGANIC_MATTER = (
+    f"organic matter is not organic carbon: divide by {MATTER_PER_CARBON} (van Bemmelen's factor; measured factors run "
+    "from about 1.4 to 2.5, so the carbon is uncertain by a third)"
 )
-"""Spellings offered when a unit is not understood."""
+"""How organic matter becomes carbon."""
+CARBON_OF_CO2 = f"{MOLAR_MASS['C']:g}/{MOLAR_MASS['CO2']:g} ({MOLAR_MASS['C'] / MOLAR_MASS['CO2']:.4f} of the mass)"
+"""How CO2 becomes carbon, in words."""
 
 _WHOLE = {
     "": ("", "1", "-", "unitless", "dimensionless", "none", "no unit", "ratio", "ph", "ph unit", "ph units"),
@@ -91,7 +55,8 @@ _WHOLE = {
 _WHOLE_UNITS = {spelling: unit for unit, spellings in _WHOLE.items() for spelling in spellings}
 
 _WORDS = {
-    **{f"{prefix}g": f"{prefix}g" for prefix in ("n", "u", "m", "c", "d", "h", "k", "M", "G", "T", "P", "")},
+    **{f"{prefix}g": f"{prefix}g" for prefix in ("n", "u", "m", "c", "d", "da", "h", "k", "M", "G", "T", "P", "")},
+    **{f"{prefix}t": f"{prefix}metric_ton" for prefix in ("k", "M", "G")},
     **{f"{prefix}mol": f"{prefix}mol" for prefix in ("n", "u", "m", "k", "")},
     **{f"{prefix}m": f"{prefix}m" for prefix in ("u", "m", "c", "d", "k", "")},
     **{f"{prefix}{letter}": f"{prefix}L" for prefix in ("u", "m", "") for letter in "lL"},
@@ -114,10 +79,25 @@ _WORDS = {
     "degree": "degree",
     "ppm": "ppm",
 }
+_TRANSLATED = {
+    **dict.fromkeys(("jahr", "jahre", "an", "ans", "annum", "ano", "anno", "annee"), "yr"),
+    **dict.fromkeys(("monat", "mois", "mes", "mese"), "month"),
+    **dict.fromkeys(("tag", "tage", "jour", "jours", "dia", "giorno"), "d"),
+    **dict.fromkeys(("gr", "gm", "gms", "gramm", "gramme", "grammes"), "g"),
+    **dict.fromkeys(("kgs", "kilo", "kilos", "kilogram", "kilograms"), "kg"),
+    **dict.fromkeys(("tonnen", "tonelada", "toneladas"), "t"),
+    **dict.fromkeys(("hektar", "hectar", "hectarea", "hectareas"), "ha"),
+}
+"""Words of other languages and habits, to ask about."""
 _LABELS = {
     **dict.fromkeys(("C", "carbon", "Carbon", "OC", "SOC", "TOC"), "C"),
     **dict.fromkeys(("N", "nitrogen", "Nitrogen"), "N"),
-    "COtwo": "CO2",
+    **dict.fromkeys(("COtwo", "carbon dioxide"), "CO2"),
+    **dict.fromkeys(
+        ("COtwoe", "COtwoeq", "COtwoEq", "COtwoEQ", "COtwoequivalent", "COtwoequivalents"), "CO2 equivalent"
+    ),
+    **dict.fromkeys(("OM", "SOM", "LOI", "humus", "POM", "MAOM"), "organic matter"),
+    **dict.fromkeys(("CaCOthree", "carbonate"), "carbonate"),
     **dict.fromkeys(("soil", "Soil", "dry", "dw", "DW", "dm", "DM", "weight", "mass", "matter", "biomass"), ""),
 }
 _DEFINITIONS = """
@@ -127,6 +107,7 @@ micro- = 1e-6 = u-
 milli- = 1e-3 = m-
 centi- = 1e-2 = c-
 deci- = 1e-1 = d-
+deca- = 1e1 = da-
 hecto- = 1e2 = h-
 kilo- = 1e3 = k-
 mega- = 1e6 = M-
@@ -158,7 +139,19 @@ month = year / 12
 """
 _CHARACTERS = str.maketrans("µμ⁻⁰¹²³⁴⁵⁶⁷⁸⁹₂−–⋅∙", "uu-01234567892--··")
 _TOKEN = re.compile(r"(?P<slash>/|per\b)|(?P<word>[A-Za-z%‰°º℃]+)(?:(?:\^|\*\*)?\(?(?P<power>[-+]?\d+)\)?)?")
-_NAMES = {"C": "carbon", "N": "nitrogen", "CO2": "carbon dioxide"}
+_NAMES = {
+    **{"C": "carbon", "N": "nitrogen", "CO2": "carbon dioxide"},
+    **{name: name for name in ("organic matter", "CO2 equivalent", "carbonate")},
+}
+_COUNTED_OTHERWISE = {
+    "organic matter": f"{ORGANIC_MATTER}, and write the unit of carbon",
+    "CO2 equivalent": (
+        f"a CO2 equivalent may count other gases; of CO2 alone, {CARBON_OF_CO2} is carbon: multiply by it, and write "
+        "the unit of carbon"
+    ),
+    "carbonate": "carbonate is no organic carbon",
+}
+"""What a unit may count that no conversion makes the quantity, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -333,10 +326,11 @@ def conversion_factor(found_unit: str, quantity: Quantity) -> float | None:
         return 1.0
     units = registry()
     have, want = _combined(found), _combined(wanted)
-    if found.in_moles and quantity.unit != "1":
+    if found.in_moles and quantity.unit not in ("1", "ppm"):
         have = have * units.Unit("g/mol")
     if have.dimensionality != want.dimensionality:
         raise _refused(found_unit, quantity, _advice(have, want, quantity))
+    _refuse_other_ratios(found, found_unit, quantity)
     if have in (units.degC, units.degF, units.kelvin) and have != want:
         return None
     factor = share * units.Quantity(1.0, have).to(want).magnitude
@@ -357,7 +351,9 @@ def unit_shown(unit: str) -> str:
 def _tokens(plain: str, text: str) -> list[re.Match[str]]:
     """Terms and slashes of a unit; whatever else it contains makes it unknown."""
     plain = re.sub(r"CO2[-_ ]C\b|\bC[-_ ]CO2", "C", plain)
-    plain = plain.replace("CO2", "COtwo")
+    plain = re.sub(r"organic[ -_]matter", "OM", plain)
+    plain = re.sub(r"CO2[-_ ]?e(?=\b|q)", "COtwoe", plain)
+    plain = plain.replace("CaCO3", "CaCOthree").replace("CO2", "COtwo")
     plain = re.sub(r"\b100 ?g\b", "hg", plain)
     plain = re.sub(r"(?<=[A-Za-z])-(?=[A-Za-z])|(?<=[A-Za-z0-9])\.(?=[A-Za-z])|[·*×](?!\*)(?<!\*\*)", " ", plain)
     if _TOKEN.sub("", plain).strip():
@@ -377,15 +373,34 @@ def _word(word: str, text: str, after_a_unit: bool) -> tuple[str | None, str]:
 
 
 def _unknown(text: str) -> UnitError:
-    plain = " ".join(str(text).translate(_CHARACTERS).split())
-    if plain.lower() in ("c", "f"):
-        near: str | None = f"deg{plain.upper()}"
-    else:
-        folded = {spelling.lower(): spelling for spelling in KNOWN_SPELLINGS}
-        close = difflib.get_close_matches(plain.lower(), folded, n=1, cutoff=0.5)
-        near = folded[close[0]] if close else None
+    near = _near(" ".join(str(text).translate(_CHARACTERS).split()))
     hint = f"did you mean `{near}`?" if near else "write it like `g/kg`, `%`, `degC` or `t/ha/yr`"
     return UnitError(f"unit {str(text)!r} is not known", suggestion=hint)
+
+
+def _near(plain: str) -> str | None:
+    """Unit with every word that is not known replaced by the one it is a slip or a translation of, or None."""
+    bare = plain.strip(" .,;:").lower()
+    if bare in ("c", "f"):
+        return f"deg{bare.upper()}"
+    if bare in _WHOLE_UNITS:
+        return unit_shown(_WHOLE_UNITS[bare])
+    known = False
+
+    def meant(match: re.Match[str]) -> str:
+        nonlocal known
+        word = match[0]
+        if word in _WORDS or word in _LABELS:
+            return word
+        same = {spelling for spelling in _WORDS if spelling.lower() == word.lower()}
+        close = difflib.get_close_matches(word, _WORDS, n=1, cutoff=0.75) if len(word) > 2 else []
+        guesses = [_TRANSLATED.get(word.lower()), same.pop() if len(same) == 1 else None, *close]
+        near = next((guess for guess in guesses if guess), None)
+        known = known or near is not None
+        return near or "?"  # which no unit holds
+
+    changed = re.sub(r"[A-Za-z]+", meant, plain.strip(" .,;:"))
+    return changed if known and "?" not in changed else None
 
 
 def _refused(found_unit: str, quantity: Quantity, advice: str) -> UnitError:
@@ -427,15 +442,38 @@ def _refuse_ambiguous(found: Unit, found_unit: str, quantity: Quantity, wanted: 
         )
 
 
+def _refuse_other_ratios(found: Unit, found_unit: str, quantity: Quantity) -> None:
+    """Refuse volumes per volume, and the like, where masses per mass are wanted: a computer sees no difference."""
+    units = registry()
+    if len(found.terms) < 2 or not _combined(found).dimensionless:
+        return
+    kinds = {str(units.Unit(name).dimensionality) for name, _ in found.terms}
+    shown = unit_shown(quantity.unit)
+    if quantity.unit == "ppm":
+        if "[mass]" in kinds:
+            raise _refused(found_unit, quantity, "a share of a gas in air is one of volumes or moles: write `ppm`")
+        return
+    if not kinds <= {"[mass]", "[substance]"}:
+        volumes = kinds == {"[length] ** 3"} or {power for _, power in found.terms} == {3, -3}
+        advice = f"a ratio of {'volumes' if volumes else 'such a kind'} is no ratio of masses"
+        if volumes:
+            advice += ": of water in soil, divide by bulk density in g/cm3 first"
+        raise _refused(found_unit, quantity, f"{advice}; write `{shown}` for the mass")
+
+
 def _share_of_wanted(found: Unit, found_unit: str, quantity: Quantity) -> float:
     """Grams of the wanted element in one mole, or in one gram, of what the unit counts."""
-    if quantity.unit == "1":
+    if quantity.unit in ("1", "ppm"):
         return 1.0
     about = f"{quantity.name} {quantity.meaning.lower()}"
     wanted = "C" if "carbon" in about or "co2" in about else "N" if "nitrogen" in about else ""
     counted = found.substance or ("" if found.in_moles else wanted)
     if found.in_moles and not counted:
         raise _refused(found_unit, quantity, "say moles of what, for example `mmol C kg-1`")
+    if counted == "organic matter" and "organic matter" in quantity.name.replace("_", " "):
+        return 1.0
+    if counted in _COUNTED_OTHERWISE and wanted == "C":
+        raise _refused(found_unit, quantity, _COUNTED_OTHERWISE[counted])
     if counted != wanted and not (counted == "CO2" and wanted == "C"):
         asked = _NAMES.get(wanted, quantity.name)
         raise _refused(found_unit, quantity, f"the unit counts {_NAMES[counted]}; give the mass of {asked}")
@@ -455,6 +493,9 @@ def _advice(have: Any, want: Any, quantity: Quantity) -> str:
         )
     if ratio == units.Unit("kg/m**3").dimensionality:
         return f"a mass per volume needs bulk density to become a content: divide by it, then write `{shown}`"
+    if ratio in (units.Unit("m**2").dimensionality, units.Unit("m**2*s").dimensionality):
+        time = " and time" if "[time]" in str(ratio) else ""
+        return f"say per which area{time}: divide by it, then write `{shown}`"
     if ratio == units.Unit("s").dimensionality:
         return f"say per which time: write `{shown}` if that is what the numbers are"
     if quantity.unit == "1":

@@ -106,7 +106,7 @@ _QUANTITIES = (
     _N("compilation", "", "Literature compilation that printed the row.", "text"),
     _N("dataset", "", "Data set the row comes from.", "text"),
     _N("doi", "", "Digital object identifier of the primary publication.", "text"),
-    _N("site", "", "Place of sampling.", "text", aliases=("plot", "location")),
+    _N("site", "", "Place of sampling.", "text", aliases=("location", "site_name", "site_id", "locality")),
     _N(
         "soil",
         "",
@@ -149,7 +149,7 @@ _QUANTITIES = (
         "Upper limit of the sampled layer.",
         lower=0,
         upper=1000,
-        aliases=("top_depth", "depth_upper"),
+        aliases=("top_depth", "depth_upper", "upper_depth", "upper_limit", "top", "depth_from", "hzdept"),
     ),
     _N(
         "depth_bottom",
@@ -157,7 +157,7 @@ _QUANTITIES = (
         "Lower limit of the sampled layer.",
         lower=0,
         upper=1000,
-        aliases=("bottom_depth", "depth_lower"),
+        aliases=("bottom_depth", "depth_lower", "lower_depth", "lower_limit", "bottom", "depth_to", "hzdepb"),
     ),
     _N(
         "duration",
@@ -174,7 +174,21 @@ _QUANTITIES = (
         "Organic carbon per mass of dry soil.",
         lower=0,
         upper=600,
-        aliases=("soc", "soc_g_kg", "oc", "toc", "bulk_c", "organic_carbon"),
+        aliases=(
+            *(
+                "soc",
+                "soc_g_kg",
+                "oc",
+                "toc",
+                "bulk_c",
+                "organic_carbon",
+                "corg",
+                "c_org",
+                "org_c",
+                "total_organic_carbon",
+            ),
+            *("soc_content", "soc_concentration", "carbone_organique", "cot", "carbono_organico", "cos"),
+        ),
     ),
     _N(
         "soil_organic_matter",
@@ -182,7 +196,7 @@ _QUANTITIES = (
         "Loss on ignition per mass of dry soil.",
         lower=0,
         upper=100,
-        aliases=("som", "loi"),
+        aliases=("som", "loi", "om", "organic_matter", "loss_on_ignition"),
     ),
     _N(
         "soil_carbon_to_nitrogen",
@@ -190,18 +204,39 @@ _QUANTITIES = (
         "Mass ratio of organic carbon to total nitrogen.",
         lower=1,
         upper=200,
-        aliases=("cn", "c_n", "soil_cn", "soc:n"),
+        aliases=("cn", "c_n", "soil_cn", "soc:n", "cn_ratio", "c_to_n", "c_n_ratio"),
     ),
-    _N("total_nitrogen", "g/kg", "Total nitrogen per mass of dry soil.", lower=0, upper=60, aliases=("tn", "total_n")),
-    _N("ph", "1", "Soil pH; water where the source gives both.", lower=2, upper=11, aliases=("soil_ph",)),
-    _N("clay", "percent", "Clay content of the mineral soil.", lower=0, upper=100, aliases=("clay_pct",)),
+    _N(
+        "total_nitrogen",
+        "g/kg",
+        "Total nitrogen per mass of dry soil.",
+        lower=0,
+        upper=60,
+        aliases=("tn", "total_n", "n_total", "ntot", "nt", "soil_nitrogen", "soil_n"),
+    ),
+    _N(
+        "ph",
+        "1",
+        "Soil pH; water where the source gives both.",
+        lower=2,
+        upper=11,
+        aliases=("soil_ph", "ph_h2o", "ph_water", "ph_kcl", "ph_cacl2"),
+    ),
+    _N(
+        "clay",
+        "percent",
+        "Clay content of the mineral soil.",
+        lower=0,
+        upper=100,
+        aliases=("clay_pct", "clay_content", "argile", "arcilla"),
+    ),
     _N(
         "silt_and_clay",
         "percent",
         "Silt plus clay content of the mineral soil.",
         lower=0,
         upper=100,
-        aliases=("siltclay", "silt_clay"),
+        aliases=("siltclay", "silt_clay", "clay_silt", "clay_and_silt", "silt+clay", "fines"),
     ),
     _N(
         "mineral_type",
@@ -224,7 +259,7 @@ _QUANTITIES = (
         "Microbial biomass carbon per mass of dry soil.",
         lower=0,
         upper=50000,
-        aliases=("mbc", "mbc_ug_g", "biomass"),
+        aliases=("mbc", "mbc_ug_g", "cmic", "microbial_carbon", "microbial_biomass_carbon", "biomass_c"),
     ),
     _N(
         "particulate_organic_carbon",
@@ -232,7 +267,7 @@ _QUANTITIES = (
         "Carbon of the particulate fraction per mass of dry soil.",
         lower=0,
         upper=600,
-        aliases=("poc", "pom_c"),
+        aliases=("poc", "pom_c", "pom_carbon", "particulate_carbon"),
     ),
     _N(
         "mineral_associated_organic_carbon",
@@ -240,7 +275,7 @@ _QUANTITIES = (
         "Carbon of the mineral-associated fraction per mass of dry soil.",
         lower=0,
         upper=600,
-        aliases=("maoc", "maom_c", "siltclayc"),
+        aliases=("maoc", "maom_c", "maom_carbon", "mineral_associated_carbon", "siltclayc"),
     ),
     # --- carbon use efficiency ---------------------------------------------
     _N(
@@ -297,7 +332,7 @@ _QUANTITIES = (
         "Substrate carbon added per mass of dry soil, cumulative.",
         lower=0,
         upper=500000,
-        aliases=("dose", "rate", "dose_ug_c_g"),
+        aliases=("dose", "dose_ug_c_g"),
     ),
     _N(
         "aeration",
@@ -502,7 +537,15 @@ _QUANTITIES = (
     _N("variance_imputed", "", "Whether the source imputed the variance.", "category", categories=("yes", "no")),
     _N("cover_crop", "", "Cover crop as printed.", "text"),
     _N("crop", "", "Crop.", "text"),
-    _N("yield_dry_matter", "t/ha/year", "Yield of the harvested product, dry matter.", lower=0, upper=100),
+    _N(
+        "yield_dry_matter",
+        "t/ha/year",
+        "Yield of the harvested product, dry matter.",
+        lower=0,
+        upper=100,
+        aliases=("yield_dm", "dry_matter_yield", "grain_dry_matter"),
+    ),
+    _N("yield_per_harvest", "t/ha", "Harvested product of one harvest, dry matter.", lower=0, upper=200),
     _N("harvest_index", "1", "Harvested share of above-ground dry matter.", lower=0, upper=1),
     _N("shoot_to_root", "1", "Mass ratio of shoot to root.", lower=0, upper=100),
     _N("carbon_share_product", "1", "Share of annual plant carbon in the harvested product.", lower=0, upper=1),
@@ -526,11 +569,23 @@ _QUANTITIES = (
         "",
         "Plot, field or other unit of ground followed through time.",
         "text",
-        aliases=("plot_id", "parcel", "field", "sub_plot"),
+        aliases=("plot_id", "plot_no", "plot_number", "parcel", "field", "sub_plot"),
     ),
     _N("block", "", "Block of the experimental design.", "text"),
-    _N("treatment", "", "Treatment as named by the source.", "text", aliases=("treatment_code", "trt")),
-    _N("date", "", "Day as YYYY-MM-DD, or YYYY-MM or YYYY where no more is known.", "date", aliases=("sampling_date",)),
+    _N(
+        "treatment",
+        "",
+        "Treatment as named by the source.",
+        "text",
+        aliases=("treatment_code", "treatment_name", "trt", "treat"),
+    ),
+    _N(
+        "date",
+        "",
+        "Day as YYYY-MM-DD, or YYYY-MM or YYYY where no more is known.",
+        "date",
+        aliases=("sampling_date", "sample_date", "date_sampled"),
+    ),
     _N(
         "year",
         "1",
@@ -562,8 +617,9 @@ _QUANTITIES = (
         "Number of samples or vessels that the value is a mean of.",
         lower=1,
         upper=10000,
-        aliases=("n", "reps", "sample_size"),
+        aliases=("reps", "sample_size", "n_reps", "n_samples", "n_replicates"),
     ),
+    _N("replicate", "", "Which of several samples of one plot, layer and time.", "text"),
     _N("value_origin", "", "How the value came about.", "category", categories=VALUE_ORIGINS, aliases=("flag",)),
     _N(
         "soc_stock",
@@ -571,7 +627,17 @@ _QUANTITIES = (
         "Organic carbon of the sampled layer per area.",
         lower=0,
         upper=3000,
-        aliases=("stock", "soc_t_ha", "soc_stocks", "carbon_stock", "toc_t_ha"),
+        aliases=(
+            "stock",
+            "soc_t_ha",
+            "soc_stocks",
+            "carbon_stock",
+            "toc_t_ha",
+            "c_stock",
+            "oc_stock",
+            "socs",
+            "soc_density",
+        ),
     ),
     _N("soc_stock_sd", "t/ha", "Standard deviation of the organic carbon stock.", lower=0, upper=3000),
     _N(
@@ -587,7 +653,7 @@ _QUANTITIES = (
         "Dry mass of soil per volume.",
         lower=0.02,
         upper=2.65,
-        aliases=("bd", "bulkdensity", "soil_bulk_density"),
+        aliases=("bd", "bulkdensity", "soil_bulk_density", "db", "dry_bulk_density", "dbd", "rhob", "trd", "dap"),
     ),
     _N("particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0),
     _N(
@@ -605,7 +671,7 @@ _QUANTITIES = (
         "Above-ground plant dry matter produced.",
         lower=0,
         upper=200,
-        aliases=("tdm", "total_dry_matter", "shoot_biomass"),
+        aliases=("tdm", "total_dry_matter", "shoot_biomass", "aboveground_biomass", "above_ground_biomass", "agb"),
     ),
     _N(
         "plant_carbon_input",
@@ -622,11 +688,25 @@ _QUANTITIES = (
         "Carbon applied as manure, slurry or compost.",
         lower=0,
         upper=200,
-        aliases=("manure_c", "fym_c", "manure"),
+        aliases=("manure_c", "fym_c", "manure_carbon"),
     ),
     _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0),
-    _N("manure_fresh", "t/ha/year", "Fresh mass of manure applied.", lower=0, upper=500, aliases=("fym",)),
-    _N("fertilizer_nitrogen", "kg/ha/year", "Nitrogen applied as mineral fertilizer.", lower=0, upper=2000),
+    _N(
+        "manure_fresh",
+        "t/ha/year",
+        "Fresh mass of manure applied.",
+        lower=0,
+        upper=500,
+        aliases=("fresh_manure", "fym_fresh"),
+    ),
+    _N(
+        "fertilizer_nitrogen",
+        "kg/ha/year",
+        "Nitrogen applied as mineral fertilizer.",
+        lower=0,
+        upper=2000,
+        aliases=("fertiliser_nitrogen", "n_fertilizer", "n_fertiliser", "n_rate", "mineral_n_input"),
+    ),
     _N("tillage", "", "Depth and intensity of tillage.", "category", categories=TILLAGE_CLASSES, aliases=("till",)),
     _N(
         "plant_cover",
@@ -634,7 +714,7 @@ _QUANTITIES = (
         "Share of the time in which plants cover the soil.",
         lower=0,
         upper=1,
-        aliases=("cover", "soil_cover"),
+        aliases=("soil_cover", "plant_cover_share"),
     ),
     _N(
         "rate_modifier",
@@ -650,7 +730,7 @@ _QUANTITIES = (
         "Mean air temperature of the month.",
         lower=-60,
         upper=50,
-        aliases=("air_temperature", "tmean", "temp"),
+        aliases=("air_temperature", "tmean", "temp", "tavg", "t_mean", "mean_temperature", "t2m", "tas"),
     ),
     _N("annual_temperature", "degC", "Mean air temperature of the calendar year.", lower=-40, upper=40),
     _N(
@@ -659,7 +739,7 @@ _QUANTITIES = (
         "Rain and other precipitation of the month.",
         lower=0,
         upper=5000,
-        aliases=("rainfall", "precip", "ppt"),
+        aliases=("rainfall", "precip", "ppt", "precipitation", "prcp", "rain_mm"),
     ),
     _N(
         "evaporation",
@@ -831,6 +911,7 @@ _SCHEMAS = (
             "control_replicates",
         ),
         key=("study", "jar", "incubation_day"),
+        cumulative=("native_co2_control", "native_co2_treated", "substrate_co2"),
     ),
     TableSchema(
         "soil_incubation_cumulative",
@@ -838,6 +919,7 @@ _SCHEMAS = (
         required=("study", "incubation_day", "cumulative_co2", "soil_organic_carbon"),
         optional=("cumulative_co2_sd", "soil", "incubation_temperature"),
         key=("study", "incubation_day"),
+        cumulative=("cumulative_co2",),
     ),
     TableSchema(
         "necromass_pairs",
@@ -990,6 +1072,7 @@ _SCHEMAS = (
             "depth_bottom",
             *observed_columns(),
             "bulk_density",
+            "replicate",
             "replicates",
             "value_origin",
             "total_nitrogen",
@@ -1010,10 +1093,12 @@ _SCHEMAS = (
         required=("site", "start_year", "end_year"),
         optional=(
             "study",
+            "block",
             "plot",
             "treatment",
             "crop",
             "yield_dry_matter",
+            "yield_per_harvest",
             "biomass_dry_matter",
             "plant_carbon_input",
             "plant_carbon_input_sd",
@@ -1086,6 +1171,7 @@ _SCHEMAS = (
         required=("study", "series", "incubation_day"),
         optional=("respiration", "respiration_per_carbon", "cumulative_co2", "cumulative_co2_per_carbon"),
         key=("study", "series", "incubation_day"),
+        cumulative=("cumulative_co2", "cumulative_co2_per_carbon"),
     ),
     TableSchema(
         "elevated_co2_pairs",
@@ -1117,6 +1203,42 @@ _SCHEMAS = (
 
 SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in _SCHEMAS}
 """Every kind of table by name."""
+
+NEVER_LEFT_EMPTY: dict[str, str] = {
+    **dict.fromkeys(
+        ("depth_top", "depth_bottom"), "ask for the depth of the layer: without it there is no thickness and no stock"
+    ),
+    **dict.fromkeys(
+        ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
+        "write 0 if nothing was added",
+    ),
+    **dict.fromkeys(
+        ("temperature", "rain", "evaporation", "rate_modifier"),
+        "take the value of a station nearby, or leave the row out if the month is not needed",
+    ),
+}
+"""Columns in which an empty cell does harm, and what to do instead."""
+
+RARELY_BELOW_PERCENT: dict[str, float] = {
+    **dict.fromkeys(("soil_organic_carbon", "soil_organic_carbon_control", "soil_organic_carbon_treatment"), 0.1),
+    "total_nitrogen": 0.01,
+}
+"""Percent that hardly any soil is below in a whole column; shares, such as clay, have 1."""
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "study": (),
+    "site": (),
+    "experiment": ("study", "site"),
+    "block": ("study", "site"),
+    "plot": ("study", "site", "block"),
+    "treatment": (),
+    "soil": ("study",),
+    "series": ("study",),
+    "jar": ("study",),
+    "control": ("study",),
+    "run": ("study",),
+}
+"""Columns whose text tells things apart, each with the columns within which it does."""
 
 
 def nearest(name: str, known: tuple[str, ...] | list[str]) -> str | None:

@@ -140,7 +140,7 @@ def test_chain_that_did_not_converge_is_loud(tmp_path, caplog):
     assert any("ess_bulk below" in failure for failure in failures)
     assert fitted.attrs["max_r_hat"] > 1.01
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert "DID NOT CONVERGE" in record.message
+    assert "DID NOT PASS ITS CHECKS" in record.message
     for failure in failures:
         assert failure in record.message
     checked = check(fitted)

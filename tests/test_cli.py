@@ -17,7 +17,7 @@ from socbayes import cli, demo
 from socbayes.cli import app
 from socbayes.errors import SocbayesError
 from socbayes.given import options_given, scenario_given, tables_given
-from socbayes.inference.fit import save
+from socbayes.inference.runs import save
 from socbayes.spec import ModelSpec
 from socbayes.subjects import model_record, model_records
 
@@ -71,7 +71,7 @@ def test_help_is_quick_and_every_command_shows_an_example():
     assert time.perf_counter() - started < 5  # loaded machines; alone it takes a fraction of a second
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     expected = {"datasets", "models", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report"}
-    assert expected | {"demo"} == set(names)
+    assert expected | {"demo", "resume"} == set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
@@ -177,7 +177,7 @@ def test_report_of_a_good_run(good_run, tmp_path):
 def test_report_of_a_run_that_did_not_converge_is_loud(bad_run, tmp_path):
     result = run("report", bad_run, "--output", tmp_path / "r.html")
     assert result.exit_code == 1
-    assert "DID NOT CONVERGE" in result.output
+    assert "DID NOT PASS ITS CHECKS" in result.output
     assert "3 divergent transitions" in result.output
     assert "DO NOT USE THESE NUMBERS" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
@@ -185,7 +185,7 @@ def test_report_of_a_run_that_did_not_converge_is_loud(bad_run, tmp_path):
 def test_check_of_a_run_that_did_not_converge(bad_run):
     result = run("check", bad_run)
     assert result.exit_code == 1
-    assert "DID NOT CONVERGE" in result.output
+    assert "DID NOT PASS ITS CHECKS" in result.output
 
 
 def test_scenarios_are_compared(good_run):
@@ -212,6 +212,51 @@ def test_bad_scenarios_are_refused(scenarios, hint, good_run):
     result = run("scenarios", good_run, *arguments)
     assert result.exit_code == 2
     assert hint in " ".join(result.output.split())
+
+
+FIELD = {
+    "plots.csv": "site,plot,treatment,year,soc_stock [t/ha],x_who\n"
+    "Farm,A,usual,2010,40,me\nFarm,A,usual,2020,41,me\nFarm,B,cover,2010,42,me\nFarm,B,cover,2020,45,me\n",
+    "management.csv": "site,treatment,start_year,end_year,plant_carbon_input [t/ha/year],tillage\n"
+    "Farm,usual,2010,2020,2.4,full\nFarm,cover,2010,2020,3.6,full\nFarm,fallow,2010,2020,0,full\n",
+    "sky.csv": "site,year,month,temperature [degC]\nFarm,2010,1,3\nValley,2010,1,2\n",
+}
+
+
+@pytest.fixture
+def field_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in FIELD.items():
+        (tmp_path / name).write_text(text)
+
+
+def said_by(*arguments, code=0):
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def test_tables_are_validated_together_and_what_is_not_used_is_named(field_files):
+    """Also by file alone: one role stands in the name, the other in the columns."""
+    long = said_by("validate", "plots.csv", "--with", "management=management.csv", "--with", "weather=sky.csv")
+    short = said_by("validate", "plots.csv", "--with", "management.csv", "--with", "sky.csv")
+    assert short == long
+    for part in ("no faults: 4 rows in plots.csv", "no faults: 3 rows in management.csv", "2 rows in sky.csv",
+                 "no sample at Farm is of treatment fallow: 1 row of the management table (4)",
+                 "no sample is of site Valley", "does not use: tillage", "does not use: x_who"):  # fmt: skip
+        assert part in short, part
+
+
+def test_faults_between_tables_are_shown_by_validate(field_files, tmp_path):
+    misspelt = FIELD["management.csv"].replace("usual", "ususl")
+    (tmp_path / "management.csv").write_text(misspelt)
+    said = said_by("validate", "plots.csv", "--schema", "field_soc", "--with", "management.csv", code=2)
+    assert "unknown treatment" in said
+    assert "did you mean 'usual'?" in said
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert "--with management=other.csv" in said_by("validate", "plots.csv", "--with", "other.csv", code=2)
+    assert "--schema says which kind" in said_by("validate", "plots.csv", code=2)
+    assert "do not tell which kind" in said_by("validate", "other.csv", "--with", "management.csv", code=2)
 
 
 def test_models_are_listed_and_described():

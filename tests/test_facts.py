@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 from pandas.testing import assert_frame_equal
 
 from socbayes.datasets import list_datasets, load_dataset
 from socbayes.facts import table_of, with_tables
-from socbayes.inference.fit import load, save
+from socbayes.inference.runs import read_tree, save
+from socbayes.spec import ModelSpec, attach, notes_of, spec_of
 from socbayes.table import read_table
 
 ATTRS = ("name", "sha256", "citation", "licence")
@@ -20,7 +22,7 @@ def stored(path, **tables: pd.DataFrame) -> xr.DataTree:
     tree = xr.DataTree()
     with_tables(tree, tables)
     save(tree, path / "fit.nc")
-    return load(path / "fit.nc")
+    return read_tree(path / "fit.nc")
 
 
 @pytest.mark.parametrize("name", list_datasets()["name"])
@@ -77,3 +79,13 @@ def test_missing_cells_of_nullable_columns_stay_missing(tmp_path):
     again = table_of(stored(tmp_path, table=table))
     assert again["x_used"].isna().tolist() == again["x_count"].isna().tolist() == [False, True]
     assert (again["x_used"][0], again["x_count"][0]) == ("True", 3)
+
+
+def test_notes_of_tables_are_notes_of_any_model_each_once():
+    table = load_dataset("cue")
+    table.attrs["notes"] = ["Two words were taken for missing cells: rows 3 and 9.", "Rain was in mm/day."]
+    model = pm.Model()
+    attach(model, ModelSpec("mine", "What is it?", notes=("Rain was in mm/day.", "Clay is assumed.")), {"table": table})
+    assert spec_of(model).notes == (*table.attrs["notes"], "Clay is assumed.")
+    table.attrs["notes"] = "not a list"
+    assert notes_of(table) == []

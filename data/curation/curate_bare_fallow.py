@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from curation import Curated, Exclusions, main
 
-from socbayes.table import decimal_year
+from socbayes.reading.dates import decimal_year
 
 HIGHFIELD_START = 1959 + 11.5 / 12
 """The grass was ploughed in December 1959, after the first samples."""

@@ -18,7 +18,7 @@ from field import (
     woburn,
 )
 
-from socbayes.table import decimal_year
+from socbayes.reading.dates import decimal_year
 
 # Notes of the archive that say a value was computed from samples of other depths.
 OTHER_DEPTHS = {"Highfield": {"1", "2", "3", "4"}, "Fosters": {"2", "4", "5"}}

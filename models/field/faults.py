@@ -9,7 +9,9 @@ import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
-from socbayes.models.field.management import answered
+from socbayes.labels import same_name, spelled_alike, tidied
+from socbayes.models.field.matching import Unanswered, known_plots, matched, spelled_like
+from socbayes.models.field.plots import places_of, plot_of_rows
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.structures.forcing import rate_constants
 from socbayes.vocabulary import nearest
@@ -37,21 +39,21 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         Whether a model is to be fitted to them: then something has to change.
     """
     obs = tables.obs
-    faults = [*_of_measurements(obs, setup), *_of_depths(obs)]
-    if fitting and obs.groupby(["site", "plot"])["year"].nunique().max() < 2:
+    faults = [*_of_measurements(obs, setup), *_of_depths(obs), *_of_identity(obs)]
+    misspelt = list(_misspelt(tables))
+    faults += [_of_one_name(column, rows) for column, rows in misspelt]
+    told = {(column, same_name(label)) for column, rows in misspelt for label in rows["label"].unique()}
+    if fitting and obs.groupby(plot_of_rows(obs))["year"].nunique().max() < 2:
         faults.append(
             Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
         )
-    for management in (tables.management, tables.plan):
-        if management is not None:
-            faults += _of_management(management, obs)
-    if tables.plan is not None and not faults and not answered(tables.plan, obs).any():
-        names = [name for name in ("study", "site", "plot", "treatment") if name in obs]
-        known = "; ".join(f"{name} {', '.join(sorted(set(obs[name].dropna()))[:8])}" for name in names)
-        found = "no row that is of a site, plot and treatment of the fit"
-        faults.append(Fault("plan of nothing", None, "", found, f"rows of what it has, which is {known}"))
+    for table, is_plan in ((tables.management, False), (tables.plan, True)):
+        if table is not None:
+            faults += _of_times(table)
+            strangers = _strangers_refused(table, obs, is_plan)
+            faults += [fault for one, fault in strangers if (one.column, same_name(one.name)) not in told]
     if tables.weather is not None:
-        faults += _of_sites(tables.weather, obs, "weather")  # may be that of other sites altogether
+        faults += _of_weather(tables.weather, obs, told)
     faults += _of_structure(setup, obs, tables.weather)
     return faults
 
@@ -81,44 +83,138 @@ def _of_measurements(obs: pd.DataFrame, setup: Setup) -> Iterator[Fault]:
         yield from kind.faults(obs, setup.structure, setup.weights)
 
 
-def _of_management(management: pd.DataFrame, obs: pd.DataFrame) -> Iterator[Fault]:
+def _of_times(management: pd.DataFrame) -> Iterator[Fault]:
+    """Rows of management that end when they begin."""
     begin, end = numeric(management, "start_year"), numeric(management, "end_year")
     for row in np.flatnonzero(end <= begin):
         expected = f"after start_year {begin[row]:g}"
         advice = f"the year {begin[row]:g} runs from {begin[row]:g} to {begin[row] + 1:g}"
-        place = int(management.index[row]) + HEADER
-        yield Fault("lasts no time", place, "end_year", f"{end[row]:g}", expected, advice)
-    yield from _of_sites(management, obs, "management", needed=True)
-    here = management[management["site"].isin(set(obs["site"]))]
-    for column in ("plot", "treatment"):
-        named, known = (sorted(set(table[column].dropna()) if column in table else ()) for table in (here, obs))
-        spelled = {_plainly(name): name for name in known}
-        for name in named:
-            if name not in known and _plainly(name) in spelled:
-                hint = spelled[_plainly(name)]
-                expected = f"a {column} of the observations"
-                yield Fault(f"unknown {column}", None, column, f"{name} in the management table", expected,
-                            f"did you mean {hint!r}?")  # fmt: skip
+        yield Fault("lasts no time", _row(management, int(row)), "end_year", f"{end[row]:g}", expected, advice)
 
 
-def _of_sites(table: pd.DataFrame, obs: pd.DataFrame, what: str, *, needed: bool = False) -> Iterator[Fault]:
-    """Sites of a table that nobody sampled: one spelled like one that has no rows; all, if one of them is needed."""
-    known, named = sorted(set(obs["site"])), sorted(set(table["site"]))
-    strangers = sorted(set(named) - set(known))
-    alone = sorted(set(known) - set(named))
-    for name in strangers:
-        # Site 1 and Site 3 are spelled alike and are two sites.
-        hint = nearest(name, [one for one in alone if _digits(one) == _digits(name)])
-        if hint or (needed and len(strangers) == len(named)):
-            expected = "a site of the observations: " + ", ".join(known)
-            advice = f"did you mean {hint!r}?" if hint else ""
-            yield Fault("unknown site", None, "site", f"{name} in the {what} table", expected, advice)
+def _strangers_refused(table: pd.DataFrame, obs: pd.DataFrame, is_plan: bool) -> Iterator[tuple[Unanswered, Fault]]:
+    """Names of management that no plot has, where a plot may be meant by them, and all of those in a plan."""
+    answered, strangers = matched(table, known_plots(obs))
+    if not strangers:
+        return
+    sites = set(table["site"][answered])
+    begin, end = numeric(table, "start_year"), numeric(table, "end_year")
+    called = "plan" if is_plan else "management table"
+    for one in strangers:
+        here = obs["year"][obs["site"] == one.site]
+        if one.column in ("site", "study", "block"):
+            none_else = not sites if one.column == "site" else one.site not in sites
+            refused = none_else or spelled_like(one.name, one.waiting) is not None
+        else:
+            # Rows of before the first sample, or after the last, take nothing from a plot that waits for some.
+            inside = (begin[one.rows] < here.max()) & (end[one.rows] > here.min())
+            refused = bool(one.waiting) and bool(inside.any())
+        if not (refused or is_plan):
+            continue
+        waiting = f"; no row is about {_listed(one.waiting)}" if one.waiting and one.waiting != one.known else ""
+        expected = f"a {one.column} of the observations"
+        expected += f": {_listed(one.known)}{waiting}" if one.known else f", which state no {one.column} there"
+        yield one, Fault(f"unknown {one.column}", _row(table, one.rows[0]), one.column,
+                         f"{one.name} in the {called}", expected, _advice(one, is_plan), len(one.rows))  # fmt: skip
+
+
+def _advice(one: Unanswered, is_plan: bool) -> str:
+    """What to do about a name that no plot has."""
+    if one.hint:
+        return f"did you mean {one.hint!r}?"
+    if is_plan:
+        more = "; to change the treatment of a plot, name the plot" if one.column == "treatment" else ""
+        return f"it would change nothing: name what the fit has{more}"
+    return "correct the name; if it is of plots that were not sampled, leave its rows out"
+
+
+def _of_weather(weather: pd.DataFrame, obs: pd.DataFrame, told: set[tuple[str, str]]) -> Iterator[Fault]:
+    """Sites of weather that are spelled like one that has none; it may be that of other sites altogether."""
+    known, named = sorted(set(obs["site"])), sorted(set(weather["site"]))
+    alone = [name for name in known if name not in named]
+    for name in named:
+        hint = spelled_like(name, alone) if name not in known else None
+        if hint and ("site", same_name(name)) not in told:
+            row = _row(weather, int(np.flatnonzero(weather["site"] == name)[0]))
+            expected = "a site of the observations: " + _listed(known)
+            yield Fault("unknown site", row, "site", f"{name} in the weather table", expected,
+                        f"did you mean {hint!r}?")  # fmt: skip
+
+
+def _misspelt(tables: FieldTables) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Columns and rows of names that differ in case, blanks, zeros or Unicode form only, within and between tables."""
+    import pandas as pd
+
+    given = {"observations": tables.obs, "management table": tables.management, "plan": tables.plan,
+             "weather table": tables.weather}  # fmt: skip
+    for column in ("site", "study", "treatment", "block", "plot"):
+        pieces = [
+            pd.DataFrame({
+                "label": table[column].astype(str), "row": table.index + HEADER, "table": called,
+                # Plots and blocks have their names within a site.
+                "within": table["site"].map(same_name) if column in ("block", "plot") else "",
+            })[table[column].notna()]
+            for called, table in given.items() if table is not None and column in table
+        ]  # fmt: skip
+        every = pd.concat(pieces) if pieces else pd.DataFrame({"within": []})
+        for _, these in every.groupby("within", sort=False):
+            for group in spelled_alike(these["label"].unique()):
+                yield column, these[these["label"].isin(group)]
+
+
+def _of_one_name(column: str, these: pd.DataFrame) -> Fault:
+    """The fault of one name with several spellings; at the first row of the rarest of them."""
+    counts = these["label"].value_counts()
+    usual = max(map(str, counts.index), key=lambda label: (label == tidied(label), counts[label]))
+    rarest = str(counts.index[-1])
+    said = []
+    for label in these["label"].unique():
+        mine = these[these["label"] == label]
+        where = "; ".join(f"{called} from row {rows['row'].iloc[0]} on, {len(rows)} in all"
+                          for called, rows in mine.groupby("table", sort=False))  # fmt: skip
+        said.append(f"{str(label)!r} ({where})")
+    row = int(these["row"][(these["label"] == rarest).to_numpy()].iloc[0])
+    expected = f"one spelling of each {column}"
+    advice = f"write {usual!r} everywhere; if they are different, tell them apart by more than that"
+    return Fault("one name in several spellings", row, column, " and ".join(said), expected, advice)
+
+
+def _of_identity(obs: pd.DataFrame) -> Iterator[Fault]:
+    """Rows of which nobody can say whose they are: two treatments on one plot at one date, a block left empty."""
+    places = places_of(obs)
+    for column in ("study", "block"):
+        others = [name for name in ("site", "study", "plot") if name != column]
+        several = places.groupby(others)[column].transform("nunique") > 1
+        for row in np.flatnonzero(several & (places[column] == "")):
+            expected = f"the {column} of plot {places['plot'].iloc[row]}, as its other rows state several"
+            yield Fault(f"{column} not stated", _row(obs, int(row)), column, "an empty cell", expected, "fill it in")
+    if "treatment" not in obs:
+        return
+    plot, when = plot_of_rows(obs), np.round(numeric(obs, "year"), 3)
+    stated = obs["treatment"].notna().to_numpy()
+    by_date = obs["treatment"][stated].groupby([plot[stated], when[stated]])
+    for row in np.flatnonzero(stated)[(by_date.transform("first") != obs["treatment"][stated]).to_numpy()]:
+        beside = by_date.transform("first")[obs.index[row]]
+        found = f"{obs['treatment'].iloc[row]} beside {beside} on plot {places['plot'].iloc[row]} in {when[row]:g}"
+        yield Fault("two treatments at one date", _row(obs, int(row)), "treatment", found, "one treatment of a plot",
+                    "if these are two plots, give each a name of its own, or a column block")  # fmt: skip
+
+
+def _row(table: pd.DataFrame, position: int) -> int:
+    """Number of a row as a spreadsheet shows it; the index of a plan counts the rows of the table it came in."""
+    return int(table.index[position]) + HEADER
+
+
+def _listed(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
 
 
 def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
     """Samples of a plot to different depths: as stocks of one layer they would be a change of carbon."""
     top, bottom = np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")
-    plot = obs.groupby(["site", "plot"], sort=False).ngroup().to_numpy()
+    plot = plot_of_rows(obs)
     for position in range(int(plot.max()) + 1):
         mine = np.flatnonzero(plot == position)
         mine = mine[(top[mine] <= top[mine].min()) & np.isfinite(bottom[mine])]
@@ -131,15 +227,6 @@ def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
                 expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
                 advice = "add layers up to one depth, or leave rows of another depth out"
                 yield Fault("several depths", int(row) + HEADER, "depth_bottom", found, expected, advice)
-
-
-def _digits(name: str) -> str:
-    return "".join(filter(str.isdigit, name))
-
-
-def _plainly(name: str) -> str:
-    """A name without what spreadsheets and typing change; brackets stay, as they tell treatments apart."""
-    return "".join(one for one in name.lower().removesuffix(".0") if one.isalnum() or one in "[]()")
 
 
 def _of_structure(setup: Setup, obs: pd.DataFrame, weather: pd.DataFrame | None) -> Iterator[Fault]:

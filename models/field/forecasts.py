@@ -40,7 +40,7 @@ from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
 from socbayes.models.field.measurements import ASSUMED_STOCK, DENSITY_ERROR
 from socbayes.models.field.noise import visits
-from socbayes.models.field.plots import month_of
+from socbayes.models.field.plots import PLACE, month_of, places_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
 from socbayes.observations import Observation
@@ -403,8 +403,8 @@ def _of_first_stocks(unmeasured: Sequence[str], tables: FieldTables, seen: Field
             f"No total is stated with the first sample of {', '.join(unmeasured)}: the initial stock is drawn from "
             "what is known of the site, or of soils."
         )
-    pairs = [dict.fromkeys(zip(one.obs["site"], one.obs["plot"], strict=True)) for one in (tables, seen)]
-    if again := [plot for site, plot in pairs[0] if (site, plot) in pairs[1]]:
+    places = [dict.fromkeys(map(tuple, places_of(one.obs).to_numpy().tolist())) for one in (tables, seen)]
+    if again := [place[PLACE.index("plot")] for place in places[0] if place in places[1]]:
         yield (
             f"Plots that are in the fit are taken as others beside them: {', '.join(again)}. What the fit knows of "
             "themselves is in forecast()."

@@ -20,7 +20,9 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.inference.fit import FIT, SPEC, Sampling, fit, load
+from socbayes.files import file_name
+from socbayes.inference.fit import Sampling, fit, resume
+from socbayes.inference.runs import FIT, SPEC, load, read_settings, read_spec
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.models.field.draws import Draws, draws_of, fitted_to, largest_pool, process_noise, readings_of
 from socbayes.models.field.effects import of_known_plots
@@ -29,6 +31,7 @@ from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
+from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged, uppermost_layer
 from socbayes.observations import KINDS, OBSERVATIONS
@@ -75,8 +78,8 @@ def split_future(obs: pd.DataFrame, share: float = 1.0 / 3.0) -> tuple[pd.DataFr
     cut = by_site.transform("max") - share * (by_site.transform("max") - by_site.transform("min"))
     later = obs["year"] > cut + 1e-9
     past = obs[~later]
-    known = set(zip(past["site"], past["plot"], strict=True))
-    follows = np.array([pair in known for pair in zip(obs["site"], obs["plot"], strict=True)], dtype=bool)
+    plot = plot_of_rows(obs)
+    follows = np.isin(plot, plot[~later.to_numpy()])
     return past, obs[later & follows]
 
 
@@ -102,9 +105,9 @@ def leave_future_out(
         ``{"RothC": {"structure": "rothc"}, "ICBM": {"structure": "icbm"}}``.
         Give all of them the same observations, or their scores compare nothing.
     store
-        Folder for the runs, one subfolder each. Finished fits found there, of the same data and settings, are
-        read: what was cut short goes on. Not so with structures or carried priors of your own, as a fit holds only
-        their names.
+        Folder for the runs, one subfolder each, called as :func:`socbayes.files.file_name` calls the label.
+        Fits found there, of the same data and settings, are read, and what was cut short goes on. Not so with
+        structures or carried priors of your own, as a fit holds only their names.
     share
         Part of each site's time that is left out.
     **sampling
@@ -164,7 +167,7 @@ def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame
     (3, [2005.0])
     """
     here = (obs["site"] == site).to_numpy()
-    first = (obs["year"] == obs.groupby(["site", "plot"])["year"].transform("min")).to_numpy()
+    first = (obs["year"] == obs.groupby(plot_of_rows(obs))["year"].transform("min")).to_numpy()
     known = obs[~here | first].copy()
     others = {column for kind in OBSERVATIONS for column in kind.columns} - set(KINDS["total"].columns)
     fractions = [column for column in known.columns if column.removesuffix("_sd") in others]
@@ -242,7 +245,7 @@ def _compared(
         scores, converged = [], []
         for part, (known, _) in parts.items():
             model = model_of(tables.with_obs(known), setups[label], until=until, **options)
-            fitted = _fitted(model, store / label / part, sampling, told=_told(settings))
+            fitted = _fitted(model, _run_folder(store, label, part), sampling, told=_told(settings))
             scores.append(_scores(fitted, layouts[label][part], len(known), sampling["seed"]))
             facts = facts_of(fitted)
             converged.append(facts.converged)
@@ -275,7 +278,7 @@ def _laid_out(
 
     layouts = {}
     for part, (known, left_out) in parts.items():
-        if known.groupby(["site", "plot"])["year"].nunique().max() < 2:
+        if known.groupby(plot_of_rows(known))["year"].nunique().max() < 2:
             raise SocbayesError(
                 f"{part or 'what is learned from'}: no plot has two dates, so there is no change to fit"
             )
@@ -287,21 +290,30 @@ def _laid_out(
     return layouts
 
 
+def _run_folder(store: Path, label: str, part: str) -> Path:
+    """Folder of the run of a structure without one part of the data, inside the store whatever their names are."""
+    folder = store / file_name(label)
+    return folder / file_name(part) if part else folder
+
+
 def _told(settings: Mapping[str, Any]) -> bool:
     """Whether a specification tells a model from others: of what callers wrote themselves it holds names only."""
     return isinstance(settings.get("structure", ""), str) and isinstance(settings.get("prior") or "", str)
 
 
 def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr.DataTree:
-    """The finished fit in the folder, if it can be told to be of this model and sampled like this; else a new one."""
-    if told and (folder / FIT).exists():
-        earlier = load(folder)
-        same = all(earlier.attrs[name] == sampling[name] for name in SAMPLING)  # type: ignore[literal-required]
-        if same and earlier.attrs["spec"] == spec_of(model).to_json():
-            return earlier
+    """The fit in the folder, if it can be told to be of this model and sampled like this; else a new one.
+
+    One that was cut short goes on. If it is of another model, it is kept beside the new one.
+    """
+    if told and (folder / SPEC).exists() and read_spec(folder).to_json() == spec_of(model).to_json():
+        finished = (folder / FIT).exists()
+        facts = facts_of(load(folder)) if finished else read_settings(folder)
+        if all(getattr(facts, name) == sampling[name] for name in SAMPLING):  # type: ignore[literal-required]
+            return resume(folder, model, progress=sampling.get("progress", True))
     if (folder / SPEC).exists() and not (folder / FIT).exists():
         kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")
-        log.info("a fit that was cut short is made anew; its draws are kept in %s", kept)
+        log.info("a fit that was cut short is of another model or settings; its draws are kept in %s", kept)
         folder.rename(kept)
     return fit(model, store=folder, **sampling)
 

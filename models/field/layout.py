@@ -16,16 +16,20 @@ import numpy as np
 from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
-from socbayes.models.field.management import ASSUMED_INPUT, Managed, answered
+from socbayes.models.field import unused
+from socbayes.models.field.management import ASSUMED_INPUT, Managed
+from socbayes.models.field.matching import shares_its_name
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
     ASSUMED_BULK_DENSITY,
     ASSUMED_DEPTH,
     Plots,
+    labels_of,
     month_of,
     month_within,
     of_plot,
     of_site,
+    places_of,
 )
 from socbayes.models.field.setup import Setup
 from socbayes.models.field.tables import FieldTables, uppermost_layer
@@ -38,9 +42,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from socbayes.core.structure import Driver
-
-#: Columns of the management table that nothing in a field model answers to.
-UNUSED = ("biomass_dry_matter", "manure_carbon_input_sd", "fertilizer_nitrogen", "tillage", "cover_crop")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,9 @@ def lay_out(
     measured = measurements_of(obs, rows, plots, setup.weights)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
     first = (f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.",) if deeper else ()
-    notes = (*first, *periods.notes, *measured.notes, *notes)
+    asked = unused.asked_of_observations(tables, plots, setup)
+    idle = unused.of_observations(obs, tables.obs, measured, plots, setup, asked)
+    notes = (*tables.notes, *first, *periods.notes, *measured.notes, *notes, *idle)
     return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))
 
 
@@ -149,15 +152,14 @@ def _plots_of(
     obs: pd.DataFrame, management: pd.DataFrame | None, learned: np.ndarray, until: float | None
 ) -> tuple[Plots, Rows, Periods]:
     """The plots of a table, where and when its rows are, and the treatments of plots."""
-    named = obs["plot"].astype(str)
-    several = obs.groupby(named)["site"].nunique().max() > 1
-    label = obs["site"].astype(str) + ", " + named if several else named
+    label, told_apart = labels_of(places_of(obs))
     labels, plot = groups(label.rename("plot"))
     in_time = np.lexsort([obs["year"].to_numpy(), plot])
     first = in_time[np.unique(plot[in_time], return_index=True)[1]]
     sites, site_of_row = groups(obs["site"])
     site = site_of_row[first]
     periods = periods_of(obs, management, plot, month_of)
+    periods = replace(periods, notes=(*told_apart, *periods.notes))
     rows = Rows(plot, month_of(obs["year"]), month_within(obs["year"]), learned)
     start, known, months = _runs_of(obs, rows, len(labels), until)
     clay = of_site(np.where(learned, numeric(obs, "clay"), np.nan), plot, site)
@@ -207,19 +209,16 @@ def _forcing_of(
     notes += said
     in_time = np.lexsort([obs["year"].to_numpy(), rows.plot])
     first = in_time[np.unique(rows.plot[in_time], return_index=True)[1]]
-    places = obs.loc[first, [name for name in ("study", "site", "plot") if name in obs]]
+    places = places_of(obs).loc[first]
+    places = places.assign(shared=shares_its_name(places), label=plots.labels)
     treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
     managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan)
     notes += managed.notes
-    if tables.plan is not None and (idle := int((~answered(tables.plan, obs)).sum())):
-        notes += (f"{idle} rows of the plan are of no site, plot and treatment of the fit: they change nothing.",)
-    stated = [table for table in (tables.management, tables.plan) if table is not None]
-    if unused := [name for name in UNUSED if any(name in one and one[name].notna().any() for one in stated)]:
-        notes += (f"The management table states what no model uses: {', '.join(unused)}.",)
+    notes += tuple(unused.of_management(tables, obs, managed.taken, setup))
     if not roles.modifier and not roles.temperature:
         notes += (f"{structure.name} has no driver of climate: weather takes no part.",)
     climate = climate_drivers(tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup))
-    notes += climate.notes
+    notes += (*climate.notes, *unused.of_weather(tables, plots, setup))
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)

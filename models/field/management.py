@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
+from socbayes.models.field.matching import names_of, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +19,10 @@ CARBON_OF_DRY_MATTER = 0.45
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
 USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
+LONGEST_CROP = 1.5
+"""Years: a longer row holds a harvest in each of its years, a shorter one only one."""
+MANAGED = ("plant", "manure", "cover", "modifier")
+"""What management says of a month."""
 _HAIR = 0.01  # months; years are written with few digits
 _ENTERING = ("straw", "roots", "rhizodeposits")
 
@@ -55,6 +61,37 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
     return dry_matter * CARBON_OF_DRY_MATTER * entering / row["carbon_share_product"], found[0]
 
 
+@dataclass(eq=False)
+class RowsTaken:
+    """What became of each row of management; each (row,), the plan's after the others.
+
+    Parameters
+    ----------
+    held
+        Whether it holds for any plot.
+    inside
+        Whether it does so in a month of a run.
+    beyond
+        Whether it also begins before, or ends after, all runs that it holds for.
+    gave
+        By what management says of a month, whether the row says it of any.
+    erred
+        Whether its standard deviation of the plant input is used.
+    """
+
+    held: np.ndarray
+    inside: np.ndarray
+    beyond: np.ndarray
+    erred: np.ndarray
+    gave: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: int) -> RowsTaken:
+        """Nothing yet, of so many rows."""
+        none = [np.zeros(rows, dtype=bool) for _ in range(4 + len(MANAGED))]
+        return cls(none[0], none[1], np.ones(rows, dtype=bool), none[2], dict(zip(MANAGED, none[4:], strict=True)))
+
+
 class Managed:
     """What management says of every month of every plot.
 
@@ -72,7 +109,7 @@ class Managed:
     table
         Of schema ``field_management``, or None.
     places
-        Study, site and plot, one row per plot.
+        Site and plot, one row per plot; also study, block, ``shared`` and ``label`` where they are known.
     treatment
         Of each month of each plot, (row, plot).
     start
@@ -94,6 +131,8 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    taken
+        What became of each row.
     notes
         What was filled in.
     """
@@ -120,6 +159,7 @@ class Managed:
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
         given = [one for one in (table, plan) if one is not None and len(one)]
+        self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
             planned = np.repeat([one is plan for one in given], [len(one) for one in given])
             self._read(pd.concat(given, ignore_index=True), planned, places, treatment, start)
@@ -134,36 +174,46 @@ class Managed:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
-        cover, modifier = numeric(table, "plant_cover"), numeric(table, "rate_modifier")
+        season = of_one_season(table)
         deviation = numeric(table, "plant_carbon_input_sd")
+        said = [carbon, manure, numeric(table, "plant_cover"), numeric(table, "rate_modifier")]
         without, went_on, ended = [], [], []
-        for position in range(len(places)):
-            place = places.iloc[position]
+        named = names_of(table)
+        for position, place in enumerate(places.to_dict("records")):
+            called = str(place.get("label", place["plot"]))
             names, which = np.unique(treatment[:, position].astype(str), return_inverse=True)
-            own, treated, everywhere = _rows_of(table, place, names)
+            own, treated, everywhere = rows_of(named, place, names)
             rows = np.flatnonzero(own | treated.any(axis=0) | everywhere)
             if not rows.size:
-                without.append(str(place["plot"]))
+                without.append(called)
                 continue
             mine = (own | treated[which[-1]] | everywhere)[rows]
             soonest = start[position] + self.known[position]
-            begins, ends = _with_plan(begin[rows], end[rows], planned[rows], mine, soonest)
-            overlap = _overlap(begins, ends, start[position], len(self.plant))
-            parts = [overlap * own[rows], overlap * treated[:, rows][which], overlap * everywhere[rows]]
-            plants = [_sum(part, carbon[rows]) for part in parts]
-            self.plant[:, position] = _first_said(plants)
-            self.manure[:, position] = np.nan_to_num(_first_said([_sum(part, manure[rows]) for part in parts]))
-            self.cover[:, position] = _first_said([_mean(part, cover[rows]) for part in parts])
-            self.modifier[:, position] = _first_said([_mean(part, modifier[rows]) for part in parts])
-            giving = rows[_giving(parts, plants, int(self.known[position])) & (carbon[rows] > 0)]
+            kinds = [own[rows], treated[:, rows][which], everywhere[rows]]
+
+            def held(until: np.ndarray, rows=rows, mine=mine, soonest=soonest, kinds=kinds, first=start[position]):
+                begins, ends = _with_plan(begin[rows], until[rows], planned[rows], mine, soonest)
+                overlap = _overlap(begins, ends, first, len(self.plant))
+                return [overlap * kind for kind in kinds], ends
+
+            parts, ends = held(end)
+            giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
+            if season[rows].any():
+                # Of its year a crop of one season says all: what grew beside it has a row of its own.
+                year, _ = held(np.where(season, np.maximum(end, begin + 12.0), begin))
+                idle = (sum(year)[:, season[rows]] > 0).any(axis=1) & ~np.isfinite(self.plant[:, position])
+                self.plant[idle, position] = 0.0
+            giving = rows[giving & (carbon[rows] > 0)]
             giving = giving[np.isfinite(deviation[giving])]
             if giving.size:
                 self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
+                self.taken.erred[giving] = True
+            self._note_times(position, rows, sum(parts), begin[rows] - start[position], end[rows] - start[position])
             about = ends[planned[rows] & mine]
             if about.size and about.max() < start[position] + self.months[position] - _HAIR:
-                ended.append(str(place["plot"]))
+                ended.append(called)
             if self._go_on(position, sum(parts) > 0, int(start[position])):
-                went_on.append(str(place["plot"]))
+                went_on.append(called)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -176,6 +226,37 @@ class Managed:
                 f"The plan of {len(ended)} plots ends before their runs, {', '.join(ended[:3])} among them: what the "
                 "fit knows of them goes on then.",
             )
+
+    def _take(
+        self, position: int, rows: np.ndarray, parts: list[np.ndarray], values: list[np.ndarray], season: np.ndarray
+    ) -> np.ndarray:
+        """Fill the months of a plot by what rows say, and say which rows give the plant input before its last sample.
+
+        ``parts`` is the share of each month that rows of the plot, its treatment and its site take, (month, row).
+        """
+        carbon, manure, cover, modifier = values
+        # The harvest of a season is all there, also where it begins or ends within a month.
+        whole = [np.where(season, part > 0, part) for part in parts]
+        plants = [_sum(part, carbon, of) for part, of in zip(parts, whole, strict=True)]
+        manures = [_sum(part, manure, part) for part in parts]
+        covers, modifiers = ([_mean(part, one) for part in parts] for one in (cover, modifier))
+        self.plant[:, position] = _first_said(plants)
+        self.manure[:, position] = np.nan_to_num(_first_said(manures))
+        self.cover[:, position] = _first_said(covers)
+        self.modifier[:, position] = _first_said(modifiers)
+        months = int(self.months[position])
+        for name, one, what in zip(MANAGED, values, (plants, manures, covers, modifiers), strict=True):
+            self.taken.gave[name][rows] |= _giving(parts, what, months) & np.isfinite(one)
+        return _giving(parts, plants, int(self.known[position]))
+
+    def _note_times(
+        self, position: int, rows: np.ndarray, overlap: np.ndarray, begin: np.ndarray, end: np.ndarray
+    ) -> None:
+        """Keep which rows hold in the run of a plot and which reach beyond it; months are of its run."""
+        months = int(self.months[position])
+        self.taken.held[rows] = True
+        self.taken.inside[rows] |= (overlap[:months] > 0).any(axis=0)
+        self.taken.beyond[rows] &= (begin < -1.0) | (end > months + 1.0)
 
     def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
         """Let manure and cover go on after the table as in its last years, and say if they did.
@@ -254,35 +335,6 @@ def _month_means(values: np.ndarray, start: int) -> np.ndarray:
     return group_means(values, (start + np.arange(values.size)) % 12, 12)
 
 
-def _rows_of(
-    table: pd.DataFrame, place: pd.Series, treatments: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of management that name a plot, (row,); of each treatment, (treatment, row); and of a whole site, (row,)."""
-    here = (table["site"].astype(str) == str(place["site"])).to_numpy()
-    if "study" in table and "study" in place and isinstance(place["study"], str):
-        here = here & (filled(table, "study", place["study"]) == place["study"]).to_numpy()
-    plot, named = filled(table, "plot", "").to_numpy(), filled(table, "treatment", "").to_numpy().astype(str)
-    shared = here & (plot == "")
-    treated = shared & (named != "") & (named == treatments[:, None])
-    return here & (plot == str(place["plot"])), treated, shared & (named == "")
-
-
-def answered(table: pd.DataFrame, obs: pd.DataFrame) -> np.ndarray:
-    """Whether any plot is of the site, study, plot and treatment of each row of management; (row,).
-
-    Parameters
-    ----------
-    table, obs
-        Of schema ``field_management`` and ``field_soc``.
-    """
-    names = ["site", "plot", *(name for name in ("study", "treatment") if name in obs)]
-    result = np.zeros(len(table), dtype=bool)
-    for _, place in obs[names].drop_duplicates().iterrows():
-        own, treated, everywhere = _rows_of(table, place, np.array([str(place.get("treatment"))]))
-        result |= own | treated[0] | everywhere
-    return result
-
-
 def _with_plan(
     begin: np.ndarray, end: np.ndarray, planned: np.ndarray, mine: np.ndarray, soonest: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -328,20 +380,28 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     """
     notes = []
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
-    harvest = numeric(table, "yield_dry_matter")
+    harvest, of_harvest = _yields(table)
     plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
     used, missing = {}, set()
+    turned = np.zeros(len(table), dtype=bool)
     for name in sorted(set(crop) - {"", "fallow"}):
         rows = (crop == name).to_numpy() & ~np.isfinite(plant) & np.isfinite(harvest)
         if rows.any():
             plant[rows], coefficients = carbon_from_yield(name, harvest[rows])
             used[name] = coefficients
+            turned |= rows & bool(coefficients)
             if not coefficients:
                 missing.add(name)
     if known := {name: source for name, source in used.items() if source}:
         said = ", ".join(name if set(name.split()) == set(source.replace(",", "").split()) else f"{name} as {source}"
                          for name, source in known.items())  # fmt: skip
         notes.append(f"Carbon inputs follow from yields by crop allocation coefficients: {said}.")
+    if (turned & of_harvest).any():
+        notes.append(
+            f"Yields are those of one harvest: a row of up to {LONGEST_CROP:g} years has one, a longer row one a year."
+        )
+    if (turned & ~of_harvest).any():
+        notes.append("Yields are per year, as their unit says, however long a row is.")
     if missing:
         notes.append(f"No allocation coefficients for {', '.join(sorted(missing))}: their inputs are unknown.")
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
@@ -350,11 +410,32 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
 
 
-def _sum(overlap: np.ndarray, values: np.ndarray) -> np.ndarray:
+def of_one_season(table: pd.DataFrame) -> np.ndarray:
+    """Whether the plant carbon of a row is that of one harvest in less than a year; (row,).
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``.
+    """
+    length = numeric(table, "end_year") - numeric(table, "start_year")
+    crop = ~filled(table, "crop", "").isin(["", "fallow"]).to_numpy()
+    turned = crop & ~np.isfinite(numeric(table, "plant_carbon_input")) & _yields(table)[1]
+    return turned & (length < 1.0 - _HAIR)
+
+
+def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Harvested dry matter of each row, t/ha/year, NaN where nothing is said, and whether it is of one harvest."""
+    once = numeric(table, "yield_per_harvest")
+    length = numeric(table, "end_year") - numeric(table, "start_year")
+    years = np.where((length > 0) & (length <= LONGEST_CROP), length, 1.0)
+    return np.where(np.isfinite(once), once / years, numeric(table, "yield_dry_matter")), np.isfinite(once)
+
+
+def _sum(overlap: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """What flows in each month, over the part of it that is known; NaN where nothing is; (row,)."""
-    weight = overlap * np.isfinite(values)
-    total = weight.sum(axis=1)
-    amount = (weight * np.nan_to_num(values)).sum(axis=1)
+    total = (known * np.isfinite(values)).sum(axis=1)
+    amount = (overlap * np.nan_to_num(values)).sum(axis=1)
     return np.divide(amount, np.minimum(total, 1.0), out=np.full(len(total), np.nan), where=total > 0)
 
 

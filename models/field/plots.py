@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.frames import filled
 from socbayes.models.blocks import group_means
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ASSUMED_DEPTH = 23.0  # cm
 ASSUMED_BULK_DENSITY = 1.3  # g/cm3
+PLACE = ("site", "study", "block", "plot")
+"""Columns that together tell one plot from another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +142,85 @@ def of_plot(values: np.ndarray, plot: np.ndarray, site: np.ndarray, otherwise: f
     means = of_site(values, plot, site)
     overall = float(np.nanmean(means)) if np.isfinite(means).any() else otherwise
     return np.where(np.isfinite(means), means, overall)
+
+
+def places_of(obs: pd.DataFrame) -> pd.DataFrame:
+    """Site, study, block and plot of each row, which together tell plots apart; empty where nothing is stated.
+
+    A row that leaves study or block empty is of the only plot of that name, where there is only one.
+
+    Parameters
+    ----------
+    obs
+        Table with columns site and plot, and study and block where they are known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"site": "Farm", "plot": ["1", "1", "2"], "block": ["I", None, None]})
+    >>> places_of(obs)["block"].tolist()
+    ['I', 'I', '']
+    """
+    import pandas as pd
+
+    # Plain columns: attributes of a table are copied with every step of its own.
+    places = pd.DataFrame({name: filled(obs, name, "").to_numpy(dtype=object) for name in PLACE}, index=obs.index)
+    for name, others in (("study", ["site", "plot"]), ("block", ["site", "study", "plot"])):
+        stated = places[name].where(places[name] != "")
+        if not stated.isna().any() or stated.isna().all():
+            continue
+        by_others = stated.groupby([places[other] for other in others])
+        only = by_others.transform("first").where(by_others.transform("nunique") == 1)
+        places[name] = stated.where(stated.notna(), only).fillna("")
+    return places
+
+
+def plot_of_rows(obs: pd.DataFrame) -> np.ndarray:
+    """Number of the plot of each row, in order of appearance, (row,).
+
+    Parameters
+    ----------
+    obs
+        As for :func:`places_of`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plot_of_rows(pd.DataFrame({"site": "Farm", "plot": ["1", "2", "1"], "block": ["I", "I", "II"]})).tolist()
+    [0, 1, 2]
+    """
+    number: np.ndarray = places_of(obs).groupby(list(PLACE), sort=False).ngroup().to_numpy("int64")
+    return number
+
+
+def labels_of(places: pd.DataFrame) -> tuple[pd.Series, tuple[str, ...]]:
+    """Name of the plot of each row, with site, study and block as far as they are needed to tell plots apart; notes.
+
+    Parameters
+    ----------
+    places
+        Of :func:`places_of`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> labels, notes = labels_of(places_of(pd.DataFrame({"site": "Farm", "plot": "1", "block": ["I", "II"]})))
+    >>> labels.tolist(), notes
+    (['block I, 1', 'block II, 1'], ('Plots of one name are told apart by their block: 1.',))
+    """
+    unique = places.drop_duplicates()
+    label, notes = places["plot"].astype(str), []
+    for name, within in (("block", ["site", "study"]), ("study", ["site"]), ("site", [])):
+        several = unique.groupby([*within, "plot"])[name].nunique() > 1
+        if not several.any():
+            continue
+        called = places[name].astype(str)
+        if name == "block":
+            plain = (called == "") | called.str.lower().str.startswith("block")
+            called = called.where(plain, "block " + called)
+        label = (called + ", " + label).where(called != "", label)
+        if name != "site":
+            alike = sorted(set(unique.groupby([*within, "plot"])[name].nunique()[several].reset_index()["plot"]))
+            more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+            notes.append(f"Plots of one name are told apart by their {name}: {', '.join(alike[:3])}{more}.")
+    return label, tuple(notes)

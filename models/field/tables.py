@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsError
+from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsError, UnitError
 from socbayes.facts import table_of
 from socbayes.frames import numeric
+from socbayes.models.field.dates import dated
+from socbayes.models.field.plots import plot_of_rows
+from socbayes.spec import notes_of
+from socbayes.units import conversion_factor
 from socbayes.vocabulary import QUANTITIES
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 SCHEMAS = {"obs": "field_soc", "management": "field_management", "weather": "field_weather"}
 """Kind of table by role."""
+_YIELD = re.compile(r"yield_dry_matter\s*(?:[\[(](.*)[\])])?")
+_SAME = {"yield_per_harvest": "yield_dry_matter"}
 HAIR = 0.01
 """Years: decimal years are written with few digits."""
 
@@ -35,12 +42,15 @@ class FieldTables:
     plan
         Of schema ``field_management``: what is done after the last samples instead of what ``management`` says of
         the same plots, or None. Its index counts the rows of the table it was given in.
+    notes
+        What was understood, converted or not used when they were read.
     """
 
     obs: pd.DataFrame
     management: pd.DataFrame | None = None
     weather: pd.DataFrame | None = None
     plan: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def by_role(self) -> dict[str, pd.DataFrame]:
@@ -93,7 +103,8 @@ def judged(
             faults += wrong
     if faults:
         raise TableFaultsError(faults, "field tables")
-    return FieldTables(**tables)
+    notes = dict.fromkeys(note for table in tables.values() for note in notes_of(table))
+    return FieldTables(**tables, notes=tuple(notes))
 
 
 def tables_of_fit(fitted: xr.DataTree) -> FieldTables:
@@ -154,6 +165,7 @@ def with_plan(
         tables,
         plan=_planned(tables.management, new.get("management"), last),
         weather=_expected(tables.weather, new.get("weather"), last),
+        notes=(*tables.notes, *(note for table in new.values() for note in notes_of(table))),
     )
 
 
@@ -170,7 +182,7 @@ def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     table, deeper
     """
     top = np.nan_to_num(numeric(obs, "depth_top"))
-    highest = obs.assign(depth_top=top).groupby(["site", "plot"])["depth_top"].transform("min").to_numpy()
+    highest = obs.assign(depth_top=top).groupby(plot_of_rows(obs))["depth_top"].transform("min").to_numpy()
     return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
 
 
@@ -185,7 +197,42 @@ def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Faul
 
     # Columns called as their quantity are in its unit, as read_table leaves them.
     units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
-    return examine_table(table, schema, {name: unit for name, unit in units.items() if unit})
+    units = {name: unit for name, unit in units.items() if unit}
+    per_harvest = schema == SCHEMAS["management"] and _per_harvest(table)
+    if per_harvest:
+        units["yield_dry_matter"] = f"{per_harvest}/year"
+    examined, faults = examine_table(table, schema, units)
+    if per_harvest:
+        examined = _renamed(examined, "yield_dry_matter", "yield_per_harvest")
+    if schema == SCHEMAS["obs"]:
+        attrs = examined.attrs
+        examined, wrong, notes = dated(examined)
+        examined.attrs = attrs | {"notes": [*notes_of(examined), *notes]}
+        faults += wrong
+    examined.attrs["notes"] = list(dict.fromkeys([*notes_of(table), *notes_of(examined)]))
+    return examined, faults
+
+
+def _per_harvest(table: pd.DataFrame) -> str:
+    """Unit of the yields of a frame where nothing says that they are per year; empty where something does."""
+    stated = table.attrs.get("units")
+    if (isinstance(stated, dict) and "yield_dry_matter" in stated) or "yield_per_harvest" in table:
+        return ""  # read_table asks for the unit, which is one per year
+    written = [match for name in table.columns if (match := _YIELD.fullmatch(str(name).strip()))]
+    unit = (written[0][1] or "t/ha") if written else ""
+    try:
+        conversion_factor(unit, QUANTITIES["yield_per_harvest"])
+    except UnitError:
+        return ""
+    return unit
+
+
+def _renamed(table: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
+    """A table with another name for a column, also in what it says of units."""
+    result = table.rename(columns={old: new})
+    units = {name: unit for name, unit in table.attrs.get("units", {}).items() if name != old}
+    result.attrs = table.attrs | {"units": units | {new: QUANTITIES[new].unit}}
+    return result
 
 
 def _new_rows(table: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
@@ -201,7 +248,7 @@ def _row(table: pd.DataFrame, place: int) -> frozenset[tuple[str, object]]:
     said = table.iloc[place].dropna()
     # The same number in another unit differs in its last digits.
     return frozenset(
-        (str(name), value if isinstance(value, str) else f"{value:.9g}")
+        (_SAME.get(str(name), str(name)), value if isinstance(value, str) else f"{value:.9g}")
         for name, value in said.items()
         if not str(name).startswith("x_")
     )

@@ -77,7 +77,7 @@ def periods_of(
 
     year = numeric(obs, "year")
     in_time = np.lexsort([year, plot])
-    labels = _labels(obs, plot, in_time)
+    labels = treatment_of_rows(obs, plot)
     treatments, position = groups(pd.Series(labels, name="treatment"))
     treatment: list[list[int]] = [[] for _ in range(int(plot.max()) + 1)]
     begin: list[list[float]] = [[] for _ in treatment]
@@ -107,10 +107,19 @@ def periods_of(
     return Periods(treatments, padded, since, tuple(notes))
 
 
-def _labels(obs: pd.DataFrame, plot: np.ndarray, in_time: np.ndarray) -> np.ndarray:
-    """Treatment of each row: the one stated, else that before it in the plot, else that after it; (row,)."""
+def treatment_of_rows(obs: pd.DataFrame, plot: np.ndarray) -> np.ndarray:
+    """Treatment of each row: the one stated, else that before it in the plot, else that after it; (row,).
+
+    Parameters
+    ----------
+    obs
+        Table of schema ``field_soc``.
+    plot
+        Number of the plot of each row, (row,).
+    """
     if "treatment" not in obs:
         return np.full(len(obs), NOT_STATED, dtype=object)
+    in_time = np.lexsort([numeric(obs, "year"), plot])
     stated = obs["treatment"].astype(object).where(obs["treatment"].notna(), None).iloc[in_time]
     by_plot = stated.groupby(plot[in_time])
     known = by_plot.ffill().where(by_plot.ffill().notna(), by_plot.bfill())
@@ -126,7 +135,7 @@ def _stated_change(
     if management is None:
         return None
     here = (management["site"].astype(str) == str(sample["site"])).to_numpy()
-    for column in ("study", "plot"):
+    for column in ("study", "block", "plot"):
         if column in sample and sample[column] == sample[column]:  # stated
             own = str(sample[column])
             here = here & (filled(management, column, own) == own).to_numpy()

@@ -34,12 +34,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.datasets import learned_file
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.models.shared import SHARED, Sharing
@@ -203,7 +203,7 @@ def literatures() -> tuple[Literature, ...]:
     >>> [source.name for source in literatures()][:2]
     ['carbon use efficiency', 'pump efficacy']
     """
-    text = resources.files("socbayes.data").joinpath("literature_moments.json").read_text(encoding="utf-8")
+    text = learned_file("literature_moments.json").decode("utf-8")
     moments = ("mean", "covariance", "prior_mean", "prior_covariance")
     return tuple(
         Literature(entry["name"], tuple(entry["parameters"]), *(np.array(entry[key]) for key in moments))

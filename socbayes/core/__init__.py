@@ -9,6 +9,7 @@ from socbayes.core.ages import Ages, ages, compartmental
 from socbayes.core.clock import with_clock
 from socbayes.core.factors import with_factors
 from socbayes.core.integrate import integrate
+from socbayes.core.meters import with_flows
 from socbayes.core.reduce import without
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError
@@ -33,6 +34,7 @@ __all__ = [
     "steady_state",
     "with_clock",
     "with_factors",
+    "with_flows",
     "with_label",
     "with_radiocarbon",
     "without",

@@ -19,10 +19,12 @@ from numpy.typing import ArrayLike
 from scipy.linalg import expm
 from scipy.optimize import brentq
 
+from socbayes.core.doors import check_numbers, drivers_of, given, numbers, parameters_of, pools_of, structure_called
 from socbayes.core.kernels import evaluation
 from socbayes.core.reference import evaluate
 from socbayes.core.steady_state import find_steady_state
-from socbayes.core.structure import INPUT, Structure, StructureError
+from socbayes.core.structure import INPUT, Driver, Parameter, Structure, StructureError
+from socbayes.core.tracer import NATIVE
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -104,7 +106,7 @@ class Ages:
     @staticmethod
     def _quantile(cdf: Any, probability: float, scale: float) -> float:
         if not 0.0 < probability < 1.0:
-            raise ValueError(f"a probability lies between 0 and 1, got {probability:g}")
+            raise StructureError(f"a probability lies between 0 and 1, got {probability:g}")
         high = scale
         while cdf(high)[0] < probability:
             high *= 2.0
@@ -112,37 +114,45 @@ class Ages:
 
 
 def compartmental(
-    structure: Structure,
-    pools: ArrayLike,
-    parameters: Mapping[str, float] | None = None,
-    drivers: Mapping[str, float] | None = None,
+    structure: Structure | str,
+    pools: Mapping[str, Any] | ArrayLike,
+    parameters: Mapping[str, Any] | None = None,
+    drivers: Mapping[str, Any] | None = None,
+    *,
+    parameter_set: str | None = None,
 ) -> tuple[Array, Array]:
-    """Compartmental matrix and inputs of a structure at given pools.
+    """Compartmental matrix and inputs of a structure at given pools of one site.
 
     Parameters
     ----------
     structure
-        Any structure.
+        Any structure, or the name of a published one.
     pools
-        ``(pool,)``.
+        ``(pool,)``, or numbers by name (missing pools are empty).
     parameters, drivers
-        Numbers by name; defaults fill the rest.
+        Numbers by name; the parameter set, then defaults, fill the rest.
+    parameter_set
+        One of ``structure.parameter_sets``.
 
     Returns
     -------
     matrix, inputs
         ``(pool, pool)`` in 1/time and ``(pool,)`` in carbon/time, so that the
         change of the pools is ``inputs + matrix @ pools``.
+
+    Raises
+    ------
+    StructureError
+        For names the structure does not have, missing drivers, numbers beyond
+        their bounds, and values of more than one site.
     """
-    p = structure.defaults() | dict(parameters or {})
-    u = {driver.name: driver.default for driver in structure.drivers} | dict(drivers or {})
-    missing = [name for name, value in u.items() if value is None]
-    if missing:
-        raise StructureError(f"{structure.name}: drivers not given: {', '.join(missing)}")
+    structure = structure_called(structure)
+    content = dict(zip(structure.pools, pools_of(structure, pools), strict=True))
+    p, u = parameters_of(structure, parameters, parameter_set), drivers_of(structure, drivers)
     groups = {
-        "x": np.asarray(pools, dtype=float),
-        "p": [float(p[name]) for name in structure.parameter_names],
-        "u": [float(u[name]) for name in structure.driver_names],  # type: ignore[arg-type]
+        "x": [_one_number(structure, name, value) for name, value in content.items()],
+        "p": [_one_number(structure, one, p[one.name]) for one in structure.parameters],
+        "u": [_one_number(structure, one, u[one.name]) for one in structure.drivers],
     }
     rates = evaluate(evaluation(structure, "specific"), groups, "out")
     n = len(structure.pools)
@@ -161,27 +171,48 @@ def compartmental(
     return matrix, inputs
 
 
+def _one_number(structure: Structure, declared: Parameter | Driver | str, value: Any) -> float:
+    name = declared if isinstance(declared, str) else declared.name
+    number = numbers(structure, f"{name!r}", value)
+    if number.size != 1:
+        raise StructureError(
+            f"{structure.name}: {name!r} has {number.size} values, but a matrix and ages are of one site; "
+            "ask for each site in turn"
+        )
+    check_numbers(structure, declared, number)
+    return float(number.item())
+
+
 def ages(
-    structure: Structure,
-    parameters: Mapping[str, float] | None = None,
-    drivers: Mapping[str, float] | None = None,
-    initial: ArrayLike | None = None,
+    structure: Structure | str,
+    parameters: Mapping[str, Any] | None = None,
+    drivers: Mapping[str, Any] | None = None,
+    initial: Mapping[str, Any] | ArrayLike | None = None,
+    *,
+    parameter_set: str | None = None,
 ) -> Ages:
-    """Ages and transit times of a structure at its steady state.
+    """Ages and transit times of the carbon of a structure at its steady state.
 
     Parameters
     ----------
     structure
-        Any structure; its inert pools are left out.
+        Any structure, or the name of a published one. Inert pools are left
+        out, and so is activity, which weighs nothing. Of a labelled structure
+        they are the ages of labelled and unlabelled carbon together, whatever
+        share of the input is labelled.
     parameters, drivers
-        Numbers by name.
+        Numbers by name; the parameter set, then defaults, fill the rest.
     initial
-        Where the search for the steady state starts.
+        Where the search for the steady state starts, as in
+        :func:`socbayes.core.steady_state`.
+    parameter_set
+        One of ``structure.parameter_sets``.
 
     Raises
     ------
     StructureError
-        When there is no positive steady state, with the reason.
+        When there is no positive steady state, with the reason; for names the
+        structure does not have, and values of more than one site.
 
     Examples
     --------
@@ -190,15 +221,30 @@ def ages(
     >>> round(a.mean_transit_time, 3)
     21.911
     """
-    equilibrium = find_steady_state(structure, parameters, drivers, initial)
+    structure = structure_called(structure)
+    shares = [f"label_{pool.removesuffix(NATIVE)}" for pool in structure.pools if structure.labelled]
+    # Both parts of every pool are there when half of the input is labelled; its share changes no rate.
+    half = {name: 0.5 for name in shares if name in structure.driver_names}
+    given_drivers = given(structure, "driver", drivers) | half
+    equilibrium = find_steady_state(structure, parameters, given_drivers, initial, parameter_set=parameter_set)
+    if len(equilibrium.pools) != 1:
+        raise StructureError(f"{structure.name}: ages are of one site, not of {len(equilibrium.pools)}")
     if not equilibrium.found:
         raise StructureError(f"{structure.name}: {equilibrium.reasons[0]}")
-    matrix, inputs = compartmental(structure, equilibrium.pools[0], parameters, drivers)
-    active = [i for i, pool in enumerate(structure.pools) if pool not in structure.inert]
+    stocks = equilibrium.pools[0]
+    matrix, inputs = compartmental(structure, stocks, parameters, given_drivers, parameter_set=parameter_set)
+    active = [i for i, pool in enumerate(structure.pools) if pool in _active(structure)]
+    copies, ending = (2.0, NATIVE) if structure.labelled else (1.0, "")
     return Ages(
-        pools=tuple(structure.pools[i] for i in active),
+        pools=tuple(structure.pools[i].removesuffix(ending) for i in active),
         matrix=matrix[np.ix_(active, active)],
-        inputs=inputs[active],
-        stocks=equilibrium.pools[0][active],
+        inputs=copies * inputs[active],
+        stocks=copies * stocks[active],
         time_unit=structure.time_unit,
     )
+
+
+def _active(structure: Structure) -> set[str]:
+    """Pools whose carbon has an age; of a labelled structure one of each pair."""
+    pools = {pool for pool in structure.carbon_pools if pool not in structure.inert}
+    return {pool for pool in pools if pool.endswith(NATIVE)} if structure.labelled else pools

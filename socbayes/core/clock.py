@@ -45,6 +45,11 @@ def with_clock(structure: Structure) -> Structure:
     >>> out.eval().shape
     (2, 1, 3)
     """
+    if structure.discrete:
+        raise StructureError(
+            f"{structure.name}: its flows are the change over a step of {structure.step:g} {structure.time_unit}, "
+            "so its rows cannot last longer or shorter"
+        )
     if CLOCK in (driver.name for driver in structure.drivers):
         raise StructureError(f"{structure.name} has a clock already")
 

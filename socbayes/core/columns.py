@@ -24,13 +24,15 @@ class Columns(Op):
 
     ``base`` has every column, with leading axes of any length that broadcasts;
     ``values`` replace the columns named in ``places`` and are numbers or have
-    the leading axes.
+    the leading axes. Where they leave their ``limits``, one pair for each, the
+    column is NaN.
     """
 
-    __props__ = ("places",)
+    __props__ = ("places", "limits")
 
-    def __init__(self, places: tuple[int, ...]) -> None:
+    def __init__(self, places: tuple[int, ...], limits: tuple[tuple[float, float], ...]) -> None:
         self.places = places
+        self.limits = limits
 
     def make_node(self, *args: Any) -> Apply:
         """Apply to float tensors."""
@@ -65,8 +67,8 @@ class Columns(Op):
         leading = np.broadcast_shapes(base.shape[:-1], *(v.shape for v in values))
         out = np.empty((*leading, base.shape[-1]))
         out[...] = base
-        for place, value in zip(self.places, values, strict=True):
-            out[..., place] = value
+        for place, value, (low, high) in zip(self.places, values, self.limits, strict=True):
+            out[..., place] = np.where((value < low) | (value > high), np.nan, value)
         output_storage[0][0] = out
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
@@ -117,9 +119,13 @@ def _funcify_columns(op: Columns, node: Any, **kwargs: Any) -> tuple[Callable[..
 
     lines.append(f"{indent}for c in range(base.shape[{ranks[0] - 1}]):")
     lines.append(f"{indent}    out[{', '.join(axes)}, c] = base[{index('base')}, c]")
-    for place, name, rank in zip(op.places, names, ranks[1:], strict=True):
+    for place, name, rank, (low, high) in zip(op.places, names, ranks[1:], op.limits, strict=True):
         value = f"{name}[{index(name)}]" if rank else f"{name}.item()"
-        lines.append(f"{indent}out[{', '.join(axes)}, {place}] = {value}")
+        lines.append(f"{indent}value = {value}")
+        beyond = [f"value < {low!r}"] * (low > -np.inf) + [f"value > {high!r}"] * (high < np.inf)
+        if beyond:
+            lines.append(f"{indent}value = np.nan if {' or '.join(beyond)} else value")
+        lines.append(f"{indent}out[{', '.join(axes)}, {place}] = value")
     lines.append("return out")
     body = "\n".join(f"    {line}" for line in lines)
     source = f"def columns({', '.join(['base', *names])}):\n{body}\n"
@@ -133,13 +139,23 @@ def as_float(value: Any) -> Any:
     return pt.as_tensor(number).astype("float64")
 
 
-def stack_columns(values: Sequence[Any], n_leading: int) -> Any:
-    """Stack numbers and arrays along a new last axis, broadcasting the leading ones."""
+def stack_columns(values: Sequence[Any], n_leading: int, limits: Sequence[tuple[float, float]] = ()) -> Any:
+    """Stack numbers and arrays along a new last axis, broadcasting the leading ones.
+
+    Tensors that leave their ``limits``, a pair for each of ``values``, are NaN.
+    """
     constant = [v if isinstance(v, Constant) else None for v in values]
     arrays = [np.asarray(v.data, dtype="float64") if v is not None else np.zeros(()) for v in constant]
     arrays = [a.reshape((1,) * (n_leading - a.ndim) + a.shape) for a in arrays]
+    shapes = {a.shape for a in arrays if a.size != 1}
+    for axis in range(n_leading):
+        lengths = sorted({shape[axis] for shape in shapes} - {1})
+        if len(lengths) > 1:
+            raise ValueError(f"values have {lengths} rows or sites; they must agree")
     base = np.stack(np.broadcast_arrays(*arrays), axis=-1)
     places = tuple(i for i, v in enumerate(constant) if v is None)
     if not places:
         return pt.as_tensor(base)
-    return Columns(places)(base, *(values[i] for i in places))
+    unlimited = [(-np.inf, np.inf)] * len(values)
+    bounds = tuple((float(low), float(high)) for low, high in limits or unlimited)
+    return Columns(places, tuple(bounds[i] for i in places))(base, *(values[i] for i in places))

@@ -16,7 +16,6 @@ exception, so that a sampler sees a rejected point.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,9 +31,19 @@ from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import reference
 from socbayes.core.columns import as_float, stack_columns
+from socbayes.core.doors import (
+    check_numbers,
+    drivers_of,
+    how_to_step,
+    numbers,
+    parameters_of,
+    pools_of,
+    structure_called,
+    whole_times,
+)
 from socbayes.core.held import held
 from socbayes.core.kernels import Program, hoisted, program
-from socbayes.core.structure import SCHEMES, Structure, StructureError, unknown
+from socbayes.core.structure import Driver, Parameter, Structure, StructureError
 
 _PROPS = ("program", "interval", "steps")
 
@@ -151,27 +160,30 @@ def _check_ranks(inputs: Sequence[Any], ranks: Sequence[int]) -> None:
             raise ValueError(f"{name}: expected {rank} dimensions, got {variable.type.ndim}")
 
 
-def stack_parameters(structure: Structure, parameters: Mapping[str, Any] | None) -> TensorVariable:
-    """Parameters as ``p[1 | site, parameter]``, defaults where none is given.
+def stack_parameters(
+    structure: Structure, parameters: Mapping[str, Any] | None, parameter_set: str | None = None
+) -> TensorVariable:
+    """Parameters as ``p[1 | site, parameter]``: what is given, else of the named set, else defaults.
+
+    Numbers beyond the bounds of a parameter are refused; tensors are NaN there.
 
     Raises
     ------
     StructureError
-        For a name the structure does not have, or a value of more than one
-        dimension.
+        For a name the structure does not have, a value beyond its bounds or of
+        more than one dimension.
     """
-    given = dict(parameters or {})
-    for name in given:
-        if name not in structure.parameter_names:
-            raise StructureError(f"{structure.name}: " + unknown("parameter", name, structure.parameter_names))
-    values = [as_float(given.get(p.name, p.default)) for p in structure.parameters]
-    for parameter, value in zip(structure.parameters, values, strict=True):
+    named = parameters_of(structure, parameters, parameter_set)
+    if not named:
+        return pt.as_tensor(np.zeros((1, 0)))
+    columns = [_checked(structure, one, named[one.name]) for one in structure.parameters]
+    for parameter, value in zip(structure.parameters, columns, strict=True):
         if value.type.ndim > 1:
             raise StructureError(
                 f"{structure.name}: parameter {parameter.name!r} has {value.type.ndim} dimensions; "
                 "give a number or one value per site"
             )
-    return stack_columns(values, 1)
+    return _stacked(structure, columns, 1, structure.parameters)
 
 
 def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> TensorVariable:
@@ -179,31 +191,84 @@ def stack_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Te
 
     Each driver is ``(row, site)``, ``(row,)`` or a number that holds throughout.
     """
-    given = dict(drivers or {})
-    for name in given:
-        if name not in structure.driver_names:
-            raise StructureError(f"{structure.name}: " + unknown("driver", name, structure.driver_names))
-    if not structure.drivers:
+    named = drivers_of(structure, drivers)
+    if not named:
         return pt.as_tensor(np.zeros((1, 1, 0)))
     columns = []
     for driver in structure.drivers:
-        if driver.name not in given and driver.default is None:
-            raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        number: Any = given.get(driver.name, driver.default)
-        value = as_float(number)
-        if isinstance(value, Constant):
-            structure.check_driver(driver.name, np.asarray(value.data))
+        value = _checked(structure, driver, named[driver.name])
         if value.type.ndim > 2:
             raise StructureError(
                 f"{structure.name}: driver {driver.name!r} has {value.type.ndim} dimensions; "
                 "expected (row, site), (row,) or a number"
             )
         columns.append(value[:, None] if value.type.ndim == 1 else value)
-    return stack_columns(columns, 2)
+    return _stacked(structure, columns, 2, structure.drivers)
+
+
+def stack_constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> TensorVariable:
+    """Drivers that do not vary in time as ``u[1 | site, driver]``, defaults where none is given."""
+    named = drivers_of(structure, drivers)
+    if not named:
+        return pt.as_tensor(np.zeros((1, 0)))
+    columns = [_checked(structure, driver, named[driver.name]) for driver in structure.drivers]
+    for driver, value in zip(structure.drivers, columns, strict=True):
+        if value.type.ndim > 1:
+            raise StructureError(
+                f"{structure.name}: a steady state needs constant drivers; average {driver.name!r} over time first"
+            )
+    return _stacked(structure, columns, 1, structure.drivers)
+
+
+def stack_pools(structure: Structure, initial: Any, missing: Any = 0.0) -> TensorVariable:
+    """Pools as ``x[1 | site, pool]``: a mapping by name, or ``(pool,)`` or ``(site, pool)`` in their order.
+
+    Numbers must not be negative.
+    """
+    if not isinstance(initial, Variable):
+        columns = [
+            _checked(structure, pool, v)
+            for pool, v in zip(structure.pools, pools_of(structure, initial, missing), strict=True)
+        ]
+        for pool, value in zip(structure.pools, columns, strict=True):
+            if value.type.ndim > 1:
+                raise StructureError(f"{structure.name}: initial {pool!r} must be a number or one value per site")
+        return _stacked(structure, columns, 1)
+    x0 = as_float(initial)
+    if x0.type.ndim == 1:
+        x0 = x0[None, :]
+    if x0.type.ndim != 2 or x0.type.shape[1] not in (None, len(structure.pools)):
+        raise StructureError(
+            f"{structure.name}: initial state has shape {x0.type.shape}, expected (site, {len(structure.pools)}) for "
+            + ", ".join(structure.pools)
+        )
+    return x0
+
+
+def _checked(structure: Structure, declared: Parameter | Driver | str, value: Any) -> Any:
+    """Value as a tensor of float64; a number within its bounds."""
+    if not isinstance(value, Variable):
+        kind = "initial" if isinstance(declared, str) else type(declared).__name__.lower()
+        name = declared if isinstance(declared, str) else declared.name
+        value = numbers(structure, f"{kind} {name!r}", value)
+    value = as_float(value)
+    if isinstance(value, Constant):
+        check_numbers(structure, declared, value.data)
+    return value
+
+
+def _stacked(
+    structure: Structure, columns: Sequence[Any], n_leading: int, declared: Sequence[Parameter | Driver] = ()
+) -> TensorVariable:
+    limits = [(one.lower, one.upper) for one in declared]
+    try:
+        return stack_columns(columns, n_leading, limits)
+    except ValueError as error:
+        raise StructureError(f"{structure.name}: {error}") from None
 
 
 def integrate(
-    structure: Structure,
+    structure: Structure | str,
     initial: Any,
     parameters: Mapping[str, Any] | None = None,
     drivers: Mapping[str, Any] | None = None,
@@ -220,13 +285,15 @@ def integrate(
     Parameters
     ----------
     structure
-        What to integrate.
+        What to integrate, or its name.
     initial
-        Pools at the start, ``(pool,)`` or ``(site, pool)``, in the order of
-        ``structure.pools`` and in ``structure.carbon_unit``.
+        Pools at the start in ``structure.carbon_unit``: ``(pool,)`` or ``(site,
+        pool)`` in the order of ``structure.pools``, or name of pool to a number
+        or one value per site (missing pools are empty).
     parameters
         Name to tensor: a number shared by all sites or one value per site.
-        Defaults fill the rest.
+        Defaults fill the rest. A tensor beyond the bounds of its parameter
+        makes the run NaN, so a sampler rejects the point.
     drivers
         Name to tensor ``(row, site)``, ``(row,)`` or a number. Row ``k`` holds
         from ``k * interval`` to ``(k + 1) * interval``.
@@ -254,8 +321,8 @@ def integrate(
     Raises
     ------
     StructureError
-        For names the structure does not have, missing drivers, and sizes that
-        are known and disagree.
+        For names the structure does not have, missing drivers, numbers beyond
+        their bounds, and sizes that are known and disagree.
 
     Examples
     --------
@@ -266,27 +333,12 @@ def integrate(
     >>> out.eval().shape
     (2, 1, 3)
     """
-    scheme = structure.scheme if scheme is None else scheme
-    if scheme not in SCHEMES:
-        raise StructureError(f"{structure.name}: " + unknown("scheme", scheme, SCHEMES))
-    interval = float(interval)
-    if not interval > 0:
-        raise StructureError(f"{structure.name}: interval must be positive, got {interval:g}")
-    steps = max(1, round(interval / structure.step)) if steps is None else operator.index(steps)
-    if steps < 1:
-        raise StructureError(f"{structure.name}: steps per interval must be at least 1, got {steps}")
-    when = _times(structure, times)
+    structure = structure_called(structure)
+    interval, steps, scheme = how_to_step(structure, interval, steps, scheme)
+    when = pt.as_tensor(times) if isinstance(times, Variable) else pt.as_tensor(whole_times(structure, times))
     p, u = stack_parameters(structure, parameters), stack_drivers(structure, drivers)
     u = _as_rows(structure, u, when, interpolate)
-    x0 = as_float(initial)
-    if x0.type.ndim == 1:
-        x0 = x0[None, :]
-    if x0.type.ndim != 2 or x0.type.shape[1] not in (None, len(structure.pools)):
-        raise StructureError(
-            f"{structure.name}: initial state has shape {x0.type.shape}, expected (site, {len(structure.pools)}) for "
-            + ", ".join(structure.pools)
-        )
-    x0 = _spread_sites(structure, x0, p, u)
+    x0 = _spread_sites(structure, stack_pools(structure, initial), p, u)
     if isinstance(u, Constant) and not interpolate:
         structure, u = _evaluated(structure, u)
     op = Integrate(program(structure, scheme, interpolate, driver_gradients), interval, steps)
@@ -300,17 +352,6 @@ def _evaluated(structure: Structure, u: Any) -> tuple[Structure, Any]:
     if derived is structure:
         return structure, u
     return derived, pt.as_tensor(reference.evaluate(stage, {"u": np.moveaxis(u.data, -1, 0)}, "out"))
-
-
-def _times(structure: Structure, times: Any) -> Any:
-    if isinstance(times, Variable):
-        return pt.as_tensor(times)
-    values = np.atleast_1d(np.asarray(times))
-    if values.ndim != 1 or not np.all(values == np.round(values)) or np.any(values < 0) or np.any(np.diff(values) < 0):
-        raise StructureError(
-            f"{structure.name}: times must be whole numbers of driver intervals, increasing from 0; got {times}"
-        )
-    return pt.as_tensor(values.astype("int64"))
 
 
 def _as_rows(structure: Structure, u: Any, when: Any, interpolate: bool) -> Any:

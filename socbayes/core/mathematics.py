@@ -16,6 +16,10 @@ import pytensor.tensor as pt
 from pytensor.scalar.basic import ScalarVariable
 from pytensor.tensor.variable import TensorVariable
 
+#: Carbon below which a pool counts as empty: in any unit far less than an atom. Quotients by it, and by its square
+#: and cube as derivatives have them, are still numbers.
+EMPTY = 1e-100
+
 
 def _library(*args: Any) -> str:
     if any(isinstance(a, TensorVariable) for a in args):
@@ -64,6 +68,18 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 def less(x: Any, y: Any) -> Any:
     """Whether x < y (scalar graphs have no ``<`` operator of their own)."""
     return {"tensor": pt.lt, "scalar": ps.lt, "numpy": np.less}[_library(x, y)](x, y)
+
+
+def share(part: Any, whole: Any) -> Any:
+    """``part / whole``, and 0 where the whole is empty, with derivatives that are numbers there too.
+
+    Examples
+    --------
+    >>> float(share(1.0, 4.0)), float(share(0.0, 0.0))
+    (0.25, 0.0)
+    """
+    empty = less(whole, EMPTY)
+    return where(empty, 0.0, part / where(empty, 1.0, whole))
 
 
 def clip(x: Any, lower: Any, upper: Any) -> Any:

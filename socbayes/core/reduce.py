@@ -35,6 +35,8 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
     >>> without(get("mcp"), ["mineral_necromass", "mineral_plant"]).pools
     ('particulate', 'dissolved', 'microbes', 'necromass')
     """
+    if structure.labelled:
+        raise StructureError(f"{structure.name} is labelled: leave pools out first, then label what is left")
     for name in pools:
         if name not in structure.pools:
             raise StructureError(f"{structure.name}: " + unknown("pool", name, structure.pools))
@@ -44,6 +46,8 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
         for flow in structure.flows(Names("pool", everything), p, u):
             if flow.source not in pools and flow.target not in pools:
                 yield flow
+
+    left_flows = {f.called for f in structure.trace.flows if f.source not in pools and f.target not in pools}
 
     def kept(names: Sequence[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name not in pools)
@@ -63,5 +67,7 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
         necromass=kept(structure.necromass),
         inert=kept(structure.inert),
         dissolved=kept(structure.dissolved),
+        activities=kept(structure.activities),
+        meters=tuple(name for name in structure.meters if name in left_flows),
         fractions={name: left for name, parts in structure.fractions.items() if (left := rest(parts))},
     )

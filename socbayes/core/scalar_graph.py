@@ -20,6 +20,8 @@ from pytensor.graph.traversal import toposort
 from pytensor.scalar import basic as ps
 from pytensor.scalar.basic import as_scalar
 
+from socbayes.core.mathematics import EMPTY, share
+
 # --- questions and rewrites on PyTensor graphs ---------------------------------
 
 
@@ -85,10 +87,7 @@ def specific_rate(rate: Any, pool: Any) -> Any:
     not a factor, an empty pool gives a quotient of zero.
     """
     cancelled = _cancel(rate, pool)
-    if cancelled is not None:
-        return cancelled
-    empty = ps.le(pool, 0.0)
-    return ps.switch(empty, 0.0, rate / ps.switch(empty, 1.0, pool))
+    return share(rate, pool) if cancelled is None else cancelled
 
 
 def _cancel(rate: Variable, pool: Variable) -> Any | None:
@@ -121,10 +120,19 @@ def _cancel(rate: Variable, pool: Variable) -> Any | None:
         branches = [_cancel(branch, pool) for branch in inputs[1:]]
         return None if any(branch is None for branch in branches) else op(inputs[0], *branches)
     if isinstance(op, ps.Pow) and inputs[0] is pool and not depends_on(inputs[1], [pool]):
-        return pool ** (inputs[1] - 1.0)
+        return _power_of_rest(pool, inputs[1])
     if isinstance(op, ps.Sqr) and inputs[0] is pool:
         return pool
     return None
+
+
+def _power_of_rest(pool: Any, exponent: Any) -> Any:
+    """``pool ** (exponent - 1)``, finite with its derivatives at an empty pool."""
+    fixed = float(exponent.data) if isinstance(exponent, Constant) else None
+    if fixed in (1.0, 2.0, 3.0):
+        return pool ** (exponent - 1.0)
+    # Below 2 its derivative has no limit at zero, below 1 itself has none: there it stays at its last value before.
+    return ps.switch(ps.lt(ps.abs(pool), EMPTY), EMPTY, pool) ** (exponent - 1.0)
 
 
 def split(

@@ -19,12 +19,13 @@ is the same for all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytensor.scalar as ps
 from pytensor.scalar.basic import as_scalar
 
 from socbayes.core.bounds import bounds
+from socbayes.core.mathematics import EMPTY, share
 from socbayes.core.scalar_graph import gradients, substitute
 from socbayes.core.structure import INPUT, Structure
 
@@ -51,7 +52,9 @@ def tendencies(structure: Structure, rates: Sequence[Any]) -> list[Any]:
     for flow, rate in zip(structure.trace.flows, rates, strict=True):
         if flow.source != INPUT:
             change[flow.source] = -rate if flow.source not in change else change[flow.source] - rate
-        change[flow.target] = rate if flow.target not in change else change[flow.target] + rate
+        gainers = (flow.target, flow.called) if flow.called in structure.meters else (flow.target,)
+        for name in gainers:
+            change[name] = rate if name not in change else change[name] + rate
     return [change.get(name, as_scalar(0.0)) for name in structure.state]
 
 
@@ -142,9 +145,18 @@ def _mprk22(
     return after, pull
 
 
-#: What leaves: state that loses (None: outside), state that gains (None: outside), coefficient,
-#: and whether it is per carbon in the loser (after the step) or an amount.
-_Transfer = tuple[int | None, int | None, Any, bool]
+class _Transfer(NamedTuple):
+    """Carbon that leaves one state for another within a step."""
+
+    #: State that loses and state that gains; None is outside.
+    loser: int | None
+    gainer: int | None
+    coefficient: Any
+    #: Whether the coefficient is per carbon in the loser after the step, not an amount.
+    weighted: bool
+    #: State that counts the flow, None if none does, and whether against its direction.
+    meter: int | None
+    back: bool = False
 
 
 def _transfers(
@@ -155,27 +167,29 @@ def _transfers(
     n = len(structure.pools)
     result: list[_Transfer] = []
     for flow, rate in zip(structure.trace.flows, rates, strict=True):
-        source, target = position.get(flow.source), position[flow.target]
+        source, target, meter = position.get(flow.source), position[flow.target], None
+        if flow.called in structure.meters:
+            meter = position[flow.called]
         forward, backward = rate, None
         if _may_turn(structure, flow):
-            # NaN must survive, so the two add up to the rate.
-            forward = ps.switch(ps.gt(rate, 0.0), rate, 0.0)
-            backward = forward - rate
+            # NaN survives in the second. Not as a difference: over a pool of next to nothing its derivatives, which
+            # cancel, would drown all others.
+            ahead = ps.gt(rate, 0.0)
+            forward, backward = ps.switch(ahead, rate, 0.0), ps.switch(ahead, 0.0, -rate)
         if source is None:
-            result.append((None, target, h * forward, False))
+            result.append(_Transfer(None, target, h * forward, False, meter))
         else:
             weight = 1.0 if over is under else _ratio(over[source], under[source])
-            result.append((source, target, h * forward if over is under else h * forward * weight, True))
+            coefficient = h * forward if over is under else h * forward * weight
+            result.append(_Transfer(source, target, coefficient, True, meter))
         if backward is None:
             continue
         amount = backward if source is None else backward * over[source]
         if target < n:
             # An empty pool has nothing to send back.
-            empty = ps.le(under[target], 0.0)
-            share = ps.switch(empty, 0.0, amount / ps.switch(empty, 1.0, under[target]))
-            result.append((target, source, h * share, True))
+            result.append(_Transfer(target, source, h * share(amount, under[target]), True, meter, True))
         else:
-            result.append((target, source, h * amount, False))
+            result.append(_Transfer(target, source, h * amount, False, meter, True))
     return result
 
 
@@ -186,19 +200,21 @@ def _may_turn(structure: Structure, flow: Any) -> bool:
 
 def _ratio(a: Any, b: Any) -> Any:
     # An empty pool weighs its own destruction by one: the limit of a / b.
-    empty = ps.le(b, 0.0)
+    empty = ps.lt(b, EMPTY)
     return ps.switch(empty, 1.0, a / ps.switch(empty, 1.0, b))
 
 
 def _move(transfers: Sequence[_Transfer], before: Sequence[Any], after: Sequence[Any], n: int) -> list[Any]:
     """States after the transfers, given the pools that weigh them."""
     result = list(before)
-    for loser, gainer, coefficient, weighted in transfers:
+    for loser, gainer, coefficient, weighted, meter, back in transfers:
         amount = coefficient * after[loser] if weighted else coefficient  # type: ignore[index]
         if loser is not None and loser < len(result):
             result[loser] = result[loser] - amount
         if gainer is not None and gainer < len(result):
             result[gainer] = result[gainer] + amount
+        if meter is not None and meter < len(result):
+            result[meter] = result[meter] - amount if back else result[meter] + amount
     return result
 
 
@@ -212,8 +228,8 @@ class _System:
     def __init__(self, n: int, transfers: Sequence[_Transfer]) -> None:
         entries: dict[tuple[int, int], Any] = {(i, i): as_scalar(1.0) for i in range(n)}
         self.n = n
-        self.fixed = [t for t in transfers if not t[3]]
-        for loser, gainer, coefficient, weighted in transfers:
+        self.fixed = [t for t in transfers if not t.weighted]
+        for loser, gainer, coefficient, weighted, *_ in transfers:
             if weighted:
                 assert loser is not None
                 entries[loser, loser] = entries[loser, loser] + coefficient

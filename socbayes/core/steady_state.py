@@ -20,12 +20,12 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_
 from pytensor.tensor.variable import TensorVariable
 
 from socbayes.core import newton
-from socbayes.core.columns import as_float, stack_columns
-from socbayes.core.integrate import stack_drivers, stack_parameters
+from socbayes.core.doors import given, how_to_step, numbers, structure_called
+from socbayes.core.integrate import stack_constant_drivers, stack_drivers, stack_parameters, stack_pools
 from socbayes.core.kernels import Program, equilibrium_program, program
 from socbayes.core.numba_dispatch import cache_key, source_of
 from socbayes.core.periodic import PeriodicState
-from socbayes.core.structure import Structure, StructureError, unknown
+from socbayes.core.structure import Structure, StructureError
 
 REASONS = {
     newton.FOUND: "found",
@@ -145,43 +145,21 @@ def _op(structure: Structure, driver_gradients: bool) -> SteadyState:
     return SteadyState(equilibrium_program(structure, driver_gradients), inert, structure.linear, driver_gradients)
 
 
-def _constant_drivers(structure: Structure, drivers: Mapping[str, Any] | None) -> Any:
-    given = dict(drivers or {})
-    for name in given:
-        if name not in structure.driver_names:
-            raise StructureError(f"{structure.name}: " + unknown("driver", name, structure.driver_names))
-    values = []
-    for driver in structure.drivers:
-        if driver.name not in given and driver.default is None:
-            raise StructureError(f"{structure.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        number: Any = given.get(driver.name, driver.default)
-        value = as_float(number)
-        if value.type.ndim > 1:
-            raise StructureError(
-                f"{structure.name}: a steady state needs constant drivers; average {driver.name!r} over time first"
-            )
-        values.append(value)
-    return stack_columns(values, 1) if values else pt.as_tensor(np.zeros((1, 0)))
-
-
 def _start(structure: Structure, initial: Any, p: Any, u: Any) -> Any:
     """Where the search begins: given pools, or one of each for want of better."""
-    x0 = as_float(np.ones(len(structure.pools)) if initial is None else initial)
-    x0 = x0[None, :] if x0.type.ndim == 1 else x0
-    if structure.inert and initial is None:
-        keep = np.array([pool not in structure.inert for pool in structure.pools], dtype="float64")
-        x0 = x0 * keep
+    x0 = stack_pools(structure, initial, [0.0 if pool in structure.inert else 1.0 for pool in structure.pools])
     if x0.type.shape[0] == 1 and (p.type.shape[0] != 1 or u.type.shape[0] != 1):
         return pt.broadcast_to(x0, (pt.maximum(p.shape[0], u.shape[0]), x0.shape[1]))
     return x0
 
 
 def steady_state(
-    structure: Structure,
+    structure: Structure | str,
     parameters: Mapping[str, Any] | None = None,
     drivers: Mapping[str, Any] | None = None,
     initial: Any = None,
     *,
+    parameter_set: str | None = None,
     driver_gradients: bool = False,
 ) -> TensorVariable:
     """Pools at which nothing changes under constant drivers, as a tensor.
@@ -189,13 +167,16 @@ def steady_state(
     Parameters
     ----------
     structure
-        Any structure.
+        Any structure, or the name of a published one.
     parameters, drivers
         Name to a number or one value per site.
     initial
-        Where the search starts, ``(pool,)`` or ``(site, pool)``; positive, and
-        for inert pools what they hold. The stable state whose basin it lies in
-        is found.
+        Where the search starts: name of pool to a number or one value per site,
+        or ``(pool,)`` or ``(site, pool)``; positive, and for inert pools what
+        they hold. Pools that are not named start at one, inert ones are empty.
+        The stable state whose basin it lies in is found.
+    parameter_set
+        One of ``structure.parameter_sets``, for parameters that are not given.
     driver_gradients
         Whether gradients reach the drivers.
 
@@ -212,8 +193,9 @@ def steady_state(
     >>> x.eval().round(3).tolist()
     [[0.356, 5.888]]
     """
-    p = stack_parameters(structure, parameters)
-    u = _constant_drivers(structure, drivers)
+    structure = structure_called(structure)
+    p = stack_parameters(structure, parameters, parameter_set)
+    u = stack_constant_drivers(structure, drivers)
     return _op(structure, driver_gradients)(_start(structure, initial, p, u), p, u)  # type: ignore[return-value]
 
 
@@ -239,10 +221,12 @@ class Equilibrium:
 
 
 def find_steady_state(
-    structure: Structure,
+    structure: Structure | str,
     parameters: Mapping[str, Any] | None = None,
     drivers: Mapping[str, Any] | None = None,
     initial: Any = None,
+    *,
+    parameter_set: str | None = None,
 ) -> Equilibrium:
     """Steady state of numbers, with the reason where there is none.
 
@@ -253,8 +237,12 @@ def find_steady_state(
     >>> from socbayes.structures import get
     >>> find_steady_state(get("ger"), {"v": 1e-6}).reasons
     ('a pool dies out, or another grows without end',)
+    >>> find_steady_state("rothc", None, {"rate_modifier": 0.5, "plant_input": 0.15}, {"iom": 2.7}).pools[0, -1]
+    np.float64(2.7)
     """
-    p, u = stack_parameters(structure, parameters), _constant_drivers(structure, drivers)
+    structure = structure_called(structure)
+    p = stack_parameters(structure, parameters, parameter_set)
+    u = stack_constant_drivers(structure, drivers)
     op = _op(structure, False)
     arrays = [np.asarray(v.eval(mode="FAST_COMPILE")) for v in (_start(structure, initial, p, u), p, u)]
     x, status, _ = op.build()[0](*arrays)
@@ -262,7 +250,7 @@ def find_steady_state(
 
 
 def periodic_state(
-    structure: Structure,
+    structure: Structure | str,
     parameters: Mapping[str, Any] | None = None,
     drivers: Mapping[str, Any] | None = None,
     inert: Mapping[str, Any] | None = None,
@@ -280,7 +268,7 @@ def periodic_state(
     Parameters
     ----------
     structure
-        A linear structure.
+        A linear structure, or the name of one.
     parameters
         Name to a number or one value per site.
     drivers
@@ -310,32 +298,29 @@ def periodic_state(
     >>> x.eval().shape
     (1, 5)
     """
+    structure = structure_called(structure)
     if not structure.linear:
         raise StructureError(
             f"{structure.name} is not linear; run it through enough cycles, or take steady_state under mean drivers"
         )
-    scheme = structure.scheme if scheme is None else scheme
-    steps = max(1, round(interval / structure.step)) if steps is None else steps
+    interval, steps, scheme = how_to_step(structure, interval, steps, scheme)
+    if period < 1:
+        raise StructureError(f"{structure.name}: a cycle has at least one driver interval, not {period}")
     p, u = stack_parameters(structure, parameters), stack_drivers(structure, drivers)
     if u.type.shape[0] == 1:
         u = pt.broadcast_to(u, (period, u.shape[1], u.shape[2]))
     elif u.type.shape[0] not in (None, period):
         raise StructureError(f"{structure.name}: drivers have {u.type.shape[0]} rows, the cycle {period}")
     sites = pt.maximum(p.shape[0], u.shape[1])
-    content = dict(inert or {})
-    for name in content:
-        if name not in structure.inert:
-            raise StructureError(f"{structure.name}: " + unknown("inert pool", name, structure.inert))
-    columns = [as_float(content.get(pool, 0.0)) for pool in structure.pools]
-    held = stack_columns(columns, 1)
+    held = stack_pools(structure, given(structure, "inert pool", inert))
     if held.type.shape[0] == 1:
         held = pt.broadcast_to(held, (sites, held.shape[1]))
     positions = tuple(structure.pools.index(pool) for pool in structure.inert)
-    op = PeriodicState(program(structure, scheme), float(interval), steps, positions)
+    op = PeriodicState(program(structure, scheme), interval, steps, positions)
     return op(held, p, u)  # type: ignore[return-value]
 
 
-def scale_to_total(structure: Structure, pools: Any, total: Any, inert: Mapping[str, Any] | None = None) -> Any:
+def scale_to_total(structure: Structure | str, pools: Any, total: Any, inert: Mapping[str, Any] | None = None) -> Any:
     """Pools in the proportions of ``pools`` that add up to a measured total.
 
     Parameters
@@ -351,6 +336,12 @@ def scale_to_total(structure: Structure, pools: Any, total: Any, inert: Mapping[
         Inert pools by name; they are taken from the total as they are and the
         rest is shared out.
 
+    Raises
+    ------
+    StructureError
+        For a name that is no inert pool, and a total that is less than what
+        inert pools hold.
+
     Examples
     --------
     >>> import numpy as np
@@ -358,7 +349,13 @@ def scale_to_total(structure: Structure, pools: Any, total: Any, inert: Mapping[
     >>> scale_to_total(get("icbm"), np.array([[1.0, 3.0]]), 8.0).tolist()
     [[2.0, 6.0]]
     """
-    held = [dict(inert or {}).get(pool, 0.0) if pool in structure.inert else 0.0 for pool in structure.pools]
+    structure = structure_called(structure)
+    content = given(structure, "inert pool", inert)
+    held = [content.get(pool, 0.0) for pool in structure.pools]
+    if not any(isinstance(value, Variable) for value in (total, *held)):
+        inert_total = sum(numbers(structure, f"inert {name!r}", value) for name, value in content.items())
+        if np.any(numbers(structure, "total", total) < inert_total):
+            raise StructureError(f"{structure.name}: the total must not be less than what inert pools hold")
     active = np.array([pool not in structure.inert for pool in structure.pools], dtype="float64")
     parts = pools * active
     rest = (total - sum(held)) / parts.sum(axis=-1)

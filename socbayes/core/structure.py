@@ -21,6 +21,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import ScalarVariable
 
+from socbayes.core.dimensions import fault_of_base, fault_of_unit
 from socbayes.errors import SocbayesError, UnknownNameError
 
 INPUT = "input"
@@ -28,6 +29,12 @@ INPUT = "input"
 
 SCHEMES = ("euler", "rk4", "mprk22")
 """Integration schemes; see :mod:`socbayes.core.integrate`."""
+
+OUTPUTS = (
+    *("time", "site", "soil_organic_carbon", "co2_rate", "carbon_use_efficiency", "necromass_share"),
+    *("native_organic_carbon", "label_organic_carbon"),
+)
+"""Names that a run gives out of itself, which no pool, sink or report can have."""
 
 Fraction = Sequence[str] | Mapping[str, float]
 """Pools that make up a fraction of the carbon, or weights by pool."""
@@ -46,13 +53,15 @@ class Parameter:
     name
         Attribute under which the flows read it.
     unit
-        Unit readable by pint; ``"1"`` when dimensionless.
+        Such as ``"1/day"`` or ``"mg/g"``; ``"1"`` when dimensionless. Carbon, fluxes of carbon and rates are in the
+        structure's units.
     default
         Value used where the caller gives none.
     source
         Publication, or "assumed" with a reason.
     lower, upper
-        Physical limits, used for checks and as a hint for priors.
+        Physical limits. Numbers beyond them are refused, and a tensor that goes beyond them makes the run NaN, so a
+        sampler rejects the point.
     meaning
         One sentence.
     """
@@ -102,11 +111,20 @@ class Flow:
         Pool or sink that receives it.
     rate
         PyTensor scalar, carbon per time, not negative in ordinary conditions.
+    name
+        What it is called; several may share a name and are then one flow.
+        ``<source>_to_<target>`` unless given.
     """
 
     source: str
     target: str
     rate: Any
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """Name of the flow."""
+        return self.name or f"{self.source}_to_{self.target}"
 
 
 class Names:
@@ -183,7 +201,8 @@ class Structure:
         ``flows(x, p, u)`` yields :class:`Flow`; ``x``, ``p`` and ``u`` carry
         pools, parameters and drivers as attributes. It is called once.
     sinks
-        Names of what accumulates carbon that has left the soil.
+        Names of what accumulates carbon that has left the soil; those that
+        begin with ``co2`` are respired.
     reports
         ``reports(x, p, u)`` returns a mapping of name to ``(unit, scalar)``.
     microbial, necromass, inert
@@ -191,6 +210,14 @@ class Structure:
         flow enters or leaves.
     carbon_unit, time_unit
         Units of a pool and of time; a rate is their quotient.
+    meters
+        Flows whose carbon is counted, each in a state of its name;
+        :func:`socbayes.core.with_flows` adds them.
+    activities
+        Pools and sinks that hold an isotope's activity, which weighs nothing.
+    labelled
+        True when every pool comes in two, ``<name>_native`` and
+        ``<name>_label``; :func:`socbayes.core.with_label` says so.
     scheme, step
         How the authors step the model, in ``time_unit``.
     discrete
@@ -225,8 +252,9 @@ class Structure:
     ------
     StructureError
         At declaration: an unknown pool, parameter or driver, a flow into
-        nothing, a parameter without unit or source, a rate that is not a
-        scalar graph.
+        nothing, a parameter without unit or source, a unit that is none or not
+        the structure's, a name that a run gives out itself, a rate that is not
+        a scalar graph.
 
     Examples
     --------
@@ -266,12 +294,17 @@ class Structure:
     month_steps: int | None = None
     carried: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     paced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    meters: tuple[str, ...] = ()
+    activities: tuple[str, ...] = ()
+    labelled: bool = False
     report_units: Mapping[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("fractions", "input_shares", "carried", "paced"):
             object.__setattr__(self, name, _read_only(getattr(self, name)))
-        self._check_declaration()
+        self._check_names()
+        self._check_units()
+        self._check_bounds()
         self._check_meanings()
         object.__setattr__(self, "trace", self._trace())
 
@@ -279,8 +312,23 @@ class Structure:
 
     @property
     def state(self) -> tuple[str, ...]:
-        """Pools, then sinks: the order of every state vector."""
-        return self.pools + self.sinks
+        """Pools, then sinks, then counted flows: the order of every state vector."""
+        return self.pools + self.sinks + self.meters
+
+    @property
+    def flow_names(self) -> tuple[str, ...]:
+        """Names of the flows, each once."""
+        return tuple(dict.fromkeys(flow.called for flow in self.trace.flows))
+
+    @property
+    def carbon_pools(self) -> tuple[str, ...]:
+        """Pools of carbon: those that hold no activity."""
+        return tuple(pool for pool in self.pools if pool not in self.activities)
+
+    @property
+    def respired(self) -> tuple[str, ...]:
+        """Sinks of respired carbon."""
+        return tuple(s for s in self.sinks if s.lower().startswith("co2") and s not in self.activities)
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
@@ -314,16 +362,6 @@ class Structure:
             **{v: (d.lower, d.upper) for v, d in zip(self.trace.u, self.drivers, strict=True)},
         }
 
-    def check_driver(self, name: str, values: Any) -> None:
-        """Raise :class:`StructureError` for values of a driver beyond its bounds; NaN passes."""
-        driver = self.drivers[self.driver_names.index(name)]
-        wrong = (values < driver.lower) | (values > driver.upper)
-        if wrong.any():
-            raise StructureError(
-                f"{self.name}: driver {name!r} [{driver.unit}] must lie in [{driver.lower:g}, {driver.upper:g}], "
-                f"but {int(wrong.sum())} of its values do not, the first of them {values[wrong].flat[0]:g}"
-            )
-
     def defaults(self, parameter_set: str | None = None) -> dict[str, float]:
         """Parameter values, from the declaration or from a named set.
 
@@ -339,14 +377,14 @@ class Structure:
             values.update(self.parameter_sets[parameter_set])
         return values
 
-    def _check_declaration(self) -> None:
-        names = [*self.pools, *self.sinks]
+    def _check_names(self) -> None:
+        names = [*self.pools, *self.sinks, *self.meters]
         if not self.pools:
             raise StructureError(f"{self.name}: a structure needs at least one pool")
         if INPUT in names:
             raise StructureError(f"{self.name}: {INPUT!r} is the outside world and cannot be a pool or a sink")
         for kind, group in (
-            ("pool or sink", names),
+            ("pool, sink or counted flow", names),
             ("parameter", [p.name for p in self.parameters]),
             ("driver", [d.name for d in self.drivers]),
         ):
@@ -356,28 +394,51 @@ class Structure:
             for name in group:
                 if not name.isidentifier() or name.startswith("_"):
                     raise StructureError(f"{self.name}: {name!r} cannot be read as an attribute in the flows")
-        for parameter in self.parameters:
-            if not parameter.unit:
-                raise StructureError(f"{self.name}: parameter {parameter.name!r} has no unit ('1' if dimensionless)")
-            if not parameter.source:
-                raise StructureError(f"{self.name}: parameter {parameter.name!r} has no source")
-            if not parameter.lower <= parameter.default <= parameter.upper:
-                raise StructureError(
-                    f"{self.name}: default of {parameter.name!r}, {parameter.default:g}, lies outside "
-                    f"[{parameter.lower:g}, {parameter.upper:g}]"
-                )
-        for driver in self.drivers:
-            if not driver.unit:
-                raise StructureError(f"{self.name}: driver {driver.name!r} has no unit ('1' if dimensionless)")
+        self._check_outputs("pool or sink", names)
         if self.scheme not in SCHEMES:
             raise StructureError(f"{self.name}: " + unknown("scheme", self.scheme, SCHEMES))
+        if not 0.0 < self.step < float("inf"):
+            raise StructureError(f"{self.name}: step must be a length of time, got {self.step}")
+
+    def _check_outputs(self, kind: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name in OUTPUTS:
+                raise StructureError(
+                    f"{self.name}: no {kind} can be called {name!r}, as every run gives that out itself; "
+                    f"call it otherwise, such as {name + '_own'!r}"
+                )
+
+    def _check_units(self) -> None:
+        fault = fault_of_base(self.carbon_unit, self.time_unit)
+        if fault:
+            raise StructureError(f"{self.name}: {fault}")
+        for kind, group in (("parameter", self.parameters), ("driver", self.drivers)):
+            for one in group:
+                if not one.unit:
+                    raise StructureError(f"{self.name}: {kind} {one.name!r} has no unit ('1' if dimensionless)")
+                fault = fault_of_unit(self, one.unit)
+                if fault:
+                    raise StructureError(f"{self.name}: {kind} {one.name!r}: {fault}")
+        for parameter in self.parameters:
+            if not parameter.source:
+                raise StructureError(f"{self.name}: parameter {parameter.name!r} has no source")
+
+    def _check_bounds(self) -> None:
         declared = {parameter.name: parameter for parameter in self.parameters}
+        both: tuple[Parameter | Driver, ...] = (*self.parameters, *self.drivers)
+        stated = [(f"default of {one.name!r}", one, one.default) for one in both]
         for set_name, values in self.parameter_sets.items():
             for name in values:
                 if name not in declared:
                     raise StructureError(
                         f"{self.name}: parameter set {set_name!r}: " + unknown("parameter", name, declared)
                     )
+            stated += [(f"parameter set {set_name!r}: {name!r}", declared[name], values[name]) for name in values]
+        for what, one, value in stated:
+            if not one.lower <= one.upper:
+                raise StructureError(f"{self.name}: bounds of {one.name!r} are [{one.lower:g}, {one.upper:g}]")
+            if value is not None and not one.lower <= value <= one.upper:
+                raise StructureError(f"{self.name}: {what}, {value:g}, lies outside [{one.lower:g}, {one.upper:g}]")
 
     def _check_meanings(self) -> None:
         """What laboratory, field and literature are told names what the structure has, in numbers that can be."""
@@ -387,6 +448,7 @@ class Structure:
             ("necromass", "pool", self.necromass, pools),
             ("inert", "pool", self.inert, pools),
             ("dissolved", "pool", self.dissolved, pools),
+            ("activities", "pool or sink", self.activities, self.state),
             *((f"fraction {name!r}", "pool", parts, pools) for name, parts in self.fractions.items()),
             ("input_shares", "driver", self.input_shares, drivers),
             ("decomposition", "parameter", self.decomposition, parameters),
@@ -430,6 +492,10 @@ class Structure:
             raise StructureError(f"{self.name}: flows yields no Flow")
         for flow in flows:
             self._check_flow(flow, declared)
+        called = {flow.called: None for flow in flows}
+        for name in self.meters:
+            if name not in called:
+                raise StructureError(f"{self.name}: " + unknown("flow", name, called))
         touched = {flow.source for flow in flows} | {flow.target for flow in flows}
         for pool in (*self.pools, *self.sinks):
             if (pool in touched) == (pool in self.inert):
@@ -439,7 +505,13 @@ class Structure:
                     else f"{self.name}: no flow enters or leaves {pool!r}"
                 )
         reports: dict[str, tuple[str, Any]] = dict(self.reports(*faces)) if self.reports else {}
-        for name, (_, value) in reports.items():
+        self._check_outputs("report", reports)
+        for name, (unit, value) in reports.items():
+            if name in self.state:
+                raise StructureError(f"{self.name}: {name!r} is a report and a pool or sink too")
+            fault = fault_of_unit(self, unit)
+            if fault:
+                raise StructureError(f"{self.name}: report {name!r}: {fault}")
             self._check_scalar(f"report {name!r}", value, declared)
         object.__setattr__(self, "report_units", {name: unit for name, (unit, _) in reports.items()})
         return Trace(x, p, u, flows, tuple(value for _, value in reports.values()))
@@ -449,8 +521,9 @@ class Structure:
             raise StructureError(f"{self.name}: flows must yield Flow, not {type(flow).__name__}")
         if flow.source != INPUT and flow.source not in self.pools:
             raise StructureError(f"{self.name}: flow from {unknown('pool', flow.source, (INPUT, *self.pools))}")
-        if flow.target not in self.state:
-            raise StructureError(f"{self.name}: flow into {unknown('pool or sink', flow.target, self.state)}")
+        within = self.pools + self.sinks
+        if flow.target not in within:
+            raise StructureError(f"{self.name}: flow into {unknown('pool or sink', flow.target, within)}")
         if flow.source == flow.target:
             raise StructureError(f"{self.name}: a flow from {flow.source!r} to itself moves nothing")
         self._check_scalar(f"rate of {flow.source} -> {flow.target}", flow.rate, declared)

@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from socbayes.core.dimensions import per_year
 from socbayes.core.mathematics import exp
 from socbayes.core.scalar_graph import specific_rate
 from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Names, Parameter, Structure, StructureError
 
 NATIVE, LABEL, ACTIVITY = "_native", "_label", "_14c"
-
-#: How many of a time unit make a year.
-PER_YEAR = {"hour": 8766.0, "day": 365.25, "week": 365.25 / 7.0, "month": 12.0, "year": 1.0}
 
 
 def _both(names: Sequence[str]) -> tuple[str, ...]:
@@ -62,7 +60,7 @@ def with_label(structure: Structure) -> Structure:
     >>> with_label(get("icbm")).pools
     ('young_native', 'old_native', 'young_label', 'old_label')
     """
-    if any(name.endswith((NATIVE, LABEL)) for name in structure.state):
+    if structure.labelled:
         raise StructureError(f"{structure.name} is labelled already")
     fed = dict.fromkeys(flow.target for flow in structure.trace.flows if flow.source == INPUT)
 
@@ -74,12 +72,12 @@ def with_label(structure: Structure) -> Structure:
         for flow in structure.flows(Names("pool", total), p, u):
             if flow.source == INPUT:
                 share = u[f"label_{flow.target}"]
-                yield Flow(INPUT, flow.target + NATIVE, flow.rate * (1.0 - share))
-                yield Flow(INPUT, flow.target + LABEL, flow.rate * share)
+                yield Flow(INPUT, flow.target + NATIVE, flow.rate * (1.0 - share), flow.called + NATIVE)
+                yield Flow(INPUT, flow.target + LABEL, flow.rate * share, flow.called + LABEL)
                 continue
             rate = specific_rate(flow.rate, total[flow.source])
             for kind in (NATIVE, LABEL):
-                yield Flow(flow.source + kind, flow.target + kind, rate * x[flow.source + kind])
+                yield Flow(flow.source + kind, flow.target + kind, rate * x[flow.source + kind], flow.called + kind)
 
     reports = structure.reports
     return replace(
@@ -97,6 +95,9 @@ def with_label(structure: Structure) -> Structure:
         necromass=_both(structure.necromass),
         inert=_both(structure.inert),
         dissolved=_both(structure.dissolved),
+        meters=_both(structure.meters),
+        activities=_both(structure.activities),
+        labelled=True,
         fractions={name: _both_parts(parts) for name, parts in structure.fractions.items()},
     )
 
@@ -154,18 +155,21 @@ def with_radiocarbon(structure: Structure, half_life: float = 5730.0) -> Structu
     >>> with_radiocarbon(get("icbm")).pools
     ('young', 'old', 'young_14c', 'old_14c')
     """
-    per_year = PER_YEAR[structure.time_unit]
+    if structure.activities:
+        raise StructureError(f"{structure.name} carries radiocarbon already")
+    years = per_year(structure.time_unit)
 
     def flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
-        per_time = np.log(2.0) / (p.half_life * per_year)
+        per_time = np.log(2.0) / (p.half_life * years)
         survives = exp(-per_time * structure.step) if structure.discrete else None
         for flow in structure.flows(x, p, u):
             yield flow
             if flow.source == INPUT:
-                yield Flow(INPUT, flow.target + ACTIVITY, flow.rate * u.input_activity)
+                yield Flow(INPUT, flow.target + ACTIVITY, flow.rate * u.input_activity, flow.called + ACTIVITY)
                 continue
             rate = specific_rate(flow.rate, x[flow.source]) * x[flow.source + ACTIVITY]
-            yield Flow(flow.source + ACTIVITY, flow.target + ACTIVITY, rate if survives is None else rate * survives)
+            kept = rate if survives is None else rate * survives
+            yield Flow(flow.source + ACTIVITY, flow.target + ACTIVITY, kept, flow.called + ACTIVITY)
         for pool in structure.pools:
             if pool not in structure.inert:
                 lost = per_time if survives is None else (1.0 - survives) / structure.step
@@ -189,6 +193,7 @@ def with_radiocarbon(structure: Structure, half_life: float = 5730.0) -> Structu
         ),
         flows=flows,
         inert=structure.inert + activities(structure.inert),
+        activities=(*activities(structure.pools + structure.sinks), "decayed_14c"),
     )
 
 
@@ -212,14 +217,14 @@ def priming(treated: Mapping[str, Any], control: Mapping[str, Any], structure: S
         carbon lost from pools that do not live, and ``priming_apparent``, from
         microbial biomass. Without other losses the last two sum to the first.
     """
-    co2 = [name for name in structure.sinks if name.startswith("co2") and name.endswith(NATIVE)]
+    co2 = [name for name in structure.respired if structure.labelled and name.endswith(NATIVE)]
     if not co2:
         raise StructureError(f"{structure.name} has no native CO2; label it with with_label")
 
     def change(names: Sequence[str]) -> Any:
         return sum((treated[name] - control[name] for name in names), 0.0 * treated[co2[0]])
 
-    native = [name for name in structure.pools if name.endswith(NATIVE)]
+    native = [name for name in structure.carbon_pools if name.endswith(NATIVE)]
     total = change(co2)
     return {
         "priming": total,

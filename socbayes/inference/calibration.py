@@ -23,7 +23,9 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import in_variables
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, versions
+from socbayes.inference.finish import PLAIN, quiet_sampling_log, versions
+from socbayes.inference.fit import TARGET_ACCEPT
+from socbayes.inference.sampling import adapting, reproducible
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ def sbc(
     ranked = _ranked_variables(model, var_names)
     prior, data = _simulate(model, simulations, rng, simulator)
     refittable, places = _refittable(model)
-    with quiet_sampling_log():
+    with quiet_sampling_log(), reproducible():
         compiled = nutpie.compile_pymc_model(refittable, var_names=[*ranked, LOG_LIKELIHOOD])
     true_likelihood = _likelihood(refittable, places)
     accept = target_accept or spec_of(model).target_accept or TARGET_ACCEPT

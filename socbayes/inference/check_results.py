@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from socbayes.inference.catalogue import GATES
 from socbayes.spec import joined
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-GATES = ("convergence", "divergences", "energy")
-"""Checks without which a fit is not trusted, even when they merely could not be run."""
 
 
 class CannotRunError(Exception):

@@ -1,9 +1,9 @@
 """Checks of a fit, each a verdict, one or two plain sentences, a table and a figure.
 
-Convergence, divergences and energy are gates: a fit that fails one must not be
-used. Prior predictions are a gate against absurdity only. The other checks
-inform: they say where a converged model and its data disagree, which is a
-finding about the model and not a fault of the computation.
+What each asks, means and advises, and whether it is a gate, stands in
+:mod:`socbayes.inference.catalogue`. A fit that fails a gate must not be used.
+The other checks inform: they say where a converged model and its data
+disagree, which is a finding about the model and not a fault of the computation.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from socbayes.facts import facts_of
 from socbayes.inference import diagnostics
+from socbayes.inference.catalogue import CATALOGUE, GATES
 from socbayes.inference.check_figures import (
     BOUNDS,
     energy_figure,
@@ -26,8 +27,10 @@ from socbayes.inference.check_figures import (
     sensitivity_figure,
     statistics_figure,
 )
-from socbayes.inference.check_results import GATES, CannotRunError, CheckResult, Checks
+from socbayes.inference.check_results import CannotRunError, CheckResult, Checks
+from socbayes.inference.draw_faults import draw_faults
 from socbayes.inference.observed import NAMED, coordinate, label, main_observed, silent
+from socbayes.inference.replication import replication_faults, replication_table
 from socbayes.spec import joined
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
@@ -75,8 +78,8 @@ def check(fitted: xr.DataTree) -> Checks:
     Returns
     -------
     Checks
-        Results by name: convergence, divergences, energy, prior_predictive,
-        posterior_predictive, study_means, loo, loo_pit, prior_sensitivity.
+        Results by name: draws, convergence, divergences, energy, climbs, replication,
+        prior_predictive, posterior_predictive, study_means, loo, loo_pit, prior_sensitivity.
 
     Examples
     --------
@@ -88,25 +91,59 @@ def check(fitted: xr.DataTree) -> Checks:
     """
     found = {name: _run(name, function, fitted) for name, function in CHECKS.items()}
     if "thinned_from" in fitted.attrs:
-        found |= {name: _before_thinning(name, fitted) for name in GATES}
+        found |= {name: _before_thinning(name, fitted, found[name]) for name in _BEFORE_THINNING}
     return Checks(found)
 
 
-def _before_thinning(name: str, fitted: xr.DataTree) -> CheckResult:
-    """Verdict of a gate on the full fit that a stored posterior was thinned from."""
+_BEFORE_THINNING = {
+    "convergence": ("max_r_hat", "min_ess_bulk", "min_ess_tail"),
+    "divergences": ("divergences",),
+    "energy": ("min_energy_fraction",),
+}
+"""Numbers of the full fit that stand for a thinned one."""
+
+
+def _before_thinning(name: str, fitted: xr.DataTree, now: CheckResult) -> CheckResult:
+    """Verdict of a gate on the full fit that a stored posterior was thinned from; what is damaged now fails."""
     import pandas as pd
 
-    numbers = {
-        "convergence": ("max_r_hat", "min_ess_bulk", "min_ess_tail"),
-        "divergences": ("divergences",),
-        "energy": ("min_energy_fraction",),
-    }[name]
-    values = {number: float(fitted.attrs[number]) for number in numbers}
+    if now.passed is False:
+        return now
+    values = {number: float(fitted.attrs[number]) for number in _BEFORE_THINNING[name]}
     total = int(fitted.attrs["thinned_from"]) * fitted["posterior"].sizes["chain"]
     said = ", ".join(f"{number.replace('_', ' ')} {value:.5g}" for number, value in values.items())
     text = f"Judged on all {total:,} draws before they were thinned: {said}."
     table = pd.DataFrame({"value": values}).rename_axis("diagnostic")
-    return CheckResult(name, facts_of(fitted).converged, text, table)
+    return CheckResult(name, diagnostics.judged(fitted).converged, text, table)
+
+
+def _failed(name: str, faults: Sequence[str]) -> str:
+    """Say what a failed gate found, what that means and what helps."""
+    kind = CATALOGUE[name]
+    found = "; ".join(faults)
+    return f"{found[:1].upper()}{found[1:]}. {kind.means} What helps: {kind.helps}."
+
+
+def check_draws(fitted: xr.DataTree) -> CheckResult:
+    """Whether draws are finite, move, and are those of separate chains."""
+    import pandas as pd
+
+    posterior = fitted["posterior"].to_dataset()
+    faults = draw_faults(fitted)
+    sizes = posterior.sizes
+    rows = {
+        str(name): {
+            "numbers": int(values[0, 0].size),
+            "finite": float(np.isfinite(values).mean()),
+            "smallest": float(values.min()),
+            "largest": float(values.max()),
+        }
+        for name, values in posterior.transpose("chain", "draw", ...).data_vars.items()
+        if values.dtype.kind in "fiub" and values.size
+    }
+    text = f"All {sizes['draw']:,} draws of {sizes['chain']} chains are finite, move, and are those of separate chains."
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("variable")
+    return CheckResult("draws", not faults, _failed("draws", faults) if faults else text, table)
 
 
 def check_convergence(fitted: xr.DataTree) -> CheckResult:
@@ -119,16 +156,15 @@ def check_convergence(fitted: xr.DataTree) -> CheckResult:
     table = diagnostics.convergence_table(fitted)
     if table.empty:
         raise CannotRunError("no variable of the posterior varies")
-    problems = diagnostics.mixing_failures(fitted, table)
-    numbers = (
-        f"largest R-hat {table['r_hat'].max():.3f} (limit {diagnostics.MAX_R_HAT:g}), smallest effective sample size "
-        f"{table['ess_bulk'].min():.0f} in the bulk and {table['ess_tail'].min():.0f} in the tails "
-        f"(limit {diagnostics.MIN_ESS})"
-    )
+    problems = diagnostics.mixing_faults(fitted, table)
     if problems:
-        text = f"The draws cannot be trusted yet: {'; '.join(problems)}."
+        text = _failed("convergence", problems)
     else:
-        text = f"The chains agree in all {len(table)} variables: {numbers}."
+        text = (
+            f"The chains agree in all {len(table)} variables: largest R-hat {table['r_hat'].max():.3f} (limit "
+            f"{diagnostics.MAX_R_HAT:g}), smallest effective sample size {table['ess_bulk'].min():.0f} in the bulk and "
+            f"{table['ess_tail'].min():.0f} in the tails (limit {diagnostics.MIN_ESS})."
+        )
     return CheckResult(
         "convergence",
         not problems,
@@ -154,15 +190,9 @@ def check_divergences(fitted: xr.DataTree) -> CheckResult:
         {"divergences": counts, "draws": diverging.sizes["draw"]},
         index=pd.Index(diverging["chain"].to_numpy(), name="chain"),
     )
-    total = int(counts.sum())
-    if total:
-        text = (
-            f"{total} of {diverging.size:,} transitions diverged: the sampler could not follow a sharply bent part of "
-            "the posterior, so intervals may be too narrow."
-        )
-    else:
-        text = f"None of {diverging.size:,} transitions diverged."
-    return CheckResult("divergences", total == 0, text, table)
+    faults = diagnostics.divergence_faults(fitted)
+    text = _failed("divergences", faults) if faults else f"None of {diverging.size:,} transitions diverged."
+    return CheckResult("divergences", not faults, text, table)
 
 
 def check_energy(fitted: xr.DataTree) -> CheckResult:
@@ -179,14 +209,50 @@ def check_energy(fitted: xr.DataTree) -> CheckResult:
     table = pd.DataFrame(
         {"energy_fraction": fraction}, index=pd.Index(fitted["sample_stats/energy"]["chain"].to_numpy(), name="chain")
     )
-    # Written this way round, an undefined fraction fails.
-    passed = bool((fraction >= diagnostics.MIN_BFMI).all())
-    outcome = "every chain moves freely through" if passed else "at least one chain is slow to reach"
+    faults = diagnostics.energy_faults(fitted)
     text = (
         f"The smallest energy fraction (BFMI) of the chains is {fraction.min():.2f} (limit {diagnostics.MIN_BFMI:g}): "
-        f"{outcome} the tails of the posterior."
+        "every chain moves freely through the tails of the posterior."
     )
-    return CheckResult("energy", passed, text, table, lambda: energy_figure(fitted))
+    text = _failed("energy", faults) if faults else text
+    return CheckResult("energy", not faults, text, table, lambda: energy_figure(fitted))
+
+
+def check_climbs(fitted: xr.DataTree) -> CheckResult:
+    """Whether ascents from draws and from points of the prior end where the draws are."""
+    import pandas as pd
+
+    found = diagnostics.climbs_of(fitted)
+    if not found:
+        raise CannotRunError("the fit was made without climbs; sb.fit(model, climbs=8) makes some")
+    table = pd.DataFrame(found["tops"], columns=["from", "log_density"]).rename_axis("climb")
+    faults = diagnostics.climb_faults(fitted)
+    text = (
+        f"None of {len(table)} climbs, {int((table['from'] == 'a draw').sum())} of them from draws and the others from "
+        f"points of the prior, found the data far better explained than the draws explain them (highest log density "
+        f"{table['log_density'].max():,.1f}; best draw {found['best_draw']:,.1f})."
+    )
+    return CheckResult("climbs", not faults, _failed("climbs", faults) if faults else text, table)
+
+
+def check_replication(fitted: xr.DataTree) -> CheckResult:
+    """Whether data replicated by the fit have the mean and the spread of the data it was fitted to.
+
+    Fails where a statistic is both improbable under the fit and far in units
+    of the data: see :mod:`socbayes.inference.replication`.
+
+    References
+    ----------
+    Gelman, Meng and Stern (1996), Statistica Sinica 6:733.
+    """
+    _need(fitted, "posterior_predictive", "observed_data")
+    table = replication_table(fitted)
+    if table.empty:
+        raise CannotRunError("no observed variable was replicated")
+    faults = replication_faults(table)
+    names = list(dict.fromkeys(label(str(name)) for name in table.index.get_level_values("variable")))
+    text = f"The fit gives back the mean and the spread of {joined(names)}."
+    return CheckResult("replication", not faults, _failed("replication", faults) if faults else text, table)
 
 
 def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
@@ -227,7 +293,7 @@ def check_prior_predictive(fitted: xr.DataTree) -> CheckResult:
         f"range, and {row['data_within_prior']:.0%} of the data lie within the central 99 % of predictions"
         for name, row in table.iterrows()
     )
-    text += f". Absurd: {'; '.join(absurd)}." if absurd else "."
+    text += f". Absurd: {_failed('prior_predictive', absurd)}" if absurd else "."
     return CheckResult(
         "prior_predictive", not absurd, text, table, lambda: predictive_figure(fitted, "prior_predictive", names)
     )
@@ -444,7 +510,11 @@ def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
     spec = facts_of(fitted).spec
     posterior, log_prior = fitted["posterior"], fitted["log_prior"]
     stated = [record["parameter"] for record in spec.priors]
-    scaled = [name for name in stated if name in log_prior] or [str(name) for name in log_prior.data_vars]
+    known = [name for name in stated if name in log_prior] or [str(name) for name in log_prior.data_vars]
+    # The density of a uniform prior is the same everywhere, so a stronger one says nothing else.
+    scaled = [name for name in known if float(log_prior[name].std(["chain", "draw"]).max()) > 0]
+    if not scaled:
+        raise CannotRunError(f"every prior is uniform ({_some(known)}), and has no strength that could be changed")
     wanted = dict.fromkeys([*spec.quantities, *stated])
     # What never varies cannot move.
     names = [name for name in wanted if name in posterior] or [str(name) for name in posterior.data_vars]
@@ -478,9 +548,12 @@ def check_prior_sensitivity(fitted: xr.DataTree) -> CheckResult:
 
 
 CHECKS: dict[str, Callable[[xr.DataTree], CheckResult]] = {
+    "draws": check_draws,
     "convergence": check_convergence,
     "divergences": check_divergences,
     "energy": check_energy,
+    "climbs": check_climbs,
+    "replication": check_replication,
     "prior_predictive": check_prior_predictive,
     "posterior_predictive": check_posterior_predictive,
     "study_means": check_study_means,
@@ -499,8 +572,8 @@ def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.D
     except CannotRunError as reason:
         text = f"Not run: {reason}."
     except Exception as error:  # one broken check must not hide what the others found
-        log.warning("check %s failed", name, exc_info=True)
-        text = f"Not run, because it broke: {type(error).__name__}: {error}"
+        log.debug("check %s failed", name, exc_info=True)
+        text = f"Not judged: {CATALOGUE[name].asks} ({type(error).__name__}: {' '.join(str(error).split())})"
     return CheckResult(name, None, text, pd.DataFrame())
 
 

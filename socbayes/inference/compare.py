@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.facts import facts_of
-from socbayes.inference.observed import label, main_observed
+from socbayes.inference.diagnostics import judged
+from socbayes.inference.observed import coordinate, label, main_observed
 from socbayes.spec import joined
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def compare(fits: Mapping[str, xr.DataTree], var_name: str | None = None) -> pd.
     ------
     SocbayesError
         For fewer than two fits, fits without a pointwise likelihood of the
-        variable, or fits of different data.
+        variable, one that is not a number anywhere, or fits of different data.
 
     References
     ----------
@@ -68,6 +68,7 @@ def compare(fits: Mapping[str, xr.DataTree], var_name: str | None = None) -> pd.
         raise SocbayesError(f"a comparison needs at least two fits, got {len(fits)}")
     name = _common_variable(fits, var_name)
     _require_same_data(fits, name)
+    _require_finite(fits, name)
     with warnings.catch_warnings():
         # Unsure scores become a column and a sentence below.
         warnings.simplefilter("ignore", UserWarning)
@@ -75,7 +76,7 @@ def compare(fits: Mapping[str, xr.DataTree], var_name: str | None = None) -> pd.
         table = az.compare(scores, method="stacking", round_to="none")
     table.index.name = "fit"
     table["pareto_k_above"] = [int((~(scores[key].pareto_k <= scores[key].good_k)).sum()) for key in table.index]
-    table["converged"] = [int(facts_of(fits[key]).converged) for key in table.index]
+    table["converged"] = [int(judged(fits[key]).converged) for key in table.index]
     notes = _warnings(table, name)
     for note in notes:
         log.warning(note)
@@ -115,6 +116,28 @@ def _require_same_data(fits: Mapping[str, xr.DataTree], name: str) -> None:
             )
 
 
+def _require_finite(fits: Mapping[str, xr.DataTree], name: str) -> None:
+    """Refuse log likelihoods that are no numbers: one of them makes a score that ranks the better model last."""
+    faults = []
+    for key, fitted in fits.items():
+        values = fitted["log_likelihood"].to_dataset()[name].transpose("chain", "draw", ...)
+        broken = ~np.isfinite(values.to_numpy())
+        if broken.any():
+            counts = broken.sum(axis=(0, 1)).ravel()
+            places = np.flatnonzero(counts)
+            one = values.isel(chain=0, draw=0)
+            named = [f"{coordinate(one, int(p)) or label(name)} ({counts[p]} draws)" for p in places[:3]]
+            more = f" and {places.size - 3} more" if places.size > 3 else ""
+            found = sorted({str(value) for value in values.to_numpy()[broken]})
+            faults.append(f"fit {key!r} at {', '.join(named)}{more}: {', '.join(found)}")
+    if faults:
+        raise SocbayesError(
+            f"the log likelihood of {label(name)} is not finite in {'; '.join(faults)}. A model that gives an "
+            "observation no density cannot be scored on it: look at these observations, or let the likelihood reach "
+            "them"
+        )
+
+
 def _observations(key: str, fitted: xr.DataTree, name: str) -> xr.DataArray:
     if "observed_data" not in fitted.children or name not in fitted["observed_data"]:
         raise SocbayesError(f"fit {key!r} does not hold the data it was made of")
@@ -139,7 +162,8 @@ def _warnings(table: pd.DataFrame, name: str) -> list[str]:
     notes = []
     bad = table.index[table["converged"] == 0].tolist()
     if bad:
-        notes.append(f"{joined(bad)} did not converge: the scores of {'it' if len(bad) == 1 else 'them'} mean nothing")
+        own, them = ("its", "it") if len(bad) == 1 else ("their", "them")
+        notes.append(f"{joined(bad)} did not pass {own} checks: the scores of {them} mean nothing")
     for key, count in table["pareto_k_above"].items():
         if count:
             notes.append(f"{key}: {count} observations of {label(name)} have a high Pareto k, so its score is unsure")

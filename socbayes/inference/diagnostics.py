@@ -1,14 +1,24 @@
-"""Convergence of a fit: measured on everything it holds, said before anything else."""
+"""The gate: whether a fit may be used, judged on everything it holds and said before anything else.
+
+A verdict is of the draws it was made from: a fingerprint of them is kept with it, and where the two do not
+belong together the fit is judged anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.facts import facts_of
+from socbayes.facts import FitFacts, facts_of
+from socbayes.inference.catalogue import with_remedy
+from socbayes.inference.draw_faults import draw_faults
+from socbayes.inference.observed import coordinate, meaning_of
+from socbayes.inference.replication import replication_faults, replication_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +29,11 @@ log = logging.getLogger("socbayes")
 MAX_R_HAT = 1.01
 MIN_ESS = 400
 MIN_BFMI = 0.3
+THINNED = {"r_hat": 1.05, "ess": 100}
+"""Limits for a few hundred draws kept of a fit, whose own verdict is kept with them: they show damage, no more."""
+
+RULES = 2
+"""Version of the rules of the gate: raised when they change, so that fits are judged by those of today."""
 
 
 def convergence_table(fitted: xr.DataTree) -> pd.DataFrame:
@@ -43,7 +58,8 @@ def convergence_table(fitted: xr.DataTree) -> pd.DataFrame:
     import arviz as az
     import pandas as pd
 
-    posterior = fitted["posterior"].to_dataset()
+    held = fitted["posterior"].to_dataset()
+    posterior = held[[name for name in held.data_vars if held[name].dtype.kind in "fiub"]].astype("float64")
     # A number that is not finite somewhere is no constant: it stays, and fails.
     broken = ~posterior.map(np.isfinite).all(["chain", "draw"])
     # Up to rounding: a constant computed from draws may differ in its last digit.
@@ -79,13 +95,14 @@ def energy_fraction(fitted: xr.DataTree) -> np.ndarray:
     """
     import arviz as az
 
-    if fitted["sample_stats"].sizes["draw"] < 2:
-        return np.full(fitted["sample_stats"].sizes["chain"], np.nan)
+    sizes = fitted["posterior"].sizes
+    if "sample_stats" not in fitted.children or "energy" not in fitted["sample_stats"] or sizes["draw"] < 2:
+        return np.full(sizes["chain"], np.nan)
     return az.bfmi(fitted)["energy"].to_numpy()
 
 
-def mixing_failures(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
-    """Say what keeps the draws from standing for the posterior, in sentences; empty when nothing does.
+def mixing_faults(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
+    """Say what keeps the draws from standing for the posterior, in clauses; empty when nothing does.
 
     Parameters
     ----------
@@ -94,28 +111,125 @@ def mixing_failures(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
     table
         Its :func:`convergence_table`.
     """
-    failures = []
+    faults = []
     if not facts_of(fitted).complete:
-        failures.append("the run was interrupted: what is here is the part that reached the disk")
+        faults.append("the run was interrupted: what is here is the part that reached the disk")
     if fitted["posterior"].sizes["chain"] < 2:
-        failures.append("one chain only: convergence cannot be judged")
+        faults.append("one chain only: convergence cannot be judged")
     if table.empty:
-        failures.append("no variable of the posterior varies")
-    limits = (("r_hat", MAX_R_HAT, True), ("ess_bulk", MIN_ESS, False), ("ess_tail", MIN_ESS, False))
-    for column, limit, above in limits:
+        faults.append("no variable of the posterior varies")
+    thinned = "thinned_from" in fitted.attrs
+    ess = THINNED["ess"] if thinned else MIN_ESS
+    limits = (("r_hat", THINNED["r_hat"] if thinned else MAX_R_HAT, True), ("ess_bulk", ess, False))
+    for column, limit, above in (*limits, ("ess_tail", ess, False)):
         bad = table[table[column] > limit] if above else table[table[column] < limit]
         if len(bad):
-            worst = bad[column].idxmax() if above else bad[column].idxmin()
-            word = "above" if above else "below"
-            failures.append(
-                f"{column} {word} {limit:g} in {len(bad)} of {len(table)} variables, "
-                f"worst {bad[column][worst]:.3g} in {worst}"
-            )
-    return failures
+            worst = str(bad[column].idxmax() if above else bad[column].idxmin())
+            name = f"{worst}{_worst_place(fitted, worst, column)}{meaning_of(fitted, worst)}"
+            value = bad[column][worst]
+            if above:
+                said = (
+                    f"{_R_HAT} is above {limit:g} in {len(bad)} of {len(table)} variables, worst {value:.3g} in {name}"
+                )
+            else:
+                said = f"{_ESS[column]} is below {limit:g} in {len(bad)} of {len(table)} variables, worst {value:.3g} "
+                said += f"in {name}{_draws_wanted(fitted, value, limit)}"
+            faults.append(said)
+    return faults
 
 
-def convergence_failures(fitted: xr.DataTree, table: pd.DataFrame | None = None) -> list[str]:
-    """Say what keeps a fit from being trusted, in sentences; empty when nothing does.
+_R_HAT = "the chains disagree: R-hat (r_hat)"
+_ESS = {
+    "ess_bulk": "too few independent draws for means and medians: the effective sample size (ess_bulk)",
+    "ess_tail": "too few independent draws for the ends of intervals: the effective sample size (ess_tail)",
+}
+
+
+def _worst_place(fitted: xr.DataTree, name: str, column: str) -> str:
+    """Label of the number of a variable that is worst; nothing where it holds one number."""
+    import arviz as az
+
+    values = fitted["posterior"].to_dataset()[name]
+    if values.ndim < 3:
+        return ""
+    found = az.rhat(values) if column == "r_hat" else az.ess(values, method=column.removeprefix("ess_"))
+    numbers = found.to_numpy().ravel()
+    # What never moves has no number.
+    moving = (values.max(["chain", "draw"]) > values.min(["chain", "draw"])).to_numpy().ravel()
+    numbers = np.where(moving, numbers, -np.inf if column == "r_hat" else np.inf)
+    bad = np.nan_to_num(numbers, nan=np.inf) if column == "r_hat" else -np.nan_to_num(numbers, nan=-np.inf)
+    return f" [{coordinate(found, int(bad.argmax()))}]"
+
+
+def _draws_wanted(fitted: xr.DataTree, value: float, limit: float) -> str:
+    """How many draws would have been enough, as far as this run can tell."""
+    length = fitted["posterior"].sizes["draw"]
+    if "thinned_from" in fitted.attrs or not 0.05 * limit < value:
+        return ""
+    return f"; about draws={-(-round(1.3 * length * limit / value) // 100) * 100} would be enough"
+
+
+def divergence_faults(fitted: xr.DataTree) -> list[str]:
+    """Say how many transitions diverged, in a clause; empty when none did.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    """
+    if "sample_stats" not in fitted.children or "diverging" not in fitted["sample_stats"]:
+        return ["the fit does not say whether transitions diverged (sample_stats/diverging)"]
+    diverging = fitted["sample_stats/diverging"]
+    total = int(diverging.sum())
+    return [f"{total} divergent transitions of {diverging.size}"] if total else []
+
+
+def energy_faults(fitted: xr.DataTree) -> list[str]:
+    """Say which chain is slow, in a clause; empty when none is.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    """
+    fraction = energy_fraction(fitted)
+    # Written this way round, an undefined fraction fails.
+    if (fraction >= MIN_BFMI).all():
+        return []
+    return [f"energy fraction {fraction.min():.2f} below {MIN_BFMI} in chain {int(fraction.argmin())}"]
+
+
+def climbs_of(fitted: xr.DataTree) -> dict[str, Any]:
+    """What climbs after sampling found, as :func:`socbayes.inference.climbs.climbed` wrote it; empty without any.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    """
+    return dict(json.loads(str(fitted.attrs.get("climbs", "{}"))))
+
+
+def climb_faults(fitted: xr.DataTree) -> list[str]:
+    """Say how much higher a climb ended than the draws, in a clause; empty when none did.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    """
+    found = climbs_of(fitted)
+    if not found or found["excess"] <= found["limit"]:
+        return []
+    return [
+        f"a climb from {found['from']} ended {found['excess']:,.0f} higher in log density than the best draw, where "
+        f"{found['limit']:.0f} is the most that a posterior of {found['parameters']} parameters explains: the data are "
+        "explained far better elsewhere"
+    ]
+
+
+def failures_of(fitted: xr.DataTree, table: pd.DataFrame | None = None) -> dict[str, list[str]]:
+    """Say what keeps a fit from being trusted, in clauses by check; a check without any passed or could not be run.
 
     Parameters
     ----------
@@ -125,15 +239,11 @@ def convergence_failures(fitted: xr.DataTree, table: pd.DataFrame | None = None)
         Its :func:`convergence_table`, if at hand.
     """
     table = convergence_table(fitted) if table is None else table
-    failures = mixing_failures(fitted, table)
-    divergences = int(fitted["sample_stats/diverging"].sum())
-    if divergences:
-        failures.append(f"{divergences} divergent transitions of {fitted['sample_stats/diverging'].size}")
-    fraction = energy_fraction(fitted)
-    # Written this way round, an undefined fraction fails.
-    if not (fraction >= MIN_BFMI).all():
-        failures.append(f"energy fraction {fraction.min():.2f} below {MIN_BFMI} in chain {int(fraction.argmin())}")
-    return failures
+    found = {"draws": draw_faults(fitted), "convergence": mixing_faults(fitted, table)}
+    if "thinned_from" not in fitted.attrs:
+        found |= {"divergences": divergence_faults(fitted), "energy": energy_faults(fitted)}
+    found |= {"climbs": climb_faults(fitted), "replication": replication_faults(replication_table(fitted))}
+    return {name: faults for name, faults in found.items() if faults}
 
 
 def gate(fitted: xr.DataTree) -> bool:
@@ -142,26 +252,94 @@ def gate(fitted: xr.DataTree) -> bool:
     Returns
     -------
     bool
-        Whether everything converged. ``attrs`` then hold ``converged``,
-        ``failures``, ``max_r_hat``, ``min_ess_bulk``, ``min_ess_tail``,
-        ``divergences`` and ``min_energy_fraction``.
+        Whether it passed. ``attrs`` then hold ``converged``, ``failures``
+        (JSON, a sentence each, with what helps), ``judged`` (a fingerprint of
+        what was judged), ``max_r_hat``, ``min_ess_bulk``, ``min_ess_tail``,
+        ``divergences`` and ``min_energy_fraction``; the numbers of a posterior
+        that was thinned stay those of the full fit.
     """
     table = convergence_table(fitted)
-    failures = convergence_failures(fitted, table)
-    fitted.attrs.update(
-        {
-            "converged": int(not failures),
-            "failures": json.dumps(failures),
-            "max_r_hat": float(table["r_hat"].max()),
-            "min_ess_bulk": float(table["ess_bulk"].min()),
-            "min_ess_tail": float(table["ess_tail"].min()),
-            "divergences": int(fitted["sample_stats/diverging"].sum()),
-            "min_energy_fraction": float(energy_fraction(fitted).min()),
-        }
-    )
+    found = failures_of(fitted, table)
+    failures = [with_remedy(name, "; ".join(faults)) for name, faults in found.items()]
+    if "thinned_from" not in fitted.attrs:
+        fitted.attrs.update(_numbers(fitted, table))
+    _write(fitted, failures)
     if failures:
         log.error(banner(fitted))
     return not failures
+
+
+def _numbers(fitted: xr.DataTree, table: pd.DataFrame) -> Mapping[str, float]:
+    has = "sample_stats" in fitted.children and "diverging" in fitted["sample_stats"]
+    return {
+        "max_r_hat": float(table["r_hat"].max()),
+        "min_ess_bulk": float(table["ess_bulk"].min()),
+        "min_ess_tail": float(table["ess_tail"].min()),
+        "divergences": int(fitted["sample_stats/diverging"].sum()) if has else 0,
+        "min_energy_fraction": float(energy_fraction(fitted).min()),
+    }
+
+
+def _write(fitted: xr.DataTree, failures: list[str]) -> None:
+    fitted.attrs |= {
+        "converged": int(not failures), "failures": json.dumps(failures), "judged": fingerprint(fitted)
+    }  # fmt: skip
+
+
+def fingerprint(fitted: xr.DataTree) -> str:
+    """Fingerprint of everything in a fit that the gate looks at.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> fitted = xr.DataTree.from_dict({"posterior": xr.Dataset({"a": (("chain", "draw"), np.zeros((1, 2)))})})
+    >>> before = fingerprint(fitted)
+    >>> fitted["posterior/a"][0, 1] = 0.5
+    >>> before == fingerprint(fitted)
+    False
+    """
+    digest = hashlib.blake2b(f"{RULES} {fitted.attrs.get('climbs', '')}".encode(), digest_size=16)
+    for group, names in (
+        ("posterior", None),
+        ("sample_stats", ("diverging", "energy")),
+        ("posterior_predictive", None),
+        ("observed_data", None),
+    ):
+        held = fitted[group].to_dataset().data_vars if group in fitted.children else {}
+        for name in sorted(str(name) for name in held if names is None or name in names):
+            values = held[name].to_numpy()
+            digest.update(f"{group} {name} {values.shape}".encode())
+            if values.dtype.kind in "fiub":
+                digest.update(np.ascontiguousarray(values, dtype="float64").tobytes())
+    return digest.hexdigest()
+
+
+def judged(fitted: xr.DataTree) -> FitFacts:
+    """What a fit says of itself, with a verdict that is of the very draws it holds.
+
+    A fit whose verdict is missing, of other draws, or of older rules is judged
+    anew; what it has said against itself stays said.
+
+    Parameters
+    ----------
+    fitted
+        A fit; its attributes are brought up to date.
+    """
+    if fitted.attrs.get("judged") == fingerprint(fitted):
+        return facts_of(fitted)
+    stated = facts_of(fitted)
+    against = list(stated.failures)
+    if stated.judged and not stated.converged and not against:
+        against = ["the fit says of itself that it did not converge"]
+    gate(fitted)
+    if against:
+        _write(fitted, [*against, *(text for text in facts_of(fitted).failures if text not in against)])
+    return facts_of(fitted)
 
 
 def banner(fitted: xr.DataTree) -> str:
@@ -170,7 +348,7 @@ def banner(fitted: xr.DataTree) -> str:
     if not failures:
         return ""
     lines = [f"  - {failure}" for failure in failures]
-    return "\n".join(["THIS FIT DID NOT CONVERGE. Do not use its numbers.", *lines])
+    return "\n".join(["THIS FIT DID NOT PASS ITS CHECKS. Do not use its numbers.", *lines])
 
 
 def _worst(values: np.ndarray, reduce, when_undefined: float) -> float:

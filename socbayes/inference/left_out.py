@@ -22,7 +22,9 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.inference.densities import rows_density
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS, convergence_table
-from socbayes.inference.fit import PLAIN, TARGET_ACCEPT, adapting, quiet_sampling_log, runs_the_core
+from socbayes.inference.finish import PLAIN, default_starts, quiet_sampling_log, runs_the_core
+from socbayes.inference.fit import TARGET_ACCEPT
+from socbayes.inference.sampling import adapting, reproducible
 from socbayes.inference.scores import COVERED, covered, crps, log_mean_exp, ranked
 from socbayes.spec import joined, spec_of
 
@@ -407,12 +409,12 @@ def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[st
     import nutpie
     import xarray as xr
 
-    with quiet_sampling_log():
+    with quiet_sampling_log(), default_starts(model), reproducible():
         compiled = nutpie.compile_pymc_model(_weighted(model, labels), var_names=shared)
 
     def fit_without(groups: np.ndarray, settings: Mapping[str, Any]) -> tuple[list[list[np.ndarray]], dict[str, float]]:
         weights = {f"{name}_weight": (~np.isin(column, groups)).astype("float64") for name, column in labels.items()}
-        fitted = nutpie.sample(compiled.with_data(**weights), **settings)
+        fitted = uninterrupted(compiled.with_data(**weights), settings)
         posterior = fitted["posterior"].to_dataset()[shared]
         table = convergence_table(xr.DataTree.from_dict({"posterior": posterior}))
         judged = {
@@ -425,6 +427,18 @@ def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[st
         return [list(draw) for draw in zip(*flat, strict=True)], judged
 
     return fit_without
+
+
+def uninterrupted(compiled: Any, settings: Mapping[str, Any]) -> xr.DataTree:
+    """Sample with nutpie in memory; Ctrl-C stops the caller as well, where ``nutpie.sample`` would return a part."""
+    import nutpie
+
+    sampler = nutpie.sample(compiled, **settings, blocking=False)
+    try:
+        return sampler.wait()
+    except BaseException:
+        sampler.cancel()
+        raise
 
 
 def _weighted(model: pm.Model, names: Collection[str]) -> pm.Model:

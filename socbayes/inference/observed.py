@@ -74,6 +74,46 @@ def coordinate(values: xr.DataArray, place: int) -> str:
     return ", ".join(parts)
 
 
+def meaning_of(fitted: xr.DataTree, name: str) -> str:
+    """Say what a variable of a fit is, or which quantity it works for, as what follows its name; maybe nothing.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    name
+        Variable of its posterior.
+
+    Examples
+    --------
+    >>> from socbayes.inference.stored import load_posterior
+    >>> meaning_of(load_posterior("cue_process"), "log_uptake_half")
+    ', a working number behind log_uptake (log uptake of carbon, log 1/h)'
+    """
+    spec = facts_of(fitted).spec
+    known = {
+        str(key): ", ".join(part for part in (one.get("meaning", ""), _unit(one.get("unit", ""))) if part)
+        for key, one in spec.quantities.items()
+    }
+    for record in spec.priors:
+        parameter = record.get("parameter", "")
+        if not known.get(parameter):
+            known[parameter] = f"parameter with the prior {record.get('distribution', '?')}"
+    if known.get(name):
+        return f" ({known[name]})"
+    held = [str(other) for other in fitted["posterior"].data_vars]
+    bases = [base for base in {*known, *held} if base and name.startswith(f"{base}_")]
+    if not bases:
+        return ""
+    base = max(bases, key=len)
+    said = f" ({known[base]})" if known.get(base) else ""
+    return f", a working number behind {base}{said}"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit in ("", "1") else unit
+
+
 @contextmanager
 def silent() -> Iterator[None]:
     """Silence what ArviZ warns of and a check says in its own words."""

@@ -77,7 +77,7 @@ def climbing(compiled: Any, climbs: int, seed: int | None = None) -> tuple[Any, 
     return dataclasses.replace(compiled, initial_point_func=start), heights
 
 
-def climb(density: Any, start: np.ndarray, held: np.ndarray) -> tuple[float, np.ndarray]:
+def climb(density: Any, start: np.ndarray, held: np.ndarray, steps: int = STEPS) -> tuple[float, np.ndarray]:
     """Log density and place of the top reached from a point.
 
     Parameters
@@ -88,6 +88,8 @@ def climb(density: Any, start: np.ndarray, held: np.ndarray) -> tuple[float, np.
         Where to begin.
     held
         Coordinates that stay as they are, (parameter,).
+    steps
+        Evaluations of the density after which it ends wherever it is.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def climb(density: Any, start: np.ndarray, held: np.ndarray) -> tuple[float, np.
         return -float(value), -np.asarray(gradient)[free]
 
     found = minimize(
-        depth, place[free], jac=True, method="L-BFGS-B", options={"maxfun": STEPS, "maxiter": STEPS, "maxcor": MEMORY}
+        depth, place[free], jac=True, method="L-BFGS-B", options={"maxfun": steps, "maxiter": steps, "maxcor": MEMORY}
     )
     place[free] = found.x
     return -float(found.fun), place

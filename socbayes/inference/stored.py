@@ -7,10 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from socbayes.datasets import learned_file
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import facts_of
 from socbayes.files import replacing
-from socbayes.inference.fit import load
+from socbayes.inference.runs import load
 from socbayes.spec import joined
 from socbayes.vocabulary import nearest
 
@@ -44,7 +45,7 @@ def store_posterior(
     Raises
     ------
     SocbayesError
-        If the fit did not converge.
+        If the fit did not converge, or draws are not finite.
 
     Examples
     --------
@@ -57,6 +58,8 @@ def store_posterior(
     if not facts.converged:
         raise SocbayesError(f"the fit did not converge, so it is not stored: {'; '.join(facts.failures)}")
     posterior = fitted["posterior"].to_dataset()[list(names)]
+    if broken := [str(name) for name, value in posterior.items() if not np.isfinite(value).all()]:
+        raise SocbayesError(f"draws of {joined(broken)} are not all finite, so the fit is not stored")
     total = posterior.sizes["draw"]
     kept = posterior.isel(draw=np.linspace(0, total - 1, min(draws, total)).round().astype(int)).astype("float32")
     tree = xr.DataTree.from_dict({"posterior": kept.drop_attrs()})
@@ -90,6 +93,8 @@ def load_posterior(name: str, version: int = VERSION) -> xr.DataTree:
     ------
     UnknownNameError
         If there is no such posterior, with the nearest name.
+    DatasetChangedError
+        If the file is not the one that the package was made with.
 
     Notes
     -----
@@ -111,6 +116,7 @@ def load_posterior(name: str, version: int = VERSION) -> xr.DataTree:
             + (f"; did you mean {hint!r}?" if hint else "")
             + f" Stored (name-version): {joined(known)}"
         )
+    learned_file(f"posteriors/{name}-{version}.nc")  # refused where it has changed
     with resources.as_file(folder.joinpath(f"{name}-{version}.nc")) as path:
         fitted = load(path)
     fitted["posterior"] = fitted["posterior"].to_dataset().astype("float64")

@@ -15,6 +15,7 @@ from socbayes.report.comparisons import described
 from socbayes.report.html import tidy
 from socbayes.report.section import Section, beside_baseline, section_on
 from socbayes.scenarios import ScenarioComparison
+from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.subjects import subject_of, title_of
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import few
@@ -109,5 +110,5 @@ def _alarms(sections: list[Section], comparisons: list[ScenarioComparison]) -> l
         if not comparison.converged and comparison.model not in known:
             known.add(comparison.model)
             name = f"Scenarios of {title_of(comparison.model)}"
-            alarms.append({"name": name, "anchor": "scenarios", "failures": ["the fit behind them did not converge"]})
+            alarms.append({"name": name, "anchor": "scenarios", "failures": [DO_NOT_USE]})
     return alarms

@@ -12,6 +12,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.inference import diagnostics
+from socbayes.inference.catalogue import CATALOGUE
 from socbayes.inference.compare import compare
 from socbayes.plots.style import flat
 from socbayes.report.command import command_of
@@ -69,9 +70,7 @@ def section_on(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
     place
         Of the fit on the page, from 0.
     """
-    if "converged" not in fitted.attrs:
-        diagnostics.gate(fitted)
-    facts = facts_of(fitted)
+    facts = diagnostics.judged(fitted)
     spec = facts.spec
     attrs = {str(key): _plain(value) for key, value in fitted.attrs.items()}
     described = [_table(role, table) for role, table in spec.tables.items()]
@@ -99,15 +98,15 @@ def section_on(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
 
 def _failures(fitted: xr.DataTree, checks: Checks) -> list[str]:
     """Why a fit must not be used, from the fit itself and from its checks; empty when nothing is wrong."""
-    failures = [line.strip(" -") for line in diagnostics.banner(fitted).splitlines()[1:]]
+    failures = list(facts_of(fitted).failures)
     named = " ".join(failures)
     for name in checks.failures:
-        # Convergence, divergences and energy are in the fit's own verdict already.
-        if not (failures and name in ("convergence", "divergences", "energy")):
+        # What the fit says of itself already.
+        if name not in CATALOGUE or CATALOGUE[name].helps not in named:
             failures.append(f"check {name.replace('_', ' ')}: {checks[name].text if name in checks else 'not run'}")
     facts = facts_of(fitted)
     if not failures and not facts.converged:
-        failures.append("the fit says of itself that it did not converge")
+        failures.append("the fit says of itself that it did not pass its checks")
     if not facts.complete and "interrupted" not in named:
         failures.append("the run was interrupted: this is the part of it that reached the disk")
     return failures

@@ -10,6 +10,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
+from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.predict import predict_known, predict_new
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 
@@ -38,7 +39,7 @@ class ScenarioComparison:
     group
         ``"a new study"`` or the name of the known study.
     converged
-        Whether the fit behind the draws converged.
+        Whether the fit behind the draws passed its checks.
     """
 
     model: str
@@ -51,7 +52,11 @@ class ScenarioComparison:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Median and interval of each scenario, and of its difference to the reference with P(difference > 0)."""
+        """Median and interval of each scenario, and of its difference to the reference with P(difference > 0).
+
+        ``converged`` is 0 in every row where the fit behind it failed its
+        checks; ``attrs["notes"]`` then says so.
+        """
         import pandas as pd
 
         lower, upper = (1 - CI_PROB) / 2, (1 + CI_PROB) / 2
@@ -64,6 +69,7 @@ class ScenarioComparison:
                 "median": float(np.median(values)),
                 "lower": float(np.quantile(values, lower)),
                 "upper": float(np.quantile(values, upper)),
+                "converged": int(self.converged),
             }
             if name != self.reference:
                 difference = values - base
@@ -74,7 +80,10 @@ class ScenarioComparison:
                     "probability_of_increase": float((difference > 0).mean()),
                 }
             rows.append(row)
-        return pd.DataFrame(rows).set_index("scenario")
+        table = pd.DataFrame(rows).set_index("scenario")
+        table.attrs["notes"] = [] if self.converged else [DO_NOT_USE]
+        # Last, so that it stands beside the numbers it is of.
+        return table[[*(name for name in table if name != "converged"), "converged"]]
 
     @property
     def text(self) -> list[str]:
@@ -93,7 +102,7 @@ class ScenarioComparison:
                 f"{row['probability_of_increase']:.2f}."
             )
         if not self.converged:
-            sentences.insert(0, "The fit behind these numbers did not converge: do not use them.")
+            sentences.insert(0, DO_NOT_USE)
         return sentences
 
 
@@ -144,15 +153,15 @@ def compare(
     """
     if len(scenarios) < 2:
         raise SocbayesError("a comparison needs at least two scenarios")
-    facts, draws = facts_of(fitted), _predicted(fitted, scenarios, study, seed)
+    draws = _predicted(fitted, scenarios, study, seed)
     return ScenarioComparison(
-        model=facts.model,
+        model=facts_of(fitted).model,
         quantity=draws.attrs["quantity"],
         unit=draws.attrs["unit"],
         draws=draws,
         reference=reference or next(iter(scenarios)),
         group="a new study" if study is None else study,
-        converged=facts.converged,
+        converged=bool(draws.attrs["converged"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import zlib
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.inference.diagnostics import banner
+from socbayes.inference.diagnostics import banner, judged
 from socbayes.labels import same_name
 from socbayes.vocabulary import nearest
 
@@ -295,8 +296,8 @@ def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str,
         raise SocbayesError(f"draws={draws} leaves nothing to run: ask for one or more")
     if absent := {"chain", "draw"} - set(fitted["posterior"].sizes):
         raise SocbayesError(f"the fit has no dimension {absent.pop()}: choose of it with a list, as in sel(chain=[0])")
-    if warning := banner(fitted):
-        log.error(warning)
+    if not judged(fitted).converged:
+        log.error(banner(fitted))
     posterior = fitted["posterior"].to_dataset()
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     chosen = np.random.default_rng(seed).choice(total, min(draws, total), replace=False)
@@ -306,6 +307,24 @@ def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str,
     }
 
 
+DO_NOT_USE = "The fit behind these numbers did not pass its checks: do not use them."
+"""What every result of a failed fit says first."""
+
+
 def verdict(fitted: xr.DataTree) -> dict[str, int | str]:
-    """Attributes that say of a result whether the fit behind it converged."""
-    return {name: fitted.attrs[name] for name in ("converged", "failures") if name in fitted.attrs}
+    """Attributes that say of a result whether the fit behind it may be used, judged on the draws it holds.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+
+    Examples
+    --------
+    >>> from socbayes.inference.stored import load_posterior
+    >>> verdict(load_posterior("cue_process"))
+    {'converged': 1, 'failures': '[]'}
+    """
+    facts = judged(fitted)
+    said: dict[str, int | str] = {"converged": int(facts.converged), "failures": json.dumps(facts.failures)}
+    return said if facts.converged else said | {"warning": DO_NOT_USE}

@@ -73,8 +73,9 @@ def predict_new(
     xarray.DataArray
         Dim sample, and row for a table. ``attrs``: ``quantity``, ``unit``; ``predicted``, which of the two it is;
         ``integrated``, what was not given and drawn anew; ``assumed``, what was not given and has no distribution in
-        the fit; ``not_used``, columns that say nothing to the model or have no effect in this fit; and whether the
-        fit converged.
+        the fit; ``not_used``, columns that say nothing to the model or have no effect in this fit; and
+        ``converged`` (0 or 1) with ``failures``: whether the fit behind it passed its checks, and a ``warning`` where
+        it did not.
 
     Raises
     ------

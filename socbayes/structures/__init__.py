@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import importlib
 
+from socbayes.core.doors import look_up_with
 from socbayes.core.structure import Structure, unknown
 from socbayes.errors import UnknownNameError
+from socbayes.structures.simulate import simulate
 
 _WHERE = {
     "awb": ("enzymes", "awb"),
@@ -68,6 +70,6 @@ def get(name: str) -> Structure:
     return structure
 
 
-from socbayes.structures.simulate import simulate  # noqa: E402  (looks structures up by name, with get above)
+look_up_with(get)
 
 __all__ = ["get", "list_structures", "simulate"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from socbayes.core.mathematics import arctan, clip, exp
+from socbayes.core.mathematics import arctan, clip, exp, maximum
 from socbayes.core.structure import Driver, Flow, Parameter, Structure
 
 _PARTON = "Parton et al. 1987"
@@ -26,28 +26,33 @@ _SOIL_LITTER = ("soil_structural", "soil_metabolic")
 
 
 def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
-    metabolic = clip(0.85 - p.metabolic_slope * p.lignin_to_nitrogen, 0.0, 1.0)
+    metabolic = clip(p.metabolic_intercept - p.metabolic_slope * p.lignin_to_nitrogen, 0.0, 1.0)
     lignin = p.structural_lignin
     texture = p.silt + p.clay
-    slow_down = exp(-3.0 * lignin)
+    slow_down = exp(-p.lignin_effect * lignin)
     decay = {
         "surface_structural": p.k_surface_structural * slow_down,
         "surface_metabolic": p.k_surface_metabolic,
         "soil_structural": p.k_soil_structural * slow_down,
         "soil_metabolic": p.k_soil_metabolic,
-        "active": p.k_active * (1.0 - 0.75 * texture),
+        "active": p.k_active * maximum(1.0 - p.texture_effect * texture, 0.0),
         "slow": p.k_slow,
         "passive": p.k_passive,
     }
-    respired = 0.85 - 0.68 * texture
+    respired = maximum(p.respired_intercept - p.respired_texture * texture, 0.0)
+    ligneous = p.structural_to_slow * lignin
+    # What is left of a pool after a share is never negative, and says so: no flow can turn round.
     transfers = {
-        "surface_structural": {"active": 0.55 * (1.0 - lignin), "slow": 0.7 * lignin},
-        "surface_metabolic": {"active": 0.45},
-        "soil_structural": {"active": 0.45 * (1.0 - lignin), "slow": 0.7 * lignin},
-        "soil_metabolic": {"active": 0.45},
-        "active": {"slow": 1.0 - respired - 0.004, "passive": 0.004},
-        "slow": {"active": 0.42, "passive": 0.03},
-        "passive": {"active": 0.45},
+        "surface_structural": {"active": p.surface_structural_to_active * (1.0 - lignin), "slow": ligneous},
+        "surface_metabolic": {"active": p.surface_metabolic_to_active},
+        "soil_structural": {"active": p.soil_structural_to_active * (1.0 - lignin), "slow": ligneous},
+        "soil_metabolic": {"active": p.soil_metabolic_to_active},
+        "active": {
+            "slow": maximum(1.0 - respired - p.active_to_passive, 0.0),
+            "passive": p.active_to_passive,
+        },
+        "slow": {"active": p.slow_to_active, "passive": p.slow_to_passive},
+        "passive": {"active": p.passive_to_active},
     }
     yield Flow("input", "surface_structural", u.surface_input * (1.0 - metabolic))
     yield Flow("input", "surface_metabolic", u.surface_input * metabolic)
@@ -59,7 +64,11 @@ def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
         for target, share in shares.items():
             yield Flow(pool, target, share * decayed)
             lost = lost - share
-        yield Flow(pool, "co2", lost * decayed)
+        yield Flow(pool, "co2", maximum(lost, 0.0) * decayed)
+
+
+def _share(name: str, default: float, meaning: str, source: str) -> Parameter:
+    return Parameter(name, "1", default, source, 0.0, 1.0, meaning)
 
 
 def _rate(name: str, default: float) -> Parameter:
@@ -86,7 +95,26 @@ century = Structure(
         _rate("active", 0.14),
         _rate("slow", 0.0038),
         _rate("passive", 0.00013),
+        _share("metabolic_intercept", 0.85, "Metabolic share of residue without lignin.", _PARTON),
         Parameter("metabolic_slope", "1", 0.018, _PARTON, 0.0, meaning="Fall of the metabolic share per lignin:N."),
+        Parameter("lignin_effect", "1", 3.0, _PARTON, 0.0, meaning="Fall of log structural decay with lignin."),
+        Parameter("texture_effect", "1", 0.75, _PARTON, 0.0, meaning="Fall of active decay with silt and clay."),
+        _share("respired_intercept", 0.85, "Respired share of decayed active carbon in sand.", _PARTON),
+        Parameter("respired_texture", "1", 0.68, _PARTON, 0.0, meaning="Fall of that share with silt and clay."),
+        *(
+            _share(f"{source}_to_{target}", value, f"Share of {kind} that becomes {target} carbon.", _PARTON)
+            for source, target, value, kind in (
+                ("surface_structural", "active", 0.55, "decayed structural surface litter but lignin"),
+                ("soil_structural", "active", 0.45, "decayed structural soil litter but lignin"),
+                ("structural", "slow", 0.7, "decayed lignin of structural litter"),
+                ("surface_metabolic", "active", 0.45, "decayed metabolic surface litter"),
+                ("soil_metabolic", "active", 0.45, "decayed metabolic soil litter"),
+                ("active", "passive", 0.004, "decayed active carbon"),
+                ("slow", "active", 0.42, "decayed slow carbon"),
+                ("slow", "passive", 0.03, "decayed slow carbon"),
+                ("passive", "active", 0.45, "decayed passive carbon"),
+            )
+        ),
         Parameter("lignin_to_nitrogen", "1", 25.0, "site property", 0.0, meaning="Lignin:nitrogen of residue, mass."),
         Parameter("structural_lignin", "1", 0.25, "site property", 0.0, 1.0, "Lignin fraction of structural carbon."),
         Parameter("silt", "1", 0.3, "site property", 0.0, 1.0, "Silt fraction."),
@@ -116,30 +144,34 @@ century = Structure(
 
 def _millennial_flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
     warm = (p.t2 + p.t3 / _PI * arctan(_PI * p.t4 * (u.temperature - p.t1))) / (
-        p.t2 + p.t3 / _PI * arctan(_PI * p.t4 * (30.0 - p.t1))
+        p.t2 + p.t3 / _PI * arctan(_PI * p.t4 * (p.reference_temperature - p.t1))
     )
     modifier = warm / (1.0 + p.w1 * exp(-p.w2 * u.water / p.field_capacity))
-    texture = 0.85 - 0.68 * p.silt_and_clay
-    structural = p.k_structural * modifier * exp(-3.0 * p.lignin) * x.structural
+    texture = maximum(p.respired_intercept - p.respired_texture * p.silt_and_clay, 0.0)
+    lost = {
+        "structural": 1.0 - (1.0 - p.lignin) * p.structural_to_active - p.lignin * p.structural_to_slow,
+        "slow": 1.0 - p.slow_to_active - p.slow_to_passive,
+    }
+    structural = p.k_structural * modifier * exp(-p.lignin_effect * p.lignin) * x.structural
     metabolic = p.k_metabolic * modifier * x.metabolic
     active = p.k_active * modifier * texture * x.active
     slow = p.k_slow * modifier * x.slow
     passive = p.k_passive * modifier * x.passive
     yield Flow("input", "structural", p.structural_share * u.npp)
     yield Flow("input", "metabolic", (1.0 - p.structural_share) * u.npp)
-    yield Flow("structural", "active", (1.0 - p.lignin) * 0.5 * structural)
-    yield Flow("structural", "slow", p.lignin * 0.7 * structural)
-    yield Flow("structural", "co2", (1.0 - (1.0 - p.lignin) * 0.5 - p.lignin * 0.7) * structural)
-    yield Flow("metabolic", "active", 0.45 * metabolic)
-    yield Flow("metabolic", "co2", 0.55 * metabolic)
-    yield Flow("active", "slow", (1.0 - texture - 0.004) * active)
-    yield Flow("active", "passive", 0.004 * active)
+    yield Flow("structural", "active", (1.0 - p.lignin) * p.structural_to_active * structural)
+    yield Flow("structural", "slow", p.lignin * p.structural_to_slow * structural)
+    yield Flow("structural", "co2", maximum(lost["structural"], 0.0) * structural)
+    yield Flow("metabolic", "active", p.metabolic_to_active * metabolic)
+    yield Flow("metabolic", "co2", (1.0 - p.metabolic_to_active) * metabolic)
+    yield Flow("active", "slow", maximum(1.0 - texture - p.active_to_passive, 0.0) * active)
+    yield Flow("active", "passive", p.active_to_passive * active)
     yield Flow("active", "co2", texture * active)
-    yield Flow("slow", "active", 0.42 * slow)
-    yield Flow("slow", "passive", 0.03 * slow)
-    yield Flow("slow", "co2", 0.55 * slow)
-    yield Flow("passive", "active", 0.45 * passive)
-    yield Flow("passive", "co2", 0.55 * passive)
+    yield Flow("slow", "active", p.slow_to_active * slow)
+    yield Flow("slow", "passive", p.slow_to_passive * slow)
+    yield Flow("slow", "co2", maximum(lost["slow"], 0.0) * slow)
+    yield Flow("passive", "active", p.passive_to_active * passive)
+    yield Flow("passive", "co2", (1.0 - p.passive_to_active) * passive)
 
 
 century_millennial = Structure(
@@ -154,10 +186,26 @@ century_millennial = Structure(
         Parameter("k_passive", "1/day", 0.00002, _ABRAMOFF, 0.0, meaning="Decay of passive carbon."),
         Parameter("structural_share", "1", 0.66, _ABRAMOFF, 0.0, 1.0, "Structural share of input."),
         Parameter("lignin", "1", 0.2, _ABRAMOFF, 0.0, 1.0, "Lignin fraction of structural litter."),
+        Parameter("lignin_effect", "1", 3.0, _ABRAMOFF, 0.0, meaning="Fall of log structural decay with lignin."),
+        _share("respired_intercept", 0.85, "Rate and respired share of active carbon, in sand.", _ABRAMOFF),
+        Parameter("respired_texture", "1", 0.68, _ABRAMOFF, 0.0, meaning="Fall of both with silt and clay."),
+        *(
+            _share(f"{source}_to_{target}", value, f"Share of {kind} that becomes {target} carbon.", _ABRAMOFF)
+            for source, target, value, kind in (
+                ("structural", "active", 0.5, "decayed structural litter but lignin"),
+                ("structural", "slow", 0.7, "decayed lignin of structural litter"),
+                ("metabolic", "active", 0.45, "decayed metabolic litter"),
+                ("active", "passive", 0.004, "decayed active carbon"),
+                ("slow", "active", 0.42, "decayed slow carbon"),
+                ("slow", "passive", 0.03, "decayed slow carbon"),
+                ("passive", "active", 0.45, "decayed passive carbon"),
+            )
+        ),
         Parameter("silt_and_clay", "1", 0.8, _ABRAMOFF, 0.0, 1.0, "Silt and clay fraction."),
         Parameter("field_capacity", "m**3/m**3", 0.39, _ABRAMOFF, 0.0, 1.0, "Water content at field capacity."),
         Parameter("w1", "1", 30.0, _ABRAMOFF, 0.0, meaning="Moisture response."),
         Parameter("w2", "1", 9.0, _ABRAMOFF, 0.0, meaning="Moisture response."),
+        Parameter("reference_temperature", "degC", 30.0, _ABRAMOFF, meaning="Where the response is one."),
         Parameter("t1", "degC", 15.4, _ABRAMOFF, meaning="Temperature response."),
         Parameter("t2", "1", 11.75, _ABRAMOFF, meaning="Temperature response."),
         Parameter("t3", "1", 29.7, _ABRAMOFF, meaning="Temperature response."),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from socbayes.core.environment import corpse_water
-from socbayes.core.mathematics import exp, log, maximum, minimum
+from socbayes.core.mathematics import exp, log, maximum, minimum, share
 from socbayes.core.structure import Driver, Flow, Parameter, Structure
 
 _PAPER = "Sulman et al. 2018, Biogeochemistry 141:109-123, model comparison run"
@@ -27,10 +27,10 @@ def _flows(sequential: bool) -> Callable[[Any, Any, Any], Iterator[Flow]]:
         free = {kind: x[kind] for kind in _KINDS}
         total = x.fast + x.slow + x.necromass
         water = corpse_water(u.saturation, p.gas_exponent, p.water_exponent) / p.water_scale
-        inverse = 1.0 / u.temperature - 1.0 / 293.15
-        available = x.microbes / (p.half_biomass * total + x.microbes)
-        # Mayes et al. 2012: capacity as a power of clay, relative to 5 % clay.
-        clay = exp(p.clay_exponent * log(p.clay / 5.0))
+        inverse = 1.0 / u.temperature - 1.0 / p.reference_temperature
+        available = share(x.microbes, p.half_biomass * total + x.microbes)
+        # Mayes et al. 2012: capacity as a power of clay, relative to a reference.
+        clay = exp(p.clay_exponent * log(p.clay / p.reference_clay))
 
         turnover = maximum((x.microbes - p.minimum_biomass * total) / p.turnover_time, 0.0)
         yield Flow("input", "fast", u.input_fast)
@@ -63,10 +63,10 @@ def _parameters(sequential: bool) -> tuple[Parameter, ...]:
         return Parameter(name, unit, default, _PAPER, 0.0, upper, meaning)
 
     per_kind = (
-        ("v", "1/year", (1500.0, 50.0, 600.0), "Vmax of {} carbon at 293.15 K."),
+        ("v", "1/year", (1500.0, 50.0, 600.0), "Vmax of {} carbon at the reference temperature."),
         ("energy", "J/mol", (37e3, 54e3, 50e3), "Activation energy of {} carbon."),
         ("cue", "1", (0.6, 0.05, 0.6), "Efficiency of uptake of {} carbon."),
-        ("protection", "1/year", (1.0, 5e-5, 1.0), "Protection of {} carbon at 5 % clay."),
+        ("protection", "1/year", (1.0, 5e-5, 1.0), "Protection of {} carbon at the reference clay."),
     )
     kinds = [
         one(f"{name}_{kind}", unit, value, meaning.format(kind), 1.0 if name == "cue" else float("inf"))
@@ -83,6 +83,8 @@ def _parameters(sequential: bool) -> tuple[Parameter, ...]:
         one("turnover_efficiency", "1", 0.5, "Share of dead microbes that becomes necromass.", 1.0),
         one("release_time", "year", 75.0, "Residence time of protected carbon."),
         one("clay", "percent", 20.0, "Clay; site property.", 100.0),
+        one("reference_temperature", "K", 293.15, "Temperature at which Vmax is stated."),
+        one("reference_clay", "percent", 5.0, "Clay at which protection is stated.", 100.0),
         one("clay_exponent", "1", 0.4833, "Exponent of clay in protection; 0.5945 for Alfisols."),
     ]
     if sequential:

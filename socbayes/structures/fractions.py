@@ -60,7 +60,7 @@ def fraction_weights(
     [1.0, 1.0, 0.0, 0.0, 0.0]
     """
     implied = {kind.name: getattr(structure, kind.declared) for kind in STOCKS if kind.declared}
-    shown: dict[str, Fraction] = {"total": structure.pools}
+    shown: dict[str, Fraction] = {"total": structure.carbon_pools}
     shown |= {name: pools for name, pools in implied.items() if pools}
     shown |= structure.fractions
     known = dict.fromkeys((*names, *shown))

@@ -31,7 +31,7 @@ INERT_AGE = 50_000.0
 
 
 def _flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
-    respired = 1.67 * (1.85 + 1.60 * exp(-0.0786 * p.clay))  # CO2 over (BIO + HUM)
+    respired = p.respired_scale * (p.respired_clay + p.respired_sand * exp(-p.clay_effect * p.clay))  # over BIO + HUM
     plant = u.dpm_rpm / (1.0 + u.dpm_rpm)
     yield Flow("input", "dpm", u.plant_input * plant + p.manure_dpm * u.manure_input)
     yield Flow("input", "rpm", u.plant_input * (1.0 - plant) + p.manure_rpm * u.manure_input)
@@ -57,6 +57,10 @@ rothc = Structure(
         Parameter("bio_share", "1", 0.46, _MANUAL, 0.0, 1.0, "Biomass share of what is not respired."),
         Parameter("manure_dpm", "1", 0.49, _MANUAL, 0.0, 1.0, "DPM share of farmyard manure."),
         Parameter("manure_rpm", "1", 0.49, _MANUAL, 0.0, 1.0, "RPM share of farmyard manure; the rest is HUM."),
+        Parameter("respired_scale", "1", 1.67, _MANUAL, 0.0, meaning="Scale of CO2 over (BIO + HUM)."),
+        Parameter("respired_clay", "1", 1.85, _MANUAL, 0.0, meaning="CO2 over (BIO + HUM) in clay, before scaling."),
+        Parameter("respired_sand", "1", 1.60, _MANUAL, 0.0, meaning="What it is more in sand."),
+        Parameter("clay_effect", "1/percent", 0.0786, _MANUAL, 0.0, meaning="Fall of log that excess with clay."),
         Parameter("clay", "percent", 23.4, "site property; Hoosfield, Rothamsted", 0.0, 100.0, "Clay content."),
     ),
     drivers=(

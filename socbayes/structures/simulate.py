@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,10 +11,19 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from socbayes.core import reference
-from socbayes.core.integrate import StructureError
+from socbayes.core.doors import (
+    check_numbers,
+    drivers_of,
+    how_to_step,
+    numbers,
+    parameters_of,
+    pools_of,
+    structure_called,
+    whole_times,
+)
 from socbayes.core.kernels import evaluation, program
 from socbayes.core.numba_dispatch import forward_function
-from socbayes.core.structure import SCHEMES, Structure, unknown
+from socbayes.core.structure import Driver, Parameter, Structure, StructureError
 from socbayes.core.tracer import LABEL, NATIVE
 
 # Sites held in memory at once; drivers of a block are a few megabytes per driver.
@@ -65,15 +73,17 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        Pools, sinks (cumulative), ``soil_organic_carbon``, ``co2_rate`` and,
-        where the structure has such pools, apparent ``carbon_use_efficiency``
-        and ``necromass_share``; dims ``(time, site)``, each with ``units``.
-        A labelled structure adds ``native_`` and ``label_`` totals.
+        Pools, sinks (cumulative), ``soil_organic_carbon`` and, where the
+        structure has such sinks and pools, ``co2_rate``, apparent
+        ``carbon_use_efficiency`` and ``necromass_share``; dims ``(time,
+        site)``, each with ``units``. A labelled structure adds ``native_`` and
+        ``label_`` totals, one from :func:`socbayes.core.with_flows` its flows.
 
     Raises
     ------
     StructureError
-        For unknown names, missing drivers and sizes that disagree.
+        For unknown names, missing drivers, numbers beyond their bounds, steps
+        that a structure cannot take and sizes that disagree.
 
     Examples
     --------
@@ -81,20 +91,18 @@ def simulate(
     >>> run["soil_organic_carbon"].attrs["units"], run.sizes["time"]
     ('kg/m**2', 2)
     """
-    model = _resolve(structure)
-    scheme = model.scheme if scheme is None else scheme
-    if scheme not in SCHEMES:
-        raise StructureError(f"{model.name}: " + unknown("scheme", scheme, SCHEMES))
-    steps = max(1, round(interval / model.step)) if steps is None else operator.index(steps)
+    model = structure_called(structure)
+    interval, steps, scheme = how_to_step(model, interval, steps, scheme)
     u = _driver_arrays(model, drivers)
     p = _parameter_arrays(model, parameters, parameter_set)
     x0 = _initial_arrays(model, initial)
+    x0, p, u = _same_sites(model, x0, p, u)
     rows = max((a.sizes["time"] for a in u if "time" in a.dims), default=0)
     when = _output_times(model, times, rows, rows - 1 if interpolate else rows)
     n_rows = max(int(when[-1]) + (1 if interpolate else 0), 1) if rows <= 1 else rows
 
     run = forward_function(program(model, scheme, interpolate), parallel)
-    plan = _Plan(model, run, len(x0), len(p), n_rows, float(interval), steps, when)
+    plan = _Plan(model, run, len(x0), len(p), n_rows, interval, steps, when)
     units = {name: model.carbon_unit for name in model.state} | _report_units(model)
     if not any("site" in a.dims for a in (*x0, *p, *u)):
         x0[0] = x0[0].expand_dims("site")
@@ -104,13 +112,13 @@ def simulate(
         *everything,
         input_core_dims=[[]] * (len(x0) + len(p)) + [["time"]] * len(u),
         output_core_dims=[["output", "variable"]],
-        exclude_dims={"time"},
+        exclude_dims={"time"} if u else set(),
         dask="parallelized",
         output_dtypes=[float],
         dask_gufunc_kwargs={"output_sizes": {"output": when.size, "variable": len(units)}, "allow_rechunk": True},
     )
     stacked = stacked.rename(output="time").transpose("time", "site", "variable")
-    stacked = stacked.assign_coords(time=("time", when * float(interval), {"units": model.time_unit}))
+    stacked = stacked.assign_coords(time=("time", when * interval, {"units": model.time_unit}))
     data = {
         name: stacked.isel(variable=place, drop=True).assign_attrs(units=unit)
         for place, (name, unit) in enumerate(units.items())
@@ -144,7 +152,7 @@ def _block(plan: _Plan, *arrays: Any) -> Any:
             return a[chosen] if a.ndim > core and a.shape[0] > 1 else a
 
         xs = _columns([part(a, 0) for a in arrays[:n_x]])
-        ps = _columns([part(a, 0) for a in arrays[n_x : n_x + n_p]])
+        ps = _columns([part(a, 0) for a in arrays[n_x : n_x + n_p]]) if n_p else np.zeros((1, 0))
         us = [part(a, 1) for a in arrays[n_x + n_p :]]
         us = [np.moveaxis(a, -1, 0) if a.ndim == 2 else a[:, None] for a in us]
         us = [np.broadcast_to(a, (plan.rows, a.shape[1])) for a in us]
@@ -163,21 +171,10 @@ def _output_times(model: Structure, times: ArrayLike | None, rows: int, reach: i
         if rows <= 1:
             raise StructureError(f"{model.name}: say at which times, since no driver varies in time")
         times = np.arange(reach + 1)
-    when = np.atleast_1d(np.asarray(times))
-    if np.any(when != np.round(when)) or np.any(when < 0) or np.any(np.diff(when) < 0):
-        raise StructureError(f"{model.name}: times must be whole driver intervals, increasing from 0")
-    when = when.astype("int64")
-    if rows > 1 and when.size and when[-1] > reach:
+    when = whole_times(model, times)
+    if rows > 1 and when[-1] > reach:
         raise StructureError(f"{model.name}: output at interval {when[-1]} but the drivers end after {reach} intervals")
     return when
-
-
-def _resolve(structure: Structure | str) -> Structure:
-    if isinstance(structure, Structure):
-        return structure
-    from socbayes.structures import get
-
-    return get(structure)
 
 
 def _columns(arrays: list[Any]) -> Any:
@@ -186,85 +183,79 @@ def _columns(arrays: list[Any]) -> Any:
     )
 
 
+def _array(model: Structure, declared: Parameter | Driver | str, value: Any, dims: tuple[str, ...]) -> xr.DataArray:
+    """Numbers of a parameter, driver or pool along some of ``dims``, within their bounds."""
+    name = declared if isinstance(declared, str) else declared.name
+    what = f"{'initial' if isinstance(declared, str) else type(declared).__name__.lower()} {name!r}"
+    if not isinstance(value, xr.DataArray):
+        array = numbers(model, what, value)
+        if array.ndim > len(dims):
+            shapes = "(row, site), (row,) or a number" if len(dims) > 1 else "a number or one value per site"
+            raise StructureError(f"{model.name}: {what} must be {shapes}")
+        value = xr.DataArray(array, dims=dims[: array.ndim])
+    elif set(value.dims) - set(dims):
+        raise StructureError(f"{model.name}: {what} has dims {value.dims}, expected {' and '.join(dims)}")
+    if isinstance(value.data, np.ndarray):  # chunked arrays are not read twice
+        check_numbers(model, declared, numbers(model, what, value.values))
+    return value
+
+
 def _driver_arrays(model: Structure, drivers: Any) -> list[xr.DataArray]:
-    given = dict(drivers) if drivers is not None else {}
-    for name in given:
-        if name not in model.driver_names:
-            raise StructureError(f"{model.name}: " + unknown("driver", str(name), model.driver_names))
-    arrays = []
+    named, arrays = drivers_of(model, drivers), []
     for driver in model.drivers:
-        value = given.get(driver.name, driver.default)
-        if value is None:
-            raise StructureError(f"{model.name}: driver {driver.name!r} [{driver.unit}] is not given")
-        if not isinstance(value, xr.DataArray):
-            value = np.asarray(value, dtype=float)
-            if value.ndim > 2:
-                raise StructureError(f"{model.name}: driver {driver.name!r} must be (row, site), (row,) or a number")
-            value = xr.DataArray(value, dims=("time", "site")[: value.ndim])
-        elif set(value.dims) - {"time", "site"}:
-            raise StructureError(f"{model.name}: driver {driver.name!r} has dims {value.dims}, expected time and site")
-        value = value.drop_vars("time", errors="ignore")
-        if isinstance(value.data, np.ndarray):  # chunked arrays are not read twice
-            model.check_driver(driver.name, value.values)
+        value = _array(model, driver, named[driver.name], ("time", "site")).drop_vars("time", errors="ignore")
         arrays.append(value if "time" in value.dims else value.expand_dims("time"))
     lengths = {a.sizes["time"] for a in arrays} - {1}
     if len(lengths) > 1:
         raise StructureError(f"{model.name}: drivers have {sorted(lengths)} rows; they must agree")
+    if 0 in lengths:
+        raise StructureError(f"{model.name}: drivers have no rows")
     return arrays
 
 
-def _site_array(model: Structure, what: str, value: Any) -> xr.DataArray:
-    if isinstance(value, xr.DataArray):
-        if set(value.dims) - {"site"}:
-            raise StructureError(f"{model.name}: {what} has dims {value.dims}, expected site")
-        return value
-    array = np.asarray(value, dtype=float)
-    if array.ndim > 1:
-        raise StructureError(f"{model.name}: {what} must be a number or one value per site")
-    return xr.DataArray(array, dims=("site",)[: array.ndim])
-
-
 def _parameter_arrays(model: Structure, parameters: Any, parameter_set: str | None) -> list[xr.DataArray]:
-    values: dict[str, Any] = dict(model.defaults(parameter_set))
-    for name, value in (parameters or {}).items():
-        if name not in values:
-            raise StructureError(f"{model.name}: " + unknown("parameter", name, values))
-        values[name] = value
-    return [_site_array(model, f"parameter {name!r}", value) for name, value in values.items()]
+    named = parameters_of(model, parameters, parameter_set)
+    return [_array(model, parameter, named[parameter.name], ("site",)) for parameter in model.parameters]
 
 
 def _initial_arrays(model: Structure, initial: Any) -> list[xr.DataArray]:
-    if initial is None:
-        initial = {}
-    if isinstance(initial, Mapping | xr.Dataset):
-        for name in initial:
-            if name not in model.pools:
-                raise StructureError(f"{model.name}: " + unknown("pool", str(name), model.pools))
-        return [_site_array(model, f"initial {pool!r}", initial.get(pool, 0.0)) for pool in model.pools]
-    values = np.asarray(initial, dtype=float)
-    if values.shape[-1] != len(model.pools) or values.ndim > 2:
+    contents = pools_of(model, initial)
+    return [_array(model, pool, value, ("site",)) for pool, value in zip(model.pools, contents, strict=True)]
+
+
+def _same_sites(model: Structure, *groups: list[xr.DataArray]) -> list[list[xr.DataArray]]:
+    """Arrays whose sites agree; one site alone is any site."""
+    arrays = [a for group in groups for a in group if "site" in a.dims]
+    lengths = sorted({a.sizes["site"] for a in arrays} - {1})
+    if len(lengths) > 1:
+        listed = " and ".join(str(length) for length in lengths)
         raise StructureError(
-            f"{model.name}: initial state has shape {values.shape}, expected (site, {len(model.pools)}) for "
-            + ", ".join(model.pools)
+            f"{model.name}: initial pools, parameters and drivers have {listed} sites; they must agree"
         )
-    return [_site_array(model, f"initial {pool!r}", values[..., i]) for i, pool in enumerate(model.pools)]
+    labels = [a.indexes["site"] for a in arrays if "site" in a.indexes and a.sizes["site"] in lengths]
+    for other in labels[1:]:
+        if not other.equals(labels[0]):
+            raise StructureError(
+                f"{model.name}: initial pools, parameters and drivers name different sites, or in another order: "
+                f"{list(labels[0])!r:.60} and {list(other)!r:.60}"
+            )
+    if lengths:
+        return [[a.squeeze("site", drop=True) if a.sizes.get("site") == 1 else a for a in group] for group in groups]
+    return list(groups)
 
 
 def _report_units(model: Structure) -> dict[str, str]:
-    rate = f"{model.carbon_unit}/{model.time_unit}"
-    units = {"soil_organic_carbon": model.carbon_unit, "co2_rate": rate}
+    units = {"soil_organic_carbon": model.carbon_unit}
+    if model.respired:
+        units["co2_rate"] = f"{model.carbon_unit}/{model.time_unit}"
     if model.microbial:
         units["carbon_use_efficiency"] = "1"
     if model.necromass:
         units["necromass_share"] = "1"
-    if any(pool.endswith(LABEL) for pool in model.pools):
+    if model.labelled:
         units["native_organic_carbon"] = model.carbon_unit
         units["label_organic_carbon"] = model.carbon_unit
     return units | dict(model.report_units)
-
-
-def _is_carbon(pool: str) -> bool:
-    return not pool.endswith("_14c")
 
 
 def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
@@ -283,14 +274,18 @@ def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
         chosen = [rates[f] for f, flow in enumerate(model.trace.flows) if condition(flow)]
         return sum(chosen, np.zeros(points))
 
-    carbon = [i for i, pool in enumerate(model.pools) if _is_carbon(pool)]
-    soil = x[carbon].sum(axis=0)
+    def content(pools: Any) -> Any:
+        return x[[model.pools.index(pool) for pool in pools]].sum(axis=0)
+
+    soil = content(model.carbon_pools)
     living = set(model.microbial)
 
     def respired(flow: Any) -> bool:
-        return bool(flow.target.startswith("co2") and _is_carbon(flow.target))
+        return flow.target in model.respired
 
-    values = {"soil_organic_carbon": soil, "co2_rate": total(respired)}
+    values = {"soil_organic_carbon": soil}
+    if model.respired:
+        values["co2_rate"] = total(respired)
     with np.errstate(all="ignore"):
         if living:
             taken = total(lambda f: f.target in living and f.source not in living and f.source in model.pools)
@@ -298,10 +293,10 @@ def _reports(model: Structure, out: Any, p: Any, u: Any, when: Any) -> Any:
             spent = total(lambda f: respired(f) and f.source not in living)
             values["carbon_use_efficiency"] = (taken - own) / (taken + spent)
         if model.necromass:
-            values["necromass_share"] = x[[model.pools.index(n) for n in model.necromass]].sum(axis=0) / soil
-    if any(pool.endswith(LABEL) for pool in model.pools):
+            values["necromass_share"] = content(model.necromass) / soil
+    if model.labelled:
         for key, suffix in (("native_organic_carbon", NATIVE), ("label_organic_carbon", LABEL)):
-            values[key] = x[[i for i, pool in enumerate(model.pools) if pool.endswith(suffix)]].sum(axis=0)
+            values[key] = content(pool for pool in model.carbon_pools if pool.endswith(suffix))
     extra: Any = reference.evaluate(evaluation(model, "reports"), groups, "out").T if model.trace.reports else []
     columns = [*values.values(), *extra]
     return np.stack([column.reshape(n_times, sites) for column in columns], axis=-1)

@@ -40,8 +40,8 @@ def test_a_chain_elsewhere_is_named_and_loud(tree, good, caplog):
     failures = json.loads(fitted.attrs["failures"])
     assert any("r_hat" in line and "stuck" in line for line in failures)
     assert not any("fine" in line for line in failures)
-    assert "DID NOT CONVERGE" in caplog.text
-    assert "DID NOT CONVERGE" in banner(fitted)
+    assert "DID NOT PASS ITS CHECKS" in caplog.text
+    assert "DID NOT PASS ITS CHECKS" in banner(fitted)
 
 
 def test_slow_draws_have_too_small_a_sample(tree, rng):

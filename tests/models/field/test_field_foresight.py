@@ -11,7 +11,7 @@ import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
-from socbayes.inference.fit import FIT, SPEC
+from socbayes.inference.runs import FIT, SPEC
 from socbayes.models.field import foresight
 from socbayes.models.field.draws import Draws
 from socbayes.models.field.foresight import (
@@ -122,7 +122,7 @@ def test_a_fit_that_was_cut_short_is_made_anew_and_nothing_is_lost(tmp_path, mon
     folder = tmp_path / "ICBM"
     folder.mkdir()
     (folder / SPEC).write_text("{}")
-    assert foresight._fitted(None, folder, {}, told=True) == "fit anew"
+    assert foresight._fitted(None, folder, {}, told=False) == "fit anew"
     assert [path.name.startswith("ICBM cut short") for path in tmp_path.iterdir()] == [True]
     assert next(tmp_path.rglob(SPEC)).read_text() == "{}"
 

@@ -18,7 +18,8 @@ from socbayes.carried import load_prior
 from socbayes.core import Driver, Flow, Parameter, Structure, find_steady_state, steady_state
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
-from socbayes.inference.fit import fit, load
+from socbayes.inference.fit import fit
+from socbayes.inference.runs import load
 from socbayes.inference.stored import load_posterior
 from socbayes.models.field import layout
 from socbayes.models.field import model as field
@@ -281,17 +282,25 @@ def test_a_plan_given_again_is_known_word_for_word(trial):
     assert len(with_plan(known, stop).plan) == 6
 
 
-@pytest.mark.parametrize("elsewhere", [{"site": "Hill"}, {"plot": "Q7"}, {"treatment": "mulched"}])
-def test_a_plan_of_nothing_is_refused_and_idle_rows_are_said(trial, elsewhere):
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [
+        ({"site": "Hill"}, "unknown site: found Hill in the plan, expected a site of the observations: Farm"),
+        ({"plot": "Q7"}, "unknown plot: found Q7 in the plan, expected a plot of the observations: P0, P1, P2"),
+        ({"treatment": "mulched"}, "unknown treatment: found mulched in the plan, .*direct drilled, ploughed"),
+        ({"treatment": "plowed"}, "unknown treatment: found plowed in the plan, .*did you mean 'ploughed'"),
+        ({"plot": "p0"}, "one name in several spellings: found 'P0' .* and 'p0' .plan from row 2 on, 1 in all"),
+    ],
+)
+def test_every_row_of_a_plan_that_moves_nobody_is_refused(trial, elsewhere, said):
     obs, management = trial
     plan = management.iloc[:1].assign(start_year=2012.0, end_year=2030.0, plant_carbon_input=1.0, plot=None)
     tables = judged(obs, management)
-    with pytest.raises(TableFaultsError, match=r"unknown site|plan of nothing.*plot P0, P1"):
-        require_sound(with_plan(tables, plan.assign(**elsewhere)), setup_of("rothc"))
-    both = with_plan(tables, pd.concat([plan, plan.assign(**elsewhere)]))
-    require_sound(both, setup_of("rothc"))
-    notes = layout.lay_out(both, setup_of("rothc"), until=2040.0).notes
-    assert "1 rows of the plan are of no site, plot and treatment of the fit: they change nothing." in notes
+    require_sound(with_plan(tables, plan), setup_of("rothc"))
+    for given in (plan.assign(**elsewhere), pd.concat([plan.assign(**elsewhere), plan])):
+        with pytest.raises(TableFaultsError, match=said):
+            require_sound(with_plan(tables, given), setup_of("rothc"))
+    notes = layout.lay_out(with_plan(tables, plan), setup_of("rothc"), until=2040.0).notes
     assert any(note.startswith("The plan of 6 plots ends before their runs") for note in notes)
 
 
@@ -309,7 +318,7 @@ def test_a_plan_for_the_past_is_refused(fitted, trial):
     with pytest.raises(SocbayesError, match=r"6 rows of the plan begin before the last sample.*2008\.00 there"):
         forecast(fitted, years=[2030.0], management=late)
     misspelt = management.iloc[:1].assign(plot="p0", start_year=2012.0, end_year=2040.0)
-    with pytest.raises(TableFaultsError, match=r"unknown plot: found p0 in the management table.*'P0'"):
+    with pytest.raises(TableFaultsError, match=r"one name in several spellings: found 'P0' .* and 'p0'"):
         forecast(fitted, years=[2030.0], management=misspelt)
 
 

@@ -145,7 +145,8 @@ def test_samples_of_other_depths_are_refused():
 def test_names_spelled_otherwise_are_asked_about(column, named, meant):
     obs = samples(plot=["p1"] * 3 + ["p2"] * 3, treatment="tilled")
     (fault,) = faults(obs, inputs(**{column: named}))
-    assert (fault.kind, fault.suggestion) == (f"unknown {column}", f"did you mean {meant!r}?")
+    assert (fault.kind, fault.column) == ("one name in several spellings", column)
+    assert fault.suggestion.startswith(f"write {meant!r} everywhere")
 
 
 def test_a_misspelt_site_of_the_weather_is_asked_about():
@@ -188,7 +189,7 @@ def test_frames_are_read_as_files_are():
 
 def test_columns_that_no_model_uses_are_named():
     data = lay_out(samples(), inputs(tillage="none", cover_crop="rye"), structure=ROTHC)
-    assert "The management table states what no model uses: tillage, cover_crop." in data.notes
+    assert "The management table states what this model does not use: tillage, cover_crop." in data.notes
 
 
 def test_draws_of_one_site_of_one_treatment_are_run_again():

@@ -10,7 +10,8 @@ from scipy.linalg import expm
 
 from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, UnknownNameError
-from socbayes.inference.fit import PLAIN, fit
+from socbayes.inference.finish import PLAIN
+from socbayes.inference.fit import fit
 from socbayes.models import soil_incubation
 from socbayes.models.soil_incubation.model import PARAMETERS
 from socbayes.spec import spec_of

@@ -1,0 +1,88 @@
+"""Which quantity a column measures, told by its name."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from socbayes.errors import Fault
+from socbayes.labels import tidied
+from socbayes.reading.raw import Column
+from socbayes.reading.terms import meaning
+from socbayes.units import unit_shown
+from socbayes.vocabulary import QUANTITIES, TableSchema
+
+
+def named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
+    """Column with its name, the unit in its header and the quantity it measures."""
+    written, unit = split_header(tidied(header))
+    column = Column(written, cells, unit)
+    if written in schema.columns:
+        column.quantity = QUANTITIES[written]
+    elif written and not written.startswith("x_"):
+        meant = meaning(written, unit, schema)
+        column.guess, column.unit, column.advice = meant.name, unit or meant.unit, meant.advice
+    return column
+
+
+def split_header(header: str) -> tuple[str, str | None]:
+    """Split ``clay [%]`` or ``clay (%)`` into name and unit."""
+    match = re.fullmatch(r"(.*?)\s*(?:\[(.*)\]|\((.*)\))", header.strip(), flags=re.DOTALL)
+    if match is None:
+        return header.strip(), None
+    return match[1], (match[2] or match[3] or "").strip() or None
+
+
+def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
+    """Unknown, repeated and missing columns.
+
+    A column whose name clearly means one of the schema is checked as that one,
+    so that the faults of its cells are reported in the same go.
+    """
+    faults, taken = [], set()
+    for column in columns:
+        if column.written in taken:
+            advice = "keep one of them, or give the other a name that starts with x_"
+            faults.append(Fault("duplicate column", None, column.written, "the name twice", "each name once", advice))
+            column.quantity = None
+        elif column.quantity or column.written.startswith("x_"):
+            taken.add(column.written)
+    for column in columns:
+        if column.written in taken:
+            continue
+        faults.append(_unknown_column(column, schema))
+        if column.guess and column.guess not in taken:
+            column.quantity = QUANTITIES[column.guess]
+            taken.add(column.guess)
+    for name in schema.required:
+        if name not in taken and not (name == "year" and "date" in taken):  # the year follows from the date
+            faults.append(_missing_column(name, columns, schema))
+    return faults
+
+
+def _unknown_column(column: Column, schema: TableSchema) -> Fault:
+    name = column.written
+    keep = f"to keep a column of your own, call it `x_{name}`"
+    if not name:
+        return Fault("unknown column", None, "", "a column without a name", "a name", "name it, or delete it")
+    if column.guess:
+        quantity = QUANTITIES[column.guess]
+        behind = meaning(name, None, schema).unit  # as of soc_g_kg
+        unit = f" [{behind}]" if behind and behind == column.unit else ""
+        about = quantity.meaning[0].lower() + quantity.meaning[1:].rstrip(".")
+        advice = f"did you mean `{column.guess}{unit}`, {about}? If not, and {keep}"
+    elif column.advice:
+        advice = f"{column.advice}; {keep}"
+    else:
+        elsewhere = f"`{name}` is no column of a {schema.name} table; " if name in QUANTITIES else ""
+        advice = elsewhere + keep
+    return Fault("unknown column", None, name, f"`{name}`", f"a column of a {schema.name} table", advice)
+
+
+def _missing_column(name: str, columns: list[Column], schema: TableSchema) -> Fault:
+    quantity = QUANTITIES[name]
+    unit = f" [{unit_shown(quantity.unit)}]" if quantity.unit not in ("", "1") else ""
+    near = [column.written for column in columns if column.guess == name and column.quantity is None]
+    advice = f"rename `{near[0]}` if it is meant" if near else f"add a column `{name}{unit}`: {quantity.meaning}"
+    return Fault("missing column", None, name, "no such column", f"`{name}` in every {schema.name} table", advice)
