@@ -497,7 +497,8 @@ def _advice(have: Any, want: Any, quantity: Quantity) -> str:
         time = " and time" if "[time]" in str(ratio) else ""
         return f"say per which area{time}: divide by it, then write `{shown}`"
     if ratio == units.Unit("s").dimensionality:
-        return f"say per which time: write `{shown}` if that is what the numbers are"
+        harvest = "; those of one harvest are `yield_per_harvest`" if quantity.name == "yield_dry_matter" else ""
+        return f"say per which time: write `{shown}` if that is what the numbers are{harvest}"
     if quantity.unit == "1":
         return "write no unit for a fraction or ratio, `%` for percent"
     return f"write `{shown}`, or a unit of the same kind"

@@ -16,7 +16,7 @@ from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, plain_numbers, readings
 from socbayes.reading.raw import Column, Judged, as_text, is_number, listed
 from socbayes.reading.texts import MISSING_WORDS, without_words
-from socbayes.units import conversion_factor, unit_shown
+from socbayes.units import unit_shown
 from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema, nearest
 
 if TYPE_CHECKING:
@@ -112,13 +112,23 @@ def numbers_of(column: Column, schema: TableSchema, decimal: DecimalMark | None)
     def fault(row: int) -> Fault:
         cell = str(cells.loc[row]).strip()
         assert column.quantity is not None
-        advice = _number_advice(cell, _or_empty(column.quantity, schema))
+        advice = _year_advice(cell, column.quantity, schema) or _number_advice(cell, _or_empty(column.quantity, schema))
         return Fault("text in a number", row, column.written, repr(cell), column.quantity.expected, advice)
 
     if wrong.any():
         numbers = np.where(wrong, np.nan, numbers)
         faults = faults + listed(cells.index[wrong].tolist(), fault)
     return Judged(pd.Series(numbers, index=cells.index), faults, notes)
+
+
+def _year_advice(cell: str, quantity: Quantity, schema: TableSchema) -> str:
+    """Say what to do with a date in a column of years; nothing for any other cell."""
+    when = year_or_missing(cell[:10])
+    if np.isnan(when) or not quantity.name.endswith("year") or quantity.unit != "1":
+        return ""
+    if quantity.name == "year" and "date" in schema.columns:
+        return "it is a date: call the column `date`"
+    return f"it is a date: write it as a decimal year, {when:.3f}"
 
 
 def _plain_signs(text: pd.Series) -> pd.Series:
@@ -278,7 +288,8 @@ def _out_of_range(row: int, column: Column, frame: pd.DataFrame, schema: TableSc
     value = float(np.asarray(frame.loc[row, quantity.name]))
     unit = "" if column.unit in (None, "1", "-") else f" {unit_shown(str(column.unit))}"
     found = (f"{cell:g}" if isinstance(cell, float) else str(cell).strip()) + unit
-    if column.unit and conversion_factor(column.unit, quantity) != 1.0:
+    written = float(str(cell).replace(",", ".")) if is_number(str(cell)) else np.nan
+    if not np.isclose(written, value):
         found += (
             f", which is {value:g} {unit_shown(quantity.unit)}" if quantity.unit != "1" else f", which is {value:g}"
         )

@@ -27,7 +27,7 @@ from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import facts_of
 from socbayes.scenarios.draws import Draws, Predicted, known_label, verdict
 from socbayes.scenarios.settings import Asked, Columns, asked_of
-from socbayes.subjects import subject_of, subjects
+from socbayes.subjects import model_records, subject_of, subjects
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def predict_new(
         Dim sample, and row for a table. ``attrs``: ``quantity``, ``unit``; ``predicted``, which of the two it is;
         ``integrated``, what was not given and drawn anew; ``assumed``, what was not given and has no distribution in
         the fit; ``not_used``, columns that say nothing to the model or have no effect in this fit; and
-        ``converged`` (0 or 1) with ``failures``: whether the fit behind it passed its checks, and a ``warning`` where
-        it did not.
+        ``converged`` (0 or 1) with ``failures``, and a ``warning`` where the fit did not pass its checks.
 
     Raises
     ------
@@ -146,7 +145,41 @@ def predictors() -> dict[str, Predictor]:
     (True, False)
     """
     modules = (subject.part("scenarios") for subject in subjects())
-    return {model: one for module in modules for model, one in getattr(module, "PREDICTORS", {}).items()}
+    bundled = {model: one for module in modules for model, one in getattr(module, "PREDICTORS", {}).items()}
+    return bundled | _OWN
+
+
+_OWN: dict[str, Predictor] = {}
+
+
+def register(model: str, predictor: Predictor) -> None:
+    """Let fits of a model of your own predict, in this process.
+
+    Parameters
+    ----------
+    model
+        Name that :func:`socbayes.describe` gave it.
+    predictor
+        Takes :class:`socbayes.scenarios.draws.Draws` and settings by name, and returns
+        :class:`socbayes.scenarios.draws.Predicted`. The last one registered counts.
+
+    Raises
+    ------
+    SocbayesError
+        For the name of a model of socbayes.
+
+    Examples
+    --------
+    >>> from socbayes.scenarios.draws import Draws, Predicted
+    >>> def level(draws: Draws) -> Predicted:
+    ...     return Predicted(draws("level"), draws("scatter"), lambda value: value, "level", "g/kg")
+    >>> register("my_levels", level)
+    >>> "my_levels" in predictors()
+    True
+    """
+    if model_records().get(model) is not None:
+        raise SocbayesError(f"{model!r} is a model of socbayes: give yours a name of its own")
+    _OWN[model] = predictor
 
 
 def settings_taken(model: str) -> list[str]:

@@ -289,7 +289,7 @@ def test_a_plan_given_again_is_known_word_for_word(trial):
         ({"plot": "Q7"}, "unknown plot: found Q7 in the plan, expected a plot of the observations: P0, P1, P2"),
         ({"treatment": "mulched"}, "unknown treatment: found mulched in the plan, .*direct drilled, ploughed"),
         ({"treatment": "plowed"}, "unknown treatment: found plowed in the plan, .*did you mean 'ploughed'"),
-        ({"plot": "p0"}, "one name in several spellings: found 'P0' .* and 'p0' .plan from row 2 on, 1 in all"),
+        ({"plot": "p0"}, "spellings of one name: found 'P0' .* and 'p0' .plan from row 2 on, 1 in all"),
     ],
 )
 def test_every_row_of_a_plan_that_moves_nobody_is_refused(trial, elsewhere, said):
@@ -318,7 +318,7 @@ def test_a_plan_for_the_past_is_refused(fitted, trial):
     with pytest.raises(SocbayesError, match=r"6 rows of the plan begin before the last sample.*2008\.00 there"):
         forecast(fitted, years=[2030.0], management=late)
     misspelt = management.iloc[:1].assign(plot="p0", start_year=2012.0, end_year=2040.0)
-    with pytest.raises(TableFaultsError, match=r"one name in several spellings: found 'P0' .* and 'p0'"):
+    with pytest.raises(TableFaultsError, match=r"spellings of one name: found 'P0' .* and 'p0'"):
         forecast(fitted, years=[2030.0], management=misspelt)
 
 

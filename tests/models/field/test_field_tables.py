@@ -145,7 +145,7 @@ def test_samples_of_other_depths_are_refused():
 def test_names_spelled_otherwise_are_asked_about(column, named, meant):
     obs = samples(plot=["p1"] * 3 + ["p2"] * 3, treatment="tilled")
     (fault,) = faults(obs, inputs(**{column: named}))
-    assert (fault.kind, fault.column) == ("one name in several spellings", column)
+    assert (fault.kind, fault.column) == ("spellings of one name", column)
     assert fault.suggestion.startswith(f"write {meant!r} everywhere")
 
 
