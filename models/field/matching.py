@@ -10,7 +10,7 @@ import numpy as np
 from socbayes.frames import filled
 from socbayes.labels import same_name
 from socbayes.models.field.plots import PLACE, places_of, plot_of_rows
-from socbayes.models.field.treatments import treatment_of_rows
+from socbayes.models.field.treatments import NOT_STATED, treatment_of_rows
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -195,4 +195,4 @@ def _stranger(names: Mapping[str, str], have: Mapping[str, np.ndarray]) -> tuple
 
 
 def _stated(names: np.ndarray) -> list[str]:
-    return sorted({str(name) for name in names if name})
+    return sorted({str(name) for name in names if name not in ("", NOT_STATED)})
