@@ -126,7 +126,8 @@ sb.models.cue.prior_table()
 # ## 5. Fit
 #
 # Four chains of the No-U-Turn sampler. Draws reach the disk while they are
-# made, so an interrupted run is not lost (`sb.open_run(folder)`).
+# made, so an interrupted run is not lost: `sb.resume(folder)` goes on with it,
+# `sb.open_run(folder)` reads what is there.
 
 # %%
 fit = sb.fit(model, seed=20, store=folder / "run", progress=False, **effort())

@@ -252,12 +252,9 @@ def resume(
     progress: Progress = True,
 ) -> None:
     """Finish a run that was cut short: draw what is missing, compute what was left."""
-    from socbayes.facts import facts_of
     from socbayes.inference.fit import resume as go_on
 
     fitted = go_on(run, progress=progress)
-    for sentence in facts_of(fitted).continued:
-        console_of().print(f"  {sentence}", markup=False)
     console_of().print(f"Run: {run}; next: socbayes report {run} -o report.html", markup=False)
     _judge({run.name: fitted})
 
@@ -405,8 +402,8 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
     passed = [diagnostics.judged(fitted).converged for fitted in fits.values()]
     console.print(diagnostics_table(fits))
     for name, fitted in fits.items():
-        for group, why in facts_of(fitted).missing.items():
-            console.print(f"{name} has no {group} ({why}); `socbayes resume` tries again", markup=False)
+        for sentence in facts_of(fitted).remarks:
+            console.print(f"{name}: {sentence}", markup=False)
     alarms = [text for text in (diagnostics.banner(fitted) for fitted in fits.values()) if text]
     if extra and not alarms:
         alarms.append(f"THIS FIT DID NOT PASS ITS CHECKS. Do not use its numbers: {'; '.join(extra)}")
@@ -437,6 +434,11 @@ def _complain(error: Exception) -> None:
         from socbayes.screen import faults_table
 
         console_of(errors=True).print(faults_table(error.faults, error.source))
+    elif isinstance(error, OSError) and ".pytensor" in str(error.filename):
+        _say_error(
+            f"{error}. PyTensor keeps compiled code in that folder: make it writable, or name another one with "
+            "PYTENSOR_FLAGS=base_compiledir=FOLDER"
+        )
     else:
         _say_error(str(error))
 

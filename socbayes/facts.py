@@ -64,6 +64,15 @@ class FitFacts:
         """Name of the model."""
         return self.spec.model
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader should know of how the fit was made, in sentences; nothing of one made in one go."""
+        lacks = (
+            f"The group {group} is not there ({why}); `socbayes resume` tries again."
+            for group, why in self.missing.items()
+        )
+        return (*self.continued, *lacks)
+
 
 def spec_from(text: str) -> ModelSpec:
     """Read a specification, refusing what is none.

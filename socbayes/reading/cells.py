@@ -112,13 +112,23 @@ def numbers_of(column: Column, schema: TableSchema, decimal: DecimalMark | None)
     def fault(row: int) -> Fault:
         cell = str(cells.loc[row]).strip()
         assert column.quantity is not None
-        advice = _number_advice(cell, _or_empty(column.quantity, schema))
+        advice = _year_advice(cell, column.quantity, schema) or _number_advice(cell, _or_empty(column.quantity, schema))
         return Fault("text in a number", row, column.written, repr(cell), column.quantity.expected, advice)
 
     if wrong.any():
         numbers = np.where(wrong, np.nan, numbers)
         faults = faults + listed(cells.index[wrong].tolist(), fault)
     return Judged(pd.Series(numbers, index=cells.index), faults, notes)
+
+
+def _year_advice(cell: str, quantity: Quantity, schema: TableSchema) -> str:
+    """Say what to do with a date in a column of years; nothing for any other cell."""
+    when = year_or_missing(cell[:10])
+    if np.isnan(when) or not quantity.name.endswith("year") or quantity.unit != "1":
+        return ""
+    if quantity.name == "year" and "date" in schema.columns:
+        return "it is a date: call the column `date`"
+    return f"it is a date: write it as a decimal year, {when:.3f}"
 
 
 def _plain_signs(text: pd.Series) -> pd.Series:

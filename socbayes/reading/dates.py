@@ -1,9 +1,12 @@
-"""Dates as decimal years."""
+"""Dates as decimal years, and days of months."""
 
 from __future__ import annotations
 
 import datetime
 import re
+
+import numpy as np
+from numpy.typing import NDArray
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 
@@ -53,3 +56,21 @@ def year_or_missing(date: object) -> float:
         return decimal_year(str(date))
     except ValueError:
         return float("nan")
+
+
+def days_in(year: NDArray[np.float64], month: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Days of months.
+
+    Parameters
+    ----------
+    year, month
+        Of each, January is 1.
+
+    Examples
+    --------
+    >>> days_in(np.array([2023.0, 2024.0]), np.array([2.0, 2.0]))
+    array([28., 29.])
+    """
+    first = (year.astype(int) - 1970) * 12 + month.astype(int) - 1
+    begin, end = ((first + more).astype("datetime64[M]").astype("datetime64[D]") for more in (0, 1))
+    return (end - begin) / np.timedelta64(1, "D")

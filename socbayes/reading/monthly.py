@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from socbayes.errors import EmptyTableError, UnreadableFileError
 from socbayes.reading.raw import RawTable
@@ -29,24 +27,6 @@ def evaporation_column(name: str, schema: TableSchema) -> str:
         Kind of table.
     """
     return name if name in schema.columns else "evaporation"
-
-
-def days_in(year: NDArray[np.float64], month: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Days of months.
-
-    Parameters
-    ----------
-    year, month
-        Of each, January is 1.
-
-    Examples
-    --------
-    >>> days_in(np.array([2023.0, 2024.0]), np.array([2.0, 2.0]))
-    array([28., 29.])
-    """
-    first = (year.astype(int) - 1970) * 12 + month.astype(int) - 1
-    begin, end = ((first + more).astype("datetime64[M]").astype("datetime64[D]") for more in (0, 1))
-    return (end - begin) / np.timedelta64(1, "D")
 
 
 def months_of_days(days: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

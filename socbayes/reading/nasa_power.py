@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from socbayes.errors import UnreadableFileError
-from socbayes.reading.monthly import days_in, months_of_days, not_used, only_weather, weather_table
+from socbayes.reading.dates import days_in
+from socbayes.reading.monthly import months_of_days, not_used, only_weather, weather_table
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import TableSchema
 

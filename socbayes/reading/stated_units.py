@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from socbayes.errors import Fault, UnitError
+from socbayes.reading.dates import days_in
 from socbayes.reading.names import split_header
 from socbayes.reading.raw import Column, Judged, as_text, is_number
 from socbayes.reading.terms import STOCKS
@@ -173,10 +174,7 @@ def _days_of_months(known: Mapping[str, pd.Series], rows: int) -> NDArray[np.flo
     year, month = (known[name].to_numpy(dtype=float) for name in ("year", "month"))
     with np.errstate(invalid="ignore"):
         fine = (month % 1 == 0) & (month >= 1) & (month <= 12) & (year >= 1) & (year < 9999)
-    first = np.where(fine, np.floor(year) * 12 + month - 1, 0).astype(int) - 1970 * 12
-    months = first.astype("datetime64[M]")
-    days = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
-    return np.where(fine, days.astype(float), np.nan)
+    return np.where(fine, days_in(np.where(fine, year, 1), np.where(fine, month, 1)), np.nan)
 
 
 def percent_faults(column: Column, numbers: pd.Series) -> list[Fault]:

@@ -90,7 +90,7 @@ def section_on(fitted: xr.DataTree, checks: Checks, place: int) -> Section:
         findings=_or_nothing(lambda: findings(fitted, of)),
         rows=" + ".join(f"{table['rows']:,}" for table in described if table["rows"]) or "–",
         studies=" + ".join(f"{table['studies']:,}" for table in described if table["studies"]) or "–",
-        limits=_limits(spec, described),
+        limits=[*_limits(spec, described), *facts.remarks],
         command=command_of(fitted),
         versions=dict(facts.versions or {}),
     )

@@ -61,7 +61,7 @@ def test_xarray_in_any_order():
         ({"initial": {"microbe": 1.0}}, "did you mean 'microbes'"),
         ({"initial": np.ones(3)}, "expected"),
         ({"times": None}, "say at which times"),
-        ({"times": [1.5]}, "whole driver intervals"),
+        ({"times": [1.5]}, "whole numbers of driver intervals"),
         ({"drivers": {"litter_input": np.ones(3)}, "times": [4]}, "drivers end after 3"),
         ({"drivers": {"litter_input": np.ones(3), "moisture": np.ones(4)}}, "must agree"),
         ({"scheme": "heun"}, "no scheme named"),

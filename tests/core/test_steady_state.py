@@ -123,7 +123,13 @@ def test_implicit_gradient(name):
         ("awb", {"v": 1e-12}, {}, "without end"),
         ("ger", {"v": 1e-6}, {}, "dies out"),
         ("two_pool_parallel", {"k_slow": 0.0}, {"carbon_input": 200.0}, "failed"),
-        ("two_pool_parallel", {}, {"carbon_input": -200.0}, "negative"),
+        # More of the manure goes to plant material than there is, so humus is fed less than nothing.
+        (
+            "rothc",
+            {"manure_dpm": 1.0, "manure_rpm": 1.0},
+            {"rate_modifier": 0.5, "plant_input": 0.0, "manure_input": 1.0},
+            "negative",
+        ),
     ],
 )
 def test_failure_is_nan_and_a_reason(name, parameters, drivers, reason):

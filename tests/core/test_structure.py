@@ -22,6 +22,7 @@ from socbayes.core import (
 from socbayes.core.kernels import hoisted, program
 from socbayes.core.mathematics import exp, less, maximum, where
 from socbayes.core.scalar_graph import specific_rate
+from socbayes.core.structure import OUTPUTS
 from socbayes.errors import UnknownNameError
 from socbayes.structures import get, list_structures, simulate
 
@@ -95,6 +96,31 @@ outside = ps.float64("outside")
         ({"paced": {"kk": "k"}, "carried": {"k": "turnover"}}, "paced: no parameter named 'kk'; did you mean 'k'"),
         ({"paced": {"k": "k"}}, "paced: no carried parameter named 'k'"),
         ({"paced": {"k": "k"}, "carried": {"k": "turnover"}}, "cannot keep pace with 'k', as it is carried itself"),
+        ({"time_unit": "bananas"}, "time_unit: unit 'bananas' is not known"),
+        ({"time_unit": "g"}, "time_unit 'g' is no unit of time"),
+        ({"carbon_unit": "bananas"}, "carbon_unit: unit 'bananas' is not known"),
+        ({"carbon_unit": "year"}, "carbon_unit 'year' is no unit of carbon"),
+        ({"drivers": (Driver("fed", "bananas"),)}, "driver 'fed': unit 'bananas' is not known"),
+        ({"drivers": (Driver("fed", "kg/m**2/day"),)}, "'kg/m.*' counts carbon, which is in g/m.*2/day here"),
+        ({"drivers": (Driver("fed", "g/m**2/year"),)}, "'g/m.*' counts carbon, which is in g/m.*2/day here"),
+        ({"drivers": (Driver("fed", "g m-2 yr-1"),)}, "counts carbon"),
+        ({"parameters": (Parameter("k", "bananas", 0.1, "assumed"),)}, "parameter 'k': unit 'bananas' is not known"),
+        ({"parameters": (Parameter("k", "1/year", 0.1, "assumed"),)}, "'1/year' is a rate, and rates are per day here"),
+        ({"parameters": (Parameter("k", "kg/m**2", 0.1, "assumed"),)}, "counts carbon, which is in g/m.*2 here"),
+        ({"parameters": (Parameter("k", "ha/t/day", 0.1, "assumed"),)}, "counts carbon"),
+        ({"reports": lambda x, p, u: {"lost": ("bananas", p.k * x.litter)}}, "report 'lost': unit 'bananas'"),
+        ({"reports": lambda x, p, u: {"litter": ("1/day", p.k)}}, "'litter' is a report and a pool or sink too"),
+        ({"reports": lambda x, p, u: {"co2_rate": ("1/day", p.k)}}, "no report can be called 'co2_rate'"),
+        *(
+            ({"pools": (name,)}, f"no pool or sink can be called '{name}', as every run gives that out itself")
+            for name in OUTPUTS
+        ),
+        ({"sinks": ("co2", "site")}, "no pool or sink can be called 'site'"),
+        ({"parameters": (Parameter("k", "1/day", 0.1, "assumed", 1.0, 0.0),)}, "bounds of 'k' are"),
+        ({"drivers": (Driver("fed", "g/m**2/day", default=-1.0, lower=0.0),)}, "default of 'fed', -1, lies outside"),
+        ({"parameter_sets": {"paper": {"k": -1.0}}}, "parameter set 'paper': 'k', -1, lies outside"),
+        ({"step": 0.0}, "step must be a length of time"),
+        ({"meters": ("litter_to_co3",)}, "no flow named 'litter_to_co3'; did you mean 'litter_to_co2'"),
         (
             {
                 "parameters": (K, Parameter("off", "1/day", 0.0, "assumed")),
@@ -108,6 +134,61 @@ outside = ps.float64("outside")
 def test_mistakes_are_named_at_declaration(changes, message):
     with pytest.raises(StructureError, match=message):
         declare(**changes)
+
+
+@pytest.mark.parametrize(
+    ("carbon", "time", "unit"),
+    [
+        ("g/m**2", "day", "g C m-2 d-1"),
+        ("t/ha", "year", "Mg/ha/yr"),
+        ("kg/m**2", "year", "kg/m2/year"),
+        ("mg/g", "day", "g/kg/day"),
+        ("mg/g", "day", "g*day/mg"),
+        ("mg/cm**3", "hour", "kg/m**3"),
+        ("mg/cm**3", "hour", "g/m**2/year"),
+        ("g/m**2", "day", "degC"),
+        ("g/m**2", "day", "1/delta_degC"),
+        ("g/m**2", "day", "J/mol"),
+        ("g/m**2", "day", "1/kPa"),
+        ("g/m**2", "day", "percent"),
+        ("g/m**2", "day", "m^3/m^3"),
+        ("g/m**2", "day", "year"),
+    ],
+)
+def test_units_that_are_the_structures_or_no_carbon_pass(carbon, time, unit):
+    fed = Driver("fed", f"{carbon}/{time}", default=1.0)
+    other = Parameter("other", unit, 1.0, "assumed")
+    k = Parameter("k", f"1/{time}", 0.1, "assumed")
+    assert declare(carbon_unit=carbon, time_unit=time, drivers=(fed,), parameters=(k, other)).carbon_unit == carbon
+
+
+@pytest.mark.parametrize("name", ["co2_x", "litter_14c", "litter_label", "litter_native"])
+def test_a_pool_with_the_name_of_another_thing_is_carbon_like_any_other(name):
+    """What weighs nothing, is labelled or respired is declared, not read from names."""
+
+    def flows(x, p, u):
+        yield Flow("input", name, u.fed)
+        yield Flow(name, "co2", p.k * x[name])
+
+    structure = declare(flows, pools=(name,))
+    assert structure.carbon_pools == (name,)
+    assert structure.respired == ("co2",)
+    assert not structure.labelled
+    run = simulate(structure, None, None, [3.0], times=[0])
+    assert run["soil_organic_carbon"].item() == 3.0
+    assert run["co2_rate"].item() == pytest.approx(0.3)
+    assert set(run) == {name, "co2", "soil_organic_carbon", "co2_rate"}
+
+
+def test_respired_carbon_is_what_goes_into_co2_however_that_is_written():
+    def flows(sink):
+        def chosen(x, p, u):
+            yield Flow("litter", sink, p.k * x.litter)
+
+        return chosen
+
+    assert declare(flows("CO2"), sinks=("CO2",)).respired == ("CO2",)
+    assert declare(flows("leached"), sinks=("leached",)).respired == ()
 
 
 def test_what_a_structure_knows():

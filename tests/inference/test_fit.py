@@ -19,7 +19,9 @@ from toy import TRUE_MEAN, TRUE_SCATTER, toy_model, toy_table
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import table_of
+from socbayes.files import replacing
 from socbayes.inference import fit as fitting
+from socbayes.inference.runs import load, new_run_folder, open_run
 from socbayes.spec import ModelSpec, attach, spec_of
 
 GROUPS = {
@@ -68,7 +70,7 @@ def test_the_log_likelihood_is_the_normal_density(toy_fit):
 def test_the_run_on_disk_is_the_fit(toy_fit):
     fitted, folder = toy_fit
     assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
-    for again in (fitting.load(folder), fitting.load(folder / "fit.nc"), fitting.open_run(folder)):
+    for again in (load(folder), load(folder / "fit.nc"), open_run(folder)):
         np.testing.assert_array_equal(again.posterior["mean"], fitted.posterior["mean"])
         assert again.attrs["failures"] == fitted.attrs["failures"]
 
@@ -90,7 +92,7 @@ def test_nothing_is_left_half_written(tmp_path):
     target.write_text("old", encoding="utf-8")
 
     def fail():
-        with fitting.replacing(target) as temporary:
+        with replacing(target) as temporary:
             temporary.write_text("half", encoding="utf-8")
             raise ZeroDivisionError
 
@@ -102,9 +104,24 @@ def test_nothing_is_left_half_written(tmp_path):
 
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(SocbayesError, match="no finished fit"):
-        fitting.load(tmp_path)
+        load(tmp_path)
     with pytest.raises(SocbayesError, match="holds no draws"):
-        fitting.open_run(tmp_path)
+        open_run(tmp_path)
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(SocbayesError, match="something other than a run"):
+        new_run_folder("user", tmp_path)
+    with pytest.raises(SocbayesError, match="is a file"):
+        new_run_folder("user", tmp_path / "thesis.txt")
+    with pytest.raises(SocbayesError, match="backslash"):
+        new_run_folder("user", tmp_path / "a\\b")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_foreign_draws_in_a_folder_without_specification_are_not_removed(tmp_path):
+    (tmp_path / "draws.zarr").mkdir()
+    with pytest.raises(SocbayesError, match="something other than a run"):
+        new_run_folder("user", tmp_path)
+    assert (tmp_path / "draws.zarr").exists()
 
 
 KILLED = """
@@ -115,12 +132,12 @@ from socbayes.inference.fit import fit
 from socbayes.spec import attach, spec_of
 model = toy_model()
 attach(model, spec_of(model), {"table": toy_table()})
-fit(model, draws=200_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
+fit(model, draws=20_000, tune=200, chains=2, seed=1, store=sys.argv[1], progress=False)
 """
 
 
-def test_a_killed_run_stays_readable(tmp_path):
-    folder = tmp_path / "run"
+def test_a_killed_run_stays_readable_and_is_finished(tmp_path):
+    folder = tmp_path / "C# what? 100% [bold]\n\tnew"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent)])
     try:
         deadline = time.monotonic() + 180
@@ -128,13 +145,12 @@ def test_a_killed_run_stays_readable(tmp_path):
             assert process.poll() is None, "sampling ended before it could be killed"
             assert time.monotonic() < deadline, "no draws reached the disk"
             time.sleep(0.2)
-        time.sleep(1.0)
         assert (folder / "tables.nc").exists(), "the tables of a run are there before its draws"
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
         process.wait()
-    partial = fitting.open_run(folder)
+    partial = open_run(folder)
     assert partial.attrs["complete"] == 0
     assert partial.attrs["converged"] == 0
     assert "interrupted" in partial.attrs["failures"]
@@ -143,6 +159,17 @@ def test_a_killed_run_stays_readable(tmp_path):
     assert ModelSpec.from_json(partial.attrs["spec"]).observed == ("value",)
     assert ModelSpec.from_json(partial.attrs["spec"]).tables["table"]["rows"] == len(toy_table())
     assert_frame_equal(table_of(partial, "table"), toy_table(), check_exact=True)
+    model = toy_model()
+    attach(model, spec_of(model), {"table": toy_table()})
+    whole = fitting.resume(folder, model, progress=False)
+    assert whole.posterior["mean"].shape == (2, 20_000)
+    common = partial.posterior.sizes["draw"]
+    np.testing.assert_array_equal(whole.posterior["mean"][:, :common], partial.posterior["mean"])
+    assert whole.attrs["complete"] == 1
+    assert whole.attrs["max_r_hat"] < 1.01
+    assert "went on from its last one" in whole.attrs["continued"]
+    assert set(whole.children) == GROUPS | {"tables"}
+    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
 
 
 def test_a_finished_fit_keeps_its_tables(tmp_path):
@@ -151,7 +178,7 @@ def test_a_finished_fit_keeps_its_tables(tmp_path):
     fitted = fitting.fit(model, draws=20, tune=20, chains=2, seed=1, store=folder, progress=False)
     assert set(fitted.children) == GROUPS | {"tables"}
     assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
-    for one in (fitted, fitting.open_run(folder)):
+    for one in (fitted, open_run(folder)):
         assert_frame_equal(table_of(one, "table"), toy_table(), check_exact=True)
 
 
@@ -172,6 +199,6 @@ def test_a_draw_counts_once_all_its_variables_are_there(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree.to_zarr(tmp_path / "draws.zarr", consolidated=False)
-    partial = fitting.open_run(tmp_path)
+    partial = open_run(tmp_path)
     assert partial.posterior.sizes["draw"] == 30
     assert np.isfinite(partial.posterior["behind"]).all()
