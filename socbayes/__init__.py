@@ -12,6 +12,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "predict_new": "socbayes.scenarios.predict",
+    "predict_known": "socbayes.scenarios.predict",
     "load_dataset": "socbayes.datasets",
     "list_datasets": "socbayes.datasets",
     "read_table": "socbayes.table",
@@ -44,6 +46,8 @@ __all__ = [
     "models",
     "open_run",
     "plots",
+    "predict_known",
+    "predict_new",
     "prior_from",
     "read_table",
     "report",

@@ -164,7 +164,7 @@ def _by_columns(file: Path, schemas: Mapping[str, str]) -> list[str]:
     for name, schema in schemas.items():
         try:
             # A station's file does not know the site of the plots beside it.
-        faults = validate_table(file, schema, fill={"site": "any"} if "site" in SCHEMAS[schema].columns else {})
+            faults = validate_table(file, schema, fill={"site": "any"} if "site" in SCHEMAS[schema].columns else {})
         except UnreadableFileError as error:  # perhaps the file of a weather station, which is no such table
             unreadable.append(error)
             continue

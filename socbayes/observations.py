@@ -36,7 +36,7 @@ class Soil(NamedTuple):
     Parameters
     ----------
     density
-        Bulk density, g/cm3, of the sample or of others; NaN where nobody measured any.
+        Fine earth over the volume of the whole soil, g/cm3, of the sample or of others; NaN where nobody measured any.
     thickness
         Of the layer, cm.
     """
@@ -108,15 +108,12 @@ class Observation:
         Median of the log-normal prior of its error, as a logarithm, and why.
     quantities
         Quantities of its columns that no other kind of table has.
-    within
-        Pairs of columns of which the first cannot be larger than the second.
     """
 
     name: str
     log_error: float
     error_reason: str
     quantities: tuple[Quantity, ...] = ()
-    within: tuple[tuple[str, str], ...] = ()
 
     scored = True
     """Whether predictions are scored on it: scores are in t/ha."""
@@ -250,7 +247,7 @@ class Stock(Observation):
             yield Fault("fraction without pools", None, seen[0], found, expected)
         turned = np.isfinite(numeric(obs, self.concentration)) & ~np.isfinite(numeric(obs, self.stock))
         wanted = f"to turn {self.concentration} into a stock"
-        if turned.any() and not _stated(obs, "bulk_density"):
+        if turned.any() and not (_stated(obs, "bulk_density") or _stated(obs, "fine_earth_bulk_density")):
             advice = "one measured value per plot is enough"
             yield Fault("no bulk density", None, "bulk_density", "no value", f"g/cm3, {wanted}", advice)
         for row in np.flatnonzero(turned & ~np.isfinite(numeric(obs, "depth_bottom"))):
@@ -369,7 +366,7 @@ def _own(
     name: str, unit: str, meaning: str, called: str, *, upper: float, aliases: tuple[str, ...]
 ) -> tuple[Quantity, Quantity]:
     """A quantity that only field tables have, and its standard deviation."""
-    deviation = Quantity(f"{name}_sd", unit, f"Standard deviation of {called}.", lower=0)
+    deviation = Quantity(f"{name}_sd", unit, f"Standard deviation of {called}.", lower=0, upper=upper)
     return Quantity(name, unit, meaning, lower=0, upper=upper, aliases=aliases), deviation
 
 
@@ -393,10 +390,6 @@ OBSERVATIONS: tuple[Observation, ...] = (
             "particulate_carbon_stock", "t/ha", f"Particulate organic carbon {_LAYER}", "the particulate carbon stock",
             upper=3000, aliases=("poc_stock", "poc_t_ha"),
         ),
-        within=(
-            ("particulate_carbon_stock", "soc_stock"),
-            ("particulate_organic_carbon", "soil_organic_carbon"),
-        ),
     ),
     Stock(
         "mineral_associated",
@@ -407,10 +400,6 @@ OBSERVATIONS: tuple[Observation, ...] = (
         quantities=_own(
             "mineral_associated_carbon_stock", "t/ha", f"Mineral-associated organic carbon {_LAYER}",
             "the mineral-associated carbon stock", upper=3000, aliases=("maoc_stock", "maoc_t_ha"),
-        ),
-        within=(
-            ("mineral_associated_carbon_stock", "soc_stock"),
-            ("mineral_associated_organic_carbon", "soil_organic_carbon"),
         ),
     ),
     Stock(
@@ -433,7 +422,6 @@ OBSERVATIONS: tuple[Observation, ...] = (
             f"Resistant organic carbon (charcoal-like, inert in models) {_LAYER}", "the resistant carbon stock",
             upper=3000, aliases=("roc", "roc_stock", "iom", "roc_t_ha"),
         ),
-        within=(("resistant_carbon_stock", "soc_stock"),),
         declared="inert",
     ),
     Stock(
@@ -449,7 +437,6 @@ OBSERVATIONS: tuple[Observation, ...] = (
         -1.4,
         "amino sugars: median 25 %",
         concentration="necromass",
-        within=(("necromass", "soil_organic_carbon"),),
         declared="necromass",
     ),
     Stock(

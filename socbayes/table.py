@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,6 +24,7 @@ from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
 from socbayes.reading.fills import filled
 from socbayes.reading.names import name_faults, named
+from socbayes.reading.packages import DESCRIPTION, described_units
 from socbayes.reading.raw import Column, Judged, RawTable, Table
 from socbayes.reading.rows import out_of_order, row_faults, same_treatment
 from socbayes.reading.stated_units import (
@@ -59,9 +61,12 @@ def read_table(
     schema
         Name of the kind of table, one of ``socbayes.vocabulary.SCHEMAS``.
     units
-        Unit of columns, ``{column: unit}``. A unit may also stand in the header,
-        ``clay [%]``, or in a row of units right under the header. This
-        argument wins over the header, the header over the row of units.
+        Unit of columns, ``{column: unit}``. Every number needs a stated unit, ratios
+        and years apart: in this argument, in the header, ``clay [%]``, in a row of
+        units right under it, in ``attrs["units"]`` of a frame, or in a
+        ``datapackage.json`` beside the file. The first that states one counts; where
+        none does, the table is refused. Models take frames in canonical units, as
+        this function returns them, without asking.
     sheet
         Name or position of the sheet of an Excel file.
     fill
@@ -107,7 +112,7 @@ def read_table(
     {'column': 'carbon_use_efficiency', 'from': '%', 'to': '1'}
     """
     kind = _schema(schema)
-    raw = filled(load(table, sheet, kind), fill or {}, kind)
+    raw = filled(_loaded(table, sheet, kind), fill or {}, kind)
     result, faults = _examine(raw, kind, dict(units or {}))
     if faults:
         raise TableFaultsError(faults, raw.source)
@@ -191,7 +196,7 @@ def examine_table(
 
     kind = _schema(schema)
     try:
-        return _examine(filled(load(table, sheet, kind), fill or {}, kind), kind, dict(units or {}))
+        return _examine(filled(_loaded(table, sheet, kind), fill or {}, kind), kind, dict(units or {}))
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]
@@ -269,6 +274,16 @@ def _schema(name: str) -> TableSchema:
     raise UnknownNameError(
         f"there is no table schema {name!r}; " + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(SCHEMAS)}")
     )
+
+
+def _loaded(table: Table, sheet: str | int, schema: TableSchema) -> RawTable:
+    """A table as it lies in its file, with the units that a description beside the file states."""
+    raw = load(table, sheet, schema)
+    units = {} if isinstance(table, pd.DataFrame) else described_units(Path(table))
+    if units:
+        raw.attrs = {**raw.attrs, "units": units}
+        raw.notes.append(f"units that the file does not state are those of {DESCRIPTION} beside it")
+    return raw
 
 
 def _judged(column: Column, schema: TableSchema, decimal: DecimalMark | None) -> Judged:

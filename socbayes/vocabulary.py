@@ -37,7 +37,22 @@ ECOSYSTEMS = (
     "tundra",
     "wetland",
 )
-MEASUREMENT_METHODS = ("substrate_label", "water_18O", "metabolic_flux", "tracer_growth")
+MEASUREMENT_METHODS = (
+    "substrate_label",
+    "water_18O",
+    "metabolic_flux",
+    "tracer_growth",
+    "biomass_balance",
+    "respiratory_quotient",
+    "calorespirometry",
+    "stoichiometric_model",
+    "other",
+)
+"""How carbon use efficiency is measured: label of a substrate in biomass; 18O of water in DNA; position-specific label
+in CO2; tracers of bacterial and fungal growth; gain of biomass by chloroform fumigation, without a label; CO2 over O2;
+heat over CO2 (Hansen et al. 2004, Thermochimica Acta 422:55; Chakrawal et al. 2020, Soil Biology and Biochemistry
+148:107945, also without oxygen); enzymes and stoichiometry (Sinsabaugh et al. 2013, Ecology Letters 16:930); anything
+else. Geyer et al. 2019 (Soil Biology and Biochemistry 128:79) compare most of them."""
 SUBSTRATE_CLASSES = (
     "glucose",
     "amino_acid",
@@ -46,7 +61,9 @@ SUBSTRATE_CLASSES = (
     "plant_residue",
     "inorganic_nitrogen",
     "water",
+    "native_organic_matter",
 )
+"""Classes of what carries the label or was added; in the last, nothing was."""
 PRACTICES = (
     "no_tillage",
     "reduced_tillage",
@@ -129,16 +146,16 @@ _QUANTITIES = (
     _N(
         "depth_top",
         "cm",
-        "Upper limit of the sampled layer.",
-        lower=0,
+        "Upper limit of the sampled layer, from the surface of the mineral soil; above it, depths are negative.",
+        lower=-100,
         upper=1000,
         aliases=("top_depth", "depth_upper", "upper_depth", "upper_limit", "top", "depth_from", "hzdept"),
     ),
     _N(
         "depth_bottom",
         "cm",
-        "Lower limit of the sampled layer.",
-        lower=0,
+        "Lower limit of the sampled layer, from the surface of the mineral soil.",
+        lower=-100,
         upper=1000,
         aliases=("bottom_depth", "depth_lower", "lower_depth", "lower_limit", "bottom", "depth_to", "hzdepb"),
     ),
@@ -288,7 +305,7 @@ _QUANTITIES = (
     _N(
         "substrate_class",
         "",
-        "Class of the substrate that carries the label.",
+        "Class of the substrate that carries the label or was added.",
         "category",
         categories=SUBSTRATE_CLASSES,
         aliases=("substrate",),
@@ -318,14 +335,45 @@ _QUANTITIES = (
         aliases=("dose", "dose_ug_c_g"),
     ),
     _N(
+        "aeration",
+        "",
+        "Whether microbes of the incubation had oxygen.",
+        "category",
+        categories=("oxic", "anoxic", "fluctuating"),
+        aliases=("oxygen", "redox", "oxygen_status"),
+    ),
+    _N(
+        "counted_products",
+        "",
+        "Products whose carbon counts as taken up and not grown.",
+        "category",
+        categories=("co2", "co2_and_methane", "co2_and_fermentation_products"),
+        aliases=("products", "products_counted"),
+    ),
+    _N(
         "bacterial_growth",
         "mg/kg/hour",
         "Bacterial growth as carbon (leucine incorporation).",
         lower=0,
+        upper=1000,
         aliases=("b_c",),
     ),
-    _N("fungal_growth", "mg/kg/hour", "Fungal growth as carbon (acetate in ergosterol).", lower=0, aliases=("f_c",)),
-    _N("respiration", "mg/kg/hour", "Heterotrophic respiration as CO2 carbon.", lower=0, aliases=("r_c", "resp")),
+    _N(
+        "fungal_growth",
+        "mg/kg/hour",
+        "Fungal growth as carbon (acetate in ergosterol).",
+        lower=0,
+        upper=1000,
+        aliases=("f_c",),
+    ),
+    _N(
+        "respiration",
+        "mg/kg/hour",
+        "Heterotrophic respiration as CO2 carbon.",
+        lower=0,
+        upper=10000,
+        aliases=("r_c", "resp"),
+    ),
     # --- priming -------------------------------------------------------------
     _N("jar", "", "One incubated vessel.", "text", aliases=("unit", "vessel", "flask")),
     _N(
@@ -351,6 +399,7 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from soil organic matter in the matched control.",
         lower=0,
+        upper=600000,
         aliases=("cum_native_control",),
     ),
     _N(
@@ -358,6 +407,7 @@ _QUANTITIES = (
         "mg/kg",
         "Standard deviation of native_co2_control between control jars.",
         lower=0,
+        upper=600000,
         aliases=("sd_control",),
     ),
     _N("control_replicates", "1", "Number of control jars averaged.", lower=1, upper=1000, aliases=("n_control",)),
@@ -366,6 +416,7 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from soil organic matter in the treated jar.",
         lower=0,
+        upper=600000,
         aliases=("cum_native_treated",),
     ),
     _N(
@@ -373,28 +424,38 @@ _QUANTITIES = (
         "mg/kg",
         "Cumulative CO2 carbon from the added substrate.",
         lower=-1,
+        upper=600000,
         aliases=("cum_substrate_co2",),
     ),
-    _N("substrate_carbon_in_soil", "mg/kg", "Substrate carbon left in the soil at the end.", lower=0),
+    _N("substrate_carbon_in_soil", "mg/kg", "Substrate carbon left in the soil at the end.", lower=0, upper=600000),
     _N(
         "substrate_carbon_in_mineral_fraction",
         "mg/kg",
         "Substrate carbon in the mineral-associated fraction at the end.",
         lower=0,
+        upper=600000,
     ),
     _N(
         "substrate_carbon_in_particulate_fraction",
         "mg/kg",
         "Substrate carbon in the particulate fraction at the end.",
         lower=0,
+        upper=600000,
     ),
     _N(
         "substrate_carbon_in_microbial_biomass",
         "mg/kg",
         "Substrate carbon in the microbial biomass at the end.",
         lower=0,
+        upper=600000,
     ),
-    _N("microbial_biomass_final", "mg/kg", "Microbial biomass carbon of the treated jar at the end.", lower=0),
+    _N(
+        "microbial_biomass_final",
+        "mg/kg",
+        "Microbial biomass carbon of the treated jar at the end.",
+        lower=0,
+        upper=50000,
+    ),
     _N(
         "cumulative_co2_sd",
         "mg/kg",
@@ -456,8 +517,8 @@ _QUANTITIES = (
     ),
     _N("fungal_necromass", "g/kg", "Fungal necromass carbon.", lower=0, upper=600, aliases=("fnc",)),
     _N("bacterial_necromass", "g/kg", "Bacterial necromass carbon.", lower=0, upper=600, aliases=("bnc",)),
-    _N("glucosamine", "mg/kg", "Glucosamine per mass of dry soil.", lower=0, aliases=("glun", "glcn")),
-    _N("muramic_acid", "mg/kg", "Muramic acid per mass of dry soil.", lower=0, aliases=("mura",)),
+    _N("glucosamine", "mg/kg", "Glucosamine per mass of dry soil.", lower=0, upper=100000, aliases=("glun", "glcn")),
+    _N("muramic_acid", "mg/kg", "Muramic acid per mass of dry soil.", lower=0, upper=100000, aliases=("mura",)),
     _N(
         "arm",
         "",
@@ -500,7 +561,14 @@ _QUANTITIES = (
         upper=5,
         aliases=("lnrr", "logrr", "ln_rr"),
     ),
-    _N("log_response_ratio_variance", "1", "Sampling variance of the log response ratio.", lower=0, aliases=("var",)),
+    _N(
+        "log_response_ratio_variance",
+        "1",
+        "Sampling variance of the log response ratio.",
+        lower=0,
+        upper=25,
+        aliases=("var",),
+    ),
     _N("variance_imputed", "", "Whether the source imputed the variance.", "category", categories=("yes", "no")),
     _N("cover_crop", "", "Cover crop as printed.", "text"),
     _N("crop", "", "Crop.", "text"),
@@ -617,20 +685,47 @@ _QUANTITIES = (
     _N(
         "bulk_density",
         "g/cm3",
-        "Dry mass of soil per volume.",
+        "Dry mass of the whole soil, coarse fragments among it, per volume.",
         lower=0.02,
         upper=2.65,
         aliases=("bd", "bulkdensity", "soil_bulk_density", "db", "dry_bulk_density", "dbd", "rhob", "trd", "dap"),
     ),
-    _N("particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0),
+    _N(
+        "fine_earth_bulk_density",
+        "g/cm3",
+        "Dry mass of fine earth (below 2 mm) per volume that it fills, coarse fragments left aside.",
+        lower=0.02,
+        upper=2.65,
+        aliases=("bd_fine", "fine_soil_bulk_density", "bulk_density_fine_earth", "bulk_density_fine_soil"),
+    ),
+    _N(
+        "coarse_fragments_mass",
+        "percent",
+        "Coarse fragments (above 2 mm) in percent of the mass of the whole soil.",
+        lower=0,
+        upper=100,
+        aliases=("stones_mass", "gravel_mass", "rock_fragments_mass", "coarse_fragments_weight"),
+    ),
+    _N(
+        "coarse_fragments_volume",
+        "percent",
+        "Coarse fragments (above 2 mm) in percent of the volume of the whole soil.",
+        lower=0,
+        upper=100,
+        aliases=("stones_volume", "gravel_volume", "rock_fragments_volume", "cfvo"),
+    ),
+    _N(
+        "particulate_organic_carbon_sd", "g/kg", "Standard deviation of particulate organic carbon.", lower=0, upper=600
+    ),
     _N(
         "mineral_associated_organic_carbon_sd",
         "g/kg",
         "Standard deviation of mineral-associated organic carbon.",
         lower=0,
+        upper=600,
     ),
-    _N("microbial_biomass_sd", "mg/kg", "Standard deviation of microbial biomass carbon.", lower=0),
-    _N("necromass_sd", "g/kg", "Standard deviation of microbial necromass carbon.", lower=0),
+    _N("microbial_biomass_sd", "mg/kg", "Standard deviation of microbial biomass carbon.", lower=0, upper=50000),
+    _N("necromass_sd", "g/kg", "Standard deviation of microbial necromass carbon.", lower=0, upper=600),
     # --- management and weather --------------------------------------------------
     _N(
         "biomass_dry_matter",
@@ -648,7 +743,7 @@ _QUANTITIES = (
         upper=200,
         aliases=("carbon_input", "c_input", "inputs", "plant_input"),
     ),
-    _N("plant_carbon_input_sd", "t/ha/year", "Standard deviation of the plant carbon input.", lower=0),
+    _N("plant_carbon_input_sd", "t/ha/year", "Standard deviation of the plant carbon input.", lower=0, upper=200),
     _N(
         "manure_carbon_input",
         "t/ha/year",
@@ -657,7 +752,7 @@ _QUANTITIES = (
         upper=200,
         aliases=("manure_c", "fym_c", "manure_carbon"),
     ),
-    _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0),
+    _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0, upper=200),
     _N(
         "manure_fresh",
         "t/ha/year",
@@ -708,13 +803,22 @@ _QUANTITIES = (
         upper=5000,
         aliases=("rainfall", "precip", "ppt", "precipitation", "prcp", "rain_mm"),
     ),
+    # Balances of energy give slightly negative months in winter: dew. They are read as none.
     _N(
-        "evaporation",
+        "potential_evapotranspiration",
         "mm",
-        "Open-pan or potential evaporation of the month.",
-        lower=0,
+        "Potential evapotranspiration of the month, that of a short grass well supplied with water.",
+        lower=-25,
         upper=1000,
-        aliases=("pet", "pan_evaporation", "potential_evapotranspiration", "et0"),
+        aliases=("pet", "et0", "eto", "etp", "reference_evapotranspiration", "potential_et", "reference_et"),
+    ),
+    _N(
+        "open_pan_evaporation",
+        "mm",
+        "Evaporation from an open pan in the month.",
+        lower=-25,
+        upper=1000,
+        aliases=("pan_evaporation", "epan", "class_a_pan_evaporation", "pan_evap"),
     ),
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),
@@ -792,6 +896,8 @@ _SCHEMAS = (
             "substrate",
             "incubation_temperature",
             "incubation_time",
+            "aeration",
+            "counted_products",
             "substrate_dose",
             "soil_carbon_to_nitrogen",
             "ph",
@@ -1037,6 +1143,9 @@ _SCHEMAS = (
             "depth_bottom",
             *observed_columns(),
             "bulk_density",
+            "fine_earth_bulk_density",
+            "coarse_fragments_mass",
+            "coarse_fragments_volume",
             "replicate",
             "replicates",
             "value_origin",
@@ -1047,10 +1156,8 @@ _SCHEMAS = (
             "ecosystem",
             *_SITE,
         ),
-        ordered=(
-            ("depth_top", "depth_bottom"),
-            *(pair for kind in OBSERVATIONS for pair in kind.within),
-        ),
+        # A fraction may be above its total by the error of fractionation: a field model judges it.
+        ordered=(("depth_top", "depth_bottom"),),
     ),
     TableSchema(
         "field_management",
@@ -1083,7 +1190,7 @@ _SCHEMAS = (
         "field_weather",
         "weather of one site in one month",
         required=("site", "year", "month"),
-        optional=("temperature", "annual_temperature", "rain", "evaporation"),
+        optional=("temperature", "annual_temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation"),
         key=("site", "year", "month"),
     ),
     TableSchema(
@@ -1178,7 +1285,7 @@ NEVER_LEFT_EMPTY: dict[str, str] = {
         "write 0 if nothing was added",
     ),
     **dict.fromkeys(
-        ("temperature", "rain", "evaporation", "rate_modifier"),
+        ("temperature", "rain", "potential_evapotranspiration", "open_pan_evaporation", "rate_modifier"),
         "take the value of a station nearby, or leave the row out if the month is not needed",
     ),
 }

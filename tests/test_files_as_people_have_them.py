@@ -173,7 +173,7 @@ def test_older_encodings_are_read_where_they_can_be_told(tmp_path, text, encodin
 )
 def test_older_encodings_that_cannot_be_told_are_refused(tmp_path, text, encoding):
     (tmp_path / "t.csv").write_bytes(PLOTS.replace("Farm", text).encode(encoding))
-    with pytest.raises(UnreadableFileError, match="line 2 may be .* does not tell which"):
+    with pytest.raises(UnreadableFileError, match=r"line 2 may be .* does not tell which"):
         read_table(tmp_path / "t.csv", "field_soc")
 
 

@@ -124,12 +124,18 @@ def test_what_a_literature_shares_are_shared_parameters(model):
 
 def test_draws_know_names_and_noise():
     posterior = xr.Dataset({"level": (("chain", "draw", "method"), np.zeros((2, 5, 1)))}, coords={"method": ["a"]})
-    draws = Draws(xr.DataTree.from_dict({"posterior": posterior}), None, np.random.default_rng(1))
+    draws = Draws(xr.DataTree.from_dict({"posterior": posterior}), seed=1)
     assert draws("level", method="a").shape == (10,)
     assert "level" in draws
     assert draws.has("level", "method", "a")
     assert not draws.has("level", "method", "b")
-    assert draws.noise(2).shape == (2, 10)
+    assert draws.labels("method") == ["a"]
+    assert draws.labels("study") == []
+    one, other = draws.of_row(None, "here", 0), draws.of_row(None, "there", 1)
+    for shared, same in (("study", False), ("row", False), ("all", True)):
+        assert one.noise("level", shared).shape == (10,)
+        assert (one.noise("level", shared) == other.noise("level", shared)).all() == same
+        assert (one.noise("level", shared) != one.noise("slope", shared)).all()
 
 
 def test_a_subject_without_a_part_has_none():

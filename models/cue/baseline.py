@@ -42,10 +42,13 @@ from socbayes.models.blocks import (
     weak_groups,
 )
 from socbayes.models.cue.efficiency import (
+    CONDITION_PRIOR,
     RECORDED_LIMITS,
     REFERENCE_TEMPERATURE,
+    SHORTEST,
     Effects,
     Rows,
+    condition_part,
     ecosystem_part,
     recorded,
     rows_of,
@@ -149,6 +152,7 @@ PRIORS = (
         "laboratory incubations: 10 to 30 degC within two standard deviations",
     ),
     Prior("temperature_sd", "HalfNormal", {"sigma": 7.0}, "degC", _WEAK),
+    CONDITION_PRIOR,
 )
 
 QUANTITIES: dict[str, dict[str, str]] = {
@@ -274,7 +278,8 @@ def _variables(prior: Priors, rows: Rows, gradient: pd.DataFrame | None) -> tupl
         said = "No row states an incubation temperature, so slopes rest on the prior (and the gradient)."
         temperature = Effects({}, notes=(said,))
     time = _time_part(prior, rows, level, first_row)
-    parts |= ecosystem.parts | temperature.parts | time.parts
+    conditions = condition_part(prior, rows)
+    parts |= ecosystem.parts | temperature.parts | time.parts | conditions.parts
     extra_variance = ecosystem.extra_variance + temperature.extra_variance + time.extra_variance
 
     eta = sum(parts.values())
@@ -287,7 +292,7 @@ def _variables(prior: Priors, rows: Rows, gradient: pd.DataFrame | None) -> tupl
         _add_gradient(prior, gradient, level[at], slope_method[at])
     _report(level, slope_mean, slope_method, ecosystem.by_level)
     spread_share(parts, scatter, rows.study)
-    return (*ecosystem.notes, *temperature.notes, *time.notes, *censored)
+    return (*ecosystem.notes, *temperature.notes, *time.notes, *conditions.notes, *censored)
 
 
 def _time_part(prior: Priors, rows: Rows, level: TensorVariable, first_row: np.ndarray) -> Effects:
@@ -295,7 +300,7 @@ def _time_part(prior: Priors, rows: Rows, level: TensorVariable, first_row: np.n
     import pymc as pm
     import pytensor.tensor as pt
 
-    log_hours = np.log10(np.maximum(rows.hours, 0.1))
+    log_hours = np.log10(np.maximum(rows.hours, SHORTEST))
     if not np.isfinite(log_hours).any():
         return Effects({}, notes=("No row states an incubation time, so the model has no time effect.",))
     timed = sorted({rows.methods[index] for index in rows.method[np.isfinite(log_hours)]})

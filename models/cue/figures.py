@@ -16,7 +16,9 @@ from socbayes.plots.style import (
     INK,
     ORANGE,
     PURPLE,
+    RED,
     SKY,
+    YELLOW,
     flat,
     intervals,
     panel,
@@ -35,7 +37,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"substrate_label": BLUE, "water_18O": ORANGE, "metabolic_flux": GREEN, "tracer_growth": PURPLE}
+_COLOURS = {
+    "substrate_label": BLUE,
+    "water_18O": ORANGE,
+    "metabolic_flux": GREEN,
+    "tracer_growth": PURPLE,
+    "biomass_balance": SKY,
+    "respiratory_quotient": YELLOW,
+    "calorespirometry": RED,
+    "stoichiometric_model": INK,
+}
 ALL = "average ecosystem"
 
 

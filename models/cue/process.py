@@ -11,7 +11,11 @@ again. What a method prints differs from ``e``:
     carbon in balance, everything in units of the microbial biomass. Studies that
     followed their label through time have a turnover of their own; in the others
     it could not be told from the level of the study.
-``water_18O``, ``metabolic_flux``
+``biomass_balance``
+    Gain of microbial biomass (by fumigation, without a label) over that gain and
+    the carbon respired. What is gained dies as labelled biomass does, so it is
+    read from the same run.
+``water_18O``, ``metabolic_flux``, ``respiratory_quotient``, ``calorespirometry``, ``stoichiometric_model``, ``other``
     Growth over growth and respiration of the moment: ``e`` itself.
 
 .. math::
@@ -43,8 +47,10 @@ from socbayes.models.blocks import at_members, centred_on_expected, group_means,
 from socbayes.models.cue.baseline import PRIORS as BASELINE
 from socbayes.models.cue.efficiency import (
     REFERENCE_TEMPERATURE,
+    SHORTEST,
     Effects,
     Rows,
+    condition_part,
     ecosystem_part,
     recorded,
     rows_of,
@@ -63,6 +69,8 @@ if TYPE_CHECKING:
     from socbayes.core.structure import Structure
 
 LABEL = "substrate_label"
+#: Methods that look at biomass after the hours of the incubation.
+OVER_TIME = (LABEL, "biomass_balance")
 #: Substrates that must be broken down before they are taken up.
 SLOW = ("plant_residue", "polymer")
 Q10 = 2.0
@@ -86,6 +94,7 @@ _SHARED = (
     "scatter_log_sd",
     "temperature_mean",
     "temperature_sd",
+    "condition_effect",
 )
 
 PRIORS = (
@@ -326,11 +335,12 @@ def _variables(prior: Priors, rows: Rows, table: pd.DataFrame) -> tuple[str, ...
     parts = substrate_part(prior, rows.substrate)
     ecosystem = ecosystem_part(prior, rows)
     temperature = _temperature_parts(prior, rows) if np.isfinite(rows.temperature).any() else Effects({})
-    parts |= ecosystem.parts | temperature.parts
+    conditions = condition_part(prior, rows)
+    parts |= ecosystem.parts | temperature.parts | conditions.parts
     none = pt.zeros(rows.study.size)
     eta = level + sum(parts.values(), start=none)
-    notes = (*ecosystem.notes, *temperature.notes)
-    labelled = np.flatnonzero(rows.measurement_method == LABEL)
+    notes = (*ecosystem.notes, *temperature.notes, *conditions.notes)
+    labelled = np.flatnonzero(rows.measurement_method.isin(OVER_TIME))
     if labelled.size:
         label = _labelled_of(rows, table, labelled)
         seen = _seen(prior, rows, label, eta[labelled])
@@ -366,7 +376,7 @@ def _temperature_parts(prior: Priors, rows: Rows) -> Effects:
 
 
 class _Labelled(NamedTuple):
-    """Rows measured by a labelled substrate; shape (labelled row,)."""
+    """Rows whose biomass was looked at after a while, mostly by a labelled substrate; shape (labelled row,)."""
 
     study: np.ndarray
     hours: np.ndarray
@@ -389,8 +399,8 @@ def _labelled_of(rows: Rows, table: pd.DataFrame, labelled: np.ndarray) -> _Labe
     warmth = np.where(np.isfinite(temperature), temperature, USUAL_TEMPERATURE) - REFERENCE_TEMPERATURE
     dose = (numeric(table, "substrate_dose") / numeric(table, "microbial_biomass"))[labelled]
     times = pd.Series(hours).groupby(of).nunique()
-    known = group_means(np.log(np.maximum(hours, 0.1)), of, int(rows.study.max()) + 1)[of]
-    filled_in = np.where(np.isfinite(hours), np.maximum(hours, 0.1), np.exp(known))
+    known = group_means(np.log(np.maximum(hours, SHORTEST)), of, int(rows.study.max()) + 1)[of]
+    filled_in = np.where(np.isfinite(hours), np.maximum(hours, SHORTEST), np.exp(known))
     missing = ~np.isfinite(filled_in)
     notes = []
     if missing.any():

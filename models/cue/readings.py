@@ -85,7 +85,7 @@ def cue_spread(fitted: xr.DataTree) -> str:
     def of(names: set[str]) -> np.ndarray:
         return 100 * flat(share.isel(cause=[i for i, name in enumerate(causes) if name in names])).sum(axis=1)
 
-    measured = of({"method", "substrate", "incubation time"})
+    measured = of({"method", "substrate", "incubation time", "conditions"})
     environment = of({"ecosystem", "temperature within studies", "temperature between studies"})
     study = of({"study"})
     word = "more" if np.median(measured) > np.median(environment) else "less"

@@ -10,8 +10,11 @@ import numpy as np
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
 from socbayes.labels import same_name, spelled_alike, tidied
+from socbayes.models.field.contradictions import faults_of_contradictions
+from socbayes.models.field.layers import faults_of_layers, layer_modelled
 from socbayes.models.field.matching import Unanswered, known_plots, matched, spelled_like
 from socbayes.models.field.plots import places_of, plot_of_rows
+from socbayes.models.field.soil_mass import faults_of_density
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.structures.forcing import rate_constants
 from socbayes.vocabulary import nearest
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
 
     from socbayes.models.field.setup import Setup
     from socbayes.models.field.tables import FieldTables
-
-#: Ratio of thicknesses that still count as one depth, as layers of equal mass differ by a few percent.
-DEPTH_TOLERANCE = 1.1
 
 
 def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> list[Fault]:
@@ -39,11 +39,13 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         Whether a model is to be fitted to them: then something has to change.
     """
     obs = tables.obs
-    faults = [*_of_measurements(obs, setup), *_of_depths(obs), *_of_identity(obs)]
+    faults = [*_of_measurements(obs, setup), *faults_of_layers(obs), *faults_of_density(obs)]
+    faults += [*faults_of_contradictions(obs), *_of_identity(obs)]
+    sampled = obs if faults else layer_modelled(obs).obs
     misspelt = list(_misspelt(tables))
     faults += [_of_one_name(column, rows) for column, rows in misspelt]
     told = {(column, same_name(label)) for column, rows in misspelt for label in rows["label"].unique()}
-    if fitting and obs.groupby(plot_of_rows(obs))["year"].nunique().max() < 2:
+    if fitting and sampled.groupby(plot_of_rows(sampled))["year"].nunique().max() < 2:
         faults.append(
             Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
         )
@@ -209,24 +211,6 @@ def _listed(names: list[str]) -> str:
     """The first names of a list, and how many more there are."""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(names[:8]) + more
-
-
-def _of_depths(obs: pd.DataFrame) -> Iterator[Fault]:
-    """Samples of a plot to different depths: as stocks of one layer they would be a change of carbon."""
-    top, bottom = np.nan_to_num(numeric(obs, "depth_top")), numeric(obs, "depth_bottom")
-    plot = plot_of_rows(obs)
-    for position in range(int(plot.max()) + 1):
-        mine = np.flatnonzero(plot == position)
-        mine = mine[(top[mine] <= top[mine].min()) & np.isfinite(bottom[mine])]
-        thick = (bottom - top)[mine]
-        if mine.size and thick.max() > DEPTH_TOLERANCE * thick.min():
-            values, counts = np.unique(thick, return_counts=True)
-            usual = values[counts.argmax()]
-            for row in mine[np.maximum(thick / usual, usual / thick) > DEPTH_TOLERANCE]:
-                found = f"{top[row]:g} to {bottom[row]:g}"
-                expected = f"a layer of {usual:g} cm, as in other rows of plot {obs['plot'].iloc[row]}"
-                advice = "add layers up to one depth, or leave rows of another depth out"
-                yield Fault("several depths", int(row) + HEADER, "depth_bottom", found, expected, advice)
 
 
 def _of_structure(setup: Setup, obs: pd.DataFrame, weather: pd.DataFrame | None) -> Iterator[Fault]:

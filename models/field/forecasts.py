@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 UNIT = "t/ha"
-YEAR = 12
-"""Months: those of one season are no mean of what held before a plot was sampled."""
 
 
 def forecast(
@@ -131,7 +129,8 @@ def forecast(
     tables = with_plan(tables_of_fit(fitted), management, weather)
     if management is not None or weather is not None:
         require_sound(tables, setup)
-    data = lay_out(tables, setup, until=float(wanted.max()))
+    known_until = facts_of(fitted).spec.choices["until"]
+    data = lay_out(tables, setup, until=float(wanted.max()), known_until=known_until)
     _require_inputs_as_learned(data, tables.plan)
     drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
     rng = np.random.default_rng(seed)
@@ -220,9 +219,9 @@ def predict_plots(
     tables = judged(obs, management, weather)
     require_sound(tables, setup, fitting=False)
     wanted = np.unique(tables.obs["year"]) if years is None else _years(years)
-    data = lay_out(tables, setup, until=float(wanted.max()), at_least=YEAR)
+    data = lay_out(tables, setup, until=float(wanted.max()))
     seen = tables_of_fit(fitted)
-    past = lay_out(seen, setup)
+    past = lay_out(seen, setup, known_until=facts_of(fitted).spec.choices["until"])
     drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
     # Of a fit to one treatment no variable names it.
     drawn = replace(drawn, labels={"treatment": past.plots.treatments, **drawn.labels})

@@ -33,7 +33,7 @@ from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.setup import Setup, setup_of
-from socbayes.models.field.tables import FieldTables, judged, uppermost_layer
+from socbayes.models.field.tables import FieldTables, judged
 from socbayes.observations import KINDS, OBSERVATIONS
 from socbayes.spec import spec_of
 
@@ -47,7 +47,7 @@ log = logging.getLogger("socbayes")
 SCORED_DRAWS = 1000
 SAMPLING: Sampling = {"draws": 1000, "tune": 1000, "chains": 4, "seed": 0}
 """How fits are sampled where the caller says nothing."""
-_SETUP = ("structure", "fractions", "drivers", "parameters")
+_SETUP = ("structure", "fractions", "drivers", "parameters", "stocks")
 
 
 def split_future(obs: pd.DataFrame, share: float = 1.0 / 3.0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -135,7 +135,7 @@ def leave_future_out(
     >>> table = leave_future_out(obs, management, structures=two, store="runs/future")  # doctest: +SKIP
     """
     tables = judged(obs, management, weather)
-    past, future = split_future(uppermost_layer(tables.obs)[0], share)
+    past, future = split_future(tables.obs, share)
     if len(future) == 0 or len(past) == 0:
         raise SocbayesError(
             f"leaving out the last {100 * share:.0f} % of time leaves nothing to learn from or to foresee"
@@ -214,15 +214,15 @@ def leave_one_site_out(
     >>> table = leave_one_site_out(obs, management, structures=two, store="runs/sites")  # doctest: +SKIP
     """
     tables = judged(obs, management, weather)
-    upper = uppermost_layer(tables.obs)[0]
-    sites = sorted(upper["site"].unique())
+    obs = tables.obs
+    sites = sorted(obs["site"].unique())
     if len(sites) < 2:
         raise SocbayesError(f"leaving out the only site, {sites[0]!r}, leaves nothing to learn from")
-    parts = {site: split_site(upper, site) for site in sites}
+    parts = {site: split_site(obs, site) for site in sites}
     parts = {site: (known, left_out) for site, (known, left_out) in parts.items() if len(left_out)}
     if not parts:
         raise SocbayesError("no plot has a second sample to foresee")
-    return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until=float(upper["year"].max()))
+    return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until=float(obs["year"].max()))
 
 
 def _compared(
@@ -283,7 +283,7 @@ def _laid_out(
                 f"{part or 'what is learned from'}: no plot has two dates, so there is no change to fit"
             )
         both = tables.with_obs(pd.concat([known, left_out], ignore_index=True))
-        layouts[part] = lay_out(both, setup, until=until, seen=len(known))
+        layouts[part] = lay_out(both, setup, until=until, seen=len(known), known_until=until)
         unforeseen = [note for note in layouts[part].notes if note.endswith("cannot be foreseen.")]
         if unforeseen:
             log.warning("%s: %s", label, " ".join(unforeseen))

@@ -208,7 +208,7 @@ def with_largest(departures: Any, position: int) -> Any:
 
 
 def past_input(data: Layout, values: Mapping[str, Any]) -> None:
-    """Register what input holds the mean initial stock of each site, over the mean input during the trial.
+    """Register what input holds the mean initial stock of each site, over plants of the trial and manure before it.
 
     Parameters
     ----------

@@ -17,7 +17,9 @@ from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
 from socbayes.models.field import unused
-from socbayes.models.field.management import ASSUMED_INPUT, Managed
+from socbayes.models.field.equivalent import stocks_on
+from socbayes.models.field.layers import Sampled, layer_modelled
+from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, manure_before
 from socbayes.models.field.matching import shares_its_name
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
@@ -32,7 +34,8 @@ from socbayes.models.field.plots import (
     places_of,
 )
 from socbayes.models.field.setup import Setup
-from socbayes.models.field.tables import FieldTables, uppermost_layer
+from socbayes.models.field.soil_mass import DENSITIES, of_fragments
+from socbayes.models.field.tables import FieldTables
 from socbayes.models.field.treatments import Periods, periods_of
 from socbayes.models.field.weather import Climate, climate_drivers
 from socbayes.observations import OBSERVATIONS
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from socbayes.core.structure import Driver
+
+YEAR = 12
+"""Months of which something has to be known at least: those of one season are no mean of a climate or an input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +62,8 @@ class Forcing:
     constants
         Parameters that the site determines, by name; a number or (plot,).
     means
-        Driver to the mean over plots of a site, (site,): what held before the trial.
+        Driver to the mean over plots of a site, (site,): what held before the trial, of which plants and climate are
+        taken to be as in it, and manure as stated of that time.
     input_stated
         Whether any month of any plot has a stated carbon input.
     input_error
@@ -102,7 +109,12 @@ class Layout:
 
 
 def lay_out(
-    tables: FieldTables, setup: Setup, *, until: float | None = None, seen: int | None = None, at_least: int = 1
+    tables: FieldTables,
+    setup: Setup,
+    *,
+    until: float | None = None,
+    seen: int | None = None,
+    known_until: float | None = None,
 ) -> Layout:
     """Lay judged tables out as runs.
 
@@ -119,8 +131,10 @@ def lay_out(
         Rows of the observations, from the first, that the fit saw; all by default. What
         is filled in or decided does not rest on the others, nor on
         management and weather after the last sample seen.
-    at_least
-        Months from the first sample of each plot of which management and weather count as known all the same.
+    known_until
+        Decimal year to which management and weather count as known of plots whose samples span less than a year, as
+        far as they were when the model was fitted. Of these plots always known are a year, and the time up to the
+        last sample of their site that the fit saw.
 
     Returns
     -------
@@ -135,23 +149,28 @@ def lay_out(
     >>> lay_out(judged(tarlee), setup_of("icbm")).plots.labels
     ['1', '2', '3']
     """
-    obs, deeper = uppermost_layer(tables.obs)
-    learned = np.arange(len(obs)) < (len(obs) if seen is None else seen)
-    plots, rows, periods = _plots_of(obs, tables.management, learned, until)
-    plots = replace(plots, known=np.clip(at_least, plots.known, plots.months))
-    measured = measurements_of(obs, rows, plots, setup.weights)
+    sampled = stocks_on(layer_modelled(tables.obs, seen), tables.obs, setup.stocks, seen)
+    obs = sampled.obs
+    learned = sampled.origin < (len(tables.obs) if seen is None else seen)
+    plots, rows, periods = _plots_of(sampled, tables.management, learned, until, known_until)
+    measured = measurements_of(sampled, rows, plots, setup)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
-    first = (f"{deeper} rows of deeper layers are left out: the uppermost layer is modelled.",) if deeper else ()
     asked = unused.asked_of_observations(tables, plots, setup)
-    idle = unused.of_observations(obs, tables.obs, measured, plots, setup, asked)
-    notes = (*tables.notes, *first, *periods.notes, *measured.notes, *notes, *idle)
+    idle = unused.of_observations(sampled, tables.obs, measured, plots, setup, asked)
+    of_soil = (*sampled.notes, *of_fragments(tables.obs))
+    notes = (*tables.notes, *of_soil, *periods.notes, *measured.notes, *notes, *idle)
     return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))
 
 
 def _plots_of(
-    obs: pd.DataFrame, management: pd.DataFrame | None, learned: np.ndarray, until: float | None
+    sampled: Sampled,
+    management: pd.DataFrame | None,
+    learned: np.ndarray,
+    until: float | None,
+    known_until: float | None,
 ) -> tuple[Plots, Rows, Periods]:
     """The plots of a table, where and when its rows are, and the treatments of plots."""
+    obs = sampled.obs
     label, told_apart = labels_of(places_of(obs))
     labels, plot = groups(label.rename("plot"))
     in_time = np.lexsort([obs["year"].to_numpy(), plot])
@@ -161,11 +180,10 @@ def _plots_of(
     periods = periods_of(obs, management, plot, month_of)
     periods = replace(periods, notes=(*told_apart, *periods.notes))
     rows = Rows(plot, month_of(obs["year"]), month_within(obs["year"]), learned)
-    start, known, months = _runs_of(obs, rows, len(labels), until)
+    start, known, months = _runs_of(obs, rows, site, until, known_until)
     clay = of_site(np.where(learned, numeric(obs, "clay"), np.nan), plot, site)
-    thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
-    depth = of_plot(np.where(learned, thickness, np.nan), plot, site, ASSUMED_DEPTH)
-    density = of_plot(np.where(learned, numeric(obs, "bulk_density"), np.nan), plot, site, ASSUMED_BULK_DENSITY)
+    depth = of_plot(np.where(learned, sampled.thickness, np.nan), plot, site, ASSUMED_DEPTH)
+    density = of_plot(np.where(learned, sampled.density, np.nan), plot, site, ASSUMED_BULK_DENSITY)
     period = periods.in_months(start, int(months.max()))
     return (
         Plots(
@@ -178,23 +196,30 @@ def _plots_of(
 
 
 def _runs_of(
-    obs: pd.DataFrame, rows: Rows, count: int, until: float | None
+    obs: pd.DataFrame, rows: Rows, site: np.ndarray, until: float | None, known_until: float | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First month of each plot, months up to its last sample that the fit saw, and months of its run; each (plot,)."""
+    """First month of each plot, months of which the fit knew all, and months of its run; each (plot,)."""
     # A sample of what takes a month begins with the month that holds it, and ends with it.
     takes_time = np.zeros(len(obs), dtype=bool)
     for kind in OBSERVATIONS:
         if kind.takes_time:
             takes_time |= np.isfinite(np.stack([numeric(obs, name) for name in kind.columns])).any(axis=0)
-    start = np.full(count, np.iinfo("int64").max)
+    start = np.full(site.size, np.iinfo("int64").max)
     np.minimum.at(start, rows.plot, np.where(takes_time, rows.within, rows.turn))
-    last = np.zeros((2, count), dtype="int64")
-    for those, ends in ((rows.learned, last[0]), (np.ones_like(rows.learned), last[1])):
+    seen, last = np.zeros((2, site.size), dtype="int64")
+    for those, ends in ((rows.learned, seen), (np.ones_like(rows.learned), last)):
         np.maximum.at(ends, rows.plot[those], np.where(takes_time, rows.within + 1, rows.turn)[those])
+    # One sample has no time between samples, and a month or a season is no mean of a climate.
+    of_site = np.zeros(int(site.max()) + 1, dtype="int64")
+    np.maximum.at(of_site, site, seen)
+    enough = np.maximum(of_site[site], start + YEAR)
+    if known_until is not None:
+        enough = np.maximum(enough, month_of(known_until))
+    seen = np.where(seen - start < YEAR, enough, seen)
+    last = np.maximum(last, seen)
     if until is not None:
-        last[1] = np.maximum(last[1], month_of(until))
-    known, months = np.maximum(last - start, 1)
-    return start, known, months
+        last = np.maximum(last, month_of(until))
+    return start, seen - start, last - start
 
 
 def _forcing_of(
@@ -203,7 +228,7 @@ def _forcing_of(
     """What management, weather and the caller say of every month of every plot; and notes."""
     structure, roles = setup.structure, setup.roles
     notes: tuple[str, ...] = ()
-    if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and "bulk_density" not in obs:
+    if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and not set(DENSITIES) & set(obs):
         notes += (f"{structure.name} counts carbon per soil; bulk density taken as {ASSUMED_BULK_DENSITY:g} g/cm3.",)
     constants, said = _constants(setup, plots)
     notes += said
@@ -217,17 +242,24 @@ def _forcing_of(
     notes += tuple(unused.of_management(tables, obs, managed.taken, setup))
     if not roles.modifier and not roles.temperature:
         notes += (f"{structure.name} has no driver of climate: weather takes no part.",)
-    climate = climate_drivers(tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup))
+    climate = climate_drivers(
+        tables.weather, obs[rows.learned], plots, managed, roles, _default_temperature(setup),
+        structure.reference_modifier,
+    )  # fmt: skip
     notes += (*climate.notes, *unused.of_weather(tables, plots, setup))
     applied = bool(managed.manure[np.arange(plots.rows)[:, None] < plots.known].any())
     if not roles.manure and managed.manure.any():
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
-    drivers = _drivers(setup, plots, managed, climate)
+    notes += _of_qualities(treatment, managed.manure, plots, structure.name)
+    drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
+    before = manure_before(tables.management, places, treatment[0], plots.start)
+    past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
+    notes += _of_the_past(before, managed.manure, plots)
     factors = [input_factor(structure.carbon_unit + "/year", *pair) for pair in _soils(plots)]
     forcing = Forcing(
         drivers=drivers | _which_period(plots),
         constants=constants,
-        means=_means(setup, plots, drivers),
+        means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
         manured=bool(roles.manure) and applied,
@@ -253,10 +285,25 @@ def _driver(setup: Setup, name: str) -> Driver | None:
     return next((one for one in setup.structure.drivers if one.name == name), None)
 
 
-def _drivers(setup: Setup, plots: Plots, managed: Managed, climate: Climate) -> dict[str, Any]:
+def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[str, ...]:
+    """Say what is taken for the manure of before the first samples, where there is any before or later."""
+    known = np.arange(len(manure))[:, None] < plots.known
+    if not (manure * known).any() and not before.any():
+        return ()
+    if not before.any():
+        return (
+            "Manure of the trial is none of the input before it: management states none of the time before the first "
+            "samples, and the steady state that initial shares scatter about has none.",
+        )
+    return (
+        f"Of the manure before the first samples of {int((before > 0).sum())} plots, the steady state that initial "
+        f"shares scatter about has the mean of {PAST_MONTHS // 12} years.",
+    )
+
+
+def _drivers(setup: Setup, plots: Plots, plant: np.ndarray, manure: np.ndarray, climate: Climate) -> dict[str, Any]:
     """Drivers of the structure that the tables tell, (row, plot), and those given as numbers."""
     roles = setup.roles
-    plant, manure = managed.plant, managed.manure
     if not roles.manure and manure.any():
         plant, manure = plant + manure, 0.0 * manure
     drivers: dict[str, Any] = {}
@@ -276,6 +323,44 @@ def _which_period(plots: Plots) -> dict[str, np.ndarray]:
     if plots.periods == 1:
         return {}
     return {f"period_{k + 1}": np.where(plots.period == k, 1.0, 0.0) for k in range(plots.periods)}
+
+
+def periods_with_input(data: Layout) -> np.ndarray:
+    """Whether plants add anything to each plot in each of its periods; one that never comes has that of the last.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+
+    Returns
+    -------
+    numpy.ndarray
+        (plot, period).
+    """
+    plots = data.plots
+    plant = sum(np.asarray(data.forcing.drivers[name]) for name in data.setup.roles.plant)
+    given = np.broadcast_to(plant, plots.period.shape) > 0
+    runs = np.arange(len(given))[:, None] < plots.months
+    result = np.zeros((len(plots.labels), plots.periods), dtype=bool)
+    for k in range(plots.periods):
+        its = runs & (plots.period == k)
+        result[:, k] = np.where(its.any(axis=0), (given & its).any(axis=0), result[:, max(k - 1, 0)])
+    return result
+
+
+def _of_qualities(treatment: np.ndarray, manure: np.ndarray, plots: Plots, name: str) -> tuple[str, ...]:
+    """Say that amendments of several treatments are one to the structure."""
+    known = np.arange(len(manure))[:, None] < plots.known
+    spread = list(dict.fromkeys(treatment[known & (manure > 0)].astype(str).tolist()))
+    if len(spread) < 2:
+        return ()
+    more = f" and {len(spread) - 5} others" if len(spread) > 5 else ""
+    return (
+        f"Manure of all treatments ({', '.join(spread[:5])}{more}) has one quality, that of {name}: where amendments "
+        "differ, effects of treatments on rates and inputs take the difference, and forecasts go on with it after "
+        "spreading ends.",
+    )
 
 
 def _means(setup: Setup, plots: Plots, drivers: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
+from socbayes.models.field.crops import is_bare, with_nearest, words_of
 from socbayes.models.field.matching import names_of, rows_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ CARBON_OF_DRY_MATTER = 0.45
 #: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
+PAST_MONTHS = 360  # before a first sample, in which manure has made the soil that is sampled
 USUAL_MONTHS = 60  # of manure and cover that go on: long enough for most rotations
 LONGEST_CROP = 1.5
 """Years: a longer row holds a harvest in each of its years, a shorter one only one."""
@@ -49,8 +51,8 @@ def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
     from socbayes.datasets import load_dataset
 
     table = load_dataset("crop_carbon_allocation").set_index("crop")
-    words = set(crop.lower().replace(",", " ").split())
-    named = {str(name): set(str(name).replace(",", " ").split()) for name in table.index}
+    words = words_of(crop)
+    named = {str(name): words_of(str(name)) for name in table.index}
     found = [name for name, has in named.items() if has == words] or [
         name for name, has in named.items() if words <= has
     ]
@@ -315,6 +317,38 @@ class Managed:
                 self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
 
 
+def manure_before(
+    table: pd.DataFrame | None, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Mean manure of the years before each plot was first sampled, t C/ha/year, (plot,).
+
+    A month of which nothing is stated had none: what is stated as a treatment begins with it.
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``, or None.
+    places
+        As for :class:`Managed`.
+    treatment
+        First treatment of each plot, (plot,).
+    start
+        First month of each plot, (plot,).
+    """
+    result = np.zeros(len(places))
+    if table is None or not len(table):
+        return result
+    (_, manure, _), names = carbon_inputs(table), names_of(table)
+    begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
+    for position in range(len(places)):
+        own, treated, everywhere = rows_of(names, places.iloc[position], treatment[[position]].astype(str))
+        # A sample counts at a turn of a month: what begins in the month of it begins with it.
+        overlap = _overlap(begin, end, int(start[position]) - PAST_MONTHS, PAST_MONTHS) * (begin < start[position] - 1)
+        parts = [overlap * kind for kind in (own, treated[0], everywhere)]
+        result[position] = np.nan_to_num(_first_said([_sum(part, manure, part) for part in parts])).mean()
+    return result
+
+
 def filled_by_month(values: np.ndarray, start: int, otherwise: float, known: int | None = None) -> np.ndarray:
     """Values with gaps filled by the mean of their calendar month, else the overall mean, else ``otherwise``.
 
@@ -379,21 +413,21 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
         Of schema ``field_management``.
     """
     notes = []
-    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "")
+    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, of_harvest = _yields(table)
-    plant = np.where(~np.isfinite(plant) & (crop == "fallow").to_numpy(), 0.0, plant)
-    used, missing = {}, set()
+    plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
+    used, without = {}, []
     turned = np.zeros(len(table), dtype=bool)
-    for name in sorted(set(crop) - {"", "fallow"}):
-        rows = (crop == name).to_numpy() & ~np.isfinite(plant) & np.isfinite(harvest)
-        if rows.any():
-            plant[rows], coefficients = carbon_from_yield(name, harvest[rows])
-            used[name] = coefficients
-            turned |= rows & bool(coefficients)
-            if not coefficients:
-                missing.add(name)
+    for name in sorted(set(crop) - {""}):
+        rows = (crop == name).to_numpy() & ~np.isfinite(plant)
+        told = rows & np.isfinite(harvest)
+        if told.any():
+            plant[told], used[name] = carbon_from_yield(name, harvest[told])
+            turned |= told & bool(used[name])
+        if (rows & ~told).any():
+            without.append(name)
     if known := {name: source for name, source in used.items() if source}:
-        said = ", ".join(name if set(name.split()) == set(source.replace(",", "").split()) else f"{name} as {source}"
+        said = ", ".join(name if words_of(name) == words_of(source) else f"{name} as {source}"
                          for name, source in known.items())  # fmt: skip
         notes.append(f"Carbon inputs follow from yields by crop allocation coefficients: {said}.")
     if (turned & of_harvest).any():
@@ -402,8 +436,13 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
         )
     if (turned & ~of_harvest).any():
         notes.append("Yields are per year, as their unit says, however long a row is.")
-    if missing:
-        notes.append(f"No allocation coefficients for {', '.join(sorted(missing))}: their inputs are unknown.")
+    if missing := [name for name, source in used.items() if not source]:
+        notes.append(f"No allocation coefficients for {with_nearest(missing)}: their inputs are unknown.")
+    if without:
+        notes.append(
+            f"Rows of {with_nearest(without)} state neither a yield nor a plant_carbon_input: their inputs are "
+            "unknown. Nothing enters a fallow."
+        )
     manure, fresh = numeric(table, "manure_carbon_input"), numeric(table, "manure_fresh")
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
@@ -419,7 +458,8 @@ def of_one_season(table: pd.DataFrame) -> np.ndarray:
         Of schema ``field_management``.
     """
     length = numeric(table, "end_year") - numeric(table, "start_year")
-    crop = ~filled(table, "crop", "").isin(["", "fallow"]).to_numpy()
+    named = filled(table, "crop", "").astype(str)
+    crop = ~(named.eq("") | named.map(is_bare)).to_numpy(bool)
     turned = crop & ~np.isfinite(numeric(table, "plant_carbon_input")) & _yields(table)[1]
     return turned & (length < 1.0 - _HAIR)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,10 @@ import numpy as np
 
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
+from socbayes.models.field.equivalent import EQUAL_DEPTH
+from socbayes.models.field.layers import Sampled
 from socbayes.models.field.plots import Plots, of_plot
+from socbayes.models.field.setup import Setup
 from socbayes.observations import KINDS, OBSERVATIONS, Observation, Soil
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Measurements:
     month, plot, kind
         Month of the run, position of the plot and of the kind, (measurement,).
     row
-        Row of the table that each measurement stands in.
+        Row of the table given that each measurement stands in; of layers that were summed the uppermost.
     weights
         Weight of each pool in each kind, (kind, pool); zero for a kind that is no stock.
     stated_error
@@ -105,21 +107,22 @@ class Rows(NamedTuple):
     learned: np.ndarray
 
 
-def measurements_of(obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mapping[str, np.ndarray]) -> Measurements:
+def measurements_of(sampled: Sampled, rows: Rows, plots: Plots, setup: Setup) -> Measurements:
     """Take every measured value off a table; of kinds that rows the fit saw have.
 
     Parameters
     ----------
-    obs
-        Table of schema ``field_soc``.
+    sampled
+        Samples of the layer that is modelled.
     rows
         Where and when its rows are.
     plots
         The plots.
-    weights
-        Weight of each pool in each fraction that the structure shows.
+    setup
+        What the plots run.
     """
-    measured, notes = _measured(obs, rows, plots, weights)
+    weights = setup.weights
+    measured, notes = _measured(sampled, rows, plots, setup)
     names = [kind.name for kind in OBSERVATIONS if kind.name in set(measured["kind"])]
     row, plot = measured["row"].to_numpy("int64"), measured["plot"].to_numpy("int64")
     kind = np.array([names.index(name) for name in measured["kind"]], dtype="int64")
@@ -131,7 +134,7 @@ def measurements_of(obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mappin
         month=month - plots.start[plot],
         plot=plot,
         kind=kind,
-        row=row,
+        row=sampled.origin[row],
         weights=np.stack([weights.get(name, 0.0 * weights["total"]) for name in names]),
         stated_error=measured["error"].to_numpy("float64"),
         replicates=measured["replicates"].to_numpy("float64"),
@@ -142,16 +145,17 @@ def measurements_of(obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mappin
     )
 
 
-def _measured(
-    obs: pd.DataFrame, rows: Rows, plots: Plots, weights: Mapping[str, np.ndarray]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _measured(sampled: Sampled, rows: Rows, plots: Plots, setup: Setup) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """One row per measured value, in the unit of a run, with its relative error; and notes."""
     import pandas as pd
 
-    own = numeric(obs, "bulk_density")
+    obs, own, weights = sampled.obs, sampled.density, setup.weights
     others = of_plot(np.where(rows.learned, own, np.nan), rows.plot, plots.site, np.nan)[rows.plot]
-    thickness = numeric(obs, "depth_bottom") - np.nan_to_num(numeric(obs, "depth_top"))
+    # A row that states no depth is of the layer of its plot.
+    thickness = np.where(np.isfinite(sampled.thickness), sampled.thickness, plots.depth[rows.plot])
     soil = Soil(np.where(np.isfinite(own), own, others), thickness)
+    # The same mass everywhere has no error of its own in each sample.
+    of_density = DENSITY_ERROR[0] if setup.stocks == EQUAL_DEPTH else 0.0
     replicates = np.nan_to_num(numeric(obs, "replicates"), nan=1.0)
     estimated = (filled(obs, "value_origin", "measured") == "estimated").to_numpy()
     notes: tuple[str, ...] = ()
@@ -176,7 +180,7 @@ def _measured(
         error = np.nan_to_num(reading.error)[here] / np.sqrt(replicates[here])
         error = np.sqrt(
             error**2
-            + np.where(turned & measured_density, DENSITY_ERROR[0], 0.0) ** 2
+            + np.where(turned & measured_density, of_density, 0.0) ** 2
             + (ESTIMATE_ERROR * estimated[here]) ** 2
         )
         pieces.append(

@@ -50,9 +50,10 @@ from socbayes.carried import CarriedPrior, load_prior
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
 from socbayes.models.field.effects import of_known_plots, sample_effects
+from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
-from socbayes.models.field.layout import Layout, lay_out
+from socbayes.models.field.layout import Layout, lay_out, periods_with_input
 from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.noise import walk
 from socbayes.models.field.runs import shares, trajectories
@@ -118,13 +119,13 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
     "input_factor": {
         "unit": "1",
-        "meaning": "carbon input of each plot (and period of it) over what was stated or assumed",
+        "meaning": "carbon input of each plot (and period of it) over what was stated or assumed, where there is any",
     },
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
     "past_input_ratio": {
         "unit": "1",
-        "meaning": "input that would have held the mean initial stock, over the input during the trial",
+        "meaning": "input that would have held the mean initial stock, over plants of the trial and manure before it",
     },
     "rate_constant": {"unit": "log", "meaning": "rate constants over their published values"},
     "carbon_use_efficiency": {"unit": "1", "meaning": "carbon use efficiency of soil microbes at 15 degC"},
@@ -148,6 +149,7 @@ def build(
     prior: str | CarriedPrior | None = None,
     until: float | None = None,
     process_noise: bool = False,
+    stocks: str = EQUAL_DEPTH,
 ) -> pm.Model:
     """Build the model of field plots over time; nothing is sampled.
 
@@ -183,12 +185,19 @@ def build(
         what they are; structures without microbes do not change, and say so.
     until
         Decimal year to which all plots run, by default that of their last
-        sample: a plot with one sample has no climate of its own to start from
-        otherwise.
+        sample. Of a plot with one sample, management and weather up to then
+        count as known, and so do its means of them; by default they do up to
+        the last sample of its site, and for a year at least.
     process_noise
         Whether the carbon of a plot also moves at random: see
         :mod:`socbayes.models.field.noise`. Forecasts are then less sure the
         further they go.
+    stocks
+        Of what soil stocks are that follow from contents, bulk density and
+        depth: ``"equal_depth"``, or ``"equivalent_mass"`` of fine earth, which
+        leaves out what a change of bulk density does: see
+        :mod:`socbayes.models.field.equivalent`. A note says how far they are
+        apart. Stated stocks are taken as they are.
 
     Returns
     -------
@@ -213,7 +222,7 @@ def build(
     >>> model.coords["plot"]
     ('1', '2', '3')
     """
-    setup = setup_of(structure, fractions, drivers, parameters)
+    setup = setup_of(structure, fractions, drivers, parameters, stocks)
     tables = judged(obs, management, weather)
     require_sound(tables, setup)
     return model_of(tables, setup, priors=priors, prior=prior, until=until, process_noise=process_noise)
@@ -242,7 +251,7 @@ def model_of(
     import pymc as pm
     import pytensor.tensor as pt
 
-    data = lay_out(tables, setup, until=until)
+    data = lay_out(tables, setup, until=until, known_until=until)
     start = initial_shares(data)
     known = _carried_prior(prior)
     learned = _carried_parameters(data, known)
@@ -260,7 +269,7 @@ def model_of(
         if start.fixed is None:
             past_input(data, at)
         factors = of_known_plots(data, values, start.largest)
-        _register_input_factor(factors["plant"], data.plots.periods)
+        _register_input_factor(data, factors["plant"])
         _measure(data, own, factors, process_noise)
     attach(
         model,
@@ -282,7 +291,7 @@ def model_of(
                 "priors": sorted(priors or {}),
                 "callers_own": _callers_own(setup, prior),
             },
-            notes=(*data.notes, *start.notes, *_what_is_carried(setup, known, learned)),
+            notes=(*data.notes, *start.notes, *_of_bare_plots(data), *_what_is_carried(setup, known, learned)),
         ),
         tables.by_role,
     )
@@ -357,15 +366,35 @@ def _what_is_carried(setup: Setup, known: CarriedPrior | None, learned: Mapping[
     return (f"The carried prior is about microbes and says nothing of {name}.",)
 
 
-def _register_input_factor(plant: Any, periods: int) -> None:
-    """Register carbon input of each plot, and period of it, over what was stated or assumed."""
+def _register_input_factor(data: Layout, plant: Any) -> None:
+    """Register carbon input of each plot, and period of it, over what was stated or assumed, where there is any."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    if periods == 1:
-        pm.Deterministic("input_factor", pt.exp(plant[:, 0]), dims="plot")
-    else:
-        pm.Deterministic("input_factor", pt.exp(plant), dims=("plot", "period"))
+    plots, fed = data.plots, periods_with_input(data)
+    if fed.all():
+        one = plots.periods == 1
+        pm.Deterministic(
+            "input_factor", pt.exp(plant[:, 0] if one else plant), dims="plot" if one else ("plot", "period")
+        )
+    elif fed.any():
+        place, period = np.nonzero(fed)
+        several = plots.periods > 1
+        labels = [
+            plots.labels[plot] + (f", period {k + 1}" if several else "") for plot, k in zip(place, period, strict=True)
+        ]
+        pm.modelcontext(None).add_coord("plot_with_input", labels)
+        pm.Deterministic("input_factor", pt.exp(plant[place, period]), dims="plot_with_input")
+
+
+def _of_bare_plots(data: Layout) -> tuple[str, ...]:
+    """Say which plots have no input that could be more or less than stated."""
+    bare = ~periods_with_input(data).any(axis=1)
+    if not bare.any():
+        return ()
+    names = [data.plots.labels[plot] for plot in np.flatnonzero(bare)]
+    more = f" and {len(names) - 5} others" if len(names) > 5 else ""
+    return (f"Plants add nothing to {', '.join(names[:5])}{more}: no input_factor is learned there.",)
 
 
 def _measure(data: Layout, prior: Priors, factors: Mapping[str, Any], process_noise: bool) -> None:

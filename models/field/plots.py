@@ -38,7 +38,8 @@ class Plots:
     months
         Months that each plot runs, (plot,).
     known
-        Months up to the last sample that the fit saw, (plot,).
+        Months up to the last sample that the fit saw, (plot,); of a plot with one sample those up to the last of its
+        site, and a year at least.
     clay
         Percent, NaN where neither the plot nor its site states it, (plot,).
     depth, density

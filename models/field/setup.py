@@ -11,6 +11,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
+from socbayes.models.field.equivalent import EQUAL_DEPTH, STOCKS_ON
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import Roles, roles_of
 from socbayes.structures.fractions import Fraction, fraction_weights
@@ -35,12 +36,15 @@ class Setup:
         Numbers for drivers that no field table states.
     parameters
         Numbers for parameters that are properties of the site, such as clay.
+    stocks
+        Of what soil stocks are: see :mod:`socbayes.models.field.equivalent`.
     """
 
     structure: Structure
     fractions: Mapping[str, Fraction] = field(default_factory=dict)
     drivers: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    stocks: str = EQUAL_DEPTH
 
     @cached_property
     def weights(self) -> dict[str, np.ndarray]:
@@ -68,6 +72,7 @@ class Setup:
             },
             "drivers": dict(self.drivers),
             "parameters": dict(self.parameters),
+            "stocks": self.stocks,
         }
 
 
@@ -76,21 +81,32 @@ def setup_of(
     fractions: Mapping[str, Fraction] | None = None,
     drivers: Mapping[str, float] | None = None,
     parameters: Mapping[str, float] | None = None,
+    stocks: str = EQUAL_DEPTH,
 ) -> Setup:
     """Set up a structure, by name or of the caller's.
 
     Parameters
     ----------
-    structure, fractions, drivers, parameters
+    structure, fractions, drivers, parameters, stocks
         As for :func:`socbayes.models.field.build`.
+
+    Raises
+    ------
+    SocbayesError
+        For stocks of no soil that is known.
 
     Examples
     --------
     >>> setup_of("icbm").roles.plant
     {'carbon_input': 1.0}
     """
-    numbers = ({name: float(value) for name, value in (given or {}).items()} for given in (drivers, parameters))
-    return Setup(get(structure) if isinstance(structure, str) else structure, dict(fractions or {}), *numbers)
+    of_drivers, of_site = (
+        {name: float(value) for name, value in (given or {}).items()} for given in (drivers, parameters)
+    )
+    if stocks not in STOCKS_ON:
+        raise SocbayesError(f"stocks={stocks!r} is not known; it is {' or '.join(map(repr, STOCKS_ON))}")
+    chosen = get(structure) if isinstance(structure, str) else structure
+    return Setup(chosen, dict(fractions or {}), of_drivers, of_site, stocks)
 
 
 def setup_of_fit(fitted: xr.DataTree, structure: str | Structure | None = None) -> Setup:
@@ -119,7 +135,8 @@ def setup_of_fit(fitted: xr.DataTree, structure: str | Structure | None = None) 
         raise SocbayesError(f"the fit was made with structure {name}, but {given} is given")
     if own and (structure is None or isinstance(structure, str)):
         raise SocbayesError(f"the fit was made with a structure of your own, {name!r}: give it as structure=")
-    found = setup_of(structure or name, choices["given_fractions"], choices["drivers"], choices["parameters"])
+    found = setup_of(structure or name, choices["given_fractions"], choices["drivers"], choices["parameters"],
+                     choices.get("stocks", EQUAL_DEPTH))  # fmt: skip
     if not own and not found.published:
         raise SocbayesError(f"the fit was made with {name} as published, not with the one given: leave structure= out")
     return found

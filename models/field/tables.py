@@ -12,7 +12,6 @@ from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsEr
 from socbayes.facts import table_of
 from socbayes.frames import numeric
 from socbayes.models.field.dates import dated
-from socbayes.models.field.plots import plot_of_rows
 from socbayes.spec import notes_of
 from socbayes.units import conversion_factor
 from socbayes.vocabulary import QUANTITIES
@@ -169,23 +168,6 @@ def with_plan(
     )
 
 
-def uppermost_layer(obs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Rows of the uppermost layer of each plot, because structures have one, and how many others there are.
-
-    Parameters
-    ----------
-    obs
-        Table of schema ``field_soc``.
-
-    Returns
-    -------
-    table, deeper
-    """
-    top = np.nan_to_num(numeric(obs, "depth_top"))
-    highest = obs.assign(depth_top=top).groupby(plot_of_rows(obs))["depth_top"].transform("min").to_numpy()
-    return obs[top <= highest].reset_index(drop=True), int((top > highest).sum())
-
-
 def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Fault]]:
     """A table in canonical units, and its faults."""
     import pandas as pd
@@ -195,8 +177,10 @@ def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Faul
     if not isinstance(table, pd.DataFrame):
         raise SocbayesError(f"{table!r} is no table: give a frame, such as of read_table(path, {schema!r})")
 
-    # Columns called as their quantity are in its unit, as read_table leaves them.
-    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES}
+    # Columns called as their quantity are in its unit, as read_table leaves them, unless the frame says otherwise.
+    stated = table.attrs.get("units")
+    stated = stated if isinstance(stated, dict) else {}
+    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES and name not in stated}
     units = {name: unit for name, unit in units.items() if unit}
     per_harvest = schema == SCHEMAS["management"] and _per_harvest(table)
     if per_harvest:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.frames import filled, numeric
+from socbayes.models.field.layers import Sampled
 from socbayes.models.field.management import MANAGED, RowsTaken
 from socbayes.models.field.matching import NAMES, known_plots, matched, names_of
 from socbayes.models.field.measurements import Measurements
 from socbayes.models.field.plots import PLACE, Plots, places_of
+from socbayes.models.field.soil_mass import DENSITIES, FRAGMENTS
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.spec import joined
 
@@ -174,14 +176,14 @@ def _of_columns(
 
 
 def of_observations(
-    obs: pd.DataFrame, every: pd.DataFrame, measured: Measurements, plots: Plots, setup: Setup, asked: Iterable[str]
+    sampled: Sampled, every: pd.DataFrame, measured: Measurements, plots: Plots, setup: Setup, asked: Iterable[str]
 ) -> Iterator[str]:
     """What of the table of observations is not used.
 
     Parameters
     ----------
-    obs
-        Its uppermost layer.
+    sampled
+        Samples of the layer that is modelled.
     every
         The table as it was given.
     measured
@@ -193,11 +195,10 @@ def of_observations(
     asked
         Columns that fill gaps of weather, as far as there are any.
     """
-    without = np.setdiff1d(np.arange(len(obs)), measured.row)
+    obs = sampled.obs
+    without = np.setdiff1d(sampled.origin, measured.row)
     if without.size:
-        # Layers that were left out shift rows.
-        same = len(obs) == len(every)
-        rows = _rows("observations", obs, without) if same else f"{_counted(without.size)} of the observations"
+        rows = _rows("observations", every, without)
         yield f"Nothing to learn from, as no value of what the structure shows is stated: {rows}."
     if (silent := filled(obs, "treatment", "").eq("").to_numpy()).any() and not silent.all():
         same = len(obs) == len(every)
@@ -219,7 +220,7 @@ def of_observations(
         used.add("clay")
     derived = any(np.isfinite(numeric(obs, name)).any() for name in _contents())
     if derived or setup.structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2"):
-        used.add("bulk_density")
+        used |= {*DENSITIES, *FRAGMENTS}
     if idle := _stated(obs, [name for name in obs if name not in used]):
         of_names = [name for name in ("block", "study") if name in idle]
         why = f" ({joined(of_names)}: the model has no effects of them)" if of_names else ""

@@ -11,7 +11,7 @@ from socbayes.frames import numeric
 from socbayes.models.blocks import group_means
 from socbayes.models.field.management import Managed, filled_by_month
 from socbayes.structures.forcing import Roles
-from socbayes.structures.rothc import modifiers
+from socbayes.structures.rothc import PAN_COEFFICIENT, modifiers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def climate_drivers(
     managed: Managed,
     roles: Roles,
     default_temperature: float | None = None,
+    reference_modifier: float = 1.0,
 ) -> Climate:
     """Drivers of climate of every month of every plot.
 
@@ -65,8 +66,8 @@ def climate_drivers(
         What management says of their months.
     roles
         Which driver of the structure takes what.
-    default_temperature
-        Of the structure, degC.
+    default_temperature, reference_modifier
+        Of the structure: degC, and the product of RothC's modifiers where its own ``rate_modifier`` is one.
     """
     rows, count = managed.plant.shape
     stated = managed.modifier
@@ -84,7 +85,8 @@ def climate_drivers(
         moisture, wet = _moisture(columns, cover, plots, managed)
         if warm.any():
             product[:, warm] = rothc_temperature(temperature[:, warm])
-        product = product * moisture * np.where(cover & (warm | wet), 0.6, 1.0)
+        of_site = np.where(cover, 0.6, 1.0) / reference_modifier
+        product = product * moisture * np.where(warm | wet, of_site, 1.0)
         notes += _what_is_missing(warm, wet, asking, plots)
         shown = np.isfinite(managed.cover) | (np.arange(rows)[:, None] >= managed.months)
         if not shown[:, asking & (warm | wet)].all():
@@ -96,6 +98,8 @@ def climate_drivers(
             cold = _named(plots, ~warm)
             notes += (f"{cold}: the structure's default of {default_temperature:g} degC is taken.",)
         told[roles.moisture] = moisture
+        if wet.any() and not (roles.modifier or roles.moisture):
+            notes += ("The structure has no driver of moisture: rain and evaporation take no part.",)
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
         share = 100 * np.isfinite(stated).mean()
@@ -194,8 +198,9 @@ def _weather_of(
         when = year * 12 + here["month"].to_numpy("int64") - 1
         inside = (when >= start) & (when < start + rows)
         seen = when < start + known
+        evaporation, notes = _evaporation(here, site)
         for name in columns:
-            values = numeric(here, name)
+            values = evaporation if name == "evaporation" else numeric(here, name)
             monthly[name][when[inside] - start] = values[inside]
             climate[name] = group_means(values[seen], when[seen] % 12, 12)
         annual = numeric(here, "annual_temperature")
@@ -213,6 +218,31 @@ def _weather_of(
         monthly["temperature"], said = _warmth(monthly, climate, obs, site, month)
         notes += said
     return {name: monthly[name] for name in columns}, notes
+
+
+def _evaporation(here: pd.DataFrame, site: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """What an open pan would evaporate in each row of a site's weather, mm; and notes.
+
+    Potential evapotranspiration is what RothC multiplies pan evaporation to get, so it is taken for itself.
+    """
+    notes: tuple[str, ...] = ()
+    potential, pan = numeric(here, "potential_evapotranspiration"), numeric(here, "open_pan_evaporation")
+    if (below := np.fmin(potential, pan) < 0).any():
+        lowest = np.nanmin(np.fmin(potential, pan))
+        notes += (
+            f"{site}: evaporation of {int(below.sum())} months is below zero, {lowest:g} mm at the lowest, and is read "
+            "as none.",
+        )
+    if np.isfinite(potential).any():
+        notes += (f"{site}: potential evapotranspiration is what dries the soil, as stated.",)
+    if (only := np.isfinite(pan) & ~np.isfinite(potential)).any():
+        notes += (f"{site}: open-pan evaporation of {_share(only)} times {PAN_COEFFICIENT:g} is what dries the soil.",)
+    if (both := np.isfinite(pan) & np.isfinite(potential)).any():
+        notes += (
+            f"{site}: open-pan evaporation of {_share(both)} is not used, as potential evapotranspiration is stated.",
+        )
+    said = np.where(np.isfinite(potential), np.maximum(potential, 0.0) / PAN_COEFFICIENT, np.maximum(pan, 0.0))
+    return said, notes
 
 
 def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:

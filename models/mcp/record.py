@@ -26,7 +26,11 @@ RECORD = Subject(
             effort={"draws": 2667},
             demonstrated=tuple(
                 {
-                    name.replace("_", " "): {"practice": name, "response": response}
+                    name.replace("_", " "): {
+                        "practice": name,
+                        "response": response,
+                        **({"ecosystem": "cropland"} if response == "necromass_share" else {}),
+                    }
                     for name in ("no_change", "no_tillage", "cover_crop", "manure", "straw_return")
                 }
                 for response in ("necromass_share", "soil_organic_carbon")

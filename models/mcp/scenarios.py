@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import UnknownNameError
 from socbayes.facts import facts_of
 from socbayes.models.mcp import process as mcp_process
 from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS, sector
 from socbayes.models.mcp.pairs import RESPONSES
 from socbayes.models.mcp.process import LEVERS
-from socbayes.scenarios.draws import Draws, values_of, verdict
-from socbayes.vocabulary import nearest
+from socbayes.scenarios.draws import Draws, Predicted, known_label, values_of, verdict
+from socbayes.vocabulary import ECOSYSTEMS, PRACTICES
 
 if TYPE_CHECKING:
     import xarray as xr
 
 STUDIES = ("average study", "new study")
+SHARE = "necromass_share"
 NO_CHANGE = "no_change"
 """Practice of a scenario in which everything stays as it is."""
 
 
 def change(
-    draws: Draws, *, practice: str, response: str = "necromass_share", ecosystem: str = "cropland"
-) -> tuple[np.ndarray, str, str]:
+    draws: Draws, *, practice: str | None = None, response: str = SHARE, ecosystem: str | None = None
+) -> Predicted:
     """Change with a practice by the baseline model.
 
     Parameters
@@ -38,38 +38,103 @@ def change(
     draws
         Of a fit of ``models.mcp.baseline``.
     practice
-        What is done, or ``"no_change"``.
+        What is done, or ``"no_change"``. Without one, and for a practice that no pair of the fit is of, one more
+        practice is drawn.
     response
         ``"necromass_share"``, ``"necromass"`` or ``"soil_organic_carbon"``.
     ecosystem
-        Whose necromass share changes.
+        Whose necromass share changes; drawn where it is not given.
 
     Returns
     -------
-    tuple
-        Draws, quantity and unit.
+    Predicted
+        On the scale of log ratios.
     """
-    responses = (*RESPONSES, "necromass_share")
-    if response not in responses:
-        hint = nearest(response, list(responses))
-        raise UnknownNameError(f"no response {response!r}" + (f"; did you mean {hint!r}?" if hint else ""))
-    noise = draws.noise(2)
+    response = known_label(response, [*RESPONSES, SHARE], "response")
+    ratio, of_practice = _practice_part(draws, practice)
+    if practice != NO_CHANGE:
+        ratio = ratio + _study_part(draws)
+    scale = draws("residual_sd") * _student(draws)[:, None]
+    if response != SHARE:
+        place = RESPONSES.index(response)
+        return Predicted(
+            centre=ratio[:, place],
+            scatter=scale[:, place],
+            shown=lambda ratio: 100 * np.expm1(ratio),
+            quantity=f"change of {response.replace('_', ' ')}",
+            unit="percent",
+            not_used=() if ecosystem is None else (f"ecosystem, as {response} does not depend on it",),
+            **of_practice,
+        )
+    share, of_share = _share_part(draws, ecosystem)
+    both = 2 * draws("residual_correlation") * scale[:, 0] * scale[:, 1]
+    return Predicted(
+        centre=ratio[:, 0] - ratio[:, 1],
+        scatter=np.sqrt(np.maximum(scale[:, 0] ** 2 + scale[:, 1] ** 2 - both, 0.0)),
+        shown=lambda ratio: share * np.expm1(ratio),
+        quantity="change of the necromass share",
+        unit="1",
+        **{name: of_practice.get(name, ()) + of_share.get(name, ()) for name in ("integrated", "assumed")},
+    )
+
+
+def _correlated(draws: Draws, scale: str, correlation: str, noise: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Effects on both responses, (sample, response)."""
+    size, together = draws(scale), draws(correlation)
+    second = together * noise[0] + np.sqrt(1 - together**2) * noise[1]
+    return np.stack([size[:, 0] * noise[0], size[:, 1] * second], axis=1)
+
+
+def _practice_part(draws: Draws, practice: str | None) -> tuple[np.ndarray, dict[str, tuple[str, ...]]]:
+    """Log ratios of a practice (sample, response), and what had to be drawn or assumed."""
     if practice == NO_CHANGE:
-        ratio = np.zeros((draws.size, 2))
-    elif draws.study is None:
-        scale, correlation = draws("study_effect_sd"), draws("study_correlation")
-        first = scale[:, 0] * noise[0]
-        second = scale[:, 1] * (correlation * noise[0] + np.sqrt(1 - correlation**2) * noise[1])
-        ratio = draws("log_ratio", practice=practice) + np.stack([first, second], axis=1)
-    else:
-        ratio = draws("log_ratio", practice=practice) + draws("study_effect", pair_study=draws.study)
-    if response == "necromass_share":
-        share = draws("necromass_share", ecosystem=ecosystem)
-        return share * np.expm1(ratio[:, 0] - ratio[:, 1]), "change of the necromass share", "1"
-    name = response.replace("_", " ")
-    return 100 * np.expm1(ratio[:, RESPONSES.index(response)]), f"change of {name}", "percent"
+        return np.zeros((draws.size, 2)), {}
+    said: dict[str, tuple[str, ...]] = {}
+    if practice is None and (practice := draws.only("practice")) is not None:
+        said = {"assumed": (f"practice = {practice}",)}
+    if practice is not None:
+        known = [*draws.labels("practice"), *PRACTICES, NO_CHANGE]
+        if (practice := known_label(practice, known, "practice")) in draws.labels("practice"):
+            return draws("log_ratio", practice=practice), said
+    names = [f"{response} with the practice {practice}" for response in RESPONSES]
+    first, second = (draws.noise(name, "study" if practice is None else "all") for name in names)
+    effect = _correlated(draws, "practice_sd", "practice_correlation", (first, second))
+    drawn = "practice" if practice is None else f"effect of the practice {practice}"
+    return draws("practice_mean") + effect, {"integrated": (drawn,)}
 
 
+def _study_part(draws: Draws) -> np.ndarray:
+    """Effects of the study on both responses, (sample, response)."""
+    if draws.study is not None:
+        return draws("study_effect", pair_study=draws.study)
+    noise = draws.noise("study, necromass"), draws.noise("study, carbon")
+    return _correlated(draws, "study_effect_sd", "study_correlation", noise)
+
+
+def _share_part(draws: Draws, ecosystem: str | None) -> tuple[np.ndarray, dict[str, tuple[str, ...]]]:
+    """Necromass share that changes, and what had to be drawn or assumed."""
+    own = draws.only("ecosystem") if ecosystem is None else None
+    if own in draws.labels("ecosystem"):
+        return draws("necromass_share", ecosystem=str(own)), {"assumed": (f"ecosystem = {own}",)}
+    known = draws.labels("ecosystem")
+    if ecosystem is not None and (found := known_label(ecosystem, [*known, *ECOSYSTEMS], "ecosystem")) in known:
+        return draws("necromass_share", ecosystem=found), {}
+    noise = draws.noise("ecosystem") if ecosystem is None else draws.noise(f"ecosystem {ecosystem}", "all")
+    share = np.exp(draws("share_level") + draws("share_ecosystem_sd") * noise)
+    drawn = "ecosystem" if ecosystem is None else f"necromass share of the ecosystem {ecosystem}"
+    return share, {"integrated": (drawn,)}
+
+
+def _student(draws: Draws) -> np.ndarray:
+    """Factor that makes normal errors of a pair those of Student's t; shape (sample,)."""
+    from scipy.special import gammaincinv, ndtr
+
+    freedom = 1 + draws("degrees_of_freedom")
+    return np.sqrt(freedom / (2 * gammaincinv(freedom / 2, ndtr(draws.noise("tail", "row")))))
+
+
+STUDY = "pair_study"
+"""Dimension of the studies that a change is predicted for."""
 PREDICTORS = {"mcp": change}
 """What each model predicts; see :mod:`socbayes.scenarios.predict`."""
 

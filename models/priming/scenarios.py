@@ -8,17 +8,18 @@ graph stays small; their carbon is in micrograms per gram of soil.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import facts_of
+from socbayes.frames import numeric
 from socbayes.models.priming import process as priming_process
-from socbayes.models.priming.baseline import REFERENCE
+from socbayes.models.priming.baseline import BIOMASS_SHARE, REFERENCE
 from socbayes.models.priming.incubations import MILLIGRAM, Incubations, step_ends
 from socbayes.models.priming.outcomes import dosed_once, of_soils, outcomes
-from socbayes.scenarios.draws import Draws, values_of, verdict
+from socbayes.scenarios.draws import Draws, Predicted, known_label, values_of, verdict
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,17 +36,47 @@ UNITS = {
 }
 
 
+class _Covariate(NamedTuple):
+    """A number of a soil or of its incubation that acts on the log scale."""
+
+    setting: str
+    coefficient: str
+    """Variable with its effect per tenfold."""
+    population: str
+    """Beginning of the names of the variables with its mean and spread over studies."""
+
+
+_COVARIATES = (
+    _Covariate("dose_over_biomass", "dose", "dose_over_biomass"),
+    _Covariate("soil_carbon_to_nitrogen", "carbon_to_nitrogen", "carbon_to_nitrogen"),
+    _Covariate("soil_organic_carbon", "organic_carbon", "organic_carbon"),
+    _Covariate("incubation_day", "duration", ""),
+)
+
+
+class _Part(NamedTuple):
+    """What a setting adds to the log ratio, and what had to be drawn or assumed for it."""
+
+    effect: np.ndarray | float = 0.0
+    integrated: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    no_effect: tuple[str, ...] = ()
+
+
 def native_co2(
     draws: Draws,
     *,
-    dose_over_biomass: float = REFERENCE["dose_over_biomass"],
-    added_nitrogen: bool = False,
-    soil_carbon_to_nitrogen: float = REFERENCE["soil_carbon_to_nitrogen"],
-    soil_organic_carbon: float = REFERENCE["soil_organic_carbon"],
-    incubation_day: float = REFERENCE["incubation_day"],
+    dose_over_biomass: float | None = None,
+    added_nitrogen: bool | None = None,
+    soil_carbon_to_nitrogen: float | None = None,
+    soil_organic_carbon: float | None = None,
+    incubation_day: float | None = None,
     soil: str | None = None,
-) -> tuple[np.ndarray, str, str]:
+) -> Predicted:
     """Change of native CO2 by the baseline model.
+
+    What is not given is as the jars of a known study have it; otherwise it is drawn from its distribution over
+    studies where the model has one, or taken at the reference of ``models.priming.baseline``.
 
     Parameters
     ----------
@@ -62,41 +93,129 @@ def native_co2(
     incubation_day
         When it is measured.
     soil
-        One of the soils of a known study; the average one by default.
+        A soil of the known study, or any name for one of a new study; one more soil by default.
 
     Returns
     -------
-    tuple
-        Draws, quantity and unit.
+    Predicted
+        On the scale of log ratios.
+
+    Raises
+    ------
+    UnknownNameError
+        For a soil of another study.
     """
-    ratio = draws("level")
-    for value, setting, coefficient in (
-        (dose_over_biomass, "dose_over_biomass", "dose"),
-        (soil_carbon_to_nitrogen, "soil_carbon_to_nitrogen", "carbon_to_nitrogen"),
-        (soil_organic_carbon, "soil_organic_carbon", "organic_carbon"),
-        (incubation_day, "incubation_day", "duration"),
-    ):
-        if coefficient in draws:
-            ratio = ratio + draws(coefficient) * np.log10(value / REFERENCE[setting])
-        elif value != REFERENCE[setting]:
-            raise UnknownNameError(f"{setting} is not in this fit, as its data do not vary in it")
-    study_noise, soil_noise, nitrogen_noise = draws.noise(3)
+    given = dict(
+        zip(
+            (covariate.setting for covariate in _COVARIATES),
+            (dose_over_biomass, soil_carbon_to_nitrogen, soil_organic_carbon, incubation_day),
+            strict=True,
+        )
+    )
+    if draws.study is not None:
+        soil = _soil_of_study(draws, soil)
+    parts = [_covariate_part(draws, covariate, given[covariate.setting], soil) for covariate in _COVARIATES]
+    parts += [_nitrogen_part(draws, added_nitrogen, soil), _soil_part(draws, soil)]
     if draws.study is None:
-        ratio = ratio + draws("study_sd") * study_noise + draws("soil_sd") * soil_noise
+        study = draws("study_sd") * draws.noise("study")
+        spread = draws("scatter_log_sd") if "scatter_log_sd" in draws else 0.0
+        scatter = np.exp(draws("scatter_log_mean") + spread * draws.noise("scatter"))
     else:
-        ratio = ratio + draws("study_effect", study=draws.study)
-        if soil is not None:
-            ratio = ratio + draws("soil_effect", soil=soil)
-    if added_nitrogen:
-        effect = draws("nitrogen_mean")
-        if draws.has("nitrogen_effect_by_soil", "soil_with_nitrogen", soil):
-            effect = draws("nitrogen_effect_by_soil", soil_with_nitrogen=str(soil))
-        elif draws.study is None and "nitrogen_sd" in draws:
-            effect = effect + draws("nitrogen_sd") * nitrogen_noise
-        ratio = ratio + effect
-    return 100 * np.expm1(ratio), "change of native CO2", "percent"
+        study, scatter = draws("study_effect", study=draws.study), draws("scatter", study=draws.study)
+    return Predicted(
+        centre=draws("level") + study + sum(part.effect for part in parts),
+        scatter=scatter,
+        shown=lambda ratio: 100 * np.expm1(ratio),
+        quantity="change of native CO2",
+        unit="percent",
+        integrated=tuple(name for part in parts for name in part.integrated),
+        assumed=tuple(name for part in parts for name in part.assumed),
+        no_effect=tuple(name for part in parts for name in part.no_effect),
+    )
 
 
+def _soil_of_study(draws: Draws, soil: str | None) -> str | None:
+    """Label of a soil of the study in the fit; of its only one where none is named."""
+    labels = draws.labels("soil")
+    named = soil if soil is not None else draws.only("soil")
+    if named is None:
+        return None
+    # A name that several studies gave to soils of theirs has the study before it.
+    own = {*draws.stated("soil")["soil"].dropna().astype(str)}
+    whole = f"{draws.study}: {named}"
+    label = whole if whole in labels else known_label(named, labels, "soil")
+    if own and label.removeprefix(f"{draws.study}: ") not in own:
+        raise UnknownNameError(
+            f"the soil {label!r} is of another study than {draws.study!r}, whose soils are {', '.join(sorted(own))}: "
+            "their effects do not add up"
+        )
+    return label
+
+
+def _soil_part(draws: Draws, soil: str | None) -> _Part:
+    """Effect of the soil: of a known study its own, otherwise that of one more soil."""
+    if draws.study is not None and soil is not None:
+        return _Part(draws("soil_effect", soil=soil))
+    return _Part(draws("soil_sd") * draws.noise(f"soil {soil or ''}"), () if soil else ("soil",))
+
+
+def _covariate_part(draws: Draws, covariate: _Covariate, value: float | None, soil: str | None) -> _Part:
+    """Effect of a covariate."""
+    setting, reference = covariate.setting, np.log10(REFERENCE[covariate.setting])
+    if covariate.coefficient not in draws:
+        return _Part(no_effect=() if value is None else (setting,))
+    slope = draws(covariate.coefficient)
+    if value is not None:
+        if not 0 < value < np.inf:
+            raise SocbayesError(f"{setting}={value!r} cannot be used: expected a number above 0")
+        return _Part(slope * (np.log10(value) - reference))
+    stated = _stated_logarithms(draws, setting, soil)
+    if stated.size:
+        return _Part(slope * (stated.mean() - reference), assumed=(f"{setting} = {10 ** stated.mean():.3g}",))
+    if f"{covariate.population}_mean" not in draws:
+        return _Part(assumed=(f"{setting} = {REFERENCE[setting]:g}",))
+    usual = draws(f"{covariate.population}_mean") - reference
+    if draws.study is not None:  # as in the model: the rest is part of the study's own level
+        return _Part(slope * usual)
+    return _Part(slope * (usual + draws(f"{covariate.population}_sd") * draws.noise(setting)), (setting,))
+
+
+def _stated_logarithms(draws: Draws, setting: str, soil: str | None) -> np.ndarray:
+    """Logarithms (base 10) of what the jars of the soil, or else of the study, state, as the model takes them."""
+    columns = ("substrate_dose", "microbial_biomass", "soil_organic_carbon")
+    stated = draws.stated("soil", *columns, "soil_carbon_to_nitrogen", "incubation_day")
+    of_soil = stated[stated["soil"].astype(str) == (soil or "").removeprefix(f"{draws.study}: ")]
+    stated = of_soil if len(of_soil) else stated
+    if setting != "dose_over_biomass":
+        values = numeric(stated, setting)
+        return np.log10(values[np.isfinite(values)])
+    dose, biomass, carbon = (numeric(stated, name) for name in columns)
+    logarithms = np.log10(dose / biomass)
+    if not np.isfinite(logarithms).any():
+        logarithms = np.log10(dose / (carbon * 1000.0)) - BIOMASS_SHARE[0]
+    return logarithms[np.isfinite(logarithms)]
+
+
+def _nitrogen_part(draws: Draws, added: bool | None, soil: str | None) -> _Part:
+    """Effect of added nitrogen."""
+    assumed: tuple[str, ...] = ()
+    if "nitrogen_mean" not in draws:
+        return _Part(no_effect=("added_nitrogen",) if added else ())
+    if added is None:
+        added = draws.only("added_nitrogen") == "yes"
+        assumed = (f"added_nitrogen = {'yes' if added else 'no'}",)
+    if not added:
+        return _Part(assumed=assumed)
+    effect = draws("nitrogen_mean")
+    if draws.study is not None and draws.has("nitrogen_effect_by_soil", "soil_with_nitrogen", soil):
+        effect = draws("nitrogen_effect_by_soil", soil_with_nitrogen=str(soil))
+    elif "nitrogen_sd" in draws:
+        effect = effect + draws("nitrogen_sd") * draws.noise(f"nitrogen {soil or ''}")
+    return _Part(effect, assumed=assumed)
+
+
+COLUMNS = {"dose_over_biomass": ("substrate_dose", "microbial_biomass")}
+"""Quantities of tables that are meant by settings of another name."""
 PREDICTORS = {"priming": native_co2}
 """What each model predicts; see :mod:`socbayes.scenarios.predict`."""
 

@@ -238,6 +238,9 @@ class Structure:
     decomposition
         Parameters that a faster decomposition multiplies, where not all rate
         constants are meant.
+    reference_modifier
+        Product of RothC's temperature, moisture and cover modifiers in the
+        climate in which ``rate_modifier`` is one.
     month_steps
         Steps of a month, where the structure has daily ones for incubations
         and no authors who fixed them.
@@ -291,6 +294,7 @@ class Structure:
     fractions: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
     input_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     decomposition: tuple[str, ...] = ()
+    reference_modifier: float = 1.0
     month_steps: int | None = None
     carried: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     paced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

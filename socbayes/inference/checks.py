@@ -224,7 +224,8 @@ def check_climbs(fitted: xr.DataTree) -> CheckResult:
 
     found = diagnostics.climbs_of(fitted)
     if not found:
-        raise CannotRunError("the fit was made without climbs; sb.fit(model, climbs=8) makes some")
+        reason = (facts_of(fitted).missing or {}).get("climbs")
+        raise CannotRunError(reason or "the fit was made without climbs; sb.fit(model, climbs=8) makes some")
     table = pd.DataFrame(found["tops"], columns=["from", "log_density"]).rename_axis("climb")
     faults = diagnostics.climb_faults(fitted)
     text = (
@@ -580,8 +581,10 @@ def _run(name: str, function: Callable[[xr.DataTree], CheckResult], fitted: xr.D
 def _need(fitted: xr.DataTree, *groups: str) -> None:
     missing = [group for group in groups if group not in fitted.children or not fitted[group].data_vars]
     if missing:
-        why = "" if facts_of(fitted).complete else "; an interrupted run keeps only posterior and sample_stats"
-        raise CannotRunError(f"the fit has no {joined(missing)}{why}")
+        facts = facts_of(fitted)
+        reasons = [f"{name}: {facts.missing[name]}" for name in missing if facts.missing and name in facts.missing]
+        why = "" if facts.complete else "; an interrupted run keeps only posterior and sample_stats"
+        raise CannotRunError(f"the fit has no {joined(missing)}{why}" + (f" ({'; '.join(reasons)})" if reasons else ""))
 
 
 def _observed(fitted: xr.DataTree, *groups: str) -> list[str]:

@@ -26,6 +26,10 @@ OUTSIDE = 0.25
 """Part of the observations that may lie outside their own central predictive intervals of 1 - 2 TAIL."""
 
 
+FEW = 8
+"""Observations below which a mean and a spread say little of a variable: they are shown and not judged."""
+
+
 def replication_table(fitted: xr.DataTree) -> pd.DataFrame:
     """Mean and spread of every observed variable beside those of replicated data.
 
@@ -66,14 +70,15 @@ def _rows(name: str, data: np.ndarray, drawn: np.ndarray) -> list[dict[str, Any]
     if not data.size:
         return []
     mean, spread = np.nanmean(drawn, axis=1), np.nanstd(drawn, axis=1)
-    # Of a single value, or of equal ones, the model itself says what is far.
-    scale = data.std() or float(np.median(spread)) or float(mean.std())
+    # Equal values may differ in their last digit; then the model itself says what is far.
+    varied = data.std() > 1e-9 * np.abs(data).max()
+    scale = (data.std() if varied else 0.0) or float(np.median(spread)) or float(mean.std())
     rows = [_row(name, "mean", data.mean(), mean, abs(data.mean() - np.median(mean)) / scale if scale else 0.0, SHIFT)]
-    if data.size > 1 and data.std() > 0:
+    if varied:
         ratio = max(float(np.median(spread)), 1e-300) / data.std()
         rows.append(_row(name, "spread", data.std(), spread, max(ratio, 1 / ratio), STRETCH))
     rows.append(_of_each(name, data, drawn))
-    return rows
+    return [row | {"failed": bool(row["failed"]) and data.size >= FEW} for row in rows]
 
 
 def _row(

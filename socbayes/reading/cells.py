@@ -16,7 +16,7 @@ from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, plain_numbers, readings
 from socbayes.reading.raw import Column, Judged, as_text, is_number, listed
 from socbayes.reading.texts import MISSING_WORDS, without_words
-from socbayes.units import conversion_factor, unit_shown
+from socbayes.units import unit_shown
 from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema, nearest
 
 if TYPE_CHECKING:
@@ -288,7 +288,8 @@ def _out_of_range(row: int, column: Column, frame: pd.DataFrame, schema: TableSc
     value = float(np.asarray(frame.loc[row, quantity.name]))
     unit = "" if column.unit in (None, "1", "-") else f" {unit_shown(str(column.unit))}"
     found = (f"{cell:g}" if isinstance(cell, float) else str(cell).strip()) + unit
-    if column.unit and conversion_factor(column.unit, quantity) != 1.0:
+    written = float(str(cell).replace(",", ".")) if is_number(str(cell)) else np.nan
+    if not np.isclose(written, value):
         found += (
             f", which is {value:g} {unit_shown(quantity.unit)}" if quantity.unit != "1" else f", which is {value:g}"
         )

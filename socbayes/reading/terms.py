@@ -113,6 +113,17 @@ _TERMS: tuple[tuple[str, str], ...] = (
         "`rain` takes all water of the month that reaches the ground",
     ),
     (
+        "evaporation evap pevap evapo potentialevaporation openwaterevaporation",
+        "say of what: from an open pan it is `open_pan_evaporation`; what plants and soil could lose, by Penman or the "
+        "like, is `potential_evapotranspiration`",
+    ),
+    (
+        "stones stone stonecontent stoniness gravel gravelcontent rock rocks rockcontent rockfragments coarsefragments "
+        "coarsefraction coarsematerial cf skeleton skelett cailloux",
+        "say of what it is a share: of the mass of the whole soil it is `coarse_fragments_mass`, of its volume "
+        "`coarse_fragments_volume`",
+    ),
+    (
         "et aet eta evapotranspiration actualevapotranspiration actualet vpd humidity relativehumidity radiation srad "
         "solarradiation wind windspeed sunshine",
         _NOT_HELD,

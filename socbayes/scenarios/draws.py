@@ -4,18 +4,63 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING
+import zlib
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.inference.diagnostics import banner, judged
+from socbayes.labels import same_name
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 log = logging.getLogger("socbayes")
+
+type Shared = Literal["study", "all", "row"]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a predictor says of one row, on the scale on which its model adds up.
+
+    Parameters
+    ----------
+    centre
+        Draws of what repeated measurements lie around, shape (sample,).
+    scatter
+        Standard deviation of one measurement around it, shape (sample,).
+    shown
+        Turns numbers of that scale into ``quantity``.
+    quantity, unit
+        What is predicted.
+    integrated
+        Settings that were not given and were drawn as the model holds them to be distributed, and labels that the
+        fit has no data of, drawn from their population.
+    assumed
+        Settings that were not given and were taken from a known study, or of which the fit knows no distribution, as
+        ``name = value``.
+    not_used
+        Settings that were given and have no part in this quantity.
+    no_effect
+        Settings that were given and that the data of the fit do not vary in.
+    """
+
+    centre: np.ndarray
+    scatter: np.ndarray
+    shown: Callable[[np.ndarray], np.ndarray]
+    quantity: str
+    unit: str
+    integrated: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    not_used: tuple[str, ...] = ()
+    no_effect: tuple[str, ...] = ()
 
 
 class Draws:
@@ -27,29 +72,87 @@ class Draws:
         A fit.
     study
         Study that is predicted; None for a new one.
-    rng
-        Of the effects of a new study.
+    seed
+        Of everything that is drawn anew.
     """
 
-    def __init__(self, fitted: xr.DataTree, study: str | None, rng: np.random.Generator) -> None:
+    def __init__(self, fitted: xr.DataTree, study: str | None = None, seed: int = 0) -> None:
+        self.fitted = fitted
         self.posterior = fitted.posterior.to_dataset().stack(sample=("chain", "draw"))
         self.size = self.posterior.sizes["sample"]
         self.study = study
-        self.rng = rng
+        self.seed = seed
+        self.group = study or ""
+        self.row = 0
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._held: dict[tuple[str, tuple[tuple[str, str], ...]], np.ndarray] = {}
+
+    def of_row(self, study: str | None, group: str, row: int) -> Draws:
+        """The same draws for one row of what is asked.
+
+        Parameters
+        ----------
+        study
+            Of the data; None for a new one.
+        group
+            Name of a new study: what studies have of their own is drawn once for each.
+        row
+            Its place: errors of measurement are drawn once for each.
+        """
+        other = copy(self)
+        other.study, other.group, other.row = study, study or group, row
+        return other
+
+    def stated(self, *columns: str, role: str = "table") -> pd.DataFrame:
+        """What the study that is predicted states in columns of the data; empty for a new one.
+
+        Parameters
+        ----------
+        *columns
+            Of the table that was fitted; those that it lacks are empty.
+        role
+            Argument of ``build`` that took the table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Shape (row, column).
+        """
+        import pandas as pd
+
+        from socbayes.facts import table_of
+
+        if self.study is None:
+            return pd.DataFrame(columns=list(columns))
+        if role not in self._tables:
+            found = table_of(self.fitted, role)
+            self._tables[role] = pd.DataFrame(columns=["study"]) if found is None else found
+        table = self._tables[role]
+        return table[table["study"].astype(str) == self.study].reindex(columns=list(columns))
+
+    def only(self, column: str, role: str = "table") -> str | None:
+        """The one label that all rows of the study share, which state any; None where there is none or several.
+
+        Parameters
+        ----------
+        column
+            Of the table that was fitted.
+        role
+            Argument of ``build`` that took the table.
+        """
+        labels = self.stated(column, role=role)[column].dropna().unique()
+        return str(labels[0]) if len(labels) == 1 else None
 
     def __call__(self, name: str, **labels: str) -> np.ndarray:
         """Draws of a variable at labels of its dimensions, shape (sample, ...)."""
-        values = self.posterior[name]
-        for dim, label in labels.items():
-            known = [str(level) for level in values[dim].to_numpy()]
-            if label not in known:
-                hint = nearest(str(label), known)
-                raise UnknownNameError(
-                    f"no {dim.replace('_', ' ')} named {label!r} in this fit"
-                    + (f"; did you mean {hint!r}?" if hint else f"; known: {', '.join(known)}")
-                )
-            values = values.sel({dim: label})
-        return values.transpose("sample", ...).to_numpy()
+        key = (name, tuple(labels.items()))
+        if key not in self._held:
+            values = self.posterior[name]
+            for dim, label in labels.items():
+                known = [str(level) for level in values[dim].to_numpy()]
+                values = values.sel({dim: known_label(label, known, dim.replace("_", " "))})
+            self._held[key] = values.transpose("sample", ...).to_numpy()
+        return self._held[key]
 
     def __contains__(self, name: str) -> bool:
         return name in self.posterior
@@ -68,15 +171,106 @@ class Draws:
         """
         return name in self.posterior and label in self.posterior[dim].to_numpy().tolist()
 
-    def noise(self, rows: int) -> np.ndarray:
-        """Draw standard normals, shape (rows, sample): the same whatever the settings, so scenarios stay paired.
+    def labels(self, dim: str) -> list[str]:
+        """Labels of a dimension; none where the fit does not have it.
 
         Parameters
         ----------
-        rows
-            How many for each draw.
+        dim
+            Name of the dimension.
         """
-        return self.rng.standard_normal((rows, self.size))
+        return [str(label) for label in self.posterior[dim].to_numpy()] if dim in self.posterior.dims else []
+
+    def noise(self, name: str, shared: Shared = "study") -> np.ndarray:
+        """Draw standard normals, shape (sample,).
+
+        They are the same whatever the settings and in whatever order they are asked for, so scenarios stay paired.
+
+        Parameters
+        ----------
+        name
+            Of what is drawn anew; equal names give equal numbers.
+        shared
+            Who shares it: the rows of a ``"study"``; ``"all"``, as they do the effect of a method; or nobody, when it
+            is of a ``"row"``.
+        """
+        owner = {"study": self.group, "all": "", "row": str(self.row)}[shared]
+        key = zlib.crc32(f"{shared}\n{owner}\n{name}".encode())
+        return np.random.default_rng([self.seed, key]).standard_normal(self.size)
+
+
+def known_label(label: str, known: Sequence[str], what: str) -> str:
+    """The label of a fit that is meant; spellings of one name are that name.
+
+    Parameters
+    ----------
+    label
+        As given.
+    known
+        Those there are.
+    what
+        What they are labels of.
+
+    Raises
+    ------
+    UnknownNameError
+        For a label there is not, with the nearest name.
+
+    Examples
+    --------
+    >>> known_label("Grass land", ["forest", "grassland"], "ecosystem")
+    'grassland'
+    """
+    if label in known:
+        return label
+    alike = [one for one in known if same_name(one) == same_name(str(label))]
+    if len(alike) == 1:
+        return alike[0]
+    hint = nearest(str(label), list(known))
+    raise UnknownNameError(
+        f"no {what} named {label!r} in this fit"
+        + (f"; did you mean {hint!r}?" if hint else f"; known: {', '.join(known)}")
+    )
+
+
+def of_population(
+    members: np.ndarray, spread: tuple[float, float], noise: np.ndarray, spread_noise: np.ndarray
+) -> np.ndarray:
+    """One more member of a normal population of which some members are known; shape (sample,).
+
+    The mean of the population has a flat prior and its standard deviation a log-normal one. Given the members both
+    are drawn from their posterior, and the new member from them: with few members it is far less certain than their
+    spread (Gelman et al. 2013, Bayesian Data Analysis, section 5.4).
+
+    Parameters
+    ----------
+    members
+        Draws of the members, shape (sample, member).
+    spread
+        Mean and standard deviation of the logarithm of the standard deviation between members.
+    noise, spread_noise
+        Standard normals, shape (sample,).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> new = of_population(np.zeros((4000, 3)) + [-1.0, 0.0, 1.0], (0.0, 0.5), *rng.standard_normal((2, 4000)))
+    >>> bool(abs(new.mean()) < 0.1), bool(1.0 < new.std() < 2.0)
+    (True, True)
+    """
+    from scipy.special import ndtr
+
+    count = members.shape[1]
+    middle = members.mean(axis=1)
+    squares = ((members - middle[:, None]) ** 2).sum(axis=1)
+    mean, width = spread
+    grid = np.exp(np.linspace(mean - 5 * width, mean + 5 * width, 401))
+    # On the log grid the log-normal prior is a normal density.
+    density = -0.5 * ((np.log(grid) - mean) / width) ** 2 - (count - 1) * np.log(grid)
+    logarithm = density - 0.5 * squares[:, None] / grid**2
+    below = np.cumsum(np.exp(logarithm - logarithm.max(axis=1, keepdims=True)), axis=1)
+    place = (below < (ndtr(spread_noise) * below[:, -1])[:, None]).sum(axis=1)
+    return middle + grid[np.minimum(place, grid.size - 1)] * np.sqrt(1 + 1 / count) * noise
 
 
 def values_of(fitted: xr.DataTree, draws: int = 500, seed: int = 0) -> dict[str, np.ndarray]:

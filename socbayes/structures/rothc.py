@@ -24,6 +24,9 @@ from socbayes.core.structure import Driver, Flow, Parameter, Structure
 _MANUAL = "Coleman and Jenkinson 1999, RothC-26.3 manual"
 _DECAYING = ("dpm", "rpm", "bio", "hum")
 
+PAN_COEFFICIENT = 0.75
+"""Potential evapotranspiration over open-pan evaporation: Coleman and Jenkinson 1999, section 2.2.2."""
+
 #: Half-life of radiocarbon in the published code (Libby), years.
 HALF_LIFE = 5568.0
 #: Radiocarbon age of inert organic matter in the published code, years.
@@ -130,7 +133,8 @@ def moisture_deficit(
     Parameters
     ----------
     rain, evaporation
-        Rain and open-pan evaporation, mm/month, ``(month,)`` or ``(month, site)``.
+        Rain and open-pan evaporation, mm/month, ``(month,)`` or ``(month, site)``; of potential
+        evapotranspiration give it over :data:`PAN_COEFFICIENT`.
     plant_cover
         Whether the soil carries plants, of the same shape or ``(month,)``.
     limit
@@ -147,7 +151,7 @@ def moisture_deficit(
     [-35.0, -44.94, 0.0]
     """
     rain, evaporation = np.asarray(rain, dtype=float), np.asarray(evaporation, dtype=float)
-    change = rain - 0.75 * evaporation
+    change = rain - PAN_COEFFICIENT * evaporation
     cover = np.asarray(plant_cover, dtype=bool)
     if cover.ndim < change.ndim:
         cover = cover[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,8 @@ GOOD = {
     "a mean missed by little": lambda: fit_of({"a": A}, **replicated(DATA, 1790.0, 200.0)),
     "heavier tails than the data": lambda: fit_of({"a": A}, **replicated(DATA, 1850.0, 330.0)),
     "data with a gap": lambda: fit_of({"a": A}, **replicated(put(DATA, np.s_[3], np.nan), 1850.0, 200.0)),
+    "equal observations": lambda: fit_of({"a": A}, **replicated(np.full(20, 0.3) + 1e-17, 0.3, 0.1)),
+    "three estimates that disagree": lambda: fit_of({"a": A}, **replicated(np.array([0.1, 0.5, 3.0]), 0.4, 0.1)),
     "one observation": lambda: fit_of({"a": A}, **replicated(DATA[:1], 1850.0, 200.0)),
 }
 
@@ -265,3 +268,14 @@ def test_names_in_a_verdict_are_explained_and_say_how_many_draws_would_do():
     assert "a working number behind treatment_ratio (log input over rate of a treatment)" in said
     assert "[x 0]" in said
     assert re.search(r"about draws=\d+00 would be enough", said)
+
+
+def test_the_page_on_checks_says_what_the_catalogue_says():
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert [section.split()[0] for section in sections] == list(CATALOGUE)
+    for section, kind in zip(sections, CATALOGUE.values(), strict=True):
+        said = " ".join(section.split())
+        assert f"({'gate' if kind.gate else 'informs'})" in said
+        for text in (kind.asks, kind.means, f"What helps: {kind.helps}."):
+            assert text in said

@@ -34,7 +34,7 @@ def weather(years=range(2010, 2022), **columns) -> pd.DataFrame:
     rows = [
         {
             "site": "Farm", "year": year, "month": month, "temperature": 10.0 - 8.0 * np.cos(np.pi * month / 6.0),
-            "rain": 60.0, "evaporation": 70.0 - 50.0 * np.cos(np.pi * month / 6.0),
+            "rain": 60.0, "open_pan_evaporation": 70.0 - 50.0 * np.cos(np.pi * month / 6.0),
         }
         for year in years
         for month in range(1, 13)

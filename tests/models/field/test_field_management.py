@@ -106,7 +106,7 @@ def test_weather_after_the_last_sample_leaves_the_past_as_it_was():
         return 10.0 + 5.0 * np.cos(month) + (20.0 if year > 2001 else 0.0)
 
     managed, _ = manage([], 60, known=24)
-    gappy = [one for one in weather_of(range(1998, 2003), temperature=warmth, rain=60.0, evaporation=50.0)
+    gappy = [one for one in weather_of(range(1998, 2003), temperature=warmth, rain=60.0, open_pan_evaporation=50.0)
              if (one["year"], one["month"]) != (2000, 7)]  # fmt: skip
     short = [one for one in gappy if one["year"] < 2002]
     fit, _ = climate(short, manage([], 24)[0], WARMTH)
@@ -133,14 +133,16 @@ def test_annual_means_after_the_last_sample_leave_the_past_as_it_was():
 
 def test_temperature_and_water_stated_only_for_the_future_do_not_start_in_the_middle():
     managed, _ = manage([], 36, known=24)
-    later, notes = climate(weather_of([2002], temperature=20.0, rain=0.0, evaporation=90.0), managed)
+    later, notes = climate(weather_of([2002], temperature=20.0, rain=0.0, open_pan_evaporation=90.0), managed)
     assert (later["rate_modifier"] == 1.0).all()
     assert any("No temperature is stated" in note for note in notes)
 
 
 def test_a_longer_run_does_not_switch_moisture_off():
     # Known for half a year only: the other months have no mean of their own.
-    half = [one for one in weather_of([2000], temperature=15.0, rain=10.0, evaporation=90.0) if one["month"] <= 6]
+    half = [
+        one for one in weather_of([2000], temperature=15.0, rain=10.0, open_pan_evaporation=90.0) if one["month"] <= 6
+    ]
     fit, _ = climate(half, manage([], 6)[0], WARMTH)
     later, _ = climate(half, manage([], 24, known=6)[0], WARMTH)
     assert fit["moisture"].min() < 0.5
@@ -244,7 +246,9 @@ def test_a_stated_absence_of_manure_wins_over_the_site():
 
 def test_weather_counts_site_by_site():
     managed, _ = manage([], sites=("Farm", "Hill"))
-    known = weather_of(range(2000, 2004), temperature=lambda year, month: float(month), rain=10.0, evaporation=90.0)
+    known = weather_of(
+        range(2000, 2004), temperature=lambda year, month: float(month), rain=10.0, open_pan_evaporation=90.0
+    )
     alone, _ = climate(known, manage([], plots=["1"], sites=["Farm"])[0], site_of_plot=(0,))
     told, notes = climate(known, managed, sites=("Farm", "Hill"), site_of_plot=(0, 1))
     np.testing.assert_array_equal(told["rate_modifier"][:, 0], alone["rate_modifier"][:, 0])
@@ -255,7 +259,7 @@ def test_weather_counts_site_by_site():
 
 def test_water_counts_site_by_site():
     managed, _ = manage([], sites=("Farm", "Hill"))
-    farm = weather_of(range(2000, 2004), temperature=12.0, rain=10.0, evaporation=90.0)
+    farm = weather_of(range(2000, 2004), temperature=12.0, rain=10.0, open_pan_evaporation=90.0)
     told, notes = climate(farm + weather_of([2000], "Hill", temperature=12.0, rain=10.0), managed,
                           sites=("Farm", "Hill"), site_of_plot=(0, 1))  # fmt: skip
     pace = 0.6 * float(rothc_temperature(12.0))
@@ -263,7 +267,7 @@ def test_water_counts_site_by_site():
     hill = "Hill: rain and evaporation are not both known; moisture does not limit decomposition there."
     assert hill in notes
     # Water without temperature still limits.
-    wet, notes = climate(weather_of(range(2000, 2004), rain=10.0, evaporation=90.0), managed,
+    wet, notes = climate(weather_of(range(2000, 2004), rain=10.0, open_pan_evaporation=90.0), managed,
                          sites=("Farm", "Hill"), site_of_plot=(0, 1))  # fmt: skip
     assert wet["rate_modifier"][-1] == pytest.approx([0.2 * 0.6, 1.0])
     assert "Farm, Hill: no temperature is stated; decomposition does not follow it there." in notes

@@ -106,7 +106,7 @@ def test_what_is_known_of_a_plot_with_one_sample_is_of_a_whole_year():
         pd.DataFrame({"site": "Farm", "start_year": [2000.0, 2000.5], "end_year": [2000.5, 2030.0],
                       "plant_carbon_input": [0.0, 6.0]}),
     )  # fmt: skip
-    data = layout.lay_out(tables, setup_of("icbm"), until=2030.0, at_least=12)
+    data = layout.lay_out(tables, setup_of("icbm"), until=2030.0)
     assert data.forcing.input_stated
     np.testing.assert_allclose(10.0 * data.forcing.means["carbon_input"], 3.0)  # and not that of the first month
 
