@@ -113,7 +113,7 @@ def resolved(version: str, wheel: Path, folder: Path) -> int:
         str(wheel),
     ]
     try:
-        timed(f"built packages for CPython {version} are there", [*pip, *wanted, str(wheel)], folder)
+        timed(f"built packages for CPython {version} are there", command, folder)
     except StepFailedError as error:
         print(f"  failed: {error}", flush=True)
         return 1
