@@ -126,6 +126,14 @@ def test_scenarios_of_a_bad_fit_are_said_first(tmp_path):
     assert body.index("did not pass its checks") < body.index("What was asked")
 
 
+def test_what_a_model_did_not_use_stands_under_its_limits(tmp_path):
+    fitted = cue_fit()
+    note = "Not used, as no sample is of site Valley: 2 rows of the weather table (4, 5)."
+    fitted.attrs["spec"] = json.dumps(json.loads(fitted.attrs["spec"]) | {"notes": [note]})
+    text = report(fitted, path=tmp_path / "report.html", checks=[good_checks()]).read_text(encoding="utf-8")
+    assert note in text[text.index('<section id="limits">') :]
+
+
 def test_failed_report_leaves_no_file(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
     monkeypatch.setattr(section, "published_rows", lambda fitted: 1 / 0)
