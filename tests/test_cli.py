@@ -247,6 +247,13 @@ def test_tables_are_validated_together_and_what_is_not_used_is_named(field_files
         assert part in short, part
 
 
+def test_weather_of_a_station_beside_one_site_is_told_by_its_columns(field_files, tmp_path):
+    (tmp_path / "sky.csv").write_text("year,month,temperature [degC]\n2010,1,3\n")
+    said = said_by("validate", "plots.csv", "--with", "sky.csv")
+    assert "1 row in sky.csv" in said or "1 rows in sky.csv" in said
+    assert "no sample is of site" not in said
+
+
 def test_faults_between_tables_are_shown_by_validate(field_files, tmp_path):
     misspelt = FIELD["management.csv"].replace("usual", "ususl")
     (tmp_path / "management.csv").write_text(misspelt)
