@@ -102,3 +102,28 @@ def test_files_that_are_not_there_or_of_another_time(fitted, tmp_path):
     (tmp_path / "prior.json").write_text(json.dumps(old))
     with pytest.raises(SocbayesError, match="version 0"):
         load_prior(tmp_path / "prior.json")
+
+
+PRIOR_DAMAGES = {
+    "no JSON": lambda text: "{",
+    "a list": lambda text: "[]",
+    "NaN": lambda text: text | {"centre": [float("nan"), *text["centre"][1:]]},
+    "an infinite scatter": lambda text: text | {"scatter": [[float("inf")] * len(text["names"])] * len(text["names"])},
+    "a scatter of zeros": lambda text: text | {"scatter": [[0.0] * len(text["names"])] * len(text["names"])},
+    "a centre too short": lambda text: text | {"centre": text["centre"][1:]},
+    "no centre": lambda text: {key: value for key, value in text.items() if key != "centre"},
+    "an unknown scale": lambda text: text | {"scales": ["sqrt"] * len(text["names"])},
+    "a name twice": lambda text: text | {"names": [text["names"][0]] * len(text["names"])},
+    "text for a number": lambda text: text | {"degrees_of_freedom": "many"},
+    "an entry of its own": lambda text: text | {"colour": "red"},
+}
+
+
+@pytest.mark.parametrize("damage", PRIOR_DAMAGES.values(), ids=PRIOR_DAMAGES)
+def test_a_prior_that_was_altered_or_is_not_a_number_is_refused(damage, tmp_path):
+    load_prior().save(tmp_path / "prior.json")
+    text = damage(json.loads((tmp_path / "prior.json").read_text()))
+    (tmp_path / "prior.json").write_text(text if isinstance(text, str) else json.dumps(text))
+    with pytest.raises(SocbayesError, match=r"prior\.json") as caught:
+        load_prior(tmp_path / "prior.json")
+    assert "\n" not in str(caught.value)

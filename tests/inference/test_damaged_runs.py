@@ -30,6 +30,7 @@ SETTINGS = {
     "target_accept": 0.9,
     "adaptation": "diag",
     "data": "",
+    "climbs": 0,
 }
 SPEC = ModelSpec("user", "What is it?", observed=("value",))
 

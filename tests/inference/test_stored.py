@@ -10,9 +10,12 @@ import pytest
 import xarray as xr
 
 import socbayes
+from socbayes import datasets
+from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import table_of
 from socbayes.inference.stored import load_posterior, store_posterior
+from socbayes.models.joint.model import literatures
 from socbayes.spec import ModelSpec
 
 FOLDER = Path(socbayes.__file__).parents[1] / "data" / "posteriors"
@@ -74,3 +77,38 @@ def test_unknown_posterior_gets_a_hint():
         load_posterior("cue_proces")
     with pytest.raises(UnknownNameError, match="version 99"):
         load_posterior("cue_process", 99)
+
+
+def test_every_bundled_file_that_was_learned_has_its_hash():
+    data = FOLDER.parent
+    learned = json.loads((data / datasets.LEARNED).read_text(encoding="utf-8"))
+    expected = {f"posteriors/{path.name}" for path in FOLDER.glob("*.nc")} | {
+        path.name for path in data.glob("lit*.json")
+    }
+    assert set(learned) == expected
+    for name in learned:
+        assert datasets.learned_file(name)
+
+
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        (lambda: load_posterior("cue_process"), "posteriors/cue_process-1.nc"),
+        (load_prior, "literature_prior.json"),
+        (literatures, "literature_moments.json"),
+    ],
+    ids=["posterior", "prior", "moments"],
+)
+def test_a_bundled_file_that_was_altered_is_refused(use, name, monkeypatch):
+    read = datasets._read_bytes
+    monkeypatch.setattr(datasets, "_read_bytes", lambda file: read(file) + (b" " if file == name else b""))
+    with pytest.raises(datasets.DatasetChangedError, match="has changed"):
+        use()
+
+
+def test_draws_that_are_not_finite_are_not_stored(tmp_path):
+    fit = fit_of()
+    fit["posterior/a"].to_numpy()[0, 3, 1] = np.inf
+    with pytest.raises(SocbayesError, match="draws of a are not all finite"):
+        store_posterior(fit, ["a", "b"], tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())

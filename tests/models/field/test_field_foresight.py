@@ -11,7 +11,7 @@ import xarray as xr
 
 from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError
-from socbayes.inference.runs import FIT, SPEC
+from socbayes.inference.runs import FIT, SPEC, Settings, begin, new_run_folder
 from socbayes.models.field import foresight
 from socbayes.models.field.draws import Draws
 from socbayes.models.field.foresight import (
@@ -23,6 +23,7 @@ from socbayes.models.field.foresight import (
     split_site,
 )
 from socbayes.models.field.measurements import DENSITY_ERROR
+from socbayes.spec import ModelSpec
 from socbayes.structures import get
 from socbayes.table import examine_table
 
@@ -183,3 +184,22 @@ def test_tables_are_judged_once_in_a_comparison(monkeypatch, tmp_path):
     structures = {"ICBM": {"structure": "icbm"}, "two pools": {"structure": "two_pool_series"}}
     leave_one_site_out(obs, management, weather, structures=structures, store=tmp_path)
     assert judgements == ["field_soc", "field_management", "field_weather"]
+
+
+@pytest.mark.parametrize(
+    ("label", "part"), [("../../x", ""), ("RothC", "../../x"), ("a/b", "/etc"), ("..", ".."), ("", "s")]
+)
+def test_runs_of_sites_and_structures_stay_in_their_store(label, part, tmp_path):
+    folder = foresight._run_folder(tmp_path / "store", label, part)
+    assert (tmp_path / "store").resolve() in folder.resolve().parents
+
+
+def test_a_fit_that_was_cut_short_goes_on_where_it_is_of_the_same_model(tmp_path, monkeypatch):
+    model = SimpleNamespace(socbayes_spec=ModelSpec("field", "", observed=("log_carbon",)))
+    settings = Settings(1000, 1000, 4, 2, 0, 0.9, "diag", 0, "")
+    begin(new_run_folder("field", tmp_path / "ICBM"), model.socbayes_spec, settings, {})
+    monkeypatch.setattr(foresight, "resume", lambda folder, model, progress: "goes on")
+    monkeypatch.setattr(foresight, "fit", lambda model, *, store, **_: "made anew")
+    assert foresight._fitted(model, tmp_path / "ICBM", foresight.SAMPLING, told=True) == "goes on"
+    other = foresight.SAMPLING | {"draws": 50}
+    assert foresight._fitted(model, tmp_path / "ICBM", other, told=True) == "made anew"
