@@ -137,7 +137,7 @@ def test_chain_that_did_not_converge_is_loud(tmp_path, caplog):
         fitted = fit(model, draws=10, tune=5, chains=2, seed=1, progress=False, store=tmp_path / "run")
     assert fitted.attrs["converged"] == 0
     failures = json.loads(fitted.attrs["failures"])
-    assert any("ess_bulk below" in failure for failure in failures)
+    assert any("(ess_bulk) is below" in failure for failure in failures)
     assert fitted.attrs["max_r_hat"] > 1.01
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "DID NOT PASS ITS CHECKS" in record.message
