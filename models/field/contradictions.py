@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 ROUNDED = 0.1
 """Share by which a stock and content times bulk density times depth may differ: all four are rounded."""
 CLOSING = 0.1
-"""Share by which a fraction, or all of them together, may be above the total: the error of fractionation. Carbon that
-is found again in the fractions of a soil is accepted within 10 % of its total."""
+"""Share by which a fraction may be above the total: the error of fractionation. Carbon that is found again in the
+fractions of a soil is accepted within 10 % of its total."""
+CLOSING_TOGETHER = 0.2
+"""Share by which fractions that are all of the carbon together may be above it: they may be measured each by itself,
+as by spectroscopy."""
 _TOTAL = STOCKS[0]
 
 
@@ -85,11 +88,11 @@ def _parts_above_the_whole(obs: pd.DataFrame, mass: np.ndarray) -> Iterator[Faul
     for parts in PARTITIONS:
         summed = np.sum([shares[name] for name in parts], axis=0)
         alone = np.max([shares[name] for name in parts], axis=0)
-        for row in np.flatnonzero((summed > 1.0 + CLOSING) & (alone <= 1.0 + CLOSING)):
+        for row in np.flatnonzero((summed > 1.0 + CLOSING_TOGETHER) & (alone <= 1.0 + CLOSING)):
             column = next(name for name in KINDS[parts[0]].columns if np.isfinite(numeric(obs, name)[row]))
             found = f"{', '.join(parts)} are {100 * summed[row]:.0f} % of {_whole(obs, int(row))}"
             yield Fault("fractions above the total", int(row) + HEADER, column, found,
-                        f"at most {100 * (1 + CLOSING):g} % of it, by the error of fractionation",
+                        f"at most {100 * (1 + CLOSING_TOGETHER):g} % of it, by the error of fractionation",
                         "check the numbers and their units")  # fmt: skip
 
 
