@@ -23,7 +23,7 @@ from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
 from socbayes.reading.fills import filled
-from socbayes.reading.names import name_faults, named
+from socbayes.reading.names import all_named, name_faults
 from socbayes.reading.packages import DESCRIPTION, described_units
 from socbayes.reading.raw import Column, Judged, RawTable, Table
 from socbayes.reading.rows import out_of_order, row_faults, same_treatment
@@ -298,7 +298,7 @@ def _judged(column: Column, schema: TableSchema, decimal: DecimalMark | None) ->
 
 def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple[pd.DataFrame, list[Fault]]:
     """Table in canonical units, and everything that is wrong with it."""
-    columns = [named(header, cells, schema) for header, cells in zip(raw.header, raw.cells, strict=True)]
+    columns = all_named(raw.header, raw.cells, schema)
     take_unit_row(columns)
     if not len(columns[0].cells):
         raise EmptyTableError(f"{raw.source} has a header and units but no rows: write one row per observation")
@@ -334,7 +334,10 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
 
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
-    whole = frame.assign(**{column.written: natural(column.cells) for column in own})
+    kept = {column.written: natural(column) for column in own}
+    notes += [note for judged in kept.values() for note in judged.notes]
+    beside = pd.DataFrame({name: judged.values for name, judged in kept.items()}, index=frame.index, copy=False)
+    whole = pd.concat([frame, beside], axis=1) if own else frame
     found, said = row_faults(whole, frame.drop(columns=list(unit_faults)), schema, measured)
     faults += found
     notes += said

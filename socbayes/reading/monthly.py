@@ -10,23 +10,10 @@ from socbayes.errors import EmptyTableError, UnreadableFileError
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import QUANTITIES, TableSchema
 
-SUMS = ("rain", "potential_evapotranspiration", "open_pan_evaporation", "evaporation")
+SUMS = ("rain", "potential_evapotranspiration", "open_pan_evaporation")
 """Quantities that days add up; others are means."""
 FEW_MISSING, IN_A_ROW = 10, 4
 """Days that may be missing under a mean, and so many of them one after the other."""
-
-
-def evaporation_column(name: str, schema: TableSchema) -> str:
-    """Name that a kind of table has for potential evapotranspiration or open-pan evaporation.
-
-    Parameters
-    ----------
-    name
-        Which of the two.
-    schema
-        Kind of table.
-    """
-    return name if name in schema.columns else "evaporation"
 
 
 def months_of_days(days: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -8,22 +8,46 @@ import pandas as pd
 
 from socbayes.errors import Fault
 from socbayes.labels import tidied
-from socbayes.reading.raw import Column
+from socbayes.reading.raw import LISTED, Column, listed
 from socbayes.reading.terms import meaning
 from socbayes.units import unit_shown
 from socbayes.vocabulary import QUANTITIES, TableSchema
 
 
+def all_named(header: list[str], cells: list[pd.Series], schema: TableSchema) -> list[Column]:
+    """Columns of a table; strange names beyond those that faults list are not searched for a meaning.
+
+    Parameters
+    ----------
+    header
+        Names, perhaps with units.
+    cells
+        Below each.
+    schema
+        Kind of table.
+    """
+    columns: list[Column] = []
+    strange = 0
+    for name, below in zip(header, cells, strict=True):
+        column = named(name, below, schema) if strange < LISTED else _plainly_named(name, below, schema)
+        strange += not (column.quantity or column.written.startswith("x_"))
+        columns.append(column)
+    return columns
+
+
 def named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
     """Column with its name, the unit in its header and the quantity it measures."""
-    written, unit = split_header(tidied(header))
-    column = Column(written, cells, unit)
-    if written in schema.columns:
-        column.quantity = QUANTITIES[written]
-    elif written and not written.startswith("x_"):
-        meant = meaning(written, unit, schema)
-        column.guess, column.unit, column.advice = meant.name, unit or meant.unit, meant.advice
+    column = _plainly_named(header, cells, schema)
+    if column.written and not column.quantity and not column.written.startswith("x_"):
+        meant = meaning(column.written, column.unit, schema)
+        column.guess, column.unit, column.advice = meant.name, column.unit or meant.unit, meant.advice
     return column
+
+
+def _plainly_named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
+    """Column whose name means what it says, or nothing."""
+    written, unit = split_header(tidied(header))
+    return Column(written, cells, unit, QUANTITIES[written] if written in schema.columns else None)
 
 
 def split_header(header: str) -> tuple[str, str | None]:
@@ -40,7 +64,8 @@ def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
     A column whose name clearly means one of the schema is checked as that one,
     so that the faults of its cells are reported in the same go.
     """
-    faults, taken = [], set()
+    faults: list[Fault] = []
+    taken: set[str] = set()
     for column in columns:
         if column.written in taken:
             advice = "keep one of them, or give the other a name that starts with x_"
@@ -48,10 +73,9 @@ def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
             column.quantity = None
         elif column.quantity or column.written.startswith("x_"):
             taken.add(column.written)
-    for column in columns:
-        if column.written in taken:
-            continue
-        faults.append(_unknown_column(column, schema))
+    unknown = [column for column in columns if column.written not in taken]
+    faults += listed(list(range(len(unknown))), lambda place: _unknown_column(unknown[place], schema))
+    for column in unknown:
         if column.guess and column.guess not in taken:
             column.quantity = QUANTITIES[column.guess]
             taken.add(column.guess)

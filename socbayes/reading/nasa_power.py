@@ -82,7 +82,7 @@ def read_power(text: str, source: str, schema: TableSchema) -> RawTable:
         monthly = "PARAMETER" in table
         table = _long(table) if monthly else table
         months, notes, names = _months(table, monthly, _stated_units(metadata), source)
-    except (ValueError, KeyError, pd.errors.ParserError) as error:
+    except (ValueError, KeyError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFileError(f"{source} begins as an export of NASA POWER, but is damaged: {error}") from error
     notes.insert(0, f"{source} is a {'monthly' if monthly else 'daily'} export of NASA POWER{_place(metadata)}.")
     notes += not_used([name for name in names if name not in _PARAMETERS], "Parameters")
@@ -138,7 +138,7 @@ def _months(
         days = days_in(when_columns["year"], when_columns["month"]) if monthly else np.ones(len(values))
         found[_PARAMETERS[name]], said = _canonical(values, name, stated, days, source)
         if missing:
-            said += f"; {missing:,} values of -999 are missing"
+            said += f", missing where it is -999 ({missing:,})"
         notes.append(f"{said}.")
     if not found:
         raise ValueError("it has neither T2M nor PRECTOTCORR")

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from socbayes.errors import EmptyTableError, UnreadableFileError
-from socbayes.reading.monthly import evaporation_column, not_used, weather_table
+from socbayes.reading.monthly import not_used, weather_table
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import TableSchema
 
@@ -88,7 +88,7 @@ def read_rothc(text: str, source: str, schema: TableSchema) -> RawTable:
     notes += said
     months = pd.DataFrame({"year": table["year"], "month": table["month"]})
     if schema.name == "field_weather":
-        used = {"tmp": "temperature", "rain": "rain", "evap": evaporation_column("open_pan_evaporation", schema)}
+        used = {"tmp": "temperature", "rain": "rain", "evap": "open_pan_evaporation"}
         for name in [one for one in used if one in table]:
             months[used[name]] = table[name]
         if "evap" in table:

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from socbayes.errors import UnreadableFileError
-from socbayes.reading.monthly import evaporation_column, months_of_days, not_used, only_weather, weather_table
+from socbayes.reading.monthly import months_of_days, not_used, only_weather, weather_table
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import TableSchema
 
@@ -180,12 +180,12 @@ def read_station_file(text: str, source: str, schema: TableSchema) -> RawTable:
     try:
         table = _days_of_dly(text) if service is _DLY else _cells(text, place, separator)
         dates = pd.to_datetime(table[service.date].str.strip(), format=service.date_format)
-    except (ValueError, KeyError, IndexError, pd.errors.ParserError) as error:
+    except (ValueError, KeyError, IndexError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFileError(f"{source} begins as {service.name}, but is damaged: {error}") from error
     notes = [f"{source} is {service.name}."]
     days = pd.DataFrame({"site": table[service.station].str.strip(), "date": dates})
     values, said = _quantities(table, service, source)
-    days = days.assign(**{evaporation_column(name, schema) if name == _PET else name: values[name] for name in values})
+    days = days.assign(**values)
     notes += said
     if days.duplicated(["site", "date"]).any():
         first = days[days.duplicated(["site", "date"])].iloc[0]
@@ -259,9 +259,9 @@ def _quantities(table: pd.DataFrame, service: Service, source: str) -> tuple[dic
         numbers = numbers.mask(traces, 0.0) * factor
         unit = "degC" if quantity in ("temperature", _MAXIMUM, _MINIMUM) else "mm"
         said = f"{name} is {quantity.replace('_', ' ')} in {'tenths of ' if factor == 0.1 else ''}{unit}"
-        said += f"; {int(coded.sum()):,} values of {service.missing:g} are missing" if coded.any() else ""
-        said += f"; {int(failed.sum()):,} that failed a check of quality are missing" if failed.any() else ""
-        said += f"; {int(traces.sum()):,} of -1, less than 0.05 mm, are taken for none" if traces.any() else ""
+        said += f", missing where it is {service.missing:g} ({int(coded.sum()):,})" if coded.any() else ""
+        said += f", missing where it failed a check of quality ({int(failed.sum()):,})" if failed.any() else ""
+        said += f", none where it is -1, less than 0.05 mm ({int(traces.sum()):,})" if traces.any() else ""
         notes.append(f"{said}.")
         known = values.get(quantity)
         values[quantity] = numbers if known is None else numbers.fillna(known)
