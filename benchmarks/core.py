@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -219,14 +219,15 @@ print(time.process_time() - t)
 """
 
 
-def structures_table(rounds: int) -> list[tuple[str, str, float]]:
-    """Nanoseconds per site and step of every structure, its authors' scheme, one thread."""
+def structures_table(
+    rounds: int, names: Sequence[str] | None = None, steps: int = 400, sites: int = 50
+) -> list[tuple[str, str, float]]:
+    """Nanoseconds per site and step of structures, by default all; each in its authors' scheme, one thread."""
     rows = []
     rng = np.random.default_rng(2)
-    for name in list_structures():
+    for name in names or list_structures():
         model = get(name)
-        steps, sites = 400, 50
-        constant = {d.name: d.default for d in model.drivers} | TYPICAL.get(name, {})
+        constant = typical_drivers(name)
         drivers = {d: v * rng.uniform(0.95, 1.05, (steps, sites)) for d, v in constant.items()}
         start = rng.uniform(0.5, 2.0, (sites, len(model.pools)))
         call = lambda: simulate(model, drivers, None, start, times=[steps], interval=model.step)  # noqa: B023, E731
@@ -284,6 +285,7 @@ TYPICAL: dict[str, dict[str, float]] = {
     "corpse": _CORPSE,
     "corpse_daily": _CORPSE,
     "mcp": {"litter_input": 0.0018},
+    "mcp_forward": {"litter_input": 0.0018},
     "millennial": _CLIMATE,
     "millennial_eca": _CLIMATE,
     "millennial_lin": _CLIMATE,
@@ -294,6 +296,15 @@ TYPICAL: dict[str, dict[str, float]] = {
     "two_pool_parallel": {"carbon_input": 200.0},
     "two_pool_series": {"carbon_input": 200.0},
 }
+
+
+def typical_drivers(name: str) -> dict[str, float]:
+    """Drivers of an ordinary soil, those without a default of :data:`TYPICAL`."""
+    constant = {d.name: d.default for d in get(name).drivers} | TYPICAL.get(name, {})
+    missing = [driver for driver, value in constant.items() if value is None]
+    if missing:
+        raise SystemExit(f"benchmarks/core.py: TYPICAL lacks {', '.join(missing)} of {name}")
+    return {driver: value for driver, value in constant.items() if value is not None}
 
 
 def many_sites(parallel: bool) -> float:

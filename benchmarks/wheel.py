@@ -100,18 +100,7 @@ def tried(python: str, wheel: Path, folder: Path, demo: bool, constraint: Path |
 def resolved(version: str, wheel: Path, folder: Path) -> int:
     """Whether everything that the wheel depends on is built for a version of CPython; 0 when it is."""
     wanted = ["--python-version", version, "--implementation", "cp", "--only-binary", ":all:"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--quiet",
-        "--target",
-        "unused",
-        *wanted,
-        str(wheel),
-    ]
+    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--target", "unused"]
     try:
         timed(f"built packages for CPython {version} are there", command, folder)
     except StepFailedError as error:

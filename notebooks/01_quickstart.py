@@ -168,13 +168,18 @@ sb.plots.temperature_slopes(fit)
 # `predict_known` keeps the effects estimated for a study. `predict_new`
 # draws them anew, because nobody knows what the next study will bring; its
 # interval is wider, and it is the honest one for any place that was not
-# measured.
+# measured. Both give what repeated measurements lie around, unless they are
+# asked for one measurement; what we do not state is drawn, and named.
 
 # %%
 conditions = {"method": "water_18O", "ecosystem": "forest", "temperature": 15.0}
 ours = sb.scenarios.predict_known(fit, study="Hillside 2024", **conditions)
 new = sb.scenarios.predict_new(fit, seed=1, **conditions)
-answers = pd.DataFrame({"our study": ours.to_numpy(), "a new study": new.to_numpy()})
+one = sb.scenarios.predict_new(fit, seed=1, of="measurement", **conditions)
+answers = pd.DataFrame(
+    {"our study": ours.to_numpy(), "a new study": new.to_numpy(), "one measurement there": one.to_numpy()}
+)
+print("drawn, because we did not say it:", new.attrs["integrated"])
 answers.quantile([0.055, 0.5, 0.945]).round(3)
 
 # %% [markdown]

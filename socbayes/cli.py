@@ -419,7 +419,7 @@ def _report(fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *g
     from socbayes.report import report as write_report
 
     checks = [check_fit(fitted) for fitted in fits.values()]
-    _written(write_report(*fits.values(), gains, path=output, title=title, checks=checks))
+    _written(write_report(*fits.values(), *gains, path=output, title=title, checks=checks))
     failed = [
         f"{name}: {found[check].text if check in found else check}"
         for name, found in zip(fits, checks, strict=True)

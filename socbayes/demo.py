@@ -102,7 +102,7 @@ def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: 
         "seed": seed,
         "seconds": seconds,
         "models": dict(numbers),
-        "scenarios": [_scenario_numbers(gain) for gain in gains],
+        "scenarios": [scenario_numbers(gain) for gain in gains],
     }
 
 
@@ -151,7 +151,14 @@ def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
     }
 
 
-def _scenario_numbers(gain: ScenarioComparison) -> dict[str, Any]:
+def scenario_numbers(gain: ScenarioComparison) -> dict[str, Any]:
+    """Collect the numbers of a comparison, ready for JSON, and whether the fit behind them may be used.
+
+    Parameters
+    ----------
+    gain
+        Of scenarios.
+    """
     table = gain.table.drop(columns="converged").astype(float).round(6)
     rows = {
         str(name): {key: value for key, value in row.items() if np.isfinite(value)}

@@ -334,7 +334,9 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
 
     faults += cell_faults(frame, schema, measured, set(unit_faults), faults)
     own = [column for column in columns if column.written.startswith("x_")]
-    beside = pd.DataFrame({column.written: natural(column.cells) for column in own}, index=frame.index, copy=False)
+    kept = {column.written: natural(column) for column in own}
+    notes += [note for judged in kept.values() for note in judged.notes]
+    beside = pd.DataFrame({name: judged.values for name, judged in kept.items()}, index=frame.index, copy=False)
     whole = pd.concat([frame, beside], axis=1) if own else frame
     found, said = row_faults(whole, frame.drop(columns=list(unit_faults)), schema, measured)
     faults += found

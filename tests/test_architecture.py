@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 #: fits counts, so what stands beside the models of a subject is named before the models.
 LAYERS = (
     ("socbayes.vocabulary", "socbayes.errors", "socbayes.units", "socbayes.table", "socbayes.datasets",
-     "socbayes.priors", "socbayes.spec", "socbayes.facts", "socbayes.subjects", "socbayes.models.*.record",
-     "socbayes.data", "socbayes.files", "socbayes.carried", "socbayes.lazy", "socbayes.quantity",
-     "socbayes.observations", "socbayes.frames", "socbayes.labels", "socbayes.reading"),
+     "socbayes.priors", "socbayes.spec", "socbayes.own", "socbayes.facts", "socbayes.subjects",
+     "socbayes.models.*.record", "socbayes.data", "socbayes.files", "socbayes.carried", "socbayes.lazy",
+     "socbayes.quantity", "socbayes.observations", "socbayes.frames", "socbayes.labels", "socbayes.reading"),
     ("socbayes.core",),
     ("socbayes.structures",),
     ("socbayes.models",),

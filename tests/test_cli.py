@@ -247,6 +247,13 @@ def test_tables_are_validated_together_and_what_is_not_used_is_named(field_files
         assert part in short, part
 
 
+def test_weather_of_a_station_beside_one_site_is_told_by_its_columns(field_files, tmp_path):
+    (tmp_path / "sky.csv").write_text("year,month,temperature [degC]\n2010,1,3\n")
+    said = said_by("validate", "plots.csv", "--with", "sky.csv")
+    assert "1 row in sky.csv" in said or "1 rows in sky.csv" in said
+    assert "no sample is of site" not in said
+
+
 def test_faults_between_tables_are_shown_by_validate(field_files, tmp_path):
     misspelt = FIELD["management.csv"].replace("usual", "ususl")
     (tmp_path / "management.csv").write_text(misspelt)
@@ -375,3 +382,33 @@ def test_demo_scenarios_are_named_once():
 def test_demo_takes_more_draws_where_a_record_asks_for_them():
     assert [round(1500 * record.effort.get("draws", demo.USUAL_DRAWS) / demo.USUAL_DRAWS) for record in (
         model_record("cue"), model_record("mcp"))] == [1500, 2000]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [(("fit", "priming"), "socbayes.inference.fit.fit"), (("resume", "run"), "socbayes.inference.fit.resume"),
+     (("demo",), "socbayes.demo.run")],
+    ids=lambda one: one[0],
+)  # fmt: skip
+def test_ctrl_c_says_how_far_a_run_has_come_and_leaves_with_130(arguments, what, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt("Interrupted: no draws yet. `socbayes resume runs/x` goes on.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(what, interrupted)
+    monkeypatch.setattr("socbayes.subjects.ModelRecord.build", lambda *_, **__: attached())
+    result = run(*arguments)
+    assert result.exit_code == 130
+    assert result.output.strip() == "Error: Interrupted: no draws yet. `socbayes resume runs/x` goes on."
+
+
+def test_a_negative_seed_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("fit", "priming", "--seed", "-1").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_is_resumed_by_reading_it(good_run):
+    result = run("resume", good_run)
+    assert result.exit_code == 0, result.output
+    assert "next: socbayes report" in result.output

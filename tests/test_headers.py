@@ -263,3 +263,27 @@ def test_a_slip_in_a_unit_is_asked_about_where_it_measures_the_column(unit, name
     assert ("did you mean" in fault.suggestion) == (near is not None)
     if near:
         assert f"`{near}`" in fault.suggestion
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "meant"),
+    [
+        *(
+            ("practice", word, None)
+            for word in ("no cover crop", "without manure", "unmanured", "tillage", "No manure")
+        ),
+        *(("practice", word, "cover_crop") for word in ("cover crops", "Cover-crop", "cover_crp", "COVER CROP")),
+        *(("ecosystem", word, None) for word in ("non-forest", "unforested", "agroforestry", "urban", "bare")),
+        *(("ecosystem", word, "cropland") for word in ("arable land", "Arable", "crop land", "cropland.", "croplnd")),
+        *(("tillage", word, "none") for word in ("no-till", "None")),
+        ("nitrogen_supply", "not low", None),
+        ("experiment_type", "free-air", "free_air"),
+        ("measurement_method", "18O", "water_18O"),
+        ("measurement_method", "13C-PLFA", None),
+    ],
+)
+def test_a_class_is_offered_for_its_spellings_and_never_for_its_opposite(name, word, meant):
+    schema = next(one for one in SCHEMAS.values() if name in one.columns)
+    faults = validate_table(pd.DataFrame({name: [word]}), schema.name)
+    (fault,) = [fault for fault in faults if fault.kind == "unknown category"]
+    assert re.findall("did you mean `(.*)`", fault.suggestion) == ([meant] if meant else [])

@@ -18,4 +18,4 @@ def test_notebook_runs(name, pictures, words, tmp_path, monkeypatch):
     text, warned, shown = printed(name, tmp_path, monkeypatch)
     assert not [word for word in words if word not in text]
     assert shown == pictures
-    assert "DID NOT CONVERGE" in warned
+    assert "DID NOT PASS ITS CHECKS" in warned

@@ -14,7 +14,7 @@ from test_plots import FITS, comparison, cue_fit, field_fit, mcp_fit, priming_fi
 import socbayes.report
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.inference.checks import CheckResult, Checks
+from socbayes.inference.checks import GATES, CheckResult, Checks
 from socbayes.models.cue import readings as cue_readings
 from socbayes.models.field import readings as field_readings
 from socbayes.models.mcp import readings as mcp_readings
@@ -39,7 +39,7 @@ def one_figure(monkeypatch):
 
 def good_checks(**changes: CheckResult) -> Checks:
     numbers = pd.DataFrame({"r_hat": [1.001], "worst": ["level"]}, index=pd.Index(["level"], name="variable"))
-    names = ("convergence", "divergences", "energy", "prior_predictive")
+    names = (*GATES, "prior_predictive")
     return Checks({name: CheckResult(name, True, "All is well.", numbers) for name in names} | changes)
 
 
@@ -101,7 +101,7 @@ def test_fit_that_did_not_converge_is_said_first(tmp_path):
     body = path.read_text(encoding="utf-8").split("<body>")[1]
     assert body.index("DO NOT USE THESE NUMBERS") < body.index("What was asked")
     assert "7 divergent transitions of 1000" in body
-    assert "✓ converged" not in body
+    assert "✓ passed</span></h3>" not in body
 
 
 def test_failed_check_is_said_first(tmp_path):
@@ -123,7 +123,15 @@ def test_interrupted_run_is_said_first(tmp_path):
 def test_scenarios_of_a_bad_fit_are_said_first(tmp_path):
     path = report(comparison(converged=False), path=tmp_path / "r.html")
     body = path.read_text(encoding="utf-8").split("<body>")[1]
-    assert body.index("did not converge") < body.index("What was asked")
+    assert body.index("did not pass its checks") < body.index("What was asked")
+
+
+def test_what_a_model_did_not_use_stands_under_its_limits(tmp_path):
+    fitted = cue_fit()
+    note = "Not used, as no sample is of site Valley: 2 rows of the weather table (4, 5)."
+    fitted.attrs["spec"] = json.dumps(json.loads(fitted.attrs["spec"]) | {"notes": [note]})
+    text = report(fitted, path=tmp_path / "report.html", checks=[good_checks()]).read_text(encoding="utf-8")
+    assert note in text[text.index('<section id="limits">') :]
 
 
 def test_failed_report_leaves_no_file(tmp_path, monkeypatch):

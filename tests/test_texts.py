@@ -172,3 +172,12 @@ def test_a_site_that_only_describes_is_noted():
     table, faults = examine_table(frame, "elevated_co2_pairs")
     assert faults == []
     assert any("look like one name" in note for note in table.attrs["notes"])
+
+
+def test_a_column_of_the_users_own_stays_numbers_and_says_what_is_missing():
+    frame = management(["a", "b"]).assign(x_yield=["3.5", "NA"], x_note=["NA", "b"])
+    table = read_table(frame, "field_management")
+    assert table["x_yield"].tolist()[0] == 3.5
+    assert table["x_yield"].isna().tolist() == [False, True]
+    assert table["x_note"].tolist() == ["NA", "b"]
+    assert table.attrs["notes"] == ["column `x_yield`: 'NA' (row 3) is read as an empty cell"]

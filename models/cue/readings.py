@@ -68,6 +68,8 @@ def cue_slopes(fitted: xr.DataTree) -> str:
     names = [str(name) for name in posterior["study_with_temperatures"].to_numpy()]
     alone = np.array([least_squares(table[table["study"] == name])[0] for name in names])
     alone = alone[np.isfinite(alone)]
+    if not alone.size:
+        return sentence
     together = np.median(flat(posterior["study_slope"]), axis=0) / 4
     word = "narrows" if np.ptp(together) < np.ptp(alone) else "widens"
     return sentence + (

@@ -43,7 +43,8 @@ def faults_of_contradictions(obs: pd.DataFrame) -> Iterator[Fault]:
     >>> fault.found
     '40 t/ha beside 15 g/kg x 1.3 g/cm3 x 25 cm = 48.75 t/ha'
     """
-    density, thickness = fine_earth_density(obs), thickness_of(obs)
+    # Layers that hold nothing are faults of their own.
+    density, thickness = fine_earth_density(obs), np.where(thickness_of(obs) > 0, thickness_of(obs), np.nan)
     for kind in STOCKS:
         if kind.stock and kind.concentration:
             yield from _said_twice(obs, kind, density, thickness)

@@ -8,7 +8,7 @@ import numpy as np
 
 from socbayes.errors import Fault
 from socbayes.observations import HEADER
-from socbayes.reading.dates import decimal_year
+from socbayes.reading.dates import decimal_year, year_or_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,8 @@ def dated(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault], tuple[str, ...]
     year = obs["year"].to_numpy(dtype="float64", copy=True)
     faults, moved = [], 0
     for row, date in enumerate(obs["date"].tolist()):
-        if not isinstance(date, str) or not np.isfinite(year[row]):
-            continue
+        if not isinstance(date, str) or not np.isfinite([year[row], year_or_missing(date)]).all():
+            continue  # a fault of its own
         begin, end, when = _span(date)
         whole = year[row] == int(begin) and year[row] % 1.0 == 0.0
         if not whole and not begin - SLACK <= year[row] <= end + SLACK:

@@ -47,7 +47,16 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
     told = {(column, same_name(label)) for column, rows in misspelt for label in rows["label"].unique()}
     if fitting and sampled.groupby(plot_of_rows(sampled))["year"].nunique().max() < 2:
         faults.append(
-            Fault("no change to fit", None, "year", "one date per plot", "at least one plot sampled at two dates")
+            Fault(
+                "no change to fit",
+                None,
+                "year",
+                "one date per plot",
+                "at least one plot sampled at two dates",
+                "this model follows plots through time. Treatments compared at one date are pairs: "
+                "socbayes.models.mcp.build takes pairs of necromass and organic carbon, and docs/own_model.md shows "
+                "how a model of your own, such as one of paired differences, is fitted and checked",
+            )
         )
     for table, is_plan in ((tables.management, False), (tables.plan, True)):
         if table is not None:

@@ -36,6 +36,7 @@ from socbayes.models.field.draws import (
 )
 from socbayes.models.field.effects import LEVELS, of_known_plots
 from socbayes.models.field.faults import require_sound
+from socbayes.models.field.layers import DEPTH_TOLERANCE
 from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
 from socbayes.models.field.measurements import ASSUMED_STOCK, DENSITY_ERROR
@@ -235,6 +236,7 @@ def predict_plots(
     stocks, _ = _run(data, everywhere, at, wanted, None)
     meaning = {"units": UNIT, "long_name": "carbon of plots that the fit has not seen"}
     notes = [*data.notes, *_of_strangers(strangers, data, past, values), *_of_first_stocks(unmeasured, tables, seen)]
+    notes += _of_other_depths(data, past)
     if "site_stock" in facts_of(fitted).spec.choices["priors"]:
         notes.append(f"Stocks of new sites spread by {SITE_SPREAD:g} (log), not by the prior the fit was given for it.")
     return xr.Dataset(
@@ -393,6 +395,24 @@ def _of_strangers(
                 else f"The fit is of one {kind}, {known[0]}, so nothing is known of the spread between {kind}s: "
                 f"{names} is taken to be alike, and this is too sure."
             )
+
+
+def _range(values: np.ndarray) -> str:
+    """Smallest and largest of some values, once where they are equal."""
+    return " to ".join(f"{one:g}" for one in np.unique([values.min(), values.max()]))
+
+
+def _of_other_depths(data: Layout, past: Layout) -> Iterator[str]:
+    """Say which plots were sampled to another depth than those of the fit, of which inputs and rates were learned."""
+    thin, thick = past.plots.depth.min() / DEPTH_TOLERANCE, past.plots.depth.max() * DEPTH_TOLERANCE
+    others = np.flatnonzero((data.plots.depth < thin) | (data.plots.depth > thick))
+    if others.size:
+        names = ", ".join(data.plots.labels[plot] for plot in others[:5])
+        more = f" and {others.size - 5} others" if others.size > 5 else ""
+        yield (
+            f"Layers of {names}{more} are {_range(data.plots.depth[others])} cm thick, those of the fit "
+            f"{_range(past.plots.depth)} cm: inputs and rates were learned of these."
+        )
 
 
 def _of_first_stocks(unmeasured: Sequence[str], tables: FieldTables, seen: FieldTables) -> Iterator[str]:

@@ -156,7 +156,7 @@ def lay_out(
     measured = measurements_of(sampled, rows, plots, setup)
     forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
     asked = unused.asked_of_observations(tables, plots, setup)
-    idle = unused.of_observations(sampled, tables.obs, measured, plots, setup, asked)
+    idle = unused.of_observations(sampled, tables.obs, measured, setup, asked)
     of_soil = (*sampled.notes, *of_fragments(tables.obs))
     notes = (*tables.notes, *of_soil, *periods.notes, *measured.notes, *notes, *idle)
     return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))

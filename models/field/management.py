@@ -75,6 +75,8 @@ class RowsTaken:
         Whether it does so in a month of a run.
     beyond
         Whether it also begins before, or ends after, all runs that it holds for.
+    before
+        Whether it begins before any of them.
     gave
         By what management says of a month, whether the row says it of any.
     erred
@@ -84,14 +86,15 @@ class RowsTaken:
     held: np.ndarray
     inside: np.ndarray
     beyond: np.ndarray
+    before: np.ndarray
     erred: np.ndarray
     gave: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: int) -> RowsTaken:
         """Nothing yet, of so many rows."""
-        none = [np.zeros(rows, dtype=bool) for _ in range(4 + len(MANAGED))]
-        return cls(none[0], none[1], np.ones(rows, dtype=bool), none[2], dict(zip(MANAGED, none[4:], strict=True)))
+        held, inside, before, erred, *gave = (np.zeros(rows, dtype=bool) for _ in range(4 + len(MANAGED)))
+        return cls(held, inside, np.ones(rows, dtype=bool), before, erred, dict(zip(MANAGED, gave, strict=True)))
 
 
 class Managed:
@@ -259,6 +262,7 @@ class Managed:
         self.taken.held[rows] = True
         self.taken.inside[rows] |= (overlap[:months] > 0).any(axis=0)
         self.taken.beyond[rows] &= (begin < -1.0) | (end > months + 1.0)
+        self.taken.before[rows] |= begin < -1.0
 
     def _go_on(self, position: int, holds: np.ndarray, start: int) -> bool:
         """Let manure and cover go on after the table as in its last years, and say if they did.

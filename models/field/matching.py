@@ -10,7 +10,7 @@ import numpy as np
 from socbayes.frames import filled
 from socbayes.labels import same_name
 from socbayes.models.field.plots import PLACE, places_of, plot_of_rows
-from socbayes.models.field.treatments import treatment_of_rows
+from socbayes.models.field.treatments import NOT_STATED, treatment_of_rows
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Unanswered(NamedTuple):
     known
         What the observations have in this column, of the same site.
     waiting
-        Those of them that no row of management is about.
+        Those of them that no row of management is about; of sites, studies and blocks those that no row names.
     """
 
     column: str
@@ -46,7 +46,8 @@ class Unanswered(NamedTuple):
     @property
     def hint(self) -> str | None:
         """Name that may have been meant."""
-        return spelled_like(self.name, self.waiting) or spelled_like(self.name, self.known)
+        known = self.known if self.column in ("plot", "treatment") else []
+        return spelled_like(self.name, self.waiting) or spelled_like(self.name, known)
 
 
 def spelled_like(name: str, known: list[str]) -> str | None:
@@ -169,13 +170,17 @@ def matched(table: pd.DataFrame, known: pd.DataFrame) -> tuple[np.ndarray, list[
         key = (str(names["site"][place]), column, str(names[column][place]))
         strangers.setdefault(key, []).append(place)
         at[key] = here
-    sites = sorted(set(have["site"]) - set(names["site"]))
     result = []
     for key, places in strangers.items():
         site, column, name = key
-        known_here, waits = _stated(have[column][at[key]]), _stated(have[column][at[key] & waiting])
+        known_here = _stated(have[column][at[key]])
+        if column in ("plot", "treatment"):
+            waits = _stated(have[column][at[key] & waiting])
+        else:  # a site, study or block of which some plots have rows is spelled as it is
+            given = names[column][(names["site"] == site) | (column == "site")]
+            waits = [one for one in known_here if one not in set(given)]
         rows = np.flatnonzero(np.isin(number, places))
-        result.append(Unanswered(column, name, site, rows, known_here, sites if column == "site" else waits))
+        result.append(Unanswered(column, name, site, rows, known_here, waits))
     return found[number], result
 
 
@@ -195,4 +200,4 @@ def _stranger(names: Mapping[str, str], have: Mapping[str, np.ndarray]) -> tuple
 
 
 def _stated(names: np.ndarray) -> list[str]:
-    return sorted({str(name) for name in names if name})
+    return sorted({str(name) for name in names if name not in ("", NOT_STATED)})

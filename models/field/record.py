@@ -15,7 +15,7 @@ RECORD = Subject(
                 TableRole("management", "field_management", required=False),
                 TableRole("weather", "field_weather", required=False),
             ),
-            options=("structure", "prior", "until", "process_noise", "parameters.NAME", "drivers.NAME"),
+            options=("structure", "prior", "until", "process_noise", "stocks", "parameters.NAME", "drivers.NAME"),
         ),
     ),
     figures=("figures", "effect_figures"),

@@ -119,8 +119,12 @@ def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) ->
     gave = np.any([taken.gave[name][rows] for name in MANAGED], axis=0)
     says = np.any([np.isfinite(numeric(table, name)) for names in _OF_COLUMNS.values() for name in names], axis=0)
     says |= filled(table, "crop", "").ne("").to_numpy()
+    # What made the soil before it was sampled is the mean manure of the time before.
+    past = held & ~inside & taken.before[rows]
+    past &= np.any([numeric(table, name) > 0 for name in _OF_COLUMNS["manure"]], axis=0)
     for which, why in (
-        (held & ~inside, "Not used, as outside the runs of the plots, or the time of their treatment"),
+        (past, "Taken for the manure of before the first samples only"),
+        (held & ~inside & ~past, "Not used, as outside the runs of the plots, or the time of their treatment"),
         (inside & gave & taken.beyond[rows], "Used in part, as the runs of the plots begin later or end earlier"),
         (inside & ~gave & ~says, "Not used, as no input, cover or modifier is stated"),
         (
@@ -176,7 +180,7 @@ def _of_columns(
 
 
 def of_observations(
-    sampled: Sampled, every: pd.DataFrame, measured: Measurements, plots: Plots, setup: Setup, asked: Iterable[str]
+    sampled: Sampled, every: pd.DataFrame, measured: Measurements, setup: Setup, asked: Iterable[str]
 ) -> Iterator[str]:
     """What of the table of observations is not used.
 
@@ -188,10 +192,8 @@ def of_observations(
         The table as it was given.
     measured
         What was measured.
-    plots
-        The plots.
     setup
-        What they run.
+        What the plots run.
     asked
         Columns that fill gaps of weather, as far as there are any.
     """
@@ -201,8 +203,7 @@ def of_observations(
         rows = _rows("observations", every, without)
         yield f"Nothing to learn from, as no value of what the structure shows is stated: {rows}."
     if (silent := filled(obs, "treatment", "").eq("").to_numpy()).any() and not silent.all():
-        same = len(obs) == len(every)
-        rows = _rows("observations", obs, np.flatnonzero(silent)) if same else f"{_counted(silent.sum())} of the table"
+        rows = _rows("observations", every, sampled.origin[silent])
         yield f"Of the treatment of the sample before, or after, as none is stated: {rows}."
     places = places_of(obs)
     used = {"site", "plot", "treatment", "year", "date", "depth_top", "depth_bottom", "replicates", *asked}
@@ -221,7 +222,7 @@ def of_observations(
     derived = any(np.isfinite(numeric(obs, name)).any() for name in _contents())
     if derived or setup.structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2"):
         used |= {*DENSITIES, *FRAGMENTS}
-    if idle := _stated(obs, [name for name in obs if name not in used]):
+    if idle := _stated(every, [name for name in every if name not in used]):
         of_names = [name for name in ("block", "study") if name in idle]
         why = f" ({joined(of_names)}: the model has no effects of them)" if of_names else ""
         yield f"The observations state what this model does not use: {_some(idle, 20)}{why}."

@@ -6,6 +6,7 @@ or run it on arrays with :func:`socbayes.structures.simulate`.
 
 from socbayes.core import numba_dispatch  # noqa: F401  (registers the compiled implementations)
 from socbayes.core.ages import Ages, ages, compartmental
+from socbayes.core.balance import steady_rates
 from socbayes.core.clock import with_clock
 from socbayes.core.factors import with_factors
 from socbayes.core.integrate import integrate
@@ -31,6 +32,7 @@ __all__ = [
     "periodic_state",
     "priming",
     "scale_to_total",
+    "steady_rates",
     "steady_state",
     "with_clock",
     "with_factors",

@@ -390,8 +390,8 @@ def check_study_means(fitted: xr.DataTree) -> CheckResult:
         sentences.append(sentence + (f"; outside: {_some(outside)}." if outside else "."))
     if not tables:
         raise CannotRunError(
-            "the fit does not say which study its observations belong to: a model says it by a pm.Data called "
-            "study_of_obs, of positions, where obs is their dimension and study a coordinate"
+            "the fit does not say which study its observations belong to: a model of yours says it by "
+            "sb.describe(model, name, groups={'study': labels}) before it is fitted"
         )
     return CheckResult("study_means", None, " ".join(sentences), pd.concat(tables).set_index(["variable", "group"]))
 
@@ -602,10 +602,12 @@ def _groups(fitted: xr.DataTree, name: str) -> xr.DataArray | None:
     if data.ndim != 1 or "constant_data" not in fitted.children:
         return None
     suffix = f"_of_{data.dims[0]}"
-    for variable, members in fitted["constant_data"].data_vars.items():
+    constant = fitted["constant_data"]
+    for variable, members in constant.data_vars.items():
         group = str(variable).removesuffix(suffix)
-        if str(variable).endswith(suffix) and group in fitted["posterior"].coords:
-            labels = fitted["posterior"][group].to_numpy()[members.to_numpy()]
+        held = next((one for one in (fitted["posterior"], constant) if group in one.coords), None)
+        if str(variable).endswith(suffix) and held is not None:
+            labels = held[group].to_numpy()[members.to_numpy()]
             return members.copy(data=labels.astype("U")).rename(group).reset_coords(drop=True)
     return None
 

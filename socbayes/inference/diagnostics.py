@@ -127,13 +127,9 @@ def mixing_faults(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
             worst = str(bad[column].idxmax() if above else bad[column].idxmin())
             name = f"{worst}{_worst_place(fitted, worst, column)}{meaning_of(fitted, worst)}"
             value = bad[column][worst]
-            if above:
-                said = (
-                    f"{_R_HAT} is above {limit:g} in {len(bad)} of {len(table)} variables, worst {value:.3g} in {name}"
-                )
-            else:
-                said = f"{_ESS[column]} is below {limit:g} in {len(bad)} of {len(table)} variables, worst {value:.3g} "
-                said += f"in {name}{_draws_wanted(fitted, value, limit)}"
+            many = f"in {len(bad)} of {len(table)} variables, worst {value:.4g} in {name}"
+            said = f"{_R_HAT if above else _ESS[column]} is {'above' if above else 'below'} {limit:g} {many}"
+            said += "" if above else _draws_wanted(fitted, value, limit)
             faults.append(said)
     return faults
 

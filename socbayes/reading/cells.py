@@ -15,9 +15,10 @@ from socbayes.labels import tidied
 from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, plain_numbers, readings
 from socbayes.reading.raw import Column, Judged, as_text, is_number, listed
+from socbayes.reading.terms import class_meant
 from socbayes.reading.texts import MISSING_WORDS, without_words
 from socbayes.units import unit_shown
-from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema, nearest
+from socbayes.vocabulary import NEVER_LEFT_EMPTY, QUANTITIES, Quantity, TableSchema
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -45,6 +46,10 @@ _UNMEASURED = {
 }
 _SYNONYMS = {
     "arable": "cropland",
+    "arable_land": "cropland",
+    "agricultural_land": "cropland",
+    "y": "yes",
+    "n": "no",
     "agricultural": "cropland",
     "agriculture": "cropland",
     "farmland": "cropland",
@@ -327,20 +332,25 @@ def _unknown_category(row: int, column: Column, frame: pd.DataFrame, schema: Tab
     found = str(frame.loc[row, quantity.name])
     near = _SYNONYMS.get(re.sub(r"[\s]+", "_", found.lower()))
     if near not in quantity.categories:
-        near = nearest(found, quantity.categories)
+        near = class_meant(found, quantity.categories)
     advice = f"did you mean `{near}`?" if near else "take the nearest of these, or leave the cell empty"
     if not near and quantity.name in schema.required:
         advice = "take the nearest of these"
     return Fault("unknown category", row, column.written, repr(found), quantity.expected, advice)
 
 
-def natural(cells: pd.Series) -> pd.Series:
-    """Cells of a user's own column: numbers if all are, else text."""
+def natural(column: Column) -> Judged:
+    """Cells of a user's own column: numbers if all are, words for a missing value apart, else text."""
+    cells = column.cells
     if not (pd.api.types.is_string_dtype(cells) or pd.api.types.is_object_dtype(cells)):
-        return cells
-    numbers = pd.to_numeric(cells, errors="coerce") if pd.api.types.is_string_dtype(cells) else cells
-    if len(cells) and numbers is not cells and numbers.notna().all():
-        return numbers
+        return Judged(cells, [], [])
+    if pd.api.types.is_string_dtype(cells) and len(cells):
+        numbers = pd.to_numeric(cells, errors="coerce")
+        if numbers.notna().all():  # most columns of spectra, at once
+            return Judged(numbers, [], [])
     text = as_text(cells)
-    numbers = pd.to_numeric(text, errors="coerce")
-    return numbers if numbers.notna().equals(text.notna()) and numbers.notna().any() else text
+    known, notes = without_words(text, column, list(MISSING_WORDS))
+    numbers = pd.to_numeric(known, errors="coerce")
+    if numbers.notna().equals(known.notna()) and numbers.notna().any():
+        return Judged(numbers, [], notes)
+    return Judged(text, [], [])

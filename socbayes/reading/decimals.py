@@ -145,13 +145,12 @@ def plain_numbers(text: pd.Series, column: Column, found: DecimalMark) -> tuple[
             f"({found.because})"
         )
     text = text.mask(unsure)
-    odd = text.str.contains(r",|\..*\.", regex=True, na=False).to_numpy(dtype=bool)
-    if decimal == ",":
-        odd = odd | (either & ~unsure)
+    odd = text.str.contains(r"[.,].*[.,]", regex=True, na=False)
+    odd |= text.isin(parted.unique())
+    plain = text.str.replace(",", ".", regex=False)
     if odd.any():
-        text = text.copy()
-        text[odd] = [_rewritten(cell, decimal) for cell in text[odd]]
-    return text, faults, notes
+        plain[odd] = [_rewritten(cell, decimal) for cell in text[odd]]
+    return plain, faults, notes
 
 
 def readings(cell: str) -> tuple[str, str] | None:

@@ -44,7 +44,7 @@ def spelling_faults(
         seen = frame[[*scope, name]].dropna(subset=[name]).drop_duplicates()
         if seen[name].nunique() < 2:
             continue
-        place = seen[scope].apply(lambda labels: labels.map(same_name, na_action="ignore")).fillna("")
+        place = seen[scope].map(lambda label: same_name(label) if isinstance(label, str) else "")
         groups = seen[name].groupby([place[one] for one in scope]) if scope else [((), seen[name])]
         for _, labels in groups:
             for spellings in spelled_alike(labels):

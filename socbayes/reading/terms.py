@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from socbayes.errors import UnitError
+from socbayes.labels import same_name
 from socbayes.units import CARBON_OF_CO2, ORGANIC_MATTER, conversion_factor
 from socbayes.vocabulary import QUANTITIES, TableSchema
 
@@ -333,13 +334,24 @@ def _slip(plain: str, schema: TableSchema) -> str | None:
         name
         for spelling, name in _names(schema).items()
         for known in ([name, *map(_plain, QUANTITIES[name].aliases)] if spelling == _key(name) else [])
-        if _close(plain, known)
+        if within_a_letter(plain, known)
     }
     return close.pop() if len(close) == 1 else None
 
 
-def _close(one: str, other: str) -> bool:
-    """Whether two names differ by at most one letter in each word of four letters or more."""
+def within_a_letter(one: str, other: str) -> bool:
+    """Whether two names differ by at most one letter in each word of four letters or more.
+
+    Parameters
+    ----------
+    one, other
+        In lower case, their words parted by underscores.
+
+    Examples
+    --------
+    >>> within_a_letter("bulk_densty", "bulk_density"), within_a_letter("inorganic_carbon", "organic_carbon")
+    (True, False)
+    """
     if len(_key(one)) > 7 and _one_letter(_key(one), _key(other)):
         return True
     words, others = one.split("_"), other.split("_")
@@ -359,3 +371,24 @@ def _one_letter(one: str, other: str) -> bool:
         return one[at:] == other[at + 1 :]
     turned = one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
     return turned or one[at + 1 :] == other[at + 1 :]
+
+
+def class_meant(found: str, classes: tuple[str, ...]) -> str | None:
+    """Return the class that a word is another spelling of, or a slip of the pen, None where none or several are.
+
+    Parameters
+    ----------
+    found
+        As written.
+    classes
+        Of the column.
+
+    Examples
+    --------
+    >>> class_meant("Cover Crops", ("cover_crop", "manure")), class_meant("no manure", ("cover_crop", "manure"))
+    ('cover_crop', None)
+    """
+    close = {
+        one for one in classes if within_a_letter(_plain(found), _plain(one)) or same_name(found) == same_name(one)
+    }
+    return close.pop() if len(close) == 1 else None

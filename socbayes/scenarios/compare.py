@@ -94,7 +94,8 @@ class ScenarioComparison:
             if name == self.reference:
                 continue
             # Two significant digits of the width of the interval: more would claim what is not known.
-            digits = max(0, 1 - int(np.floor(np.log10(row["difference_upper"] - row["difference_lower"]))))
+            width = row["difference_upper"] - row["difference_lower"]
+            digits = max(0, 1 - int(np.floor(np.log10(width)))) if width > 0 else 2
             median, lower, upper = (f"{row[key]:+.{digits}f}" for key in _DIFFERENCE)
             sentences.append(
                 f"{name} against {self.reference}, in {self.group}: {self.quantity} differs by {median}{unit} "

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from socbayes.demo import scenario_numbers
 from socbayes.inference import diagnostics
 from socbayes.inference.catalogue import CATALOGUE
 from socbayes.inference.check_results import CannotRunError
 from socbayes.inference.checks import CHECKS, check
 from socbayes.inference.diagnostics import banner, fingerprint, gate, judged
+from socbayes.scenarios import ScenarioComparison
 from socbayes.spec import ModelSpec
 
 CHAINS, DRAWS = 4, 1000
@@ -279,3 +281,50 @@ def test_the_page_on_checks_says_what_the_catalogue_says():
         assert f"({'gate' if kind.gate else 'informs'})" in said
         for text in (kind.asks, kind.means, f"What helps: {kind.helps}."):
             assert text in said
+
+
+def with_densities(prior_spread: float) -> xr.DataTree:
+    """A fit with densities of two priors, that of `a` of a given spread over the draws, and of its data."""
+    density = {"a": (("chain", "draw"), prior_spread * -0.5 * A**2), "b": (("chain", "draw"), 0 * A)}
+    likelihood = -0.5 * (A[..., None] - np.linspace(-1, 1, 12)) ** 2
+    groups = {
+        "log_prior": xr.Dataset(density),
+        "log_likelihood": xr.Dataset({"carbon": (("chain", "draw", "obs"), likelihood)}),
+    }
+    return fit_of({"a": A, "b": normal(2)}, **groups)
+
+
+def test_sensitivity_to_uniform_priors_is_one_line_and_no_traceback(caplog):
+    """The density of a uniform prior is the same everywhere: it has no strength to change."""
+    result = check(with_densities(0.0))["prior_sensitivity"]
+    assert result.verdict == "not run"
+    assert result.text == "Not run: every prior is uniform (a and b), and has no strength that could be changed."
+    assert "Traceback" not in caplog.text
+
+
+def test_sensitivity_is_judged_by_the_priors_that_are_not_uniform():
+    assert check(with_densities(1.0))["prior_sensitivity"].verdict == "for information"
+
+
+def test_a_check_that_breaks_says_in_one_line_what_could_not_be_judged(caplog):
+    fitted = with_densities(1.0)
+    fitted["log_likelihood/carbon"] = fitted["log_likelihood/carbon"].astype(str)
+    for result in check(fitted).values():
+        assert "\n" not in result.text
+    assert check(fitted)["loo"].text.startswith("Not judged: How well is an observation predicted from the others")
+    assert "Traceback" not in caplog.text
+
+
+def test_a_failed_fit_marks_the_scenarios_of_a_summary():
+    draws = xr.DataArray(
+        np.random.default_rng(1).normal(size=(2, 50)) + np.arange(2)[:, None],
+        dims=("scenario", "sample"),
+        coords={"scenario": ["plain", "raised"]},
+    )
+    for converged in (True, False):
+        gain = ScenarioComparison("toy", "carbon", "g/kg", draws, "plain", "a new study", converged)
+        said = scenario_numbers(gain)
+        assert said["converged"] is converged
+        assert bool(said["notes"]) is not converged
+        assert gain.table["converged"].tolist() == [int(converged)] * 2
+        assert gain.text[0].endswith("do not use them.") is not converged

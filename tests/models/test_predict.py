@@ -106,7 +106,9 @@ def test_pairing_narrows_the_difference(cue_fit):
 def test_fit_that_did_not_converge_is_named_first(cue_fit):
     bad = cue_fit.fit.copy()
     bad.attrs = cue_fit.fit.attrs | {"converged": 0}
-    assert compare(bad, WARMER, seed=1).text[0] == "The fit behind these numbers did not converge: do not use them."
+    assert (
+        compare(bad, WARMER, seed=1).text[0] == "The fit behind these numbers did not pass its checks: do not use them."
+    )
     good = cue_fit.fit.copy()
     good.attrs = cue_fit.fit.attrs | {"converged": 1}
     assert len(compare(good, WARMER, seed=1).text) == 1

@@ -101,6 +101,14 @@ def test_management_of_another_study_is_refused_alone_and_named_beside_others(st
     assert any(f"no sample at Farm is of study {study}" in note for note in said)
 
 
+def test_a_study_of_which_only_some_plots_have_rows_is_no_misspelling_of_another():
+    obs = farm.plots(study="Highfield ley-arable")
+    management = farm.management(study="Highfield ley-arable").query("treatment == 'usual'")
+    both = pd.concat([management, farm.management(study="Highfield bare fallow")], ignore_index=True)
+    said = notes(obs, both)
+    assert any("no sample at Farm is of study Highfield bare fallow: 2 rows" in note for note in said)
+
+
 def test_rows_without_plot_and_treatment_beside_others_are_said_to_hold_everywhere():
     both = pd.concat([farm.management(), farm.management(treatment=None, manure_carbon_input=1.0).iloc[:1]])
     said = notes(farm.plots(), both)

@@ -11,7 +11,7 @@ from socbayes.errors import SocbayesError
 from socbayes.models.field import layout
 from socbayes.models.field.draws import new_plots
 from socbayes.models.field.effects import log_factors
-from socbayes.models.field.forecasts import _first_stocks, _require_inputs_as_learned
+from socbayes.models.field.forecasts import _first_stocks, _of_other_depths, _require_inputs_as_learned
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged
 from socbayes.structures import get
@@ -118,3 +118,11 @@ def test_a_plan_of_inputs_is_refused_where_the_fit_had_none(past):
     _require_inputs_as_learned(past, plan.assign(plant_carbon_input=0.0))
     stated = lay_out(samples(), plan.assign(start_year=1990.0), structure=ICBM)
     _require_inputs_as_learned(stated, plan)
+
+
+@pytest.mark.parametrize(("depth", "told"), [(25.0, False), (27.0, False), (50.0, True), (10.0, True)])
+def test_plots_to_another_depth_than_those_of_the_fit_are_named(depth, told):
+    known = lay_out(samples(depth_bottom=25.0), structure=ICBM)
+    notes = list(_of_other_depths(new(samples(plot="9", depth_bottom=depth)), known))
+    assert bool(notes) == told
+    assert not told or f"Layers of 9 are {depth:g} cm thick, those of the fit 25 cm" in notes[0]

@@ -101,7 +101,7 @@ def test_a_difference_is_found_in_what_was_seen():
     obs = obs.assign(**{name: share * obs["soc_stock"] for name, share in parts.items()})
     # In the years to come resistant carbon is the largest, and sums are no longer exact.
     future = obs["year"] > 2005.0
-    obs.loc[future, ["humus_carbon_stock", "resistant_carbon_stock"]] = [2.0, 55.0]
+    obs.loc[future, ["humus_carbon_stock", "resistant_carbon_stock"]] = [2.0, 50.0]
     everything, seen = parted(obs, 2005.0)
     fit = lay_out(everything.iloc[:seen], inputs(), structure=ROTHC)
     later = lay_out(everything, inputs(), structure=ROTHC, seen=seen)

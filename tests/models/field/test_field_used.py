@@ -111,3 +111,40 @@ def test_what_is_put_into_a_table_is_used_or_named_or_refused(untouched, seed):
         news = [note for note in data.notes if note not in said]
         named = [note for note in news if token in note or CALLED[role] in note]
         assert facts(data) != before or named, (change.__name__, role, token, news)
+
+
+EARLY = {"site": "Farm", "treatment": "usual", "start_year": 1990.0, "end_year": 2000.0, "plant_carbon_input": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (EARLY, "Not used, as outside the runs of the plots, or the time of their treatment: 1 row"),
+        (EARLY | {"manure_carbon_input": 2.0}, "Taken for the manure of before the first samples only: 1 row"),
+        (EARLY | {"end_year": 2015.0}, "Used in part, as the runs of the plots begin later or end earlier: 1 row"),
+        (EARLY | {"start_year": 2022.0, "end_year": 2030.0}, "Not used, as outside the runs of the plots"),
+        (EARLY | {"start_year": 2012.0, "end_year": 2013.0, "plant_carbon_input": None, "tillage": "full"},
+         "Not used, as no input, cover or modifier is stated: 1 row"),
+        (EARLY | {"start_year": 2012.0, "end_year": 2013.0, "treatment": None},
+         "Not used, as other rows say it first"),
+    ],
+)  # fmt: skip
+def test_rows_of_management_that_say_nothing_of_a_run_are_named(row, said):
+    management = pd.concat([farm.management(), pd.DataFrame([row])], ignore_index=True)
+    notes = lay_out(farm.plots(), management, structure="rothc").notes
+    assert [note for note in notes if note.startswith(said) and note.endswith("of the management table (4).")], notes
+
+
+@pytest.mark.parametrize(
+    ("role", "columns", "said"),
+    [
+        ("obs", {"x_who": "me", "ph": 6.0}, "The observations state what this model does not use: "),
+        ("management", {"x_who": "me", "tillage": "full"}, "The management table states what this model does not use"),
+        ("weather", {"x_who": 1.0, "annual_temperature": 9.0}, "The weather table states what rothc here does not use"),
+    ],
+)
+def test_columns_that_nothing_answers_to_are_named(role, columns, said):
+    tables = base()
+    tables[role] = tables[role].assign(**columns)
+    (note,) = [note for note in lay_out(*tables.values(), structure="rothc").notes if note.startswith(said)]
+    assert all(name in note for name in columns)
