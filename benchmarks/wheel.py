@@ -102,7 +102,7 @@ def resolved(version: str, wheel: Path, folder: Path) -> int:
     wanted = ["--python-version", version, "--implementation", "cp", "--only-binary", ":all:"]
     pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--target", "unused"]
     try:
-        timed(f"built packages for CPython {version} are there", command, folder)
+        timed(f"built packages for CPython {version} are there", [*pip, *wanted, str(wheel)], folder)
     except StepFailedError as error:
         print(f"  failed: {error}", flush=True)
         return 1
