@@ -129,6 +129,8 @@ def _months(
     else:
         parts = {"year": year, "month": table.get("MO", table.get("MM")), "day": table.get("DY", table.get("DD"))}
         when_columns = {"date": pd.to_datetime(pd.DataFrame(parts))}
+    if any(pd.isna(column).any() for column in when_columns.values()):
+        raise ValueError("a row has no date")
     found: dict[str, np.ndarray] = {}
     notes: list[str] = []
     for name in [one for one in _PARAMETERS if one in table]:

@@ -104,7 +104,7 @@ class Judged(NamedTuple):
 
 def as_text(cells: pd.Series) -> pd.Series:
     """Cells as stripped ``str``, empty ones NaN; a word for a missing value is a word."""
-    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+    if pd.api.types.is_float_dtype(cells) and ((known := cells.dropna()) % 1 == 0).all() and (abs(known) < 2**53).all():
         cells = cells.astype("Int64")  # a study called 2001 is not called 2001.0
     text = cells.astype("str")
     if not (stripped := text.str.strip()).equals(text):  # a large table is not held twice for nothing

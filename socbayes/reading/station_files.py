@@ -180,6 +180,8 @@ def read_station_file(text: str, source: str, schema: TableSchema) -> RawTable:
     try:
         table = _days_of_dly(text) if service is _DLY else _cells(text, place, separator)
         dates = pd.to_datetime(table[service.date].str.strip(), format=service.date_format)
+        if dates.isna().any():
+            raise ValueError(f"row {int(np.flatnonzero(dates.isna())[0]) + 1} of values has no date")
     except (ValueError, KeyError, IndexError, OverflowError, pd.errors.ParserError) as error:
         raise UnreadableFileError(f"{source} begins as {service.name}, but is damaged: {error}") from error
     notes = [f"{source} is {service.name}."]
