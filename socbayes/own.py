@@ -65,7 +65,7 @@ def describe(
     Examples
     --------
     >>> import numpy as np, pymc as pm
-    >>> with pm.Model() as model:
+    >>> with pm.Model(coords={"obs": ["a", "b"]}) as model:
     ...     level = pm.Normal("level", 20.0, 10.0)
     ...     carbon = pm.Normal("carbon", level, 2.0, observed=np.array([18.0, 21.0]), dims="obs")
     >>> model = describe(model, "plain", quantities={"level": ("g/kg", "mean soil organic carbon")})

@@ -280,6 +280,12 @@ def test_a_slip_in_a_unit_is_asked_about_where_it_measures_the_column(unit, name
         ("experiment_type", "free-air", "free_air"),
         ("measurement_method", "18O", "water_18O"),
         ("measurement_method", "13C-PLFA", None),
+        *(("measurement_method", word, "biomass_balance") for word in ("CFE", "Chloroform fumigation", "fumigation")),
+        ("measurement_method", "RQ", "respiratory_quotient"),
+        ("measurement_method", "calorimetry", "calorespirometry"),
+        ("measurement_method", "enzyme stoichiometry", "stoichiometric_model"),
+        *(("aeration", word, meant) for word, meant in (("aerobic", "oxic"), ("Anaerobic", "anoxic"))),
+        ("substrate_class", "unamended", "native_organic_matter"),
     ],
 )
 def test_a_class_is_offered_for_its_spellings_and_never_for_its_opposite(name, word, meant):

@@ -59,7 +59,7 @@ def limit_of(parameters: int) -> float:
     Examples
     --------
     >>> round(limit_of(5)), round(limit_of(300))
-    (18, 214)
+    (18, 216)
     """
     from scipy.stats import chi2
 

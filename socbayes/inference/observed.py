@@ -88,7 +88,7 @@ def meaning_of(fitted: xr.DataTree, name: str) -> str:
     --------
     >>> from socbayes.inference.stored import load_posterior
     >>> meaning_of(load_posterior("cue_process"), "log_uptake_half")
-    ', a working number behind log_uptake (log uptake of carbon, log 1/h)'
+    ', a working number behind log_uptake (parameter with the prior Normal(mu=2.1, sigma=0.7))'
     """
     spec = facts_of(fitted).spec
     known = {
