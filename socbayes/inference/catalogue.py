@@ -42,8 +42,9 @@ _KINDS = (
         gate=True,
         asks="Are the draws numbers that a sampler can have made: finite, moving, of separate chains?",
         means="The draws are damaged, or a chain stood still: quantiles and means of them are of nothing.",
-        helps="look at the named variable for a formula that divides by zero or overflows; sample again with other "
-        "seeds for every chain and, where a chain stood still, with target_accept=0.99",
+        helps="sample more where draws are few; look at the named variable for a formula that divides by zero or "
+        "overflows; sample again with other seeds for every chain and, where a chain stood still, with "
+        "target_accept=0.99",
         needed=True,
     ),
     CheckKind(
