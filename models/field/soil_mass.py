@@ -47,7 +47,7 @@ def fine_earth_density(obs: pd.DataFrame) -> np.ndarray:
     Examples
     --------
     >>> import pandas as pd
-    >>> fine_earth_density(pd.DataFrame({"bulk_density": [1.5], "coarse_fragments_mass": [20.0]})).tolist()
+    >>> fine_earth_density(pd.DataFrame({"bulk_density": [1.5], "coarse_fragments_mass": [20.0]})).round(3).tolist()
     [1.2]
     """
     whole, fine = (numeric(obs, name) for name in DENSITIES)
