@@ -189,7 +189,7 @@ def test_new_plots_are_named_by_all_their_treatments(fitted, trial):
 
 def test_effects_of_treatments_that_nobody_saw_are_drawn_from_their_spread(fitted, trial):
     obs, management = trial
-    stranger = obs[obs["plot"] == "P0"].assign(plot="P9", treatment="another")
+    stranger = obs[obs["plot"] == "P0"].assign(plot="P99", treatment="another")
     data = lay_out(pd.concat([obs, stranger]), management, structure=get("icbm"))
     rng = np.random.default_rng(0)
     stacked = fitted["posterior"].to_dataset().stack(sample=("chain", "draw"))
