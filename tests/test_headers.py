@@ -25,7 +25,7 @@ MEANT = [  # header, schema, column that it means
     )),
     *((header, "field_soc", BD) for header in (
         "BD", "bd", "BD (g/cm3)", "db", "Db (Mg m-3)", "DBD", "bulkdensity", "Bulk density", "BulkDensity",
-        "bulk_densty", "TRD", "dry bulk density", "bd_g_cm3", "rho_b",
+        "bulk_densty", "bulk_dens", "TRD", "dry bulk density", "bd_g_cm3", "rho_b",
     )),
     *((header, "field_soc", N) for header in ("TN", "TN%", "Ntot", "N_total", "total N", "Total nitrogen",
                                               "soil N (%)")),
