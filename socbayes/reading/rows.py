@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from socbayes.errors import Fault
-from socbayes.labels import same_name, spelled_alike
+from socbayes.labels import same_name
 from socbayes.reading.raw import Column, listed, rows_shown
 from socbayes.units import unit_shown
 from socbayes.vocabulary import LABELS, QUANTITIES, TableSchema
@@ -44,16 +45,25 @@ def spelling_faults(
         seen = frame[[*scope, name]].dropna(subset=[name]).drop_duplicates()
         if seen[name].nunique() < 2:
             continue
-        place = seen[scope].map(lambda label: same_name(label) if isinstance(label, str) else "")
-        groups = seen[name].groupby([place[one] for one in scope]) if scope else [((), seen[name])]
-        for _, labels in groups:
-            for spellings in spelled_alike(labels):
-                fault = _spelling_fault(spellings, frame.loc[_within(frame, seen, labels, scope)], measured[name])
-                if name == "site" and "site" not in schema.required:  # a place as printed, by which nothing is told
-                    notes.append(f"column `{fault.column}`: {fault.found} look like one name")
-                else:
-                    faults.append(fault)
+        meant = pd.DataFrame({one: _names_meant(seen[one]) for one in [*scope, name]}, index=seen.index)
+        alike = meant.duplicated(keep=False)
+        for _, labels in seen.loc[alike, name].groupby([meant.loc[alike, one] for one in meant], sort=False):
+            spellings = tuple(labels.unique())
+            if len(spellings) < 2:  # the same label, of a place that is spelled in several ways
+                continue
+            fault = _spelling_fault(spellings, frame.loc[_within(frame, seen, labels, scope)], measured[name])
+            if name == "site" and "site" not in schema.required:  # a place as printed, by which nothing is told
+                notes.append(f"column `{fault.column}`: {fault.found} look like one name")
+            else:
+                faults.append(fault)
     return faults, notes
+
+
+def _names_meant(labels: pd.Series) -> NDArray[np.intp]:
+    """A number for each name, whatever its spelling; each spelling is looked at once, for a table may be long."""
+    spelling, spellings = pd.factorize(labels)
+    names = [same_name(one) if isinstance(one, str) else "" for one in spellings]
+    return pd.factorize(np.array([*names, ""], dtype=object))[0][spelling]  # a label that is missing is the last
 
 
 def _within(frame: pd.DataFrame, seen: pd.DataFrame, labels: pd.Series, scope: list[str]) -> pd.Series:
