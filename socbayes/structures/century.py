@@ -71,6 +71,23 @@ def _share(name: str, default: float, meaning: str, source: str) -> Parameter:
     return Parameter(name, "1", default, source, 0.0, 1.0, meaning)
 
 
+def _transfers(source: str, *transfers: tuple[str, str, float, str]) -> tuple[Parameter, ...]:
+    """Shares of what one pool loses that reach another: from, to, share, and what it is a share of."""
+    return tuple(
+        _share(f"{begin}_to_{end}", share, f"Share of {kind} that becomes {end} carbon.", source)
+        for begin, end, share, kind in transfers
+    )
+
+
+# The same in both versions.
+_OF_SOIL_POOLS = (
+    ("active", "passive", 0.004, "decayed active carbon"),
+    ("slow", "active", 0.42, "decayed slow carbon"),
+    ("slow", "passive", 0.03, "decayed slow carbon"),
+    ("passive", "active", 0.45, "decayed passive carbon"),
+)
+
+
 def _rate(name: str, default: float) -> Parameter:
     return Parameter(f"k_{name}", "1/week", default, _PARTON, 0.0, meaning=f"Decay of {name.replace('_', ' ')} carbon.")
 
@@ -101,19 +118,14 @@ century = Structure(
         Parameter("texture_effect", "1", 0.75, _PARTON, 0.0, meaning="Fall of active decay with silt and clay."),
         _share("respired_intercept", 0.85, "Respired share of decayed active carbon in sand.", _PARTON),
         Parameter("respired_texture", "1", 0.68, _PARTON, 0.0, meaning="Fall of that share with silt and clay."),
-        *(
-            _share(f"{source}_to_{target}", value, f"Share of {kind} that becomes {target} carbon.", _PARTON)
-            for source, target, value, kind in (
-                ("surface_structural", "active", 0.55, "decayed structural surface litter but lignin"),
-                ("soil_structural", "active", 0.45, "decayed structural soil litter but lignin"),
-                ("structural", "slow", 0.7, "decayed lignin of structural litter"),
-                ("surface_metabolic", "active", 0.45, "decayed metabolic surface litter"),
-                ("soil_metabolic", "active", 0.45, "decayed metabolic soil litter"),
-                ("active", "passive", 0.004, "decayed active carbon"),
-                ("slow", "active", 0.42, "decayed slow carbon"),
-                ("slow", "passive", 0.03, "decayed slow carbon"),
-                ("passive", "active", 0.45, "decayed passive carbon"),
-            )
+        *_transfers(
+            _PARTON,
+            ("surface_structural", "active", 0.55, "decayed structural surface litter but lignin"),
+            ("soil_structural", "active", 0.45, "decayed structural soil litter but lignin"),
+            ("structural", "slow", 0.7, "decayed lignin of structural litter"),
+            ("surface_metabolic", "active", 0.45, "decayed metabolic surface litter"),
+            ("soil_metabolic", "active", 0.45, "decayed metabolic soil litter"),
+            *_OF_SOIL_POOLS,
         ),
         Parameter("lignin_to_nitrogen", "1", 25.0, "site property", 0.0, meaning="Lignin:nitrogen of residue, mass."),
         Parameter("structural_lignin", "1", 0.25, "site property", 0.0, 1.0, "Lignin fraction of structural carbon."),
@@ -189,17 +201,12 @@ century_millennial = Structure(
         Parameter("lignin_effect", "1", 3.0, _ABRAMOFF, 0.0, meaning="Fall of log structural decay with lignin."),
         _share("respired_intercept", 0.85, "Rate and respired share of active carbon, in sand.", _ABRAMOFF),
         Parameter("respired_texture", "1", 0.68, _ABRAMOFF, 0.0, meaning="Fall of both with silt and clay."),
-        *(
-            _share(f"{source}_to_{target}", value, f"Share of {kind} that becomes {target} carbon.", _ABRAMOFF)
-            for source, target, value, kind in (
-                ("structural", "active", 0.5, "decayed structural litter but lignin"),
-                ("structural", "slow", 0.7, "decayed lignin of structural litter"),
-                ("metabolic", "active", 0.45, "decayed metabolic litter"),
-                ("active", "passive", 0.004, "decayed active carbon"),
-                ("slow", "active", 0.42, "decayed slow carbon"),
-                ("slow", "passive", 0.03, "decayed slow carbon"),
-                ("passive", "active", 0.45, "decayed passive carbon"),
-            )
+        *_transfers(
+            _ABRAMOFF,
+            ("structural", "active", 0.5, "decayed structural litter but lignin"),
+            ("structural", "slow", 0.7, "decayed lignin of structural litter"),
+            ("metabolic", "active", 0.45, "decayed metabolic litter"),
+            *_OF_SOIL_POOLS,
         ),
         Parameter("silt_and_clay", "1", 0.8, _ABRAMOFF, 0.0, 1.0, "Silt and clay fraction."),
         Parameter("field_capacity", "m**3/m**3", 0.39, _ABRAMOFF, 0.0, 1.0, "Water content at field capacity."),
