@@ -326,9 +326,9 @@ def judged(fitted: xr.DataTree) -> FitFacts:
     fitted
         A fit; its attributes are brought up to date.
     """
-    if fitted.attrs.get("judged") == fingerprint(fitted):
-        return facts_of(fitted)
     stated = facts_of(fitted)
+    if stated.judged and fitted.attrs.get("judged") == fingerprint(fitted):
+        return stated
     against = list(stated.failures)
     if stated.judged and not stated.converged and not against:
         against = ["the fit says of itself that it did not converge"]

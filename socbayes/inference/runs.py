@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from socbayes.errors import SocbayesError, UnreadableFileError, said_by
 from socbayes.facts import TABLES, facts_of, spec_from, with_tables
 from socbayes.files import file_name, replacing, write_text
-from socbayes.inference.diagnostics import gate
+from socbayes.inference.diagnostics import gate, judged
 from socbayes.inference.streams import DRAWS, read_draws, require_draws, require_groups, stores
 from socbayes.spec import ModelSpec
 
@@ -245,6 +245,8 @@ def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
     """Read a fit: a ``fit.nc`` file or the folder of a run.
 
+    A verdict that is not of the draws beside it is made anew.
+
     Raises
     ------
     SocbayesError
@@ -260,8 +262,8 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         raise SocbayesError(f"no finished fit at {path}; an interrupted run is opened with open_run({str(path)!r})")
     fitted = read_tree(file)
     _require_fit(fitted, file)
-    if not facts_of(fitted).judged and "sample_stats" in fitted.children:
-        gate(fitted)
+    if "sample_stats" in fitted.children:  # else a few draws of a bundled posterior
+        judged(fitted)
     return fitted
 
 
@@ -273,12 +275,12 @@ def _require_fit(fitted: xr.DataTree, file: Path) -> None:
         require_groups(fitted, file)
         require_draws(fitted["posterior"].to_dataset(), fitted["sample_stats"].to_dataset(), file)
     try:
-        judged = facts_of(fitted).judged
+        verdict = facts_of(fitted).judged
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnreadableFileError(
             f"what {file} says of itself is damaged ({said_by(error)}); fit again, or take a copy that is whole"
         ) from None
-    if judged and not all(isinstance(fitted.attrs.get(name), Real) for name in MEASURES):
+    if verdict and not all(isinstance(fitted.attrs.get(name), Real) for name in MEASURES):
         del fitted.attrs["converged"]  # to be judged anew from its draws
 
 

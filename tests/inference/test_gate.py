@@ -11,11 +11,14 @@ import pytest
 import xarray as xr
 
 from socbayes.demo import scenario_numbers
+from socbayes.errors import SocbayesError
 from socbayes.inference import diagnostics
+from socbayes.inference.carry import prior_from
 from socbayes.inference.catalogue import CATALOGUE
 from socbayes.inference.check_results import CannotRunError
 from socbayes.inference.checks import CHECKS, check
 from socbayes.inference.diagnostics import banner, fingerprint, gate, judged
+from socbayes.inference.runs import load, save
 from socbayes.scenarios import ScenarioComparison
 from socbayes.spec import ModelSpec
 
@@ -215,6 +218,17 @@ def test_a_verdict_that_was_stored_is_judged_anew_from_the_draws():
     assert not facts.converged
     assert "R-hat" in facts.failures[0]
     assert fitted.attrs["max_r_hat"] > 1.1
+
+
+def test_a_loaded_fit_carries_no_verdict_of_other_draws(tmp_path):
+    """So that no prior, and no joint model, is made of a fit that only says that it converged."""
+    fitted = fit_of({"a": put(A, np.s_[2], A[2] + 1.0)})
+    fitted.attrs |= {"spec": ModelSpec("user", "?", quantities={"a": {"unit": "1", "meaning": "a"}}).to_json()}
+    gate(fitted)
+    fitted.attrs |= {"converged": 1, "failures": "[]", "max_r_hat": 1.001, "judged": "of another fit"}
+    save(fitted, tmp_path / "fit.nc")
+    with pytest.raises(SocbayesError, match=r"did not converge: .*R-hat"):
+        prior_from(load(tmp_path / "fit.nc"), {"a": "identity"})
 
 
 def test_what_a_fit_said_against_itself_stays_said():
