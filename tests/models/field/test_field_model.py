@@ -518,7 +518,8 @@ def test_rates_sampled_with_the_mean_of_sites_keep_their_priors(trial):
     obs, management = trial
     totals = obs[["site", "plot", "year", "treatment", "soc_stock"]]
     two = pd.concat([totals, totals.assign(site="another", plot="A" + totals["plot"])], ignore_index=True)
-    both = pd.concat([management, management.assign(site="another")], ignore_index=True)
+    elsewhere = management.assign(site="another", plot="A" + management["plot"])
+    both = pd.concat([management, elsewhere], ignore_index=True)
     model = field.build(two, both, structure="icbm")
     rng = np.random.default_rng(2)
     point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
