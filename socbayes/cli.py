@@ -148,7 +148,8 @@ def validate(
     console = console_of()
     for one in tables.values():
         if one is not None:
-            studies = f" of {one['study'].nunique():,} studies" if "study" in one else ""
+            count = one["study"].nunique() if "study" in one else 0
+            studies = f" of {count:,} stud{'y' if count == 1 else 'ies'}" if count else ""
             source = escape(str(one.attrs["source"]))
             console.print(f"[green]✓[/green] no faults: {len(one):,} rows{studies} in {source}")
             for change in one.attrs.get("conversions", ()):
