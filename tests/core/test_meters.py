@@ -99,7 +99,7 @@ def test_flows_are_counted_whatever_is_done_to_the_structure():
     assert without(counted, ["old"]).meters == ()
     assert with_flows(counted, ["young_to_old", "old_to_co2"]).meters == ("young_to_old", "old_to_co2")
     labelled = with_label(counted)
-    drivers = {"carbon_input": 0.2, "label_young": 0.5}
+    drivers = {"carbon_input": 0.2, "rate_modifier": 1.0, "label_young": 0.5}
     states = moved(labelled, "mprk22", label_initial([1.0, 1.0], 0.5), drivers, [4])[0]
     assert states[-1] == pytest.approx(states[-2]) != 0.0
 
