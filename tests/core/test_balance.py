@@ -4,7 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from conftest import FORCING, forcing
+from driven import FORCING, forcing
 
 from socbayes.core import StructureError, find_steady_state, steady_rates
 from socbayes.core.kernels import evaluation

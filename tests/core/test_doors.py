@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
-from conftest import FORCING, NAMES, forcing
+from driven import FORCING, NAMES, forcing
 
 from socbayes.core import (
     Flow,

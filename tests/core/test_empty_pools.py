@@ -4,7 +4,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from conftest import NAMES, forcing
+from driven import NAMES, forcing
 
 from socbayes.core import integrate, reference, with_label
 from socbayes.core.kernels import program

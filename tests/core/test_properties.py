@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import NAMES, forcing
+from driven import NAMES, forcing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import Plain

@@ -7,7 +7,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from conftest import NAMES, forcing
+from driven import NAMES, forcing
 
 from socbayes.core import StructureError, find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.structures import get, simulate
