@@ -87,6 +87,8 @@ def test_a_gain_near_zero_has_no_deduction_in_percent():
     assert np.isnan(sheet.deduction)
     assert "read the quantile" in sheet.text
     assert sheet.quantile < 0
+    start = 1.0 + 0.01 * np.arange(1000)[:, None] * np.ones(2)
+    assert np.isnan(credit(gains, np.zeros_like(gains), start=start, every_point=True).removals)
 
 
 def test_the_sheet_names_units_and_claims_no_conformity():

@@ -83,7 +83,8 @@ class Credit:
     quantile
         The same quantile read from the draws, t CO2e/ha: the formula takes the distribution for symmetric.
     reductions, removals
-        Parts of the credited total: losses that were avoided, and carbon beyond the start; NaN where no start is given.
+        Parts of the credited total: losses that were avoided, and carbon beyond the start; NaN where no start is given,
+        or where the deduction would exceed the gain.
     buffer, net
         Withheld against reversals, and what is left; NaN where no buffer is given.
     notes
@@ -218,7 +219,8 @@ def credit(
     notes = _notes(gain, lost, len(gains), chosen)
     parts = _parts(with_project, without, start, weight)
     total = (gain - lost) * sum(areas.values())
-    shares = [float(total * part / gain) if gain else np.nan for part in parts]
+    told = abs(gain) > lost  # else a small gain is the difference of two parts that are not
+    shares = [float(total * part / gain) if told else np.nan for part in parts]
     withheld = np.nan if buffer is None else buffer * max(total, 0.0)
     return Credit(
         rule=chosen,
@@ -227,7 +229,7 @@ def credit(
         model_sd=float(np.sqrt(model_variance)),
         sampling_sd=float(np.sqrt(sampling_variance)),
         degrees_of_freedom=freedom,
-        deduction=float(100 * lost / abs(gain)) if abs(gain) > lost else np.nan,
+        deduction=float(100 * lost / abs(gain)) if told else np.nan,
         credited=gain - lost,
         quantile=_exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
         reductions=shares[0],
