@@ -17,7 +17,7 @@ import numpy as np
 from socbayes.facts import FitFacts, facts_of
 from socbayes.inference.catalogue import with_remedy
 from socbayes.inference.draw_faults import draw_faults
-from socbayes.inference.observed import coordinate, meaning_of
+from socbayes.inference.observed import chain_numbers, coordinate, meaning_of
 from socbayes.inference.replication import replication_faults, replication_table
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def mixing_faults(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
     faults = []
     if not facts_of(fitted).complete:
         faults.append("the run was interrupted: what is here is the part that reached the disk")
+    if left_out := fitted.attrs.get("left_out"):
+        faults.append(f"not here, having drawn too little: {left_out}")
     if fitted["posterior"].sizes["chain"] < 2:
         faults.append("one chain only: convergence cannot be judged")
     if table.empty:
@@ -192,7 +194,8 @@ def energy_faults(fitted: xr.DataTree) -> list[str]:
     # Written this way round, an undefined fraction fails.
     if (fraction >= MIN_BFMI).all():
         return []
-    return [f"energy fraction {fraction.min():.2f} below {MIN_BFMI} in chain {int(fraction.argmin())}"]
+    chain = chain_numbers(fitted)[fraction.argmin()]
+    return [f"energy fraction {fraction.min():.2f} below {MIN_BFMI} in chain {chain}"]
 
 
 def climbs_of(fitted: xr.DataTree) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.inference.observed import coordinate, meaning_of
+from socbayes.inference.observed import chain_numbers, coordinate, meaning_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,7 +104,8 @@ def _standing(fitted: xr.DataTree) -> list[str]:
             where = f"about draw {first:,} in {_named(fitted, values, place)}"
             found.setdefault(chain, []).append(where)
     return [
-        f"chain {chain} stands still {places[0]}" + (f" and {len(places) - 1} other numbers" if places[1:] else "")
+        f"chain {chain_numbers(fitted)[chain]} stands still {places[0]}"
+        + (f" and {len(places) - 1} other numbers" if places[1:] else "")
         for chain, places in sorted(found.items())
     ]
 
@@ -138,6 +139,8 @@ def _usual(draws: np.ndarray, chain: int, first: int, window: int, between: tupl
     while last < own.size and own[last]:
         last += 1
     outside, run = int(own.sum()) - (last - first), last - first
+    if len(draws) == 1 and run == own.size:
+        return True  # with no other chain, what is computed and always the same cannot be told from what stood
     if 2 * run > own.size:
         return bool(np.delete(there, chain, axis=0).mean() > SHARED) if len(draws) > 1 else False
     return 2 * outside > run
@@ -159,4 +162,8 @@ def _shared(fitted: xr.DataTree) -> list[str]:
             same |= (ordered[one] == ordered[two]).all(axis=0) & distinct
             if numbers and same.any():
                 pairs[one, two] = _named(fitted, values, int(same.argmax()))
-    return [f"chains {one} and {two} hold the same draws of {name}" for (one, two), name in sorted(pairs.items())]
+    number = chain_numbers(fitted)
+    return [
+        f"chains {number[one]} and {number[two]} hold the same draws of {name}"
+        for (one, two), name in sorted(pairs.items())
+    ]

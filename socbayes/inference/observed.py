@@ -74,6 +74,17 @@ def coordinate(values: xr.DataArray, place: int) -> str:
     return ", ".join(parts)
 
 
+def chain_numbers(fitted: xr.DataTree) -> list[int]:
+    """Number of each chain in its run, of which some may be missing when it was cut short.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    """
+    return [int(number) for number in fitted["posterior"].to_dataset()["chain"].to_numpy()]
+
+
 def meaning_of(fitted: xr.DataTree, name: str) -> str:
     """Say what a variable of a fit is, or which quantity it works for, as what follows its name; maybe nothing.
 

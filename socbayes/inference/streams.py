@@ -147,7 +147,8 @@ def read_draws(folder: Path) -> xr.DataTree:
     killed run may have written some of them, so a draw counts once all its
     variables are there. What a chain drew when the run was taken up again
     follows what it had drawn before. Chains that have less than half the draws
-    of the longest one are left out, the others cut to their common length.
+    of the longest one are left out, the others cut to their common length and
+    labelled with their numbers in the run; ``attrs["left_out"]`` names the rest.
 
     Parameters
     ----------
@@ -177,11 +178,14 @@ def read_draws(folder: Path) -> xr.DataTree:
             parts = [one.draws(name, chain, wanted) for one in found if chain in one.chains]
             chains.append(xr.concat(parts, "draw").isel(draw=slice(0, length)) if len(parts) > 1 else parts[0])
         group = xr.concat([part.isel(draw=slice(0, length)) for part in chains], "chain")
-        groups[name] = _labelled(group)
-    return xr.DataTree.from_dict(groups)
+        groups[name] = _labelled(group, kept)
+    result = xr.DataTree.from_dict(groups)
+    if short := [f"chain {chain} with {count:,}" for chain, count in enumerate(counts) if chain not in kept]:
+        result.attrs["left_out"] = f"{', '.join(short)} of {counts.max():,} draws"
+    return result
 
 
-def _labelled(group: xr.Dataset) -> xr.Dataset:
+def _labelled(group: xr.Dataset, chains: Sequence[int]) -> xr.Dataset:
     """Draws with numbers of chains and draws, and labels as text that netCDF knows."""
     import numpy as np
 
@@ -191,7 +195,7 @@ def _labelled(group: xr.Dataset) -> xr.Dataset:
         for key, value in group.coords.items()
         if value.dtype.kind == "T"
     }
-    numbers = {dim: np.arange(group.sizes[dim]) for dim in ("chain", "draw")}
+    numbers = {"chain": np.asarray(chains), "draw": np.arange(group.sizes["draw"])}
     return group.assign_coords(texts | numbers)
 
 

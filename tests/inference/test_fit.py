@@ -168,7 +168,8 @@ def test_a_killed_run_stays_readable_and_is_finished(tmp_path):
     (folder / "settings.json").write_text(json.dumps(settings | {"draws": asked}), encoding="utf-8")
     whole = fitting.resume(folder, model, progress=False)
     assert whole.posterior["mean"].shape == (2, asked)
-    np.testing.assert_array_equal(whole.posterior["mean"][:, :common], partial.posterior["mean"])
+    kept = whole.posterior["mean"].sel(chain=partial.posterior["chain"])  # a chain killed early may be missing
+    np.testing.assert_array_equal(kept[:, :common], partial.posterior["mean"])
     assert whole.attrs["complete"] == 1
     assert "went on from its last one" in whole.attrs["continued"]
     assert set(whole.children) == GROUPS | {"tables"}

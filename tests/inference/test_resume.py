@@ -123,7 +123,8 @@ def test_a_run_is_gone_on_with_more_than_once(whole, tmp_path, compilations):
     folder = cut_short(whole, tmp_path / "run", DRAWS, 50, 60)
     partial = runs.open_run(folder)
     assert (partial.attrs["complete"], partial.posterior.sizes["draw"]) == (0, 60)
-    assert partial.posterior.sizes["chain"] == 2
+    assert partial.posterior["chain"].values.tolist() == [0, 2], "chains keep their numbers in the run"
+    assert "not here, having drawn too little: chain 1 with 50 of 120 draws" in partial.attrs["failures"]
     settings, found = runs.read_settings(folder), sampling.streams(folder)
     written = sampling.written_by_chain(found, CHAINS)
     sampling._go_on(sampling.compile_for_sampling(None), folder, settings, found, written, False)
@@ -137,6 +138,14 @@ def test_a_run_is_gone_on_with_more_than_once(whole, tmp_path, compilations):
     fitted = resume(folder, model_with_table(), progress=False)
     assert facts_of(fitted).complete
     assert "with 30 and 40 more" in facts_of(fitted).continued[0]
+
+
+def test_the_one_chain_that_had_begun_is_judged_under_its_number(whole, tmp_path):
+    partial = runs.open_run(cut_short(whole, tmp_path / "run", 0, 110, 0))
+    assert partial.posterior["chain"].values.tolist() == [1]
+    assert "chain 0 with 0, chain 2 with 0 of 110 draws" in partial.attrs["failures"]
+    assert "one chain only" in partial.attrs["failures"]
+    assert "stands still" not in partial.attrs["failures"], "a computed number may be always the same"
 
 
 def test_a_run_killed_after_its_last_draw_needs_no_sampling(whole, tmp_path, compilations):
