@@ -23,7 +23,7 @@ from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, decimal_mark
 from socbayes.reading.files import load
 from socbayes.reading.fills import filled
-from socbayes.reading.names import all_named, name_faults
+from socbayes.reading.names import all_named, name_faults, spelling_notes
 from socbayes.reading.packages import DESCRIPTION, described_units
 from socbayes.reading.raw import Column, Judged, RawTable, Table
 from socbayes.reading.rows import out_of_order, row_faults, same_treatment
@@ -313,7 +313,7 @@ def _examine(raw: RawTable, schema: TableSchema, units: dict[str, str]) -> tuple
         decimal = decimal_mark([measured[name] for name in numeric])
     values: dict[str, pd.Series] = {}
     conversions: list[dict[str, str]] = []
-    notes = list(raw.notes)
+    notes = raw.notes + spelling_notes(columns)
     for name in (name for name in schema.columns if name in measured):
         column = measured[name]
         judged = _judged(column, schema, decimal)

@@ -225,18 +225,36 @@ def test_limits_say_nothing_about_unknown_units():
 
 
 def test_aliases_are_suggested_and_checked_but_never_accepted():
-    frame = cue().rename(columns={"carbon_use_efficiency": "CUE", "clay": "Clay"})
+    frame = cue().rename(columns={"carbon_use_efficiency": "CUE", "clay": "argile"})
     frame["CUE"] *= 100
     faults = validate_table(frame, "cue", CUE_UNITS)
     assert [(f.kind, f.column) for f in faults] == [
         ("unknown column", "CUE"),
-        ("unknown column", "Clay"),
+        ("unknown column", "argile"),
         *[("out of range", "CUE")] * 3,
     ]
     says(faults[0].suggestion, "`carbon_use_efficiency`", "x_CUE")
     fault = validate_table(pd.DataFrame({"soc [g/kg]": [1.0]}), "necromass_levels")[0]
     assert fault.column == "soc"
     says(fault.suggestion, "`soil_organic_carbon`")
+
+
+@pytest.mark.parametrize("header", ["Bulk density", "bulk-density", "BULK_DENSITY", "Bulk  Density"])
+def test_capitals_blanks_and_hyphens_make_no_other_name(header, tmp_path):
+    (tmp_path / "t.csv").write_text(
+        f"Site,Plot,Year,SOC stock [t/ha],{header} (Mg m-3),Depth top [cm],depth_bottom [cm]\nFarm,1,2001,50,1.3,0,30\n"
+    )
+    table = read_table(tmp_path / "t.csv", "field_soc")
+    assert table["bulk_density"].tolist() == [1.3]
+    assert table["soc_stock"].tolist() == [50.0]
+    (note,) = [note for note in table.attrs["notes"] if "capitals" in note]
+    assert "`Site` as `site`" in note
+    assert f"`{' '.join(header.split())}` as `bulk_density`" in note
+    assert "depth_bottom" not in note
+    again = pd.DataFrame({"crop": ["wheat"], "Crop": ["rye"], "harvest_index": [0.4]})
+    assert [(fault.kind, fault.column) for fault in validate_table(again, "crop_carbon_allocation")] == [
+        ("duplicate column", "Crop")
+    ]
 
 
 def test_columns_named_twice_or_not_at_all(tmp_path):

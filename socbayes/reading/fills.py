@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from socbayes.errors import SocbayesError
-from socbayes.reading.names import split_header
+from socbayes.reading.names import column_of, split_header
 from socbayes.reading.raw import RawTable, as_text
 from socbayes.vocabulary import TableSchema, nearest
 
@@ -35,7 +35,8 @@ def filled(raw: RawTable, fill: Mapping[str, str], schema: TableSchema) -> RawTa
             near = nearest(name, schema.columns)
             meant = f"did you mean {near!r}?" if near else f"it has {', '.join(schema.columns)}"
             raise SocbayesError(f"a {schema.name} table has no column {name!r} to fill; {meant}")
-    names = [split_header(cell)[0] for cell in raw.header]
+    written = [split_header(cell)[0] for cell in raw.header]
+    names = [column_of(one, schema) or one for one in written]
     header, cells, notes = list(raw.header), list(raw.cells), list(raw.notes)
     for name, value in {**raw.defaults, **fill}.items():
         if name in names:

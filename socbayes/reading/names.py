@@ -47,7 +47,44 @@ def named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
 def _plainly_named(header: str, cells: pd.Series, schema: TableSchema) -> Column:
     """Column whose name means what it says, or nothing."""
     written, unit = split_header(tidied(header))
-    return Column(written, cells, unit, QUANTITIES[written] if written in schema.columns else None)
+    name = column_of(written, schema)
+    return Column(written, cells, unit, QUANTITIES[name] if name else None)
+
+
+def column_of(written: str, schema: TableSchema) -> str | None:
+    """Column that a header names but for capitals, and blanks or hyphens where its name has underscores; or None.
+
+    Parameters
+    ----------
+    written
+        Header without its unit.
+    schema
+        Kind of table.
+
+    Examples
+    --------
+    >>> from socbayes.vocabulary import SCHEMAS
+    >>> column_of("Bulk density", SCHEMAS["field_soc"]), column_of("BD", SCHEMAS["field_soc"])
+    ('bulk_density', None)
+    """
+    name = re.sub(r"[\s_-]+", "_", written.strip()).lower()
+    return name if name in schema.columns else None
+
+
+def spelling_notes(columns: list[Column]) -> list[str]:
+    """Say in a sentence which headers were taken for a column though they are not spelled like its name.
+
+    Parameters
+    ----------
+    columns
+        Of a table being read.
+    """
+    taken = [
+        f"`{column.written}` as `{column.quantity.name}`"
+        for column in columns
+        if column.quantity and column.guess is None and column.written != column.quantity.name
+    ]
+    return [f"headers are read without regard to capitals and blanks: {', '.join(taken)}"] if taken else []
 
 
 def split_header(header: str) -> tuple[str, str | None]:
@@ -66,14 +103,17 @@ def name_faults(columns: list[Column], schema: TableSchema) -> list[Fault]:
     """
     faults: list[Fault] = []
     taken: set[str] = set()
+    unknown = []
     for column in columns:
-        if column.written in taken:
+        name = column.quantity.name if column.quantity else column.written
+        if name in taken:
             advice = "keep one of them, or give the other a name that starts with x_"
             faults.append(Fault("duplicate column", None, column.written, "the name twice", "each name once", advice))
             column.quantity = None
         elif column.quantity or column.written.startswith("x_"):
-            taken.add(column.written)
-    unknown = [column for column in columns if column.written not in taken]
+            taken.add(name)
+        else:
+            unknown.append(column)
     faults += listed(list(range(len(unknown))), lambda place: _unknown_column(unknown[place], schema))
     for column in unknown:
         if column.guess and column.guess not in taken:

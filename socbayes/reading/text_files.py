@@ -17,7 +17,7 @@ from socbayes.errors import EmptyTableError, Fault, UnreadableFileError
 from socbayes.reading.encodings import decoded
 from socbayes.reading.header import SEARCHED, columns_named, header_place, title_note
 from socbayes.reading.known_formats import reader_of
-from socbayes.reading.names import split_header
+from socbayes.reading.names import column_of, split_header
 from socbayes.reading.raw import RawTable, listed, without_blanks
 from socbayes.vocabulary import QUANTITIES, TableSchema
 
@@ -226,7 +226,8 @@ def _clean(path: Path, layout: Layout, schema: TableSchema) -> list[pyarrow.Chun
     import pyarrow
     import pyarrow.compute
 
-    kinds = [QUANTITIES[name].kind if name in schema.columns else "" for name, _ in map(split_header, layout.header)]
+    names = [column_of(split_header(header)[0], schema) for header in layout.header]
+    kinds = [QUANTITIES[name].kind if name else "" for name in names]
     numbers = frozenset(place for place, kind in enumerate(kinds) if kind == "number")
     try:
         grid = _arrow_table(str(path), layout, numbers, path.name, None)
