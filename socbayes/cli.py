@@ -219,6 +219,13 @@ def fit(
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed gives the same draws (same machine, same versions).")
     ] = None,
+    target_accept: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=0.999, help="Nearer to 1 the sampler takes smaller steps; for fits that diverged."),
+    ] = None,
+    climbs: Annotated[
+        int | None, typer.Option(min=0, help="Ascents after sampling that look for a better explanation of the data.")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="New folder for the run; runs/MODEL-DATE-TIME if left out.")
     ] = None,
@@ -238,9 +245,8 @@ def fit(
         raise SocbayesError(str(error)) from error
     for note in spec_of(built).notes:
         console_of().print(f"  {note}", markup=False)
-    effort: dict[str, Any] = dict(record.effort) | {
-        key: value for key, value in (("draws", draws), ("tune", tune)) if value
-    }
+    asked = {"draws": draws, "tune": tune, "target_accept": target_accept, "climbs": climbs}
+    effort: dict[str, Any] = dict(record.effort) | {key: value for key, value in asked.items() if value is not None}
     fitted = sample(built, **effort, chains=chains, seed=seed, store=store, progress=progress)
     folder = fitted.attrs["store"]
     console_of().print(f"Run: {folder}; next: socbayes report {folder} -o report.html", markup=False)

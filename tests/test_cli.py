@@ -317,8 +317,8 @@ def test_fits_take_the_effort_of_their_record(name, tmp_path, monkeypatch):
 
     monkeypatch.setattr("socbayes.inference.fit.fit", pretend)
     monkeypatch.setattr("socbayes.subjects.ModelRecord.build", lambda *_, **__: attached())
-    run("fit", name, "--draws", 7)
-    assert taken["draws"] == 7
+    run("fit", name, "--draws", 7, "--target-accept", 0.95, "--climbs", 0)
+    assert (taken["draws"], taken["target_accept"], taken["climbs"]) == (7, 0.95, 0)
     assert taken.get("tune") == model_record(name).effort.get("tune")
 
 

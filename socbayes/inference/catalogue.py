@@ -65,8 +65,9 @@ _KINDS = (
         asks="Could the sampler follow the posterior everywhere?",
         means="It could not follow a sharply bent part of the posterior, so that part is missing from the draws and "
         "intervals may be too narrow.",
-        helps="sample with target_accept=0.95 or 0.99; if divergences stay, write group effects as standardised ones "
-        "times their spread, or give spreads of few groups priors that keep away from zero",
+        helps="sample with target_accept=0.95 or 0.99 (--target-accept of `socbayes fit`); if divergences stay, write "
+        "group effects as standardised ones times their spread, or give spreads of few groups priors that keep away "
+        "from zero",
         needed=True,
     ),
     CheckKind(
@@ -85,7 +86,7 @@ _KINDS = (
         means="The chains agree on a place that is not where the data are explained best: a flat edge, or a lower "
         "one of several tops.",
         helps="give priors on the scale of the data, so that chains begin near it; plot the model at its starting "
-        "point; then sample again with more climbs (sb.fit(model, climbs=16))",
+        "point; then sample again with more climbs (sb.fit(model, climbs=16), --climbs of `socbayes fit`)",
     ),
     CheckKind(
         name="replication",
