@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
+from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
 from socbayes.screen import console_of
@@ -327,6 +329,9 @@ def scenarios(
         _report({run.name: fitted}, output, None, gain)
     else:
         _judge({run.name: fitted})
+
+
+app.command(epilog=CREDIT_EXAMPLE)(credit)
 
 
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")

@@ -197,16 +197,12 @@ def credit(
     >>> bool(0 < sheet.credited < sheet.gain)
     True
     """
-    if rule not in RULES:
-        raise UnknownNameError(
-            f"there is no rule {rule!r}; did you mean {nearest(rule, list(RULES))!r}? ({', '.join(RULES)})"
-        )
-    chosen = RULES[rule]
+    chosen = rule_named(rule)
     with_project, without = _paired(project, baseline)
     points = with_project.shape[1]
     labels = np.zeros(points, dtype=int).astype(str) if strata is None else np.asarray(strata, dtype=str)
     areas = _areas(labels, points, area, every_point)
-    _require_buffer(buffer, chosen)
+    require_buffer(buffer, chosen)
     weight = np.array([areas[label] / np.sum(labels == label) for label in labels]) / sum(areas.values())
 
     gains = (with_project - without) * CO2_PER_C
@@ -281,7 +277,41 @@ def _areas(
     return {name: found[name] for name in names}
 
 
-def _require_buffer(buffer: float | None, rule: Rule) -> None:
+def rule_named(name: str) -> Rule:
+    """A rule by its name.
+
+    Parameters
+    ----------
+    name
+        One of ``RULES``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name, with the nearest.
+    """
+    if name in RULES:
+        return RULES[name]
+    raise UnknownNameError(
+        f"there is no rule {name!r}; did you mean {nearest(name, list(RULES))!r}? ({', '.join(RULES)})"
+    )
+
+
+def require_buffer(buffer: float | None, rule: Rule) -> None:
+    """Refuse a buffer outside what a rule allows.
+
+    Parameters
+    ----------
+    buffer
+        Share withheld against reversals; None for none.
+    rule
+        That withholds it.
+
+    Raises
+    ------
+    SocbayesError
+        If it is.
+    """
     if buffer is not None and not rule.smallest_buffer <= buffer <= rule.largest_buffer:
         limits = f"{rule.smallest_buffer:g} to {rule.largest_buffer:g}"
         raise SocbayesError(f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}")
