@@ -39,12 +39,12 @@ from socbayes.models.field.faults import require_sound
 from socbayes.models.field.layers import DEPTH_TOLERANCE
 from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
-from socbayes.models.field.measurements import ASSUMED_STOCK, DENSITY_ERROR
+from socbayes.models.field.measurements import ASSUMED_STOCK
 from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import PLACE, month_of, places_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
-from socbayes.observations import Observation
+from socbayes.observations import DENSITY_ERROR, Observation
 from socbayes.scenarios.draws import values_of, verdict
 
 if TYPE_CHECKING:

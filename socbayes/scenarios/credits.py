@@ -211,7 +211,7 @@ def credit(
     sampling_variance = 0.0 if every_point else _sampling_variance(gains.mean(axis=0), labels, areas)
     freedom = np.inf if every_point else float(points - len(areas))
     spread = np.sqrt(model_variance + sampling_variance)
-    lost = _student(chosen.level, freedom) * spread
+    lost = student(chosen.level, freedom) * spread
     notes = _notes(gain, lost, len(gains), chosen)
     parts = _parts(with_project, without, start, weight)
     total = (gain - lost) * sum(areas.values())
@@ -227,7 +227,7 @@ def credit(
         degrees_of_freedom=freedom,
         deduction=float(100 * lost / abs(gain)) if told else np.nan,
         credited=gain - lost,
-        quantile=_exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
+        quantile=exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
         reductions=shares[0],
         removals=shares[1],
         buffer=withheld,
@@ -323,14 +323,33 @@ def _sampling_variance(means: NDArray[np.float64], labels: NDArray[np.str_], are
     return float(sum(parts) / sum(areas.values()) ** 2)
 
 
-def _student(level: float, freedom: float) -> float:
+def student(level: float, freedom: float) -> float:
+    """Student's t below which a share of it lies.
+
+    Parameters
+    ----------
+    level
+        The share.
+    freedom
+        Degrees of freedom; infinite for a normal.
+    """
     from scipy import stats
 
     return float(stats.norm.ppf(level) if np.isinf(freedom) else stats.t.ppf(level, freedom))
 
 
-def _exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> float:
-    """What is exceeded with a probability: draws, each with the error of sampling about it."""
+def exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> float:
+    """What is exceeded with a probability: draws, each with the error of sampling about it.
+
+    Parameters
+    ----------
+    of_area
+        Draws, (sample,).
+    sampling_sd
+        Standard deviation of the error of sampling.
+    level
+        The probability.
+    """
     if sampling_sd == 0:
         return float(np.quantile(of_area, 1 - level))
     from scipy import optimize, stats

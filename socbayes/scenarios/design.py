@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError, UnreadableFileError
+from socbayes.observations import HEADER
 from socbayes.scenarios.projected import plot_meant
 from socbayes.vocabulary import AREAS, nearest
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 KEYS = ("rules", "buffer", "every_point", "stratum")
 """What a TOML file of a design may say; ``stratum`` is a list of tables of ``STRATUM_KEYS``."""
 STRATUM_KEYS = ("name", "hectares", "plots")
-FIRST_ROW = 2
-"""Row of a sheet that the first row of a table stands in, under its header."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def design_of(
     frame, faults = examine_table(source, AREAS)
     name = str(frame.attrs.get("source", "areas"))
     if {"plot", "area"} <= set(frame):
-        frame.index = frame.index + FIRST_ROW
+        frame.index = frame.index + HEADER
         faults = [*faults, *_unknown_plots(frame["plot"], list(plots))]
         if not every_point:
             faults += _unequal(frame)

@@ -148,7 +148,11 @@ def validation(
     free = numbers["replicates"] - 1
     pooled = np.sqrt(np.sum(numbers["standard_error"] ** 2 * free) / np.sum(free))
     return Validation(
-        by_study.reset_index(), float(by_study["bias"].mean()), float(pooled), float(rows["inside"].mean()), fitted is not None
+        by_study.reset_index(),
+        float(by_study["bias"].mean()),
+        float(pooled),
+        float(rows["inside"].mean()),
+        fitted is not None,
     )
 
 
@@ -185,8 +189,8 @@ def require_unseen(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Seq
             seen.append(name)
     if seen:
         raise SocbayesError(
-            f"the fit has learned from {', '.join(seen)}: predictions of data it has seen validate nothing. Leave whole "
-            "studies out, as socbayes.models.field.leave_one_site_out and socbayes.inference.left_out do"
+            f"the fit has learned from {', '.join(seen)}: predictions of data it has seen validate nothing. "
+            "Leave whole studies out, as socbayes.models.field.leave_one_site_out and socbayes.inference.left_out do"
         )
 
 
