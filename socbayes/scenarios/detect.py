@@ -132,8 +132,8 @@ def cores_and_years(
     table.attrs["notes"] = [
         *marks(projection),
         f"{count} plots sampled in {start:g} and again under {name}; a rise is seen when the {INTERVAL_NAME} of the "
-        f"mean change lies above zero. A growth of {1000 * growth:g} per 1000 of the first stock a year, not compounded, is "
-        f"to be seen with probability {probability:g}.",
+        f"mean change lies above zero. A growth of {1000 * growth:g} per 1000 of the first stock a year, not "
+        f"compounded, is to be seen with probability {probability:g}.",
         *_assumed(projection, errors),
     ]
     return table

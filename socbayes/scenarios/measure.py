@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -359,10 +359,9 @@ def _row(
     after = np.sqrt(total * (1 - share))
     sampling = now.sampling_sd * np.sqrt(fewer)
     credited = now.gain - student(now.rule.level, freedom) * float(np.hypot(after, sampling))
-    rise = (credited - now.credited) * now.area
-    stated = asdict(one)
+    rise = (credited - now.credited) * now.area if share > 0 or one.points else 0.0
     return {
-        "measurement": stated.pop("name"),
+        "measurement": one.name,
         "narrowing": share,
         "narrowing_error": error,
         "gain_sd": now.model_sd,
