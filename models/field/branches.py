@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.core.structure import Driver, Flow, Names
 from socbayes.models.field.draws import per_draw
-from socbayes.models.field.runs import decomposition, driven, natural_parameters, pools_of_shares
+from socbayes.models.field.runs import decomposition, factored, natural_parameters, pools_of_shares
+from socbayes.models.field.setup import Setup
 from socbayes.structures.forcing import month_length
 
 if TYPE_CHECKING:
@@ -101,14 +103,19 @@ def branches_of(data: Layout) -> Branches:
     data
         Field tables laid out.
     """
+    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods)
+
+
+@lru_cache(maxsize=64)
+def _branches(published: Structure, manured: bool, periods: int) -> Branches:
+    """The same for the same structure, so that its program is made once."""
     from socbayes.core.doors import how_to_step
 
-    structure = driven(data, data.plots.periods)
-    if not data.setup.roles.modifier:
-        structure = with_rate_driver(structure, decomposition(data.setup))
-    interval, steps, scheme = how_to_step(
-        structure, month_length(data.setup.structure), data.setup.structure.month_steps
-    )
+    setup = Setup(published)
+    structure = factored(setup, manured, periods)
+    if not setup.roles.modifier:
+        structure = with_rate_driver(structure, decomposition(setup))
+    interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
     return Branches(structure, interval, steps, scheme)
 
 

@@ -30,10 +30,24 @@ def driven(data: Layout, periods: int) -> Structure:
     periods
         How many treatments a plot has at most, one after the other.
     """
-    setup = data.setup
+    return factored(data.setup, data.forcing.manured, periods)
+
+
+def factored(setup: Setup, manured: bool, periods: int) -> Structure:
+    """Structure with factors on its inputs and on all decomposition.
+
+    Parameters
+    ----------
+    setup
+        What the plots run.
+    manured
+        Whether manure has a factor too.
+    periods
+        As for :func:`driven`.
+    """
     factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(decomposition(setup), "rate_factor")
     chosen = setup.structure
-    if data.forcing.manured:
+    if manured:
         chosen = with_factors(chosen, {setup.roles.manure: "manure_factor"})
     return with_factors(chosen, factors, periods)
 

@@ -148,7 +148,7 @@ def prepare(
     values, _ = fitted_to(data, drawn, rng)
     largest, everywhere, firsts = largest_pool(data, drawn), np.arange(len(data.plots.labels)), firsts_of(data)
     branches, first = branches_of(data), float(years.min())
-    layouts: dict[Any, tuple[np.ndarray, ...]] = {}
+    layouts: dict[Any, tuple[np.ndarray, ...]] = {(id(None), None): (branches.columns(data),)}
 
     def columns(plan: Plan, adopts: np.ndarray) -> tuple[np.ndarray, ...]:
         change = altering(plan, adopts, first)
