@@ -18,6 +18,7 @@ from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
+from socbayes.plan_commands import add_to
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
 
@@ -45,7 +46,7 @@ class _Friendly(TyperGroup):
         except (SocbayesError, OSError) as error:
             _complain(error)
         except KeyboardInterrupt as interrupted:  # a run says how far it has come
-            _say_error(str(interrupted) or "Interrupted.")
+            say_error(str(interrupted) or "Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(BAD_INPUT)
 
@@ -290,7 +291,7 @@ def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs of 
     from socbayes.inference.compare import compare as compare_fits
     from socbayes.screen import frame_table
 
-    fits = _load_all(runs)
+    fits = load_all(runs)
     table = compare_fits(fits)
     console_of().print(frame_table(table.reset_index(), f"Prediction of {table.attrs['observed']}, best first"))
     for warning in table.attrs["warnings"]:
@@ -341,7 +342,7 @@ def report(
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
 ) -> None:
     """Write one self-contained HTML page about runs."""
-    fits = _load_all(runs)
+    fits = load_all(runs)
     _report(fits, output, title)
 
 
@@ -383,8 +384,14 @@ def demo(
         raise typer.Exit(FAILED_GATE)
 
 
-def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
-    """Fits by the name of their folder, or by their path where names repeat."""
+def load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
+    """Fits by the name of their folder, or by their path where names repeat.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs.
+    """
     from socbayes.inference.runs import load
 
     fits: dict[str, xr.DataTree] = {}
@@ -441,18 +448,28 @@ def _complain(error: Exception) -> None:
 
         console_of(errors=True).print(faults_table(error.faults, error.source))
     elif isinstance(error, OSError) and ".pytensor" in str(error.filename):
-        _say_error(
+        say_error(
             f"{error}. PyTensor keeps compiled code in that folder: make it writable, or name another one with "
             "PYTENSOR_FLAGS=base_compiledir=FOLDER"
         )
     else:
-        _say_error(str(error))
+        say_error(str(error))
 
 
-def _say_error(message: str) -> None:
+def say_error(message: str) -> None:
+    """Print what is wrong.
+
+    Parameters
+    ----------
+    message
+        A sentence.
+    """
     from rich.text import Text
 
     console_of(errors=True).print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+
+
+add_to(app)
 
 
 def _written(page: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,18 @@ from socbayes.plots.style import (
     zero_line,
 )
 from socbayes.scenarios.draws import DO_NOT_USE
-from socbayes.scenarios.projected import TOTAL, baseline_of, converged, plots_in, projects_in, require_projection
+from socbayes.scenarios.gains import gains_of, portfolio
+from socbayes.scenarios.levers import lever_called
+from socbayes.scenarios.projected import (
+    DIMS,
+    TOTAL,
+    baseline_of,
+    converged,
+    plots_in,
+    projects_in,
+    require_projection,
+    year_in,
+)
 from socbayes.vocabulary import INTERVAL_NAME
 
 if TYPE_CHECKING:
@@ -38,12 +49,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_PLANS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, RED)
-KINDS = {"known": ("plot", "mean of the plots measured"), "new": ("new_plot", "a plot not measured")}
-"""Dimension of each kind of plots, and what is drawn of it."""
+KINDS = {"known": "plots measured, by their area", "new": "a plot not measured"}
+"""What is drawn of each kind of plots."""
 
 
-def gains_of(projection: xr.Dataset, plan: str, kind: str = "known", fraction: str = TOTAL) -> np.ndarray:
-    """Gain of a plan against the baseline, mean of all plots, t C/ha, (sample, year).
+def mean_gains(projection: xr.Dataset, plan: str, kind: str = "known", fraction: str = TOTAL) -> np.ndarray:
+    """Gain of a plan against the baseline, of all plots by their area, t C/ha, (sample, year).
 
     Parameters
     ----------
@@ -52,13 +63,12 @@ def gains_of(projection: xr.Dataset, plan: str, kind: str = "known", fraction: s
     plan
         One of them.
     kind
-        ``known`` or ``new``.
+        ``known`` or ``new``, of which each counts alike.
     fraction
         Of carbon.
     """
-    chosen = projection[kind].sel(fraction=fraction)
-    gain = chosen.sel(plan=plan) - chosen.sel(plan=baseline_of(projection))
-    values: np.ndarray = gain.mean(KINDS[kind][0]).transpose("sample", "year").to_numpy()
+    gains = gains_of(portfolio(projection) if kind == "known" else projection, kind, fraction).sel(plan=plan)
+    values: np.ndarray = gains.mean("plot").transpose("sample", "year").to_numpy()
     return values
 
 
@@ -85,12 +95,12 @@ def gain_paths(projection: xr.Dataset, *, fraction: str = TOTAL) -> Figure:
     for ax, kind in zip(panels, kinds, strict=True):
         for place, plan in enumerate(plans):
             colour = OF_PLANS[place % len(OF_PLANS)]
-            median, lower, upper = summary(gains_of(projection, plan, kind, fraction))
+            median, lower, upper = summary(mean_gains(projection, plan, kind, fraction))
             ax.fill_between(years, lower, upper, color=colour, alpha=0.2, lw=0)
             ax.plot(years, median, color=colour, lw=1.6, label=readable(plan))
         ax.axhline(0, color=GREY, lw=0.9, zorder=0)
         ax.set_xlabel("year")
-        ax.set_title(KINDS[kind][1])
+        ax.set_title(KINDS[kind])
         ax.grid(axis="y", color=LIGHT, lw=0.6)
         ax.locator_params(axis="x", nbins=6)
     panels[0].set_ylabel(f"gain against {readable(baseline_of(projection))} (t C/ha)")
@@ -102,24 +112,18 @@ def gain_paths(projection: xr.Dataset, *, fraction: str = TOTAL) -> Figure:
 
 @styled
 def gain_against_dose(
-    gains: Mapping[float, np.ndarray],
-    *,
-    lever: str,
-    unit: str,
-    evidence: tuple[float, float] | None = None,
-    passed: bool = True,
-    ax: Axes | None = None,
+    curve: pd.DataFrame, lever: str, *, kind: str = "new", passed: bool = True, ax: Axes | None = None
 ) -> Figure:
-    """Gain against the dose of a lever.
+    """Gain in the last year against the dose of a lever, a curve for each plot.
 
     Parameters
     ----------
-    gains
-        Draws of the gain by dose, t C/ha, (sample,).
-    lever, unit
-        What is dosed, and the unit of a dose.
-    evidence
-        Smallest and largest dose that anybody has measured: beyond them the curve is drawn open.
+    curve
+        Result of :func:`socbayes.scenarios.response_curve`.
+    lever
+        What is dosed.
+    kind
+        ``known`` or ``new`` plots.
     passed
         Whether the fit behind it passed its checks.
     ax
@@ -132,48 +136,44 @@ def gain_against_dose(
     Raises
     ------
     SocbayesError
-        For fewer than two doses.
+        For fewer than two doses, or no such plots.
     """
-    if len(gains) < 2:
-        raise SocbayesError("a curve needs gains at two doses or more")
+    chosen = curve[curve["kind"] == kind].sort_values("dose")
+    if chosen["dose"].nunique() < 2:
+        raise SocbayesError(f"a curve needs gains of {kind} plots at two doses or more")
     figure, ax = panel(ax, 3.8)
-    doses = np.array(sorted(gains), dtype=float)
-    draws = np.stack([gains[dose] for dose in sorted(gains)], axis=1)
-    median, lower, upper = summary(draws)
-    _, inner_lower, inner_upper = summary(draws, 0.5)
-    ax.fill_between(doses, lower, upper, color=BLUE, alpha=0.18, lw=0, label=INTERVAL_NAME)
-    ax.fill_between(doses, inner_lower, inner_upper, color=BLUE, alpha=0.3, lw=0, label="50 %")
-    ax.plot(doses, median, color=BLUE, lw=1.4, label="median")
-    low, high = evidence or (doses[0], doses[-1])
-    inside = (doses >= low) & (doses <= high)
-    ax.plot(doses[inside], median[inside], "o", color=BLUE, ms=5)
-    ax.plot(doses[~inside], median[~inside], "o", mfc="white", mec=BLUE, ms=5)
-    if not inside.all():
-        for edge in (low, high):
-            if doses[0] < edge < doses[-1]:
-                ax.axvline(edge, color=GREY, lw=0.9, ls=":")
-        ax.plot([], [], "o", mfc="white", mec=BLUE, ms=5, label="beyond the range of evidence")
+    for place, (label, rows) in enumerate(chosen.groupby("plot", sort=False)):
+        colour = OF_PLANS[place % len(OF_PLANS)]
+        inside = rows["within_evidence"].to_numpy(dtype=bool)
+        ax.fill_between(rows["dose"], rows["gain_lower"], rows["gain_upper"], color=colour, alpha=0.18, lw=0)
+        ax.plot(rows["dose"], rows["gain"], color=colour, lw=1.4, label=str(label))
+        ax.plot(rows["dose"][inside], rows["gain"][inside], "o", color=colour, ms=5)
+        ax.plot(rows["dose"][~inside], rows["gain"][~inside], "o", mfc="white", mec=colour, ms=5)
+    if not chosen["within_evidence"].all():
+        ax.plot([], [], "o", mfc="white", mec=INK, ms=5, label="dose beyond the evidence")
+    told = lever_called(lever)
     ax.axhline(0, color=GREY, lw=0.9, zorder=0)
-    ax.set_xlabel(f"{readable(lever)} ({'fraction' if unit == '1' else unit})")
-    ax.set_ylabel("gain (t C/ha)")
-    ax.set_title(f"gain against the dose of {readable(lever)}")
+    ax.set_xlabel(f"dose of {readable(told.name)} ({told.unit})")
+    ax.set_ylabel(f"gain (t C/ha)\nbands {INTERVAL_NAME}s")
+    ax.set_title(f"gain against the dose of {readable(told.name)}")
     ax.legend(loc="best")
     if not passed:
-        _failed(figure)
+        figure.suptitle(DO_NOT_USE, fontsize=9.5, x=0.01, ha="left", color=RED)
     return figure
 
 
 @styled
-def variance_shares(shares: pd.DataFrame, *, passed: bool = True) -> Figure:
+def variance_shares(parts: xr.Dataset, *, year: float | None = None, kind: str = "known") -> Figure:
     """What the variance of the gain of each plan is made of, as bars of shares that sum to one.
 
     Parameters
     ----------
-    shares
-        A row for each plan and a column for each part; shares of the variance. A part below zero works against
-        another.
-    passed
-        Whether the fit behind it passed its checks.
+    parts
+        Result of :func:`socbayes.scenarios.gain_variance`. A part below zero works against another.
+    year
+        The last by default.
+    kind
+        ``known`` or ``new`` plots; variances of plots are summed.
 
     Returns
     -------
@@ -182,11 +182,10 @@ def variance_shares(shares: pd.DataFrame, *, passed: bool = True) -> Figure:
     Raises
     ------
     SocbayesError
-        If the shares of a plan do not sum to one.
+        If no plan has any variance in that year.
     """
-    numbers = shares.to_numpy(dtype=float)
-    if not numbers.size or not np.allclose(numbers.sum(axis=1), 1, atol=1e-3):
-        raise SocbayesError("shares of the variance of each plan must sum to one")
+    shares = shares_of(parts, year, kind)
+    numbers = shares.to_numpy()
     figure = Picture(figsize=(7.2, 1.7 + 0.5 * len(shares)), layout="constrained")
     ax = figure.subplots()
     places = rows_of(ax, [readable(name) for name in shares.index])
@@ -198,14 +197,42 @@ def variance_shares(shares: pd.DataFrame, *, passed: bool = True) -> Figure:
         ax.barh(places, 100 * values, left=100 * start, height=0.55, color=colour, label=readable(part))
         for at, value, begin in zip(places, values, start, strict=True):
             if abs(value) >= 0.07:
-                ax.text(100 * (begin + value / 2), at, f"{100 * value:.0f}", ha="center", va="center", color="white",
-                        fontsize=8.5)  # fmt: skip
+                ax.text(
+                    100 * (begin + value / 2), at, f"{100 * value:.0f}", ha="center", va="center", color="white",
+                    fontsize=8.5,
+                )  # fmt: skip
         right, left = right + np.maximum(values, 0), left + np.minimum(values, 0)
     zero_line(ax)
     ax.set_xlabel("share of the variance of the gain (percent)")
     figure.legend(loc="outside lower center", ncols=4)
-    _titled(figure, "what the variance of the gain is made of", passed)
+    _titled(figure, f"what the variance of the gain is made of, {KINDS[kind].split(',')[0]}", converged(parts))
     return figure
+
+
+def shares_of(parts: xr.Dataset, year: float | None = None, kind: str = "known") -> pd.DataFrame:
+    """Shares of the variance of the gain, a row for each plan and a column for each part; those of a row sum to one.
+
+    Parameters
+    ----------
+    parts, year, kind
+        As for :func:`variance_shares`.
+
+    Raises
+    ------
+    SocbayesError
+        If no plan has any variance in that year.
+    """
+    import pandas as pd
+
+    at = {"year": year_in(parts, year)}
+    chosen = parts[kind].sel(at, method="nearest").sum(DIMS[kind][2]).transpose("plan", "part")
+    numbers = pd.DataFrame(
+        chosen.to_numpy(), index=chosen["plan"].to_numpy().tolist(), columns=chosen["part"].to_numpy().tolist()
+    )
+    total = numbers.sum(axis=1)
+    if not (total > 0).any():
+        raise SocbayesError(f"no gain of {at['year']:g} varies, so there is nothing to divide")
+    return numbers[total > 0].div(total[total > 0], axis=0)
 
 
 def _titled(figure: Figure, text: str, passed: bool) -> None:
@@ -214,10 +241,6 @@ def _titled(figure: Figure, text: str, passed: bool) -> None:
         figure.suptitle(text, fontsize=9.5, x=0.01, ha="left")
     else:
         figure.suptitle(f"{DO_NOT_USE}\n{text}", fontsize=9.5, x=0.01, ha="left", color=RED)
-
-
-def _failed(figure: Figure) -> None:
-    figure.suptitle(DO_NOT_USE, fontsize=9.5, x=0.01, ha="left", color=RED)
 
 
 def bars_of(ax: Axes, names: Sequence[str], values: np.ndarray, text: Sequence[str]) -> None:

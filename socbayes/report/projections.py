@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.plots.credits import credit_waterfall, line_title, measurement_ranking
-from socbayes.plots.projections import gain_paths, gains_of
+from socbayes.plots.projections import gain_paths
 from socbayes.report.pictures import Picture, picture
 from socbayes.report.readings import Reading
 from socbayes.scenarios.credit_sheet import KNOWN, CreditSheet
 from socbayes.scenarios.credits import CO2_PER_C, Credit
+from socbayes.scenarios.gains import gain_table, gains_of, portfolio
+from socbayes.scenarios.levers import levers
 from socbayes.scenarios.projected import (
     baseline_of,
     converged,
@@ -21,7 +23,6 @@ from socbayes.scenarios.projected import (
     plots_in,
     projects_in,
     require_projection,
-    stocks_in,
 )
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import direction, number, probability, said
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-FOUR_PER_1000_YEARS = (20.0, 30.0)
-"""Years over which the growth of 4 per 1000 is asked for: nobody has fixed one."""
-WHERE = {"known": "measured", "new": "not measured"}
-"""Kinds of plots, as a table names them."""
+SMALLEST_SHARE = 1e-6
+"""Change of a share that is none but of rounding."""
 CREDIT_COLUMNS = (
     "gain", "model sd", "sampling sd", "deduction (%)", "credited", "quantile", "reductions", "removals", "net",
 )  # fmt: skip
@@ -86,26 +85,23 @@ def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
         Of the projection on the page, from 0.
     """
     require_projection(projection, allow_failed=True)
-    baseline = baseline_of(projection)
+    baseline, whole = baseline_of(projection), portfolio(projection)
     years = projection["year"].to_numpy().astype(float)
     start, end = float(years.min()), float(years.max())
+    of_kind = {"known": gain_table(whole), "new": gain_table(projection, kind="new") if "new" in projection else None}
     rows, sentences = [], []
     for plan in projects_in(projection):
-        for kind, where in WHERE.items():
-            if not plots_in(projection, kind):
-                continue
-            gain = gains_of(projection, plan, kind)[:, int(np.argmax(years))]
+        for kind, label, where in _places(projection):
+            draws = gains_of(whole if kind == "known" else projection, kind).sel(plan=plan, plot=label)
+            gain = draws.sel(year=end).to_numpy()
             rows.append(
                 [plan, where, said(gain, signed=True), said(gain * CO2_PER_C, signed=True),
-                 probability(float((gain > 0).mean())), *_four_per_1000(projection, plan, kind)]
+                 _short(float((gain > 0).mean())), *_four_per_1000(of_kind[kind], plan, label)]
             )  # fmt: skip
-        gain = gains_of(projection, plan)[:, int(np.argmax(years))]
-        sentences.append(
-            f"{plan} against {baseline}: carbon of the plots measured {direction(gain, 'rises', 'falls')}, by "
-            f"{said(gain, 't C/ha', signed=True)} from {start:g} to {end:g}."
-        )
-    spans = [f"4 per 1000, {span:g} years" for span in FOUR_PER_1000_YEARS if start + span in years]
-    columns = ["plan", "plots", "gain (t C/ha)", "gain (t CO2e/ha)", "P(gain > 0)"]
+            if kind == "known":
+                sentences += _sentences(plan, baseline, gain, (start, end), of_kind[kind])
+    table = of_kind["known"]
+    spans = [f"4 per 1000 by {year:g}" for year in _judged(table)]
     reading = Reading("Gain of each plan", gain_paths, lambda _: f"Lines are medians, bands {INTERVAL_NAME}s. {SHARED}")
     return Chapter(
         f"plans-{place + 1}",
@@ -116,7 +112,7 @@ def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
         f"stock of {start:g} a year, not compounded, against that stock and, after the stroke, against {baseline}.",
         converged(projection),
         failures_of(projection),
-        [*columns, *spans],
+        ["plan", "plots", "gain (t C/ha)", "gain (t CO2e/ha)", "P(gain > 0)", *spans],
         rows,
         sentences,
         [picture(reading, lambda _: projection)],
@@ -124,22 +120,88 @@ def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
     )
 
 
-def _four_per_1000(projection: xr.Dataset, plan: str, kind: str) -> list[str]:
+def _places(projection: xr.Dataset) -> list[tuple[str, str, str]]:
+    """Kind, label and description of what a row of the table is about."""
+    new = [("new", label, f"new: {label}") for label in plots_in(projection, "new")]
+    return [("known", "portfolio", "measured"), *new]
+
+
+def _judged(table: pd.DataFrame | None) -> list[float]:
+    """Years of a table of gains at which 4 per 1000 is judged."""
+    assert table is not None
+    judged = table["p_4_per_1000_start"].notna()
+    return [float(year) for year in dict.fromkeys(table["year"][judged])]
+
+
+def _four_per_1000(table: pd.DataFrame | None, plan: str, label: str) -> list[str]:
     """Probability of growing by 4 per 1000 a year, against the start and against the baseline, for each span."""
-    years = projection["year"].to_numpy().astype(float)
-    start, cells = float(years.min()), []
-    for span in FOUR_PER_1000_YEARS:
-        if start + span not in years:
-            continue
-        before = np.nanmean(stocks_in(projection, plan, start, kind=kind), axis=1)
-        later = [
-            np.nanmean(stocks_in(projection, name, start + span, kind=kind), axis=1)
-            for name in (plan, baseline_of(projection))
-        ]
-        wanted = 0.004 * span * before
-        shares = (float((later[0] - before >= wanted).mean()), float((later[0] - later[1] >= wanted).mean()))
-        cells.append(" / ".join(map(probability, shares)))
-    return cells
+    assert table is not None
+    mine = table[(table["plan"] == plan) & (table["plot"] == label)].set_index("year")
+    names = ("p_4_per_1000_start", "p_4_per_1000_baseline")
+    return [" / ".join(_short(float(mine.loc[year, name])) for name in names) for year in _judged(table)]
+
+
+def _short(share: float) -> str:
+    """Probability that fits into a cell."""
+    return probability(share).replace("above ", "> ").replace("below ", "< ")
+
+
+def _sentences(
+    plan: str, baseline: str, gain: np.ndarray, period: tuple[float, float], table: pd.DataFrame | None
+) -> list[str]:
+    """What a plan does to carbon, and to the share of it that is necromass where the structure has any."""
+    assert table is not None
+    sentences = [
+        f"{plan} against {baseline}: carbon of the plots measured {direction(gain, 'rises', 'falls')}, by "
+        f"{said(gain, 't C/ha', signed=True)} from {period[0]:g} to {period[1]:g}."
+    ]
+    if "sector" in table:
+        last = table[(table["plan"] == plan) & (table["year"] == period[1])].iloc[0]
+        low, high = last["necromass_share_change_lower"], last["necromass_share_change_upper"]
+        if max(abs(low), abs(high)) < SMALLEST_SHARE:
+            return sentences
+        middle, lower, upper = (
+            number(100 * one, 50 * (high - low)) for one in (last["necromass_share_change"], low, high)
+        )
+        sentences.append(
+            f"{plan}: the share of necromass in carbon changes by {middle} percentage points ({lower} to {upper}); "
+            f"most probably: {last['sector']}."
+        )
+    return sentences
+
+
+def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
+    """Levers that the plans of a projection pull: evidence, effect and its source; None where there are none.
+
+    Parameters
+    ----------
+    projection
+        Stocks under several plans.
+    place
+        Of the projection on the page, from 0.
+    """
+    notes = str(projection.attrs.get("notes", ""))
+    table = levers()
+    used = table[[f"Effect of {name}: " in notes for name in table.index]]
+    if used.empty:
+        return None
+    rows = [
+        [str(row["title"]), str(row["acts_on"]), f"{row['lowest']:g} to {row['highest']:g} {row['unit']}",
+         "the dose" if row["mean"] != row["mean"] else f"{row['mean']:+.3f} ± {row['sd']:.3f}", str(row["source"])]
+        for row in used.to_dict("records")
+    ]  # fmt: skip
+    return Chapter(
+        f"levers-{place + 1}",
+        "levers",
+        "Levers",
+        "What the plans pull, and how well it is known. An effect is of a unit of dose, on the log scale, with its "
+        "standard deviation; it is drawn once for all plots, so its error does not average away over them.",
+        converged(projection),
+        failures_of(projection),
+        ["lever", "acts on", "range of evidence", "effect", "source"],
+        rows,
+        [],
+    )
 
 
 def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
@@ -250,8 +312,10 @@ def chapters_of(
     projections, sheets, rankings
         As they were given.
     """
+    of_levers = [levers_chapter(one, place) for place, one in enumerate(projections)]
     return [
         *(plans_chapter(one, place) for place, one in enumerate(projections)),
+        *(one for one in of_levers if one is not None),
         *(credits_chapter(one, place) for place, one in enumerate(sheets)),
         *(measurements_chapter(one, place) for place, one in enumerate(rankings)),
     ]

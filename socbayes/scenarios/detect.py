@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-FOUR_PER_1000 = 0.004
-"""Growth of the stock of the start in a year (Minasny et al. 2017, doi 10.1016/j.geoderma.2017.01.002)."""
 MOST_CORES = 500
 """Cores of one plot beyond which nobody goes."""
 
@@ -40,7 +38,7 @@ def cores_and_years(
     projection: xr.Dataset,
     *,
     probability: float = 0.8,
-    growth: float = FOUR_PER_1000,
+    growth: float | None = None,
     plan: str | None = None,
     plots: Sequence[str] = (),
     errors: Errors = AS_FITTED,
@@ -54,7 +52,7 @@ def cores_and_years(
     probability
         With which the growth has to be seen if it is there.
     growth
-        Part of the stock of the start gained in a year.
+        Part of the stock of the start gained in a year; ``FOUR_PER_MILLE`` of :mod:`socbayes.scenarios.gains` if None.
     plan
         The first plan by default.
     plots
@@ -92,6 +90,9 @@ def cores_and_years(
     import pandas as pd
     from scipy import stats
 
+    from socbayes.scenarios.gains import FOUR_PER_MILLE
+
+    growth = FOUR_PER_MILLE if growth is None else growth
     require_projection(projection, allow_failed=True)
     _require_numbers(probability, growth, errors)
     name = projects_in(projection, plan)[0]

@@ -7,8 +7,9 @@ import pytest
 from made_projection import made_projection
 
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.scenarios.detect import FOUR_PER_1000, cores_and_years
+from socbayes.scenarios.detect import cores_and_years
 from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.gains import FOUR_PER_MILLE
 from socbayes.scenarios.measure import Errors
 from socbayes.vocabulary import CI_PROB
 
@@ -34,10 +35,10 @@ def test_the_power_is_that_of_simulated_samplings():
     rng = np.random.default_rng(0)
     for cores, power in ((int(row["cores"]), row["power"]), (10**9, row["power_at_most"])):
         error = np.sqrt(2 * 0.01**2 + 2 * 0.1**2 / cores)
-        simulated = seen(rng, 10 * FOUR_PER_1000, spread, error, change.shape[1])
+        simulated = seen(rng, 10 * FOUR_PER_MILLE, spread, error, change.shape[1])
         assert simulated == pytest.approx(power, abs=0.01)
     fewer = np.sqrt(2 * 0.01**2 + 2 * 0.1**2 / (int(row["cores"]) - 1))
-    assert seen(rng, 10 * FOUR_PER_1000, spread, fewer, change.shape[1]) < 0.81
+    assert seen(rng, 10 * FOUR_PER_MILLE, spread, fewer, change.shape[1]) < 0.81
     assert row["power"] >= 0.8
     assert row["samples"] == 2 * 6 * row["cores"]
 

@@ -12,7 +12,7 @@ from made_projection import PLOTS, made_projection
 
 import socbayes as sb
 from socbayes.errors import SocbayesError
-from socbayes.plots.projections import gains_of
+from socbayes.plots.projections import mean_gains, shares_of
 from socbayes.report import report
 from socbayes.scenarios import Errors, Measurement, credit_sheet, next_measurements
 from socbayes.scenarios.draws import DO_NOT_USE
@@ -38,7 +38,7 @@ def test_gain_paths_show_median_interval_and_unit():
     figure = sb.plots.gain_paths(MADE)
     known = figure.axes[0]
     lines = {line.get_label(): line.get_ydata() for line in known.get_lines()}
-    gain = gains_of(MADE, "cover")
+    gain = mean_gains(MADE, "cover")
     np.testing.assert_allclose(lines["cover"], np.median(gain, axis=0))
     band = known.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx(np.quantile(gain[:, -1], 0.945))
@@ -49,27 +49,46 @@ def test_gain_paths_show_median_interval_and_unit():
 
 
 def test_gain_against_dose_marks_what_nobody_measured():
-    gains = {dose: gains_of(made_projection(more=dose / 5), "cover")[:, -1] for dose in (1.0, 2.0, 4.0)}
-    figure = sb.plots.gain_against_dose(gains, lever="cover_crop", unit="t C/ha/year", evidence=(0.5, 3.0))
+    doses = [1.0, 2.0, 4.0]
+    curve = pd.DataFrame({
+        "dose": doses, "kind": "new", "plot": "Farm, cover", "gain": [1.0, 2.0, 4.0], "gain_lower": [0.5, 1.0, 2.0],
+        "gain_upper": [2.0, 4.0, 8.0], "p_gain": 1.0, "within_evidence": [True, True, False],
+    })  # fmt: skip
+    figure = sb.plots.gain_against_dose(curve, "cover_crop")
     said = words(figure)
-    assert "cover crop (t C/ha/year)" in said
-    assert "beyond the range of evidence" in said
+    assert "dose of cover crop (" in said
+    assert "dose beyond the evidence" in said
     assert INTERVAL_NAME in said
-    within = sb.plots.gain_against_dose(gains, lever="cover_crop", unit="t C/ha/year", passed=False)
+    (line,) = [line for line in figure.axes[0].get_lines() if line.get_label() == "Farm, cover"]
+    assert list(line.get_ydata()) == [1.0, 2.0, 4.0]
+    within = sb.plots.gain_against_dose(curve[:2], "cover_crop", passed=False)
     assert "beyond" not in words(within)
     assert DO_NOT_USE in words(within)
     with pytest.raises(SocbayesError, match="two doses"):
-        sb.plots.gain_against_dose({1.0: gains[1.0]}, lever="x", unit="1")
+        sb.plots.gain_against_dose(curve[:1], "cover_crop")
+    with pytest.raises(SocbayesError, match="known plots"):
+        sb.plots.gain_against_dose(curve, "cover_crop", kind="known")
 
 
-def test_variance_shares_have_to_sum_to_one():
-    shares = pd.DataFrame({"parameters": [0.7], "lever": [0.4], "input": [-0.1]}, index=["cover_crop"])
-    figure = sb.plots.variance_shares(shares)
+def parts_of(variances: dict[str, float]) -> xr.Dataset:
+    """Parts of the variance of a gain, as `gain_variance` returns them, of two plots and a start without any."""
+    values = np.array(list(variances.values()))[:, None, None, None] * np.ones((1, 1, 2, 1)) * [0.0, 1.0]
+    return xr.Dataset(
+        {"known": (("part", "plan", "plot", "year"), values)},
+        coords={"part": list(variances), "plan": ["cover_crop"], "plot": ["A", "B"], "year": [2025.0, 2055.0]},
+        attrs={"baseline": "usual", "converged": 1},
+    )
+
+
+def test_variance_shares_sum_to_one():
+    parts = parts_of({"parameters": 1.4, "levers": 0.8, "inputs": -0.2})
+    assert shares_of(parts).to_numpy().ravel() == pytest.approx([0.7, 0.4, -0.1])
+    figure = sb.plots.variance_shares(parts)
     widths = sorted(patch.get_width() for patch in figure.axes[0].patches)
     assert widths == pytest.approx([-10, 40, 70])
     assert "share of the variance of the gain (percent)" in words(figure)
-    with pytest.raises(SocbayesError, match="sum to one"):
-        sb.plots.variance_shares(shares * 2)
+    with pytest.raises(SocbayesError, match="no gain of 2025 varies"):
+        sb.plots.variance_shares(parts, year=2025.0)
 
 
 def test_a_waterfall_ends_at_what_is_left():
@@ -105,8 +124,10 @@ def test_chapters_have_figures_tables_and_sentences(page):
     assert "<h1>Plans, credits and what to measure next</h1>" in page
     assert "Not drawn" not in page
     assert page.count("<figure>") == 1 + 2 + 1
-    for words_of in ("4 per 1000, 20 years", "Computed as in Verra VM0042 v2.2", "a new plot: Farm, cover",
-                     "It is expected to remove", "no statement that a project conforms"):  # fmt: skip
+    for words_of in (
+        "4 per 1000 by 2045", "4 per 1000 by 2055", "new: Farm, cover", "Computed as in Verra VM0042 v2.2",
+        "a new plot: Farm, cover", "It is expected to remove", "no statement that a project conforms",
+    ):  # fmt: skip
         assert words_of in page, words_of
     assert 'class="alarm"' not in page
     for anchor in re.findall(r'href="#([^"]+)"', page):
@@ -114,8 +135,24 @@ def test_chapters_have_figures_tables_and_sentences(page):
 
 
 def test_numbers_of_the_table_are_those_of_the_draws(page):
-    gain = gains_of(MADE, "cover")[:, -1]
+    gain = mean_gains(MADE, "cover")[:, -1]
     assert f"{np.median(gain):+.1f} ({np.quantile(gain, 0.055):+.1f} to {np.quantile(gain, 0.945):+.1f})" in page
+
+
+def test_levers_and_necromass_are_told_where_there_are_any(tmp_path):
+    made = MADE.assign_attrs(notes="Effect of cover_crop: somebody. A new plot follows every plan.")
+    necromass = (0.3 * MADE.sel(fraction="total")).assign_coords(fraction="necromass")
+    rise = xr.DataArray(np.linspace(1.05, 1.15, MADE.sizes["sample"]), dims="sample")
+    necromass = necromass * xr.where(MADE["plan"] == "cover", rise, 1.0)
+    made = xr.concat([made, necromass], "fraction").assign_attrs(made.attrs)
+    made = made.assign({kind: made[kind].transpose(*MADE[kind].dims) for kind in ("known", "new")})
+    report(made, path=tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Levers</h2>" in text
+    assert sb.levers().loc["cover_crop", "title"] in text
+    assert sb.levers().loc["no_tillage", "title"] not in text
+    assert "necromass in carbon changes by 3.0\N{NO-BREAK SPACE}percentage points (1.7 to 4.3)" in text
+    assert "straw off: the share of necromass" not in text
 
 
 def test_chapters_of_a_failed_fit_are_said_first(tmp_path):
