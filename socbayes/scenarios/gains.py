@@ -256,7 +256,9 @@ def portfolio(projections: xr.Dataset | Iterable[xr.Dataset], areas: Mapping[str
     given = [projections] if isinstance(projections, xr.Dataset) else list(projections)
     if not given:
         raise SocbayesError("a portfolio needs one projection or more")
-    first, total, variance, area, seen = given[0], 0.0, 0.0, 0.0, set[str]()
+    first, area, seen = given[0], 0.0, set[str]()
+    total: Any = 0.0
+    variance: Any = 0.0
     for one in given:
         _require_alike(first, one)
         labels = one["plot"].to_numpy().tolist()

@@ -228,7 +228,7 @@ def with_effects(effects: dict[str, dict[str, object]], every: Sequence[Lever] =
                 one.name for one in every if one.acts_on in UNCERTAIN))  # fmt: skip
         try:
             mean, sd, source = float(str(effect["mean"])), float(str(effect["sd"])), str(effect["source"])
-            counts = {key: int(str(effect.get(key, 0))) for key in ("studies", "pairs")}
+            studies, pairs = (int(str(effect.get(key, 0))) for key in ("studies", "pairs"))
         except (KeyError, ValueError) as error:
             raise SocbayesError(f"{EFFECTS_FILE}: {name}: mean, sd and source are needed ({error})") from error
         if not (np.isfinite(mean) and 0 <= sd < np.inf):
@@ -236,7 +236,7 @@ def with_effects(effects: dict[str, dict[str, object]], every: Sequence[Lever] =
         acts_on = str(effect.get("acts_on", lever.acts_on))
         if acts_on not in UNCERTAIN:
             raise SocbayesError(f"{EFFECTS_FILE}: {name}: acts_on is one of {', '.join(UNCERTAIN)}, not {acts_on!r}")
-        known[name] = replace(lever, mean=mean, sd=sd, source=source, acts_on=acts_on, **counts)
+        known[name] = replace(lever, mean=mean, sd=sd, source=source, acts_on=acts_on, studies=studies, pairs=pairs)
     return known
 
 

@@ -281,7 +281,7 @@ def _drivers(
             # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
             result[..., position(name)] += share * _per(data, name, plot) * added["plant"] / learned
     if "manure" in added:
-        known = 1.0
+        known: Any = 1.0
         if data.forcing.manured:
             known = parameters[:, prepared.branches.structure.parameter_names.index("manure_factor")]
         result[..., position(roles.manure)] += _per(data, roles.manure, plot) * added["manure"] / known

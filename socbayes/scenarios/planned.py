@@ -263,23 +263,28 @@ def changes_of(plans: Plans, data: Layout, years: np.ndarray) -> Iterator[dict[s
         adopts = adoption_of(plan, data.plots.labels, plans.areas)
         changes = plan.climate.changes if plan.climate else ()
         for place, plot in enumerate(data.plots.labels):
-            for one in (*plan.doses, *plan.overrides, *changes):
+            timed: list[Dose | Override] = [*plan.doses, *plan.overrides, *changes]
+            for one in timed:
                 of_climate = one in changes
                 start = max(first if one.start is None else one.start, -np.inf if of_climate else adopts[place])
                 until = min(last, np.inf if one.end is None else one.end)
                 if start >= until:
                     continue
-                lever = one.lever if isinstance(one, Dose) else None
+                if isinstance(one, Override):
+                    name, column, dose, unit, evidence = "", one.column, one.value, "", "stated in the plan"
+                else:
+                    name, unit, evidence = one.lever.name, one.lever.unit, one.lever.source
+                    column, dose = one.lever.acts_on, one.dose
                 yield {
                     "plan": plan.name,
                     "plot": plot,
-                    "lever": lever.name if lever else "",
-                    "column": lever.acts_on if lever else one.column,  # type: ignore[union-attr]
-                    "dose": one.dose if isinstance(one, Dose) else one.value,
-                    "unit": lever.unit if lever else "",
+                    "lever": name,
+                    "column": column,
+                    "dose": dose,
+                    "unit": unit,
                     "start_year": start,
                     "end_year": until,
-                    "evidence": lever.source if lever else "stated in the plan",
+                    "evidence": evidence,
                 }
 
 

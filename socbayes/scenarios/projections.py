@@ -195,7 +195,8 @@ def ready_to_run(
     TableFaultsError, ConvergenceError, SocbayesError
         As for :func:`project`.
     """
-    named = dict(fits) if isinstance(fits, Mapping) and not hasattr(fits, "attrs") else {_called(fits): fits}
+    # A fit is a mapping too, of its groups.
+    named: dict[str, Any] = {_called(fits): fits} if hasattr(fits, "attrs") else dict(fits)
     read, wanted = read_plans(plans), np.unique(years_of(list(years)))
     said = {label: verdict(one) for label, one in named.items()}
     failed = [label for label, one in said.items() if not one["converged"]]
