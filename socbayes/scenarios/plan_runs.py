@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -216,15 +218,17 @@ def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
     weights = np.stack(list(data.setup.weights.values()), axis=1)
-    pools, parameters = beginnings(branches, data, runs.plots, runs.at)
+    pools, every = beginnings(branches, data, runs.plots, runs.at)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
     result = np.empty(shape)
-    for place, plot in enumerate(runs.plots.tolist()):
+
+    def run(place: int) -> None:
+        plot = int(runs.plots[place])
         months = prepared.months[plot]
         branch = int(min(data.plots.known[plot], months.min()))
         past = runs.columns[names[0]][0][:branch, plot][:, None]
-        own = parameters[:, place]
+        own = every[:, place]
         begun = branches.run(pools[:, place], own, past, np.array([branch]))[0]
         when, back = np.unique(months - branch, return_inverse=True)
         rows = slice(branch, int(months.max()))
@@ -234,30 +238,34 @@ def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
             # A plan that leaves a plot as it is needs no run of its own.
             key = (id(runs.columns[name]), tuple((lever, dose[rows, plot].tobytes()) for _, lever, dose in active))
             if key not in seen:
-                drivers = _drivers(prepared, runs.columns[name], active, plot, rows, own)
-                carbon = branches.run(begun, own, drivers, when)[back] @ weights * data.forcing.carbon[plot]
+                drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
+                carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
                 seen[key] = np.moveaxis(carbon, 1, 0)
             result[number, :, place] = seen[key]
+
+    # Compiled runs let other threads go on; each plot has its own part of the result.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
+        list(threads.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
     return result
 
 
-def _drivers(
+def _changed(
     prepared: Prepared,
     columns: Sequence[np.ndarray],
     active: Iterable[tuple[str, str, np.ndarray]],
     plot: int,
     rows: slice,
     parameters: np.ndarray,
-) -> np.ndarray:
-    """Drivers of one plot under one plan, (month, 1 or sample, driver)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drivers, (month, 1 or sample, driver), and parameters, (sample, parameter), of one plot under one plan."""
     drivers = np.stack([one[rows, plot] for one in columns], axis=1)
     if len(columns) > 1:
         drivers = drivers[:, prepared.member]
     acting = list(active)
     if not acting:
-        return drivers
+        return drivers, parameters
     samples = len(parameters)
     factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
     added: dict[str, Any] = {}
@@ -271,6 +279,14 @@ def _drivers(
         else:
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
+    if not added and all(np.ptp(factor, axis=0).max() == 0 for factor in factors.values()):
+        # What is the same in all months multiplies the factors that the structure has, and drivers stay one for all.
+        changed = parameters.copy()
+        for place, name in enumerate(prepared.branches.structure.parameter_names):
+            for kind, called in (("plant", "input_factor"), ("rate", "rate_factor")):
+                if name == called or name.startswith(f"{called}_"):
+                    changed[:, place] *= factors[kind][0]
+        return drivers, changed
     result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
     data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
     result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
@@ -285,7 +301,7 @@ def _drivers(
         if data.forcing.manured:
             known = parameters[:, prepared.branches.structure.parameter_names.index("manure_factor")]
         result[..., position(roles.manure)] += _per(data, roles.manure, plot) * added["manure"] / known
-    return result
+    return result, parameters
 
 
 def _per(data: Layout, driver: str, plot: int) -> float:

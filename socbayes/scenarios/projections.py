@@ -103,7 +103,10 @@ def project(
         for name in pieces[0]["fraction"].to_numpy().tolist()
         if all(name in piece["fraction"].to_numpy().tolist() for piece in pieces)
     ]
-    result = xr.concat([piece.sel(fraction=common) for piece in pieces], dim="sample", join="exact")
+    shown = [
+        piece if piece["fraction"].to_numpy().tolist() == common else piece.sel(fraction=common) for piece in pieces
+    ]
+    result = shown[0] if len(shown) == 1 else xr.concat(shown, dim="sample", join="exact")
     labels, read = ready.prepared[0].data.plots.labels, ready.plans
     adoption = np.stack([adoption_of(plan, labels, read.areas) for plan in read.plans.values()])
     adoption = np.where(adoption == np.inf, np.nan, np.maximum(adoption, ready.wanted.min()))
