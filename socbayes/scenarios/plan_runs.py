@@ -267,6 +267,7 @@ def _changed(
     if not acting:
         return drivers, parameters
     samples = len(parameters)
+    data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
     factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
     added: dict[str, Any] = {}
     for acts_on, name, dose in acting:
@@ -279,28 +280,27 @@ def _changed(
         else:
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
-    if not added and all(np.ptp(factor, axis=0).max() == 0 for factor in factors.values()):
-        # What is the same in all months multiplies the factors that the structure has, and drivers stay one for all.
+    per = {name: share * _per(data, name, plot) for name, share in roles.plant.items()} if "plant" in added else {}
+    carbon = {name: each * added["plant"] for name, each in per.items()}
+    if "manure" in added:
+        carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
+    if all(np.ptp(values, axis=0).max() == 0 for values in (*factors.values(), *carbon.values())):
+        # What is the same in all months is a parameter, and drivers stay one for all draws.
         changed = parameters.copy()
         for place, name in enumerate(prepared.branches.structure.parameter_names):
             for kind, called in (("plant", "input_factor"), ("rate", "rate_factor")):
                 if name == called or name.startswith(f"{called}_"):
                     changed[:, place] *= factors[kind][0]
+            if name.removesuffix("_added") in carbon and name.endswith("_added"):
+                changed[:, place] += carbon[name.removesuffix("_added")][0]
         return drivers, changed
     result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
-    data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
     result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
-    learned = _input_factor(prepared, plot, rows, parameters)
-    for name, share in roles.plant.items():
+    for name in roles.plant:
         result[..., position(name)] *= factors["plant"]
-        if "plant" in added:
-            # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
-            result[..., position(name)] += share * _per(data, name, plot) * added["plant"] / learned
-    if "manure" in added:
-        known: Any = 1.0
-        if data.forcing.manured:
-            known = parameters[:, prepared.branches.structure.parameter_names.index("manure_factor")]
-        result[..., position(roles.manure)] += _per(data, roles.manure, plot) * added["manure"] / known
+    for name, values in carbon.items():
+        # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
+        result[..., position(name)] += values / _learned(prepared, name, plot, rows, parameters)
     return result, parameters
 
 
@@ -310,11 +310,12 @@ def _per(data: Layout, driver: str, plot: int) -> float:
     return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
 
 
-def _input_factor(prepared: Prepared, plot: int, rows: slice, parameters: np.ndarray) -> np.ndarray:
-    """Learned factor on plant input in every month, (month, sample)."""
+def _learned(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
+    """Learned factor on an input in every month, (month or 1, sample)."""
     names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
+    if driver == prepared.data.setup.roles.manure:
+        return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0
     if plots.periods == 1:
         return parameters[:, names.index("input_factor")][None]
     each = np.array([names.index(f"input_factor_{number + 1}") for number in range(plots.periods)])
-    factor: np.ndarray = parameters[:, each[plots.period[rows, plot]]].T
-    return factor
+    return parameters[:, each[plots.period[rows, plot]]].T
