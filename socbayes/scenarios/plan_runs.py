@@ -206,7 +206,7 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
     )
 
 
-def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
+def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = None) -> np.ndarray:
     """Stocks under every plan, t/ha, (plan, sample, run, year, fraction).
 
     Parameters
@@ -215,9 +215,11 @@ def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
         Of :func:`prepare`.
     kind
         ``"known"`` or ``"new"``.
+    fractions
+        Names of fractions; all that the structure shows by default.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
-    weights = np.stack(list(data.setup.weights.values()), axis=1)
+    weights = np.stack([data.setup.weights[name] for name in fractions or data.setup.weights], axis=1)
     pools, every = beginnings(branches, data, runs.plots, runs.at)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
@@ -268,10 +270,12 @@ def _changed(
         return drivers, parameters
     samples = len(parameters)
     data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
+    steady = all(np.ptp(dose[rows, plot]) == 0 for _, _, dose in acting)
     factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
     added: dict[str, Any] = {}
     for acts_on, name, dose in acting:
-        effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][:, None]
+        # An effect that is the same in all months is that of one.
+        effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][: 1 if steady else None, None]
         if acts_on == "plant_share":
             factors["plant"] = factors["plant"] * np.maximum(1.0 + doses, 0.0)
         elif acts_on.endswith("_factor"):
@@ -284,8 +288,8 @@ def _changed(
     carbon = {name: each * added["plant"] for name, each in per.items()}
     if "manure" in added:
         carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
-    if all(np.ptp(values, axis=0).max() == 0 for values in (*factors.values(), *carbon.values())):
-        # What is the same in all months is a parameter, and drivers stay one for all draws.
+    if steady:
+        # It is a parameter then, and drivers stay one for all draws.
         changed = parameters.copy()
         for place, name in enumerate(prepared.branches.structure.parameter_names):
             for kind, called in (("plant", "input_factor"), ("rate", "rate_factor")):
