@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.core.structure import Driver, Flow, Names
+from socbayes.core.structure import Driver, Flow, Names, Parameter
 from socbayes.models.field.draws import per_draw
 from socbayes.models.field.runs import decomposition, factored, natural_parameters, pools_of_shares
 from socbayes.models.field.setup import Setup
@@ -111,12 +111,43 @@ def _branches(published: Structure, manured: bool, periods: int) -> Branches:
     """The same for the same structure, so that its program is made once."""
     from socbayes.core.doors import how_to_step
 
-    setup = Setup(published)
+    roles = Setup(published).roles
+    setup = Setup(with_additions(published, tuple(name for name in (*roles.plant, roles.manure) if name)))
     structure = factored(setup, manured, periods)
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
     interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
     return Branches(structure, interval, steps, scheme)
+
+
+def with_additions(structure: Structure, drivers: tuple[str, ...]) -> Structure:
+    """Structure with a parameter beside each of some drivers, which is added to it and has no factor.
+
+    Parameters
+    ----------
+    structure
+        Any structure.
+    drivers
+        Inputs of carbon.
+
+    Examples
+    --------
+    >>> from socbayes.structures import get
+    >>> with_additions(get("icbm"), ("carbon_input",)).parameter_names[-1]
+    'carbon_input_added'
+    """
+
+    def flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
+        more = {name: u[name] + p[f"{name}_added"] if name in drivers else u[name] for name in structure.driver_names}
+        own = {name: p[name] for name in structure.parameter_names}
+        yield from structure.flows(x, Names("parameter", own), Names("driver", more))
+
+    new = tuple(
+        Parameter(f"{one.name}_added", one.unit, 0.0, "none unless a plan adds some", 0.0, meaning="What a plan adds.")
+        for one in structure.drivers
+        if one.name in drivers
+    )
+    return replace(structure, parameters=(*structure.parameters, *new), flows=flows, reports=None)
 
 
 def with_rate_driver(structure: Structure, parameters: tuple[str, ...]) -> Structure:

@@ -99,7 +99,7 @@ def _parts(one: Prepared, kind: str, baseline: int) -> tuple[np.ndarray, dict[st
 
 def _gain(one: Prepared, kind: str, baseline: int) -> np.ndarray:
     """Gain of the total of every plan but the baseline, (plan, sample, plot, year)."""
-    stocks = run_plans(one, kind)[..., list(one.data.setup.weights).index("total")]
+    stocks = run_plans(one, kind, ["total"])[..., 0]
     gain: np.ndarray = np.delete(stocks, baseline, axis=0) - stocks[baseline]
     return gain
 

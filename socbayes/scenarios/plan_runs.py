@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -204,7 +206,7 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
     )
 
 
-def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
+def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = None) -> np.ndarray:
     """Stocks under every plan, t/ha, (plan, sample, run, year, fraction).
 
     Parameters
@@ -213,18 +215,22 @@ def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
         Of :func:`prepare`.
     kind
         ``"known"`` or ``"new"``.
+    fractions
+        Names of fractions; all that the structure shows by default.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
-    weights = np.stack(list(data.setup.weights.values()), axis=1)
-    pools, parameters = beginnings(branches, data, runs.plots, runs.at)
+    weights = np.stack([data.setup.weights[name] for name in fractions or data.setup.weights], axis=1)
+    pools, every = beginnings(branches, data, runs.plots, runs.at)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
     result = np.empty(shape)
-    for place, plot in enumerate(runs.plots.tolist()):
+
+    def run(place: int) -> None:
+        plot = int(runs.plots[place])
         months = prepared.months[plot]
         branch = int(min(data.plots.known[plot], months.min()))
         past = runs.columns[names[0]][0][:branch, plot][:, None]
-        own = parameters[:, place]
+        own = every[:, place]
         begun = branches.run(pools[:, place], own, past, np.array([branch]))[0]
         when, back = np.unique(months - branch, return_inverse=True)
         rows = slice(branch, int(months.max()))
@@ -234,35 +240,42 @@ def run_plans(prepared: Prepared, kind: str) -> np.ndarray:
             # A plan that leaves a plot as it is needs no run of its own.
             key = (id(runs.columns[name]), tuple((lever, dose[rows, plot].tobytes()) for _, lever, dose in active))
             if key not in seen:
-                drivers = _drivers(prepared, runs.columns[name], active, plot, rows, own)
-                carbon = branches.run(begun, own, drivers, when)[back] @ weights * data.forcing.carbon[plot]
+                drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
+                carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
                 seen[key] = np.moveaxis(carbon, 1, 0)
             result[number, :, place] = seen[key]
+
+    # Compiled runs let other threads go on; each plot has its own part of the result.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
+        list(threads.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
     return result
 
 
-def _drivers(
+def _changed(
     prepared: Prepared,
     columns: Sequence[np.ndarray],
     active: Iterable[tuple[str, str, np.ndarray]],
     plot: int,
     rows: slice,
     parameters: np.ndarray,
-) -> np.ndarray:
-    """Drivers of one plot under one plan, (month, 1 or sample, driver)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drivers, (month, 1 or sample, driver), and parameters, (sample, parameter), of one plot under one plan."""
     drivers = np.stack([one[rows, plot] for one in columns], axis=1)
     if len(columns) > 1:
         drivers = drivers[:, prepared.member]
     acting = list(active)
     if not acting:
-        return drivers
+        return drivers, parameters
     samples = len(parameters)
+    data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
+    steady = all(np.ptp(dose[rows, plot]) == 0 for _, _, dose in acting)
     factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
     added: dict[str, Any] = {}
     for acts_on, name, dose in acting:
-        effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][:, None]
+        # An effect that is the same in all months is that of one.
+        effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][: 1 if steady else None, None]
         if acts_on == "plant_share":
             factors["plant"] = factors["plant"] * np.maximum(1.0 + doses, 0.0)
         elif acts_on.endswith("_factor"):
@@ -271,21 +284,28 @@ def _drivers(
         else:
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
-    result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
-    data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
-    result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
-    learned = _input_factor(prepared, plot, rows, parameters)
-    for name, share in roles.plant.items():
-        result[..., position(name)] *= factors["plant"]
-        if "plant" in added:
-            # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
-            result[..., position(name)] += share * _per(data, name, plot) * added["plant"] / learned
+    per = {name: share * _per(data, name, plot) for name, share in roles.plant.items()} if "plant" in added else {}
+    carbon = {name: each * added["plant"] for name, each in per.items()}
     if "manure" in added:
-        known: Any = 1.0
-        if data.forcing.manured:
-            known = parameters[:, prepared.branches.structure.parameter_names.index("manure_factor")]
-        result[..., position(roles.manure)] += _per(data, roles.manure, plot) * added["manure"] / known
-    return result
+        carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
+    if steady:
+        # It is a parameter then, and drivers stay one for all draws.
+        changed = parameters.copy()
+        for place, name in enumerate(prepared.branches.structure.parameter_names):
+            for kind, called in (("plant", "input_factor"), ("rate", "rate_factor")):
+                if name == called or name.startswith(f"{called}_"):
+                    changed[:, place] *= factors[kind][0]
+            if name.removesuffix("_added") in carbon and name.endswith("_added"):
+                changed[:, place] += carbon[name.removesuffix("_added")][0]
+        return drivers, changed
+    result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
+    result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
+    for name in roles.plant:
+        result[..., position(name)] *= factors["plant"]
+    for name, values in carbon.items():
+        # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
+        result[..., position(name)] += values / _learned(prepared, name, plot, rows, parameters)
+    return result, parameters
 
 
 def _per(data: Layout, driver: str, plot: int) -> float:
@@ -294,11 +314,12 @@ def _per(data: Layout, driver: str, plot: int) -> float:
     return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
 
 
-def _input_factor(prepared: Prepared, plot: int, rows: slice, parameters: np.ndarray) -> np.ndarray:
-    """Learned factor on plant input in every month, (month, sample)."""
+def _learned(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
+    """Learned factor on an input in every month, (month or 1, sample)."""
     names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
+    if driver == prepared.data.setup.roles.manure:
+        return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0
     if plots.periods == 1:
         return parameters[:, names.index("input_factor")][None]
     each = np.array([names.index(f"input_factor_{number + 1}") for number in range(plots.periods)])
-    factor: np.ndarray = parameters[:, each[plots.period[rows, plot]]].T
-    return factor
+    return parameters[:, each[plots.period[rows, plot]]].T

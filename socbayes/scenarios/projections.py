@@ -94,16 +94,12 @@ def project(
     import xarray as xr
 
     ready = ready_to_run(fits, plans, years, weights, draws, seed, allow_failed, structures)
-    pieces = []
-    for one in ready.prepared:
-        known, new = run_plans(one, "known"), run_plans(one, "new")
-        pieces.append(_labelled(one, {"known": known, "new": new}, ready))
-    common = [
-        name
-        for name in pieces[0]["fraction"].to_numpy().tolist()
-        if all(name in piece["fraction"].to_numpy().tolist() for piece in pieces)
+    shown = [list(one.data.setup.weights) for one in ready.prepared]
+    common = [name for name in shown[0] if all(name in others for others in shown)]
+    pieces = [
+        _labelled(one, {kind: run_plans(one, kind, common) for kind in KINDS}, common, ready) for one in ready.prepared
     ]
-    result = xr.concat([piece.sel(fraction=common) for piece in pieces], dim="sample", join="exact")
+    result = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="sample", join="exact")
     labels, read = ready.prepared[0].data.plots.labels, ready.plans
     adoption = np.stack([adoption_of(plan, labels, read.areas) for plan in read.plans.values()])
     adoption = np.where(adoption == np.inf, np.nan, np.maximum(adoption, ready.wanted.min()))
@@ -248,7 +244,7 @@ def _of_levers(plans: Plans) -> list[str]:
     return notes
 
 
-def _labelled(one: Prepared, stocks: Mapping[str, np.ndarray], ready: Ready) -> xr.Dataset:
+def _labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[str], ready: Ready) -> xr.Dataset:
     """Stocks of one fit with names."""
     import xarray as xr
 
@@ -265,7 +261,7 @@ def _labelled(one: Prepared, stocks: Mapping[str, np.ndarray], ready: Ready) -> 
         coords={
             "plan": list(ready.plans.plans),
             "year": ready.wanted,
-            "fraction": list(one.data.setup.weights),
+            "fraction": fractions,
             "structure": ("sample", [one.label] * len(one.member)),
             **{dim: one.kinds[kind].labels for kind, dim in KINDS.items()},
         },

@@ -54,13 +54,13 @@ def weather(years=range(2012, 2022)) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def fit_of(structure, *tables, seed=1, converged=1, spread=0.1, still=(), **settings) -> xr.DataTree:
+def fit_of(structure, *tables, seed=1, converged=1, spread=0.1, still=(), draws=DRAWS, **settings) -> xr.DataTree:
     """Draws about published parameters, as a fit of a field model."""
     model = models.field.build(*(tables or (samples(), management())), structure=structure, **settings)
     rng, sizes = np.random.default_rng(seed), {name: len(labels) for name, labels in model.coords.items()}
 
     def drawn(*dims, centre=0.0, width=spread):
-        shape = (CHAINS, DRAWS, *(sizes[dim] for dim in dims))
+        shape = (CHAINS, draws, *(sizes[dim] for dim in dims))
         return ("chain", "draw", *dims), centre + width * rng.standard_normal(shape)
 
     unstated = any(name.startswith("input_level_unstated") for name in model.named_vars)
@@ -82,7 +82,7 @@ def fit_of(structure, *tables, seed=1, converged=1, spread=0.1, still=(), **sett
         variables["initial_share"] = (("chain", "draw", "site", "pool"), shares / shares.sum(axis=-1, keepdims=True))
     for name in still:
         variables[name][1][:] = 0.0
-    coords = {dim: list(model.coords[dim]) for dim in sizes} | {"chain": range(CHAINS), "draw": range(DRAWS)}
+    coords = {dim: list(model.coords[dim]) for dim in sizes} | {"chain": range(CHAINS), "draw": range(draws)}
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
     failures = "[]" if converged else '["R-hat of 1.4"]'
     tree.attrs = {"spec": spec_of(model).to_json(), "model": "field", "converged": converged, "failures": failures}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -59,6 +62,16 @@ def test_a_file_says_what_a_dict_says(tmp_path):
         ("plant_cover", 1.0, 2026.0),
     ]
     assert read_plans(plans) is plans
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8")
+    path = tmp_path / "plan.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1], encoding="utf-8")
+    plans = read_plans(path)
+    assert list(plans.plans) == [USUAL, "cover crop", "manure"]
+    assert len(plans["cover crop"].doses) == 2
+    assert len(plans[USUAL].climate.changes) == 3
 
 
 def test_every_fault_is_found_at_once():

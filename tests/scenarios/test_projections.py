@@ -241,3 +241,40 @@ def test_a_dry_run_says_what_every_plot_gets():
     ]
     assert "beyond the evidence" in table.attrs["notes"][0]
     assert "beyond the evidence" in project(fit_called("rothc"), given, years=FEW, draws=5).attrs["notes"]
+
+
+def test_an_effect_that_changes_in_time_is_that_of_one_that_does_not():
+    """A dose that begins an instant after the start takes the way of drivers, not of parameters."""
+    for structure, doses in (
+        ("rothc", {"plant_carbon": 1.0, "manure": 2.0, "no_tillage": 1.0}),
+        ("icbm", {"cover_crop": 1.0}),
+    ):
+        constant = gain(fit_called(structure), levers(**doses))
+        rows = [{"lever": name, "dose": dose, "start": 2022, "ramp": 1e-6} for name, dose in doses.items()]
+        split = [{"lever": "carbon_input", "dose": 1e-12, "start": 2040}]
+        changing = gain(fit_called(structure), levers(*rows, *split))
+        np.testing.assert_allclose(changing, constant, rtol=1e-6)
+
+
+def test_manure_is_beside_the_learned_level_of_manure():
+    rows = management(manure_carbon_input=1.0)
+    fitted = fit_of("rothc", samples(), rows, spread=0.3, still=("rate_constant", "rate_effect"))
+    assert "manure_level" in fitted["posterior"]
+    other = fit_of("rothc", samples(), management(), spread=0.3, still=("rate_constant", "rate_effect"))
+    np.testing.assert_allclose(gain(fitted, levers(manure=2.0)), gain(other, levers(manure=2.0)), rtol=1e-6)
+
+
+def test_a_plot_whose_treatment_changed_goes_on_with_its_last():
+    own = one_pool(0.05)
+    soil = samples()
+    soil.loc[(soil["plot"] == "A1") & (soil["year"] > 2015), "treatment"] = "cover"
+    rows = management().assign(start_year=1990.0)
+    fitted = fit_of(own, soil, rows, spread=0.3, still=("rate_constant", "rate_effect"))
+    assert fitted["posterior"].sizes["treatment"] == 2
+    both = {"plans": {"p": {"levers": {"plant_carbon": 1.0}}, "q": {"levers": {"carbon_input": 1.0}}}}
+    result = project(fitted, both, years=FEW, draws=50, structures={"one_pool": own})
+    last = gains_of(result).isel(year=-1)
+    np.testing.assert_allclose(last.sel(plan="p", plot="A1"), last.sel(plan="p", plot="B1"), rtol=1e-6)
+    assert (last.sel(plan="q", plot="A1") > 0).all()
+    ahead = forecast(fitted, years=FEW, draws=50, structure=own)
+    np.testing.assert_allclose(result["known"].sel(plan="business as usual"), ahead["known"], rtol=1e-9)
