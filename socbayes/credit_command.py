@@ -25,12 +25,12 @@ SHOWN = ("area", "gain", "model_sd", "sampling_sd", "credited", "quantile", "net
 def credit(
     projection: Annotated[Path, typer.Argument(help="Projection of plans, as `socbayes project` writes it.")],
     areas: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Land each plot stands for: a table with plot, area \\[ha] and stratum, or a TOML file with a "
-            "\\[\\[stratum]] of name, hectares and plots for each."
+            "\\[\\[stratum]] of name, hectares and plots for each; that of the plans if left out."
         ),
-    ],
+    ] = None,
     rule: Annotated[
         list[str] | None, typer.Option(help="Rule to compute as: vm0042_v2_2 or rainbow; may be given several times.")
     ] = None,

@@ -123,7 +123,7 @@ class CreditSheet:
 
 def credit_sheet(
     projection: xr.Dataset,
-    areas: str | os.PathLike[str] | pd.DataFrame | Design,
+    areas: str | os.PathLike[str] | pd.DataFrame | Design | None = None,
     *,
     rules: Sequence[str] | None = None,
     buffer: float | None = None,
@@ -139,7 +139,8 @@ def credit_sheet(
     projection
         Stocks under several plans, of the same draws.
     areas
-        Land that the plots stand for, as :func:`socbayes.scenarios.design.design_of` reads it.
+        Land that the plots stand for, as :func:`socbayes.scenarios.design.design_of` reads it; that of the plans by
+        default.
     rules
         Names of ``RULES``; those of the file of areas, else VM0042.
     buffer
@@ -183,7 +184,7 @@ def credit_sheet(
         _collect(check, faults)
     design = areas if isinstance(areas, Design) else None
     try:
-        design = design or design_of(areas, plots_in(projection), every_point=every_point)
+        design = design or _design(projection, areas, every_point)
     except SocbayesError as error:
         faults.append(error)
     asked = tuple(rules or (design.rules if design and design.rules else ("vm0042_v2_2",)))
@@ -207,6 +208,20 @@ def credit_sheet(
     ]
     notes = (*marks(projection), *design.notes, *_of_the_start(projection, plan, start))
     return CreditSheet(tuple(lines), baseline_of(projection), start, end, converged(projection), notes)
+
+
+def _design(
+    projection: xr.Dataset, areas: str | os.PathLike[str] | pd.DataFrame | None, every_point: bool | None
+) -> Design:
+    """Land as it is given, or as the plans of the projection state it."""
+    import pandas as pd
+
+    if areas is None:
+        if "area" not in projection.coords:
+            raise SocbayesError("neither areas nor the plans say what land the plots stand for: state it in hectares")
+        stated = {"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()}
+        areas = pd.DataFrame(stated)
+    return design_of(areas, plots_in(projection), every_point=every_point)
 
 
 def _collect(check: Callable[[], object], faults: list[SocbayesError]) -> None:

@@ -177,3 +177,14 @@ def test_a_projection_comes_back_from_its_file(tmp_path):
     (tmp_path / "text.nc").write_text("text")
     with pytest.raises(UnreadableFileError, match="cannot be read as netCDF"):
         read_projection(tmp_path / "text.nc")
+
+
+def test_land_of_the_plans_is_taken_where_none_is_given():
+    with pytest.raises(SocbayesError, match="what land the plots stand for"):
+        credit_sheet(MADE)
+    made = MADE.assign_coords(area=("plot", [1.0, 2, 3, 4, 5, 6]))
+    with pytest.raises(TableFaultsError, match="unequal areas"):
+        credit_sheet(made)
+    fields = AREAS.drop(columns="stratum").assign(**{"area [ha]": [1.0, 2, 3, 4, 5, 6]})
+    sheet = credit_sheet(made, every_point=True)
+    assert sheet.table.equals(credit_sheet(MADE, fields, every_point=True).table)
