@@ -114,10 +114,10 @@ sb.levers().loc[
 ]
 
 # %% [markdown]
-# The literature knows badly what a cover crop brings: its carbon differs by a
-# factor of three between studies. The trial of this farm knows it better,
-# because 1.2 t C/ha more went in each year and were weighed. The two plans
-# below are the same practice with the one and the other knowledge.
+# What a cover crop brings differs by a factor of two and more between studies.
+# The trial of this farm knows it better, because 1.2 t C/ha more went in each
+# year and were weighed. The two plans below are the same practice with the one
+# and the other knowledge.
 
 # %%
 USUAL_PLOTS = ["A1", "A2", "A3"]
@@ -211,9 +211,10 @@ last = next(line for line in sheet.lines if line.plan == "cover crop, as here")
 sb.plots.credit_waterfall(last.credit, title=last.plan, passed=sheet.converged)
 
 # %% [markdown]
-# The same practice is credited less where only the literature says what a
-# cover crop brings. Knowing one's own inputs is worth carbon. `reductions` are
-# losses that do not happen, `removals` carbon beyond the start.
+# The plan that rests on the literature expects more than the one that rests on
+# this farm, and most of what it expects more is deducted again: knowing one's
+# own inputs is worth carbon. `reductions` are losses that do not happen,
+# `removals` carbon beyond the start.
 #
 # On the command line: `socbayes project RUN --plan plan.toml --years 2026:2056:5`
 # and `socbayes credit projection/projection.nc --areas areas.csv --buffer 0.12`.
@@ -221,7 +222,7 @@ sb.plots.credit_waterfall(last.credit, title=last.plan, passed=sheet.converged)
 # ## 5. Does it last?
 #
 # The cover crop is given up in 2046. How long until half of the gain is gone,
-# also where it gets two degrees warmer?
+# also where it gets two degrees warmer? (`inf`: not within the years shown.)
 
 # %%
 later = [2026.0, 2046.0, 2051.0, 2056.0, 2066.0, 2086.0]
