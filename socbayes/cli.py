@@ -340,10 +340,19 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
     output: Output = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    projection: Annotated[
+        list[Path] | None,
+        typer.Option(help="Projection of plans, for a chapter of its own; may be given several times."),
+    ] = None,
 ) -> None:
     """Write one self-contained HTML page about runs."""
+    from socbayes.scenarios.projected import converged, read_projection
+
+    projected = [read_projection(file) for file in projection or ()]
     fits = load_all(runs)
-    _report(fits, output, title)
+    _report(fits, output, title, *projected)
+    if not all(map(converged, projected)):
+        raise typer.Exit(FAILED_GATE)
 
 
 @app.command("resume-report", epilog="Example: [bold]socbayes resume-report runs/cue --output so-far.html[/bold]")
@@ -426,13 +435,15 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
         raise typer.Exit(FAILED_GATE)
 
 
-def _report(fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *gains: ScenarioComparison) -> None:
+def _report(
+    fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *others: ScenarioComparison | xr.Dataset
+) -> None:
     """Write a page on fits, and leave with an exit code that says the same as the page."""
     from socbayes.inference.checks import check as check_fit
     from socbayes.report import report as write_report
 
     checks = [check_fit(fitted) for fitted in fits.values()]
-    _written(write_report(*fits.values(), *gains, path=output, title=title, checks=checks))
+    _written(write_report(*fits.values(), *others, path=output, title=title, checks=checks))
     failed = [
         f"{name}: {found[check].text if check in found else check}"
         for name, found in zip(fits, checks, strict=True)

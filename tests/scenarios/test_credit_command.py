@@ -58,3 +58,16 @@ def test_help_has_an_example():
     done = run("--help")
     assert "socbayes credit projection.nc --areas areas.csv" in " ".join(done.output.split())
     assert "[[stratum]]" in done.output
+
+
+def test_a_report_takes_projections(files, monkeypatch):
+    seen = []
+    monkeypatch.setattr("socbayes.cli.load_all", lambda runs: {})
+    monkeypatch.setattr("socbayes.cli._judge", lambda fits, extra=(): None)
+    monkeypatch.setattr("socbayes.cli._written", seen.append)
+    arguments = ["report", "runs/farm", "--output", "report.html", "--projection"]
+    assert CliRunner().invoke(app, [*arguments, "projection.nc"]).exit_code == 0
+    assert "Plans against usual" in (files / "report.html").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, [*arguments, "failed.nc"]).exit_code == 1
+    assert CliRunner().invoke(app, [*arguments, "none.nc"]).exit_code == 2
+    assert len(seen) == 2
