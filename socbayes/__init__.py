@@ -31,6 +31,9 @@ _LAZY = {
     "load_posterior": "socbayes.inference.stored",
     "report": "socbayes.report",
     "simulate": "socbayes.structures",
+    "levers": "socbayes.scenarios.levers",
+    "project": "socbayes.scenarios.projections",
+    "read_plans": "socbayes.scenarios.plan_files",
 }
 _SUBMODULES = ("core", "models", "plots", "scenarios", "structures")
 
@@ -40,6 +43,7 @@ __all__ = [
     "core",
     "describe",
     "fit",
+    "levers",
     "list_datasets",
     "load",
     "load_dataset",
@@ -51,6 +55,8 @@ __all__ = [
     "predict_known",
     "predict_new",
     "prior_from",
+    "project",
+    "read_plans",
     "read_table",
     "report",
     "resume",

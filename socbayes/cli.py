@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
+from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
+from socbayes.plan_commands import add_to
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
 
@@ -43,7 +46,7 @@ class _Friendly(TyperGroup):
         except (SocbayesError, OSError) as error:
             _complain(error)
         except KeyboardInterrupt as interrupted:  # a run says how far it has come
-            _say_error(str(interrupted) or "Interrupted.")
+            say_error(str(interrupted) or "Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(BAD_INPUT)
 
@@ -294,7 +297,7 @@ def compare(runs: Annotated[list[Path], typer.Argument(help="Folders of runs of 
     from socbayes.inference.compare import compare as compare_fits
     from socbayes.screen import frame_table
 
-    fits = _load_all(runs)
+    fits = load_all(runs)
     table = compare_fits(fits)
     console_of().print(frame_table(table.reset_index(), f"Prediction of {table.attrs['observed']}, best first"))
     for warning in table.attrs["warnings"]:
@@ -335,15 +338,27 @@ def scenarios(
         _judge({run.name: fitted})
 
 
+app.command(epilog=CREDIT_EXAMPLE)(credit)
+
+
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
     output: Output = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    projection: Annotated[
+        list[Path] | None,
+        typer.Option(help="Projection of plans, for a chapter of its own; may be given several times."),
+    ] = None,
 ) -> None:
     """Write one self-contained HTML page about runs."""
-    fits = _load_all(runs)
-    _report(fits, output, title)
+    from socbayes.scenarios.projected import converged, read_projection
+
+    projected = [read_projection(file) for file in projection or ()]
+    fits = load_all(runs)
+    _report(fits, output, title, *projected)
+    if not all(map(converged, projected)):
+        raise typer.Exit(FAILED_GATE)
 
 
 @app.command("resume-report", epilog="Example: [bold]socbayes resume-report runs/cue --output so-far.html[/bold]")
@@ -384,8 +399,14 @@ def demo(
         raise typer.Exit(FAILED_GATE)
 
 
-def _load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
-    """Fits by the name of their folder, or by their path where names repeat."""
+def load_all(runs: list[Path]) -> dict[str, xr.DataTree]:
+    """Fits by the name of their folder, or by their path where names repeat.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs.
+    """
     from socbayes.inference.runs import load
 
     fits: dict[str, xr.DataTree] = {}
@@ -420,13 +441,15 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
         raise typer.Exit(FAILED_GATE)
 
 
-def _report(fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *gains: ScenarioComparison) -> None:
+def _report(
+    fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *others: ScenarioComparison | xr.Dataset
+) -> None:
     """Write a page on fits, and leave with an exit code that says the same as the page."""
     from socbayes.inference.checks import check as check_fit
     from socbayes.report import report as write_report
 
     checks = [check_fit(fitted) for fitted in fits.values()]
-    _written(write_report(*fits.values(), *gains, path=output, title=title, checks=checks))
+    _written(write_report(*fits.values(), *others, path=output, title=title, checks=checks))
     failed = [
         f"{name}: {found[check].text if check in found else check}"
         for name, found in zip(fits, checks, strict=True)
@@ -442,18 +465,28 @@ def _complain(error: Exception) -> None:
 
         console_of(errors=True).print(faults_table(error.faults, error.source))
     elif isinstance(error, OSError) and ".pytensor" in str(error.filename):
-        _say_error(
+        say_error(
             f"{error}. PyTensor keeps compiled code in that folder: make it writable, or name another one with "
             "PYTENSOR_FLAGS=base_compiledir=FOLDER"
         )
     else:
-        _say_error(str(error))
+        say_error(str(error))
 
 
-def _say_error(message: str) -> None:
+def say_error(message: str) -> None:
+    """Print what is wrong.
+
+    Parameters
+    ----------
+    message
+        A sentence.
+    """
     from rich.text import Text
 
     console_of(errors=True).print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+
+
+add_to(app)
 
 
 def _written(page: Path) -> None:

@@ -28,6 +28,8 @@ HEADER = 2
 """What turns a position into the number of a spreadsheet's row: they count from one and have a header."""
 FLUX_UNIT = 365.25 / 12.0 * 0.01
 """t C/ha/month of one g C/m2/day."""
+DENSITY_ERROR = (0.05, 0.1)
+"""Relative error of a bulk density measured with the sample, and of one borrowed from other samples."""
 
 
 class Soil(NamedTuple):

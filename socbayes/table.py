@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 def read_table(
     table: Table,
-    schema: str,
+    schema: str | TableSchema,
     *,
     units: Mapping[str, str] | None = None,
     sheet: str | int = 0,
@@ -59,7 +59,7 @@ def read_table(
         of an export of NASA POWER, an input file of RothC or a station file of a
         weather service; or a frame, which is left as it is.
     schema
-        Name of the kind of table, one of ``socbayes.vocabulary.SCHEMAS``.
+        Kind of table, or the name of one of ``socbayes.vocabulary.SCHEMAS``.
     units
         Unit of columns, ``{column: unit}``. Every number needs a stated unit, ratios
         and years apart: in this argument, in the header, ``clay [%]``, in a row of
@@ -121,7 +121,7 @@ def read_table(
 
 def validate_table(
     table: Table,
-    schema: str,
+    schema: str | TableSchema,
     units: Mapping[str, str] | None = None,
     *,
     sheet: str | int = 0,
@@ -159,7 +159,7 @@ def validate_table(
 
 def examine_table(
     table: Table,
-    schema: str,
+    schema: str | TableSchema,
     units: Mapping[str, str] | None = None,
     *,
     sheet: str | int = 0,
@@ -267,7 +267,9 @@ def pandera_schema(schema: str) -> pa.DataFrameSchema:
     )
 
 
-def _schema(name: str) -> TableSchema:
+def _schema(name: str | TableSchema) -> TableSchema:
+    if isinstance(name, TableSchema):
+        return name
     if name in SCHEMAS:
         return SCHEMAS[name]
     hint = nearest(str(name), list(SCHEMAS))

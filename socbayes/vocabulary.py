@@ -607,6 +607,15 @@ _QUANTITIES = (
         aliases=("plot_id", "plot_no", "plot_number", "parcel", "field", "sub_plot"),
     ),
     _N("block", "", "Block of the experimental design.", "text"),
+    _N("stratum", "", "Part of an area that is sampled by itself.", "text", aliases=("strata", "zone")),
+    _N(
+        "area",
+        "ha",
+        "Land that a plot stands for: a field of its own, or its equal part of a stratum.",
+        lower=0,
+        upper=1e9,
+        aliases=("hectares", "field_area", "surface"),
+    ),
     _N(
         "treatment",
         "",
@@ -1286,6 +1295,15 @@ _SCHEMAS = (
 
 SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in _SCHEMAS}
 """Every kind of table by name."""
+
+AREAS = TableSchema(
+    "field_areas",
+    "land that one sampled plot stands for",
+    required=("plot", "area"),
+    optional=("stratum",),
+    key=("plot",),
+)
+"""A table beside a projection, of which no literature has one."""
 
 NEVER_LEFT_EMPTY: dict[str, str] = {
     **dict.fromkeys(

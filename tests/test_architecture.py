@@ -28,7 +28,8 @@ LAYERS = (
     ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
      "socbayes.models.*.effect_figures"),
     ("socbayes.report", "socbayes.models.*.readings"),
-    ("socbayes.demo", "socbayes.cli", "socbayes.given", "socbayes.screen"),
+    ("socbayes.demo", "socbayes.cli", "socbayes.given", "socbayes.screen", "socbayes.plan_commands",
+     "socbayes.credit_command"),
 )  # fmt: skip
 SAMPLERS = ("pymc", "nutpie", "arviz")
 

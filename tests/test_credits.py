@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.facts import table_of
+from socbayes.inference.stored import load_posterior
 from socbayes.scenarios.credits import CO2_PER_C, credit
 from socbayes.scenarios.validation import validation
 
@@ -178,3 +180,17 @@ def test_what_cannot_be_judged_is_refused(change):
     }  # fmt: skip
     with pytest.raises(SocbayesError):
         validation(**(arguments | change))
+
+
+def test_data_that_the_fit_has_seen_validate_nothing():
+    fitted = load_posterior("cue_process")
+    study = next(iter(table_of(fitted)["study"].unique()))
+    arguments = {
+        "predictions": np.zeros((9, 2)), "observed": [0.1, -0.1], "standard_error": [1.0, 1.0], "replicates": [3, 3],
+    }  # fmt: skip
+    with pytest.raises(SocbayesError, match="has learned from"):
+        validation(study=["a", study.upper()], fitted=fitted, **arguments)
+    with pytest.raises(SocbayesError, match="no fit is given that left out b"):
+        validation(study=["a", "b"], fitted={"a": fitted}, **arguments)
+    assert "not checked" not in validation(study=["a", "b"], fitted=fitted, **arguments).text
+    assert "was not checked" in validation(study=["a", "b"], **arguments).text

@@ -12,6 +12,11 @@ from run_notebook import printed
         ("05_one_posterior", 2, ("conflict: carbon_use_efficiency is lower in", "carbon use efficiency of this soil")),
         ("06_field_data", 2, ("did you mean", "DID NOT CONVERGE", "variance, (t/ha)", "t CO2/ha at the end of 2034")),
         ("07_which_structure", 2, ("later ones to foresee", "process noise", "bound the 89 % interval")),
+        (
+            "08_levers_and_credits",
+            5,
+            ("DID NOT CONVERGE", "Computed as in Verra", "a rise is seen when", "report.html"),
+        ),
     ],
 )
 def test_notebook_runs(name, pictures, words, tmp_path, monkeypatch):

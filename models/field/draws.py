@@ -282,16 +282,31 @@ def stocks_of(
 
 def _all_states(data: Layout, plots: np.ndarray, at: Mapping[str, np.ndarray], when: np.ndarray) -> np.ndarray:
     """Pools and sinks of some plots for every draw, (time, sample times plot, state)."""
+    repeated = _repeated(data, plots, at["rate"].shape[0])
+    # Run once: interpreted, it is done before a compiler would be.
+    states: np.ndarray = trajectories(repeated, per_draw(data, at, plots.size), when).eval(mode="FAST_COMPILE")
+    return states
+
+
+def per_draw(data: Layout, at: Mapping[str, np.ndarray], plots: int) -> dict[str, Any]:
+    """Log factors of every draw and plot side by side, (sample times plot, ...), as :func:`trajectories` takes them.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    at
+        Log factors by name, (sample, plot, ...); those that all plots share, (sample, ...).
+    plots
+        How many plots there are.
+    """
     samples = at["rate"].shape[0]
     flat = {
-        name: _flattened(value, samples, plots.size, per_plot=name not in ("manure", *data.setup.structure.carried))
+        name: _flattened(value, samples, plots, per_plot=name not in ("manure", *data.setup.structure.carried))
         for name, value in at.items()
         if name not in ("process", "rate_constant")
     }
-    flat["rate_constant"] = np.repeat(at["rate_constant"], plots.size, axis=0).T
-    # Run once: interpreted, it is done before a compiler would be.
-    states: np.ndarray = trajectories(_repeated(data, plots, samples), flat, when).eval(mode="FAST_COMPILE")
-    return states
+    return flat | {"rate_constant": np.repeat(at["rate_constant"], plots, axis=0).T}
 
 
 def _flattened(value: Any, samples: int, plots: int, *, per_plot: bool) -> Any:

@@ -39,12 +39,12 @@ from socbayes.models.field.faults import require_sound
 from socbayes.models.field.layers import DEPTH_TOLERANCE
 from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
-from socbayes.models.field.measurements import ASSUMED_STOCK, DENSITY_ERROR
+from socbayes.models.field.measurements import ASSUMED_STOCK
 from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import PLACE, month_of, places_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
-from socbayes.observations import Observation
+from socbayes.observations import DENSITY_ERROR, Observation
 from socbayes.scenarios.draws import values_of, verdict
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def forecast(
     """
     import xarray as xr
 
-    wanted, setup = _years(years), setup_of_fit(fitted, structure)
+    wanted, setup = years_of(years), setup_of_fit(fitted, structure)
     tables = with_plan(tables_of_fit(fitted), management, weather)
     if management is not None or weather is not None:
         require_sound(tables, setup)
@@ -136,7 +136,7 @@ def forecast(
     drawn = draws_of(fitted["posterior"].to_dataset(), values_of(fitted, draws, seed))
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
-    largest, everywhere, firsts = largest_pool(data, drawn), np.arange(len(data.plots.labels)), _firsts(data)
+    largest, everywhere, firsts = largest_pool(data, drawn), np.arange(len(data.plots.labels)), firsts_of(data)
     factors = {
         "known": (everywhere, of_known_plots(data, values, largest)),
         "new": (firsts, new_plots(data, values, largest, firsts, rng)),
@@ -157,7 +157,7 @@ def forecast(
             dims = ("part", dim, "year", "fraction")
             result[f"{kind}_variance"] = (dims, np.stack(list(variance.values())), named)
             result["part"] = list(variance)
-    coords = {"plot": data.plots.labels, "new_plot": [_place(data, position) for position in firsts]}
+    coords = {"plot": data.plots.labels, "new_plot": [place_of(data, position) for position in firsts]}
     shown = _beside(data, drawn, wanted)
     attrs = verdict(fitted) | {"structure": setup.structure.name, "notes": " ".join(data.notes)}
     return xr.Dataset(result, coords=coords, attrs=attrs).merge(shown, combine_attrs="override")
@@ -219,7 +219,7 @@ def predict_plots(
     setup = setup_of_fit(fitted, structure)
     tables = judged(obs, management, weather)
     require_sound(tables, setup, fitting=False)
-    wanted = np.unique(tables.obs["year"]) if years is None else _years(years)
+    wanted = np.unique(tables.obs["year"]) if years is None else years_of(years)
     data = lay_out(tables, setup, until=float(wanted.max()))
     seen = tables_of_fit(fitted)
     past = lay_out(seen, setup, known_until=facts_of(fitted).spec.choices["until"])
@@ -291,13 +291,13 @@ def _run(
     if drawn is None:
         return run(at), {}
     stocks, variance = variance_parts(run, at, data.setup.structure.carried)
-    learned = _errors(drawn, list(weights))
+    learned = errors_of(drawn, list(weights))
     # Measuring once multiplies, without bias.
     variance["observation"] = (stocks**2 * np.expm1(learned**2)[:, None, None, :]).mean(axis=0)
     return stocks, variance
 
 
-def _errors(drawn: Draws, fractions: list[str]) -> np.ndarray:
+def errors_of(drawn: Draws, fractions: list[str]) -> np.ndarray:
     """Error of one measurement of each fraction, as a logarithm, (sample, fraction); NaN where nobody measured it."""
     learned = np.full((drawn.samples, len(fractions)), np.nan)
     for position, name in enumerate(drawn.labels["fraction"]):
@@ -319,7 +319,7 @@ def _beside(data: Layout, drawn: Draws, years: np.ndarray) -> xr.Dataset:
                 ("plot", "year"), plots.treatment_names(month_of(years) - plots.start[:, None]).astype(str)
             ),
             "error": (
-                ("sample", "fraction"), _errors(drawn, fractions), {"long_name": "log error of one measurement"}
+                ("sample", "fraction"), errors_of(drawn, fractions), {"long_name": "log error of one measurement"}
             ),
             "measured": (
                 "measurement", np.exp(measured.observed[stock]), {"units": UNIT, "long_name": "measured carbon"}
@@ -335,19 +335,19 @@ def _beside(data: Layout, drawn: Draws, years: np.ndarray) -> xr.Dataset:
     )  # fmt: skip
 
 
-def _firsts(data: Layout) -> np.ndarray:
+def firsts_of(data: Layout) -> np.ndarray:
     """Position of the first plot of each site and course of treatments."""
     pairs = list(zip(data.plots.site.tolist(), map(tuple, data.plots.treatment.tolist()), strict=True))
     return np.array([pairs.index(pair) for pair in dict.fromkeys(pairs)])
 
 
-def _place(data: Layout, plot: int) -> str:
+def place_of(data: Layout, plot: int) -> str:
     """Site of a plot and its treatments."""
     treatments = [data.plots.treatments[position] for position, _ in groupby(data.plots.treatment[plot])]
     return f"{data.plots.sites[data.plots.site[plot]]}, {' then '.join(treatments)}"
 
 
-def _years(years: Sequence[float]) -> np.ndarray:
+def years_of(years: Sequence[float]) -> np.ndarray:
     """Decimal years as an array."""
     try:
         wanted = np.atleast_1d(np.asarray(years, dtype=float))
@@ -516,7 +516,7 @@ def average(
     """
     import xarray as xr
 
-    shares = _shares_of(forecasts, weights)
+    shares = shares_of(forecasts, weights)
     _require_alike(forecasts)
     first = next(iter(forecasts.values()))
     common = [
@@ -527,7 +527,7 @@ def average(
     alike = {label: one.sel(fraction=common) for label, one in forecasts.items()}
     kinds = [kind for kind in ("known", "new") if kind in first]
     rng = np.random.default_rng(seed)
-    counts = _allotted(shares, draws)
+    counts = allotted(shares, draws)
     pieces = []
     for label, one in alike.items():
         size = one.sizes["sample"]
@@ -560,7 +560,21 @@ def average(
     return result
 
 
-def _shares_of(forecasts: Mapping[str, xr.Dataset], weights: Mapping[str, float]) -> dict[str, float]:
+def shares_of(forecasts: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights of structures that sum to one.
+
+    Parameters
+    ----------
+    forecasts
+        By label.
+    weights
+        By label.
+
+    Raises
+    ------
+    SocbayesError
+        If labels differ, or weights are no weights.
+    """
     if set(forecasts) != set(weights.keys()):
         strangers = ", ".join(sorted(set(forecasts) ^ set(weights.keys())))
         raise SocbayesError(f"forecasts and weights are not of the same structures: {strangers}")
@@ -581,7 +595,7 @@ def _require_alike(forecasts: Mapping[str, xr.Dataset]) -> None:
                 raise SocbayesError(f"forecasts {first!r} and {label!r} are not of the same {name}s")
 
 
-def _allotted(shares: Mapping[str, float], draws: int) -> dict[str, int]:
+def allotted(shares: Mapping[str, float], draws: int) -> dict[str, int]:
     """Whole numbers of draws in proportion to shares: rounded down, what remains to the largest remainders."""
     exact = {label: share * draws for label, share in shares.items()}
     counts = {label: int(value) for label, value in exact.items()}

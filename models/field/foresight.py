@@ -28,13 +28,12 @@ from socbayes.models.field.draws import Draws, draws_of, fitted_to, largest_pool
 from socbayes.models.field.effects import of_known_plots
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.layout import Layout, lay_out
-from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
-from socbayes.observations import KINDS, OBSERVATIONS
+from socbayes.observations import DENSITY_ERROR, KINDS, OBSERVATIONS
 from socbayes.spec import spec_of
 
 if TYPE_CHECKING:

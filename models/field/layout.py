@@ -7,7 +7,7 @@ filled by rules that :attr:`Layout.notes` names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,7 @@ def lay_out(
     until: float | None = None,
     seen: int | None = None,
     known_until: float | None = None,
+    change: Callable[[Managed, Plots], None] | None = None,
 ) -> Layout:
     """Lay judged tables out as runs.
 
@@ -135,6 +136,8 @@ def lay_out(
         Decimal year to which management and weather count as known of plots whose samples span less than a year, as
         far as they were when the model was fitted. Of these plots always known are a year, and the time up to the
         last sample of their site that the fit saw.
+    change
+        What alters the months that management fills, in place, before climate follows from them: a plan.
 
     Returns
     -------
@@ -154,7 +157,7 @@ def lay_out(
     learned = sampled.origin < (len(tables.obs) if seen is None else seen)
     plots, rows, periods = _plots_of(sampled, tables.management, learned, until, known_until)
     measured = measurements_of(sampled, rows, plots, setup)
-    forcing, notes = _forcing_of(tables, obs, rows, plots, setup)
+    forcing, notes = _forcing_of(tables, obs, rows, plots, setup, change)
     asked = unused.asked_of_observations(tables, plots, setup)
     idle = unused.of_observations(sampled, tables.obs, measured, setup, asked)
     of_soil = (*sampled.notes, *of_fragments(tables.obs))
@@ -223,7 +226,12 @@ def _runs_of(
 
 
 def _forcing_of(
-    tables: FieldTables, obs: pd.DataFrame, rows: Rows, plots: Plots, setup: Setup
+    tables: FieldTables,
+    obs: pd.DataFrame,
+    rows: Rows,
+    plots: Plots,
+    setup: Setup,
+    change: Callable[[Managed, Plots], None] | None,
 ) -> tuple[Forcing, tuple[str, ...]]:
     """What management, weather and the caller say of every month of every plot; and notes."""
     structure, roles = setup.structure, setup.roles
@@ -238,6 +246,8 @@ def _forcing_of(
     places = places.assign(shared=shares_its_name(places), label=plots.labels)
     treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
     managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan)
+    if change is not None:
+        change(managed, plots)
     notes += managed.notes
     notes += tuple(unused.of_management(tables, obs, managed.taken, setup))
     if not roles.modifier and not roles.temperature:

@@ -13,14 +13,12 @@ from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.layers import Sampled
 from socbayes.models.field.plots import Plots, of_plot
 from socbayes.models.field.setup import Setup
-from socbayes.observations import KINDS, OBSERVATIONS, Observation, Soil
+from socbayes.observations import DENSITY_ERROR, KINDS, OBSERVATIONS, Observation, Soil
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ASSUMED_STOCK = 50.0  # t C/ha
-#: Relative error of a bulk density measured with the sample, and of one borrowed from other samples.
-DENSITY_ERROR = (0.05, 0.1)
 #: Relative error added to what a source estimated instead of measuring.
 ESTIMATE_ERROR = 0.1
 #: Fractions that are all of the carbon together, and how nearly they sum to a total that is not independent of them.

@@ -54,12 +54,11 @@ from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
 from socbayes.models.field.layout import Layout, lay_out, periods_with_input
-from socbayes.models.field.measurements import DENSITY_ERROR
 from socbayes.models.field.noise import walk
 from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
-from socbayes.observations import OBSERVATIONS, Run, expected_readings
+from socbayes.observations import DENSITY_ERROR, OBSERVATIONS, Run, expected_readings
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.structures.forcing import rate_constants

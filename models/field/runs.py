@@ -30,16 +30,36 @@ def driven(data: Layout, periods: int) -> Structure:
     periods
         How many treatments a plot has at most, one after the other.
     """
-    setup = data.setup
-    factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(_decomposition(setup), "rate_factor")
+    return factored(data.setup, data.forcing.manured, periods)
+
+
+def factored(setup: Setup, manured: bool, periods: int) -> Structure:
+    """Structure with factors on its inputs and on all decomposition.
+
+    Parameters
+    ----------
+    setup
+        What the plots run.
+    manured
+        Whether manure has a factor too.
+    periods
+        As for :func:`driven`.
+    """
+    factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(decomposition(setup), "rate_factor")
     chosen = setup.structure
-    if data.forcing.manured:
+    if manured:
         chosen = with_factors(chosen, {setup.roles.manure: "manure_factor"})
     return with_factors(chosen, factors, periods)
 
 
-def _decomposition(setup: Setup) -> tuple[str, ...]:
-    """What a faster decomposition multiplies: the climate modifier of a structure, else its rate constants."""
+def decomposition(setup: Setup) -> tuple[str, ...]:
+    """What a faster decomposition multiplies: the climate modifier of a structure, else its rate constants.
+
+    Parameters
+    ----------
+    setup
+        What the plots run.
+    """
     if setup.roles.modifier:
         return (setup.roles.modifier,)
     return setup.structure.decomposition or rate_constants(setup.structure)
@@ -105,6 +125,27 @@ def shares(log_share: Any) -> Any:
     return raised / raised.sum(axis=-1, keepdims=True)
 
 
+def pools_of_shares(log_share: Any, log_stock: Any, weights: np.ndarray, carbon: np.ndarray) -> Any:
+    """Pools of runs in the structure's unit, from the shares of their carbon, (run, pool).
+
+    Parameters
+    ----------
+    log_share
+        Logarithms of shares, up to a constant, (run, pool).
+    log_stock
+        Logarithm of the carbon that is measured as total, t/ha, (run,).
+    weights
+        Weight of each pool in the total, (pool,).
+    carbon
+        t C/ha of one unit of a pool, (run,).
+    """
+    import pytensor.tensor as pt
+
+    share = shares(log_share)
+    stock = pt.exp(log_stock)[:, None] / (share * weights).sum(axis=1, keepdims=True)
+    return share * stock / carbon[:, None]
+
+
 def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
     """Pools of every plot, and sinks, in t C/ha at the turns of months ``when``; tensor (time, plot, state).
 
@@ -127,17 +168,14 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
 
     structure, forcing, periods = data.setup.structure, data.forcing, data.plots.periods
     parameters = natural_parameters(data, at, at["rate"], at["plant"], forcing.constants, periods)
-    share = shares(at["log_share"])
-    stock = pt.exp(at["stock"])[:, None] / (share * data.setup.weights["total"]).sum(axis=1, keepdims=True)
-    carbon = forcing.carbon[:, None]
     count = len(data.plots.labels)
     states = integrate(
         driven(data, periods),
-        share * stock / carbon,
+        pools_of_shares(at["log_share"], at["stock"], data.setup.weights["total"], forcing.carbon),
         {name: value + pt.zeros(count) if np.ndim(value) else value for name, value in parameters.items()},
         forcing.drivers,
         times=when,
         interval=month_length(structure),
         steps=structure.month_steps,
     )
-    return states * carbon
+    return states * forcing.carbon[:, None]

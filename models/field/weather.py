@@ -220,6 +220,60 @@ def _weather_of(
     return {name: monthly[name] for name in columns}, notes
 
 
+def expected_weather(
+    weather: pd.DataFrame | None, obs: pd.DataFrame, plots: Plots, *, resampled: np.random.Generator | None = None
+) -> pd.DataFrame:
+    """Weather of each site after what is known of it, as a run takes it: a table that a plan can alter.
+
+    Parameters
+    ----------
+    weather
+        Table of schema ``field_weather``, or None.
+    obs
+        Observations that the fit saw.
+    plots
+        The plots, which run as far as weather is wanted.
+    resampled
+        Source of observed years that follow each other at random, the same for all sites that have them; by default
+        months are the means of their calendar month.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns site, year, month, temperature, rain and open_pan_evaporation; NaN where a site states nothing.
+    """
+    import pandas as pd
+
+    pieces = []
+    draw = None if resampled is None else resampled.random(int(plots.rows))
+    for site, name in enumerate(plots.sites):
+        here = np.flatnonzero(plots.site == site)
+        first = int(plots.start[here].min())
+        known = int((plots.start[here] + plots.known[here]).max()) - first
+        month = np.arange(first, int((plots.start[here] + plots.months[here]).max()))
+        found, _ = _weather_of(weather, obs, name, month, known)
+        columns = {column: values[known:] for column, values in found.items()}
+        if draw is not None:
+            years = _whole_years(found, month[:known])
+            start = int(month[known]) if month.size > known else 0
+            chosen = years[(draw * len(years)).astype("int64")] if len(years) else years
+            if len(years):
+                # A year of the future is one observed, from January to December.
+                year = (start + np.arange(month.size - known)) // 12 - start // 12
+                at = chosen[year] * 12 + (start + np.arange(month.size - known)) % 12 - first
+                columns = {column: values[at] for column, values in found.items()}
+        columns["open_pan_evaporation"] = columns.pop("evaporation")
+        dates = {"site": name, "year": month[known:] // 12, "month": month[known:] % 12 + 1}
+        pieces.append(pd.DataFrame(dates | columns))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _whole_years(found: dict[str, np.ndarray], month: np.ndarray) -> np.ndarray:
+    """Years of which all months are among some, and known where any month is."""
+    years, counts = np.unique(month // 12, return_counts=True)
+    return years[counts == 12]
+
+
 def _evaporation(here: pd.DataFrame, site: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """What an open pan would evaporate in each row of a site's weather, mm; and notes.
 

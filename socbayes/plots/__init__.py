@@ -12,7 +12,15 @@ import importlib
 from functools import cache
 from typing import Any
 
-_OWN = {"calibration_ecdf": "socbayes.plots.calibration", "scenario_differences": "socbayes.plots.scenarios"}
+_OWN = {
+    "calibration_ecdf": "socbayes.plots.calibration",
+    "scenario_differences": "socbayes.plots.scenarios",
+    "gain_paths": "socbayes.plots.projections",
+    "gain_against_dose": "socbayes.plots.projections",
+    "variance_shares": "socbayes.plots.projections",
+    "credit_waterfall": "socbayes.plots.credits",
+    "measurement_ranking": "socbayes.plots.credits",
+}
 
 
 @cache

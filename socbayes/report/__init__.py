@@ -25,7 +25,7 @@ def report(
     title: str | None = None,
     checks: Sequence[Checks] | None = None,
 ) -> Path:
-    """Write one HTML page about fits and scenario comparisons.
+    """Write one HTML page about fits, scenario comparisons, plans and credits.
 
     The page holds its pictures and its style, loads nothing from anywhere and
     needs no JavaScript. It appears whole or not at all.
@@ -33,7 +33,7 @@ def report(
     Parameters
     ----------
     *items
-        Fits, scenario comparisons, or lists of them.
+        Fits, scenario comparisons, projections of plans, credit sheets and rankings of measurements, or lists of them.
     path
         File to write; one that exists is replaced.
     title
@@ -49,7 +49,7 @@ def report(
     Raises
     ------
     SocbayesError
-        For no items, or items that are neither fits nor comparisons.
+        For no items, or items of other kinds.
 
     Examples
     --------

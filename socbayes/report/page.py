@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -13,14 +14,17 @@ from socbayes.files import write_text
 from socbayes.inference.checks import Checks, check
 from socbayes.report.comparisons import described
 from socbayes.report.html import tidy
+from socbayes.report.projections import Chapter, alarms_of, chapters_of, is_ranking
 from socbayes.report.section import Section, beside_baseline, section_on
 from socbayes.scenarios import ScenarioComparison
+from socbayes.scenarios.credit_sheet import CreditSheet
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.subjects import subject_of, title_of
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import few
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 ALWAYS = (
@@ -31,11 +35,23 @@ ALWAYS = (
 )
 
 
+@dataclass
+class Items:
+    """What a report is about, by kind."""
+
+    fits: list[xr.DataTree] = field(default_factory=list)
+    comparisons: list[ScenarioComparison] = field(default_factory=list)
+    projections: list[xr.Dataset] = field(default_factory=list)
+    sheets: list[CreditSheet] = field(default_factory=list)
+    rankings: list[pd.DataFrame] = field(default_factory=list)
+
+
 def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[Checks] | None) -> Path:
     """Write the report; see :func:`socbayes.report.report`."""
     from jinja2 import Environment, StrictUndefined
 
-    fits, comparisons = _sorted_items(items)
+    given = _sorted_items(items)
+    fits, comparisons = given.fits, given.comparisons
     if checks is not None and len(checks) != len(fits):
         raise SocbayesError(f"{len(checks)} sets of checks were given for {len(fits)} fits")
     judged = list(checks) if checks is not None else [check(fitted) for fitted in fits]
@@ -45,19 +61,21 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     for section, fitted in zip(sections, fits, strict=True):
         section.beside = beside_baseline(fitted, fits)
     scenarios = [described(comparison) for comparison in comparisons]
+    chapters = chapters_of(given.projections, given.sheets, given.rankings)
 
     files = resources.files("socbayes.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["tidy"] = tidy
     template = environment.from_string(files.joinpath("template.html").read_text(encoding="utf-8"))
     page = template.render(
-        title=title or _title(sections, scenarios),
+        title=title or _title(sections, scenarios) or _title_of(chapters),
         style=files.joinpath("style.css").read_text(encoding="utf-8"),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         interval=INTERVAL_NAME,
         sections=sections,
         scenarios=scenarios,
-        alarms=_alarms(sections, comparisons),
+        chapters=chapters,
+        alarms=[*_alarms(sections, comparisons), *alarms_of(chapters)],
         always=ALWAYS,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,27 +83,38 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     return path
 
 
-def _sorted_items(items: Iterable[Any]) -> tuple[list[xr.DataTree], list[ScenarioComparison]]:
+def _sorted_items(items: Iterable[Any]) -> Items:
+    given = Items()
+    _sort_into(given, items)
+    if not any(vars(given).values()):
+        raise SocbayesError("a report needs at least one fit, scenario comparison, projection or credit sheet")
+    return given
+
+
+def _sort_into(given: Items, items: Iterable[Any]) -> None:
+    import pandas as pd
     import xarray as xr
 
-    fits: list[xr.DataTree] = []
-    comparisons: list[ScenarioComparison] = []
     for item in items:
         if isinstance(item, xr.DataTree):
             if "posterior" not in item.children:
                 raise SocbayesError("a tree without a posterior is no fit")
-            fits.append(item)
+            given.fits.append(item)
         elif isinstance(item, ScenarioComparison):
-            comparisons.append(item)
+            given.comparisons.append(item)
+        elif isinstance(item, xr.Dataset):
+            given.projections.append(item)
+        elif isinstance(item, CreditSheet):
+            given.sheets.append(item)
+        elif isinstance(item, pd.DataFrame) and is_ranking(item):
+            given.rankings.append(item)
         elif isinstance(item, (list, tuple)):
-            more_fits, more_comparisons = _sorted_items(item)
-            fits += more_fits
-            comparisons += more_comparisons
+            _sort_into(given, item)
         else:
-            raise SocbayesError(f"a report takes fits and scenario comparisons, not a {type(item).__name__}")
-    if not fits and not comparisons:
-        raise SocbayesError("a report needs at least one fit or scenario comparison")
-    return fits, comparisons
+            raise SocbayesError(
+                "a report takes fits, scenario comparisons, projections, credit sheets and rankings of measurements, "
+                f"not a {type(item).__name__}"
+            )
 
 
 def _title(sections: list[Section], scenarios: list[dict[str, Any]]) -> str:
@@ -96,6 +125,11 @@ def _title(sections: list[Section], scenarios: list[dict[str, Any]]) -> str:
     about = (subject_of(model) for model in models)
     titles = list(dict.fromkeys(subject.title for subject in about if subject)) or names
     return few([titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])])
+
+
+def _title_of(chapters: list[Chapter]) -> str:
+    """Title of a page without fits."""
+    return few(list(dict.fromkeys(chapter.topic for chapter in chapters))).capitalize()
 
 
 def _alarms(sections: list[Section], comparisons: list[ScenarioComparison]) -> list[dict[str, Any]]:

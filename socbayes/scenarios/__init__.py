@@ -1,8 +1,48 @@
 """What-if runs: paired posterior differences over common draws, and what they are worth."""
 
+from socbayes.lazy import submodules
 from socbayes.scenarios.compare import ScenarioComparison, compare
+from socbayes.scenarios.credit_sheet import credit_sheet
 from socbayes.scenarios.credits import credit
+from socbayes.scenarios.detect import cores_and_years
+from socbayes.scenarios.measure import Errors, Measurement, next_measurements
 from socbayes.scenarios.predict import predict_known, predict_new, register
+from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.validation import validation
 
-__all__ = ["ScenarioComparison", "compare", "credit", "predict_known", "predict_new", "register", "validation"]
+# Plans run on the compiled core, which costs a second to import.
+_FROM = {
+    "gain_parts": ("gain_variance",),
+    "gains": ("gain_table", "gains_of", "portfolio", "response_curve"),
+    "plan_files": ("read_plans", "under"),
+    "projections": ("dry_run", "project"),
+    "reversals": ("permanence",),
+}
+
+__all__ = [
+    "Errors",
+    "Measurement",
+    "ScenarioComparison",
+    "compare",
+    "cores_and_years",
+    "credit",
+    "credit_sheet",
+    "dry_run",
+    "gain_table",
+    "gain_variance",
+    "gains_of",
+    "next_measurements",
+    "permanence",
+    "portfolio",
+    "predict_known",
+    "predict_new",
+    "project",
+    "read_plans",
+    "read_projection",
+    "register",
+    "response_curve",
+    "under",
+    "validation",
+]
+
+__getattr__ = submodules(__name__, ("gains", "plans"), _FROM)

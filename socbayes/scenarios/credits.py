@@ -197,16 +197,12 @@ def credit(
     >>> bool(0 < sheet.credited < sheet.gain)
     True
     """
-    if rule not in RULES:
-        raise UnknownNameError(
-            f"there is no rule {rule!r}; did you mean {nearest(rule, list(RULES))!r}? ({', '.join(RULES)})"
-        )
-    chosen = RULES[rule]
+    chosen = rule_named(rule)
     with_project, without = _paired(project, baseline)
     points = with_project.shape[1]
     labels = np.zeros(points, dtype=int).astype(str) if strata is None else np.asarray(strata, dtype=str)
     areas = _areas(labels, points, area, every_point)
-    _require_buffer(buffer, chosen)
+    require_buffer(buffer, chosen)
     weight = np.array([areas[label] / np.sum(labels == label) for label in labels]) / sum(areas.values())
 
     gains = (with_project - without) * CO2_PER_C
@@ -215,7 +211,7 @@ def credit(
     sampling_variance = 0.0 if every_point else _sampling_variance(gains.mean(axis=0), labels, areas)
     freedom = np.inf if every_point else float(points - len(areas))
     spread = np.sqrt(model_variance + sampling_variance)
-    lost = _student(chosen.level, freedom) * spread
+    lost = student(chosen.level, freedom) * spread
     notes = _notes(gain, lost, len(gains), chosen)
     parts = _parts(with_project, without, start, weight)
     total = (gain - lost) * sum(areas.values())
@@ -231,7 +227,7 @@ def credit(
         degrees_of_freedom=freedom,
         deduction=float(100 * lost / abs(gain)) if told else np.nan,
         credited=gain - lost,
-        quantile=_exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
+        quantile=exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
         reductions=shares[0],
         removals=shares[1],
         buffer=withheld,
@@ -281,7 +277,41 @@ def _areas(
     return {name: found[name] for name in names}
 
 
-def _require_buffer(buffer: float | None, rule: Rule) -> None:
+def rule_named(name: str) -> Rule:
+    """A rule by its name.
+
+    Parameters
+    ----------
+    name
+        One of ``RULES``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name, with the nearest.
+    """
+    if name in RULES:
+        return RULES[name]
+    raise UnknownNameError(
+        f"there is no rule {name!r}; did you mean {nearest(name, list(RULES))!r}? ({', '.join(RULES)})"
+    )
+
+
+def require_buffer(buffer: float | None, rule: Rule) -> None:
+    """Refuse a buffer outside what a rule allows.
+
+    Parameters
+    ----------
+    buffer
+        Share withheld against reversals; None for none.
+    rule
+        That withholds it.
+
+    Raises
+    ------
+    SocbayesError
+        If it is.
+    """
     if buffer is not None and not rule.smallest_buffer <= buffer <= rule.largest_buffer:
         limits = f"{rule.smallest_buffer:g} to {rule.largest_buffer:g}"
         raise SocbayesError(f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}")
@@ -293,14 +323,33 @@ def _sampling_variance(means: NDArray[np.float64], labels: NDArray[np.str_], are
     return float(sum(parts) / sum(areas.values()) ** 2)
 
 
-def _student(level: float, freedom: float) -> float:
+def student(level: float, freedom: float) -> float:
+    """Student's t below which a share of it lies.
+
+    Parameters
+    ----------
+    level
+        The share.
+    freedom
+        Degrees of freedom; infinite for a normal.
+    """
     from scipy import stats
 
     return float(stats.norm.ppf(level) if np.isinf(freedom) else stats.t.ppf(level, freedom))
 
 
-def _exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> float:
-    """What is exceeded with a probability: draws, each with the error of sampling about it."""
+def exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> float:
+    """What is exceeded with a probability: draws, each with the error of sampling about it.
+
+    Parameters
+    ----------
+    of_area
+        Draws, (sample,).
+    sampling_sd
+        Standard deviation of the error of sampling.
+    level
+        The probability.
+    """
     if sampling_sd == 0:
         return float(np.quantile(of_area, 1 - level))
     from scipy import optimize, stats

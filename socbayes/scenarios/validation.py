@@ -7,7 +7,7 @@ inside the intervals foreseen; and that none of them was used to fit the model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from socbayes.errors import SocbayesError
+from socbayes.facts import TABLES, facts_of, table_of
+from socbayes.labels import same_name
+from socbayes.subjects import model_records
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 INSIDE = 0.90
 """Share of measurements inside, and probability of, the intervals that VMD0053 asks for."""
@@ -37,12 +41,15 @@ class Validation:
         Pooled standard error of the measurements.
     inside
         Share of measurements inside the central 90 % interval foreseen for them.
+    unseen
+        Whether fits were given and their tables hold none of the studies.
     """
 
     by_study: pd.DataFrame
     bias: float
     measurement_error: float
     inside: float
+    unseen: bool = False
 
     @property
     def passed(self) -> bool:
@@ -57,6 +64,7 @@ class Validation:
             f"Computed as in VMD0053 v2.1: mean bias {self.bias:.3g} over {len(self.by_study)} studies against a "
             f"pooled measurement error of {self.measurement_error:.3g}; {100 * self.inside:.0f} % of measurements "
             f"inside their 90 % intervals, of which {100 * INSIDE:.0f} % must be; {verdict}."
+            + ("" if self.unseen else " Whether the fit had not seen these studies was not checked.")
         )
 
 
@@ -67,6 +75,7 @@ def validation(
     *,
     standard_error: ArrayLike,
     replicates: ArrayLike,
+    fitted: xr.DataTree | Mapping[str, xr.DataTree] | None = None,
 ) -> Validation:
     """Judge predictions of studies that were left out of the fit.
 
@@ -80,6 +89,9 @@ def validation(
         Study of each observation.
     standard_error, replicates
         Standard error of each observation, and how many replicates it is the mean of (2 or more), (observation,).
+    fitted
+        Fit that foresaw all of them, or by study the one that left it out: their tables must not hold what they
+        foresee. Without it nothing can be checked, and the sentence says so.
 
     Returns
     -------
@@ -88,7 +100,7 @@ def validation(
     Raises
     ------
     SocbayesError
-        If shapes differ, or numbers are missing or impossible.
+        If shapes differ, or numbers are missing or impossible; if a fit has seen what it foresees.
 
     Notes
     -----
@@ -113,6 +125,8 @@ def validation(
     numbers = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
     labels = np.asarray(study, dtype=str)
     count = len(labels)
+    if fitted is not None:
+        require_unseen(fitted, labels.tolist())
     if draws.ndim != 2 or draws.shape[1] != count or any(values.shape != (count,) for values in numbers.values()):
         shapes = ", ".join(f"{name} {values.shape}" for name, values in numbers.items())
         raise SocbayesError(f"predictions are {draws.shape}, study ({count},), {shapes}: the last sizes must agree")
@@ -134,5 +148,60 @@ def validation(
     free = numbers["replicates"] - 1
     pooled = np.sqrt(np.sum(numbers["standard_error"] ** 2 * free) / np.sum(free))
     return Validation(
-        by_study.reset_index(), float(by_study["bias"].mean()), float(pooled), float(rows["inside"].mean())
+        by_study.reset_index(),
+        float(by_study["bias"].mean()),
+        float(pooled),
+        float(rows["inside"].mean()),
+        fitted is not None,
     )
+
+
+def require_unseen(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Sequence[str]) -> None:
+    """Refuse to validate a fit on studies, or sites, that it has learned from.
+
+    Parameters
+    ----------
+    fitted
+        Fit that foresaw all of them, or by study the one that left it out.
+    studies
+        Those foreseen.
+
+    Raises
+    ------
+    SocbayesError
+        If the observations of a fit hold one of them, or it does not hold its observations, or a study has no fit.
+    """
+    import xarray as xr
+
+    wanted = list(dict.fromkeys(studies))
+    if isinstance(fitted, xr.DataTree):
+        of_study = dict.fromkeys(wanted, fitted)
+    else:
+        if absent := [name for name in wanted if name not in fitted]:
+            raise SocbayesError(f"no fit is given that left out {', '.join(absent)}")
+        of_study = {name: fitted[name] for name in wanted}
+    known: dict[int, set[str]] = {}
+    seen = []
+    for name, one in of_study.items():
+        if id(one) not in known:
+            known[id(one)] = _learned_from(one)
+        if same_name(name) in known[id(one)]:
+            seen.append(name)
+    if seen:
+        raise SocbayesError(
+            f"the fit has learned from {', '.join(seen)}: predictions of data it has seen validate nothing. "
+            "Leave whole studies out, as socbayes.models.field.leave_one_site_out and socbayes.inference.left_out do"
+        )
+
+
+def _learned_from(fitted: xr.DataTree) -> set[str]:
+    """Studies and sites of the observations of a fit, in the form that all spellings share."""
+    record = model_records().get(facts_of(fitted).model)
+    held = list(fitted[TABLES].children) if TABLES in fitted.children else []
+    # Management and weather of a site left out are known: it is soil that is foreseen.
+    role = record.tables[0].role if record and record.tables else next(iter(held), "table")
+    table = table_of(fitted, role)
+    if table is None:
+        raise SocbayesError("the fit does not hold the table of its observations, so nobody can say what it has seen")
+    columns = [name for name in ("study", "site") if name in table]
+    return {same_name(str(label)) for name in columns for label in table[name].dropna().unique()}

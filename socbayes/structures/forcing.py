@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from socbayes.core.structure import Structure, StructureError, unknown
 from socbayes.errors import UnitError
@@ -30,6 +31,7 @@ _VOLUME = Quantity("carbon", "kg/m3/year", "carbon per volume of soil and time")
 _TIME = Quantity("time", "year", "time")
 
 
+@lru_cache(maxsize=256)
 def _factor(unit: str, quantity: Quantity) -> float | None:
     try:
         return conversion_factor(unit, quantity)

@@ -22,7 +22,7 @@ from socbayes.models.field.foresight import (
     split_future,
     split_site,
 )
-from socbayes.models.field.measurements import DENSITY_ERROR
+from socbayes.observations import DENSITY_ERROR
 from socbayes.spec import ModelSpec
 from socbayes.structures import get
 from socbayes.table import examine_table

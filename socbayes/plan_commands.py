@@ -1,0 +1,213 @@
+"""Commands of the command line on levers and plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.screen import console_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+PROJECTION, GAINS, CHANGES = "projection.nc", "gains.csv", "plan.csv"
+"""Files of a projection: all draws, the table of gains, and what every plot gets."""
+_MOST_YEARS = 500
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    app.command("levers", epilog="Example: [bold]socbayes levers no_tillage[/bold]")(levers)
+    app.command(
+        "project",
+        epilog="Example: [bold]socbayes project runs/farm --plan plan.toml --years 2030:2055 --output projected[/bold]",
+    )(project)
+
+
+def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.")] = None) -> None:
+    """List the levers that a plan may pull, or describe one: evidence, effect of a dose, source."""
+    from rich.markup import escape
+
+    from socbayes.scenarios.levers import lever_called
+    from socbayes.scenarios.levers import levers as listed
+    from socbayes.screen import frame_table
+
+    console, table = console_of(), listed()
+    if name is None:
+        shown = table.reset_index()[["lever", "acts_on", "unit", "lowest", "highest", "mean", "sd"]].round(3)
+        console.print(frame_table(shown, "Levers: evidence, and effect of a unit of dose on the log scale"))
+        console.print("`socbayes levers NAME` says where an effect is from, and what the lever excludes.")
+        return
+    row = table.loc[lever_called(name).name]
+    console.print(f"[bold]{row.name}[/bold]: {escape(row['title'])}, {row['acts_on']}")
+    console.print(f"Dose: {row['unit']}; evidence from {row['lowest']:g} to {row['highest']:g}", markup=False)
+    if row["mean"] == row["mean"]:
+        console.print(
+            f"Effect of a unit of dose, log scale: mean {row['mean']:.3f}, standard deviation {row['sd']:.3f}"
+        )
+    console.print(f"Source: {row['source']}", markup=False)
+    if row["excludes"]:
+        console.print(f"Excludes: {row['excludes']}", markup=False)
+
+
+def project(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of `socbayes fit field`, of the same plots.")],
+    plan: Annotated[Path, typer.Option("--plan", "-p", help="TOML file of plans.")],
+    years: Annotated[str, typer.Option("--years", "-y", help="FIRST:LAST, FIRST:LAST:STEP, or years with commas.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("projection"),
+    weight: Annotated[
+        list[str] | None, typer.Option("--weight", metavar="RUN=NUMBER", help="Weight of a run; all alike if left out.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=2, help="Draws of all runs together.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what every plot would get, and stop.")] = False,
+    allow_failed: Annotated[
+        bool, typer.Option("--allow-failed", help="Go on with runs that failed their checks; the result is marked.")
+    ] = False,
+    progress: Annotated[bool, typer.Option(help="Show what is being done.")] = True,
+) -> None:
+    """Run plans on fitted field plots: gains over business as usual, paired draw by draw."""
+    from socbayes.cli import FAILED_GATE, load_all, say_error
+    from socbayes.scenarios.plan_files import read_plans
+    from socbayes.scenarios.projections import dry_run as changes_of
+    from socbayes.scenarios.projections import project as run
+
+    wanted, read, fits = years_given(years), read_plans(plan), load_all(runs)
+    weights = weights_given(weight or [], list(fits))
+    console = console_of()
+    for note in read.notes:
+        console.print(f"  {note}", markup=False)
+    changes = changes_of(fits, read, years=wanted)
+    if dry_run:
+        from socbayes.screen import frame_table
+
+        console.print(frame_table(changes.drop(columns="evidence"), f"What every plot gets from {plan}"))
+        return
+    try:
+        with console.status(f"Projecting {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
+            if not progress:
+                status.stop()
+            result = run(fits, read, years=wanted, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed)
+    except ConvergenceError as error:
+        say_error(str(error))
+        raise typer.Exit(FAILED_GATE) from None
+    table = gains_of_all(result)
+    _write(output, result, table, changes)
+    _show(table, result)
+    console.print(f"Written: {', '.join(str(output / name) for name in (PROJECTION, GAINS, CHANGES))}", markup=False)
+    if not result.attrs["converged"]:
+        say_error(f"{result.attrs['warning']} {result.attrs['failures']}")
+        raise typer.Exit(FAILED_GATE)
+
+
+def years_given(text: str) -> list[float]:
+    """Years as they are written on the command line.
+
+    Parameters
+    ----------
+    text
+        ``first:last``, ``first:last:step``, or numbers with commas.
+
+    Raises
+    ------
+    SocbayesError
+        For anything else.
+
+    Examples
+    --------
+    >>> years_given("2030:2040:5"), years_given("2030, 2050.5")
+    ([2030.0, 2035.0, 2040.0], [2030.0, 2050.5])
+    """
+    try:
+        numbers = [float(part) for part in text.replace(":", ",").split(",")]
+    except ValueError:
+        numbers = []
+    if ":" not in text and numbers:
+        return numbers
+    first, last, step = (*numbers, 1.0)[:3] if len(numbers) in (2, 3) else (0.0, -1.0, 1.0)
+    if not (step > 0 and first <= last and (last - first) / step <= _MOST_YEARS):
+        raise SocbayesError(f"--years {text!r} is not understood: write 2030:2055, 2030:2055:5, or 2030,2040,2055")
+    return [first + step * number for number in range(int((last - first) / step + 1e-9) + 1)]
+
+
+def weights_given(texts: list[str], labels: list[str]) -> dict[str, float] | None:
+    """Weights of runs as they are written on the command line; None where there are none.
+
+    Parameters
+    ----------
+    texts
+        ``run=number`` each.
+    labels
+        Names of the runs.
+
+    Raises
+    ------
+    SocbayesError
+        For anything else, or a run that is not there.
+
+    Examples
+    --------
+    >>> weights_given(["rothc=0.7", "icbm=0.3"], ["rothc", "icbm"])
+    {'rothc': 0.7, 'icbm': 0.3}
+    """
+    weights = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            name = ""
+        if name not in labels:
+            raise SocbayesError(f"--weight {text!r} is not understood: write RUN=NUMBER, of {', '.join(labels)}")
+    return weights or None
+
+
+def gains_of_all(projection: xr.Dataset) -> pd.DataFrame:
+    """Gains on known and on new plots in one table, with a column ``kind``.
+
+    Parameters
+    ----------
+    projection
+        Of :func:`socbayes.scenarios.project`.
+    """
+    import pandas as pd
+
+    from socbayes.scenarios.gains import gain_table
+
+    pieces = {kind: gain_table(projection, kind=kind) for kind in ("known", "new")}
+    return pd.concat([table.assign(kind=kind) for kind, table in pieces.items()], ignore_index=True)
+
+
+def _write(folder: Path, projection: xr.Dataset, gains: pd.DataFrame, changes: pd.DataFrame) -> None:
+    """Write the files of a projection, each whole or not at all."""
+    from socbayes.files import replacing
+
+    if folder.exists() and not folder.is_dir():
+        raise SocbayesError(f"{folder} is a file; name a folder for the projection")
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / PROJECTION) as path:
+        projection.to_netcdf(path, engine="netcdf4")
+    for name, table in ((GAINS, gains), (CHANGES, changes)):
+        with replacing(folder / name) as path:
+            table.to_csv(path, index=False)
+
+
+def _show(gains: pd.DataFrame, projection: xr.Dataset) -> None:
+    """Print the gains of the last year."""
+    from socbayes.screen import frame_table
+    from socbayes.vocabulary import INTERVAL_NAME
+
+    last = gains[gains["year"] == gains["year"].max()]
+    shown = last[["plan", "kind", "plot", "gain", "gain_lower", "gain_upper", "gain_co2", "p_gain"]].round(2)
+    title = f"Gain over {projection.attrs['baseline']} by {gains['year'].max():g}, t C/ha ({INTERVAL_NAME})"
+    console_of().print(frame_table(shown, title))

@@ -1,0 +1,301 @@
+"""What plans gain over business as usual: tables, probabilities, response to dose, and many fields together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.scenarios.credits import CO2_PER_C
+from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.plan_files import read_plans
+from socbayes.scenarios.plan_runs import KINDS
+from socbayes.scenarios.projections import Fits, Given, project
+from socbayes.vocabulary import CI_PROB, INTERVAL_NAME, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+FOUR_PER_MILLE = 0.004
+"""Growth of a stock in a year, over the stock at the start: "4 per 1000" (Minasny et al. 2017, Geoderma 292:59-86)."""
+JUDGED_AFTER = (20.0, 30.0)
+"""Years after the start at which 4 per 1000 is judged."""
+_TAIL = (1.0 - CI_PROB) / 2.0
+INTERVAL = (_TAIL, 1.0 - _TAIL)
+"""Quantiles of the interval that is printed everywhere."""
+
+
+def gains_of(projection: xr.Dataset, kind: str = "known", fraction: str = "total") -> xr.DataArray:
+    """Stock under each plan less that under business as usual, draw by draw, t/ha, (plan, sample, plot, year).
+
+    Parameters
+    ----------
+    projection
+        Of :func:`socbayes.scenarios.project`.
+    kind
+        ``"known"`` or ``"new"`` plots.
+    fraction
+        Which one.
+
+    Raises
+    ------
+    UnknownNameError
+        For a kind or a fraction that is not there, with the nearest name.
+
+    Examples
+    --------
+    >>> gains_of(projection).mean("sample")  # doctest: +SKIP
+    """
+    stocks = _stocks(projection, kind, fraction)
+    others = [name for name in stocks["plan"].to_numpy().tolist() if name != projection.attrs["baseline"]]
+    return stocks.sel(plan=others) - stocks.sel(plan=projection.attrs["baseline"], drop=True)
+
+
+def _stocks(projection: xr.Dataset, kind: str, fraction: str) -> xr.DataArray:
+    if kind not in projection:
+        raise UnknownNameError(f"no stocks called {kind!r} in this projection; there are "
+                               + ", ".join(name for name in KINDS if name in projection))  # fmt: skip
+    known = projection["fraction"].to_numpy().tolist()
+    if fraction not in known:
+        hint = nearest(fraction, known)
+        raise UnknownNameError(f"no fraction named {fraction!r}; " + (f"did you mean {hint!r}?" if hint else
+                               f"there are {', '.join(known)}"))  # fmt: skip
+    return projection[kind].sel(fraction=fraction, drop=True).rename({KINDS[kind]: "plot"} if kind == "new" else {})
+
+
+def gain_table(projection: xr.Dataset, *, kind: str = "known", fraction: str = "total") -> pd.DataFrame:
+    """Gain of every plan on every plot in every year, with its interval and the probabilities that decide.
+
+    Parameters
+    ----------
+    projection
+        Of :func:`socbayes.scenarios.project` or :func:`portfolio`.
+    kind
+        ``"known"`` or ``"new"`` plots.
+    fraction
+        Which one the gain is of. 4 per 1000 is judged of the total where that is the fraction.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each plan, plot and year. ``gain`` is the mean over draws of the stock less that under business as
+        usual, t C/ha, with ``gain_lower`` and ``gain_upper``; ``gain_co2`` and its bounds the same in t CO2/ha;
+        ``change`` the stock less that at the start; ``p_gain`` the probability that the gain is above zero;
+        ``p_4_per_1000_start`` and ``p_4_per_1000_baseline``, 20 and 30 years after the start and NaN in other years,
+        that the stock grew by 0.4 % of that at the start each year: since then, and beyond business as usual. Where
+        the structure has microbial necromass, ``necromass_share_change`` and its bounds are the change of its share
+        of the total over business as usual, and ``sector`` the most probable of the sectors of necromass and carbon.
+        ``converged`` is 0 in every row of a fit that failed its checks. ``attrs`` name the interval and the units.
+
+    Examples
+    --------
+    >>> table = gain_table(projection)  # doctest: +SKIP
+    >>> table.query("year == 2050")[["plan", "plot", "gain", "p_gain"]]  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    gains, stocks = gains_of(projection, kind, fraction), _stocks(projection, kind, fraction)
+    years = stocks["year"].to_numpy()
+    start = stocks.isel(year=0, drop=True)
+    since = years - years[0]
+    judged = np.isclose(since[:, None], JUDGED_AFTER, atol=0.01).any(axis=1)
+    mine = stocks.sel(plan=gains["plan"])
+    required = FOUR_PER_MILLE * start.sel(plan=gains["plan"])
+    span = stocks["year"] - years[0]
+    columns: dict[str, Any] = {"gain": gains.mean("sample")} | _bounds("gain", gains)
+    columns |= {name.replace("gain", "gain_co2", 1): CO2_PER_C * value for name, value in columns.items()}
+    columns |= {
+        "change": (mine - start.sel(plan=gains["plan"])).mean("sample"),
+        "p_gain": (gains > 0).mean("sample"),
+    }
+    if fraction == "total":
+        columns["p_4_per_1000_start"] = (mine - start.sel(plan=gains["plan"]) >= required * span).mean("sample")
+        columns["p_4_per_1000_baseline"] = (gains >= required * span).mean("sample")
+        if "necromass" in projection["fraction"].to_numpy().tolist():
+            columns |= _of_necromass(projection, kind)
+    dims = ("plan", "plot", "year")
+    rows = pd.MultiIndex.from_product([gains[dim].to_numpy().tolist() for dim in dims], names=dims)
+    table = pd.DataFrame(
+        {name: value.transpose(*dims).to_numpy().ravel() for name, value in columns.items()}, index=rows
+    ).reset_index()
+    for name in ("p_4_per_1000_start", "p_4_per_1000_baseline"):
+        if name in table:
+            table[name] = table[name].where(np.tile(judged, len(table) // judged.size))
+    table["converged"] = int(projection.attrs.get("converged", 1))
+    table.attrs = {
+        "interval": INTERVAL_NAME,
+        "units": {"gain": "t/ha of carbon", "gain_co2": "t/ha of CO2", "change": "t/ha of carbon"},
+        "baseline": projection.attrs["baseline"],
+        "notes": [*([] if projection.attrs.get("converged", 1) else [DO_NOT_USE]), projection.attrs.get("notes", "")],
+    }
+    return table
+
+
+def _bounds(name: str, values: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Bounds of the interval of draws."""
+    found = values.quantile(list(INTERVAL), "sample")
+    return {f"{name}_{side}": found.isel(quantile=place, drop=True) for place, side in enumerate(("lower", "upper"))}
+
+
+def _of_necromass(projection: xr.Dataset, kind: str) -> dict[str, xr.DataArray]:
+    """Change of the necromass share over business as usual, and the sector of necromass and carbon."""
+    import xarray as xr
+
+    from socbayes.models.mcp.baseline import SECTORS, sector
+
+    necromass, total = _stocks(projection, kind, "necromass"), _stocks(projection, kind, "total")
+    base, others = projection.attrs["baseline"], gains_of(projection, kind)["plan"]
+    share = necromass / total
+    change = share.sel(plan=others) - share.sel(plan=base, drop=True)
+    logs = [np.log(one.sel(plan=others)) - np.log(one.sel(plan=base, drop=True)) for one in (necromass, total)]
+    place = xr.apply_ufunc(sector, *logs)
+    counts = xr.concat([(place == number).mean("sample") for number in range(len(SECTORS))], "sector")
+    likely = counts.argmax("sector")
+    named = likely.copy(data=np.array(SECTORS, dtype=object)[likely.to_numpy()])
+    return {
+        "necromass_share_change": change.mean("sample"),
+        **_bounds("necromass_share_change", change),
+        "sector": named,
+    }
+
+
+def response_curve(
+    fits: Fits,
+    plans: Given,
+    plan: str,
+    lever: str,
+    doses: Sequence[float],
+    *,
+    years: Sequence[float],
+    **settings: Any,
+) -> pd.DataFrame:
+    """Gain in the last year against the dose of one lever, the same draws behind every dose.
+
+    Parameters
+    ----------
+    fits, plans, years
+        As for :func:`socbayes.scenarios.project`.
+    plan, lever
+        Which plan, and which of its levers gets other doses.
+    doses
+        In the unit of the lever.
+    **settings
+        ``weights``, ``draws``, ``seed``, ``allow_failed`` and ``structures`` of :func:`socbayes.scenarios.project`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each dose and plot, known and new: ``dose``, ``kind``, ``plot``, ``gain``, ``gain_lower`` and
+        ``gain_upper``, t C/ha, ``p_gain``, and whether the dose lies ``within_evidence``.
+
+    Raises
+    ------
+    SocbayesError
+        If the plan does not have the lever once.
+
+    Examples
+    --------
+    >>> response_curve(fitted, plans, "cover", "cover_crop", [0, 0.5, 1], years=[2026, 2050])  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    read, pieces = read_plans(plans), []
+    for dose in doses:
+        chosen = read.with_dose(plan, lever, dose)
+        pulled = next(one for one in chosen[plan].doses if one.dose == float(dose) and _named(one, lever))
+        projection = project(fits, chosen, years=years, **settings)
+        for kind in KINDS:
+            last = gains_of(projection, kind).sel(plan=plan).isel(year=-1)
+            columns = {"gain": last.mean("sample"), **_bounds("gain", last), "p_gain": (last > 0).mean("sample")}
+            table = pd.DataFrame({name: value.to_numpy() for name, value in columns.items()})
+            lowest, highest = pulled.lever.evidence
+            table.insert(0, "plot", last["plot"].to_numpy())
+            table.insert(0, "kind", kind)
+            table.insert(0, "dose", float(dose))
+            pieces.append(table.assign(within_evidence=dose == 0 or lowest <= dose <= highest))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _named(one: Any, lever: str) -> bool:
+    from socbayes.scenarios.levers import lever_called
+
+    return bool(one.lever.name == lever_called(lever).name)
+
+
+def portfolio(projections: xr.Dataset | Iterable[xr.Dataset], areas: Mapping[str, float] | None = None) -> xr.Dataset:
+    """Many fields as one: area-weighted means draw by draw, so that errors they share do not average away.
+
+    Parameters
+    ----------
+    projections
+        Of :func:`socbayes.scenarios.project`, by the same fits, plans, years, draws and seed.
+    areas
+        Area of plots by name, ha; those of the plans, or all alike, by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``known`` (plan, sample, plot, year, fraction), t/ha, of the one plot ``portfolio``, for :func:`gain_table`;
+        ``gain_sd`` (plan, year), t/ha, of its gain, and ``gain_sd_if_independent``, what it would be if the errors of
+        fields had nothing to do with each other; ``attrs["area"]`` in ha.
+
+    Raises
+    ------
+    SocbayesError
+        For projections of other draws or plans than each other, a plot that is in two, or areas that are none.
+
+    Examples
+    --------
+    >>> portfolio(projection, {"north": 12.0, "south": 30.0})["gain_sd"]  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    given = [projections] if isinstance(projections, xr.Dataset) else list(projections)
+    if not given:
+        raise SocbayesError("a portfolio needs one projection or more")
+    first, area, seen = given[0], 0.0, set[str]()
+    total: Any = 0.0
+    variance: Any = 0.0
+    for one in given:
+        _require_alike(first, one)
+        labels = one["plot"].to_numpy().tolist()
+        if twice := seen & set(labels):
+            raise SocbayesError(f"{', '.join(sorted(twice))} is in two projections")
+        seen |= set(labels)
+        weight = _areas(one, labels, areas)
+        total = total + (one["known"] * weight).sum("plot")
+        variance = variance + (gains_of(one).var("sample") * weight**2).sum("plot")
+        area += float(weight.sum())
+    if areas and (strangers := sorted(set(areas) - seen)):
+        raise SocbayesError(f"areas of plots that are in no projection: {', '.join(strangers)}")
+    result = (total / area).expand_dims(plot=["portfolio"]).transpose("plan", "sample", "plot", "year", "fraction")
+    found = xr.Dataset({"known": result.assign_attrs(units="t/ha")}, attrs=first.attrs | {"area": area})
+    spread = {"gain_sd": gains_of(found).std("sample").isel(plot=0, drop=True),
+              "gain_sd_if_independent": np.sqrt(variance) / area}  # fmt: skip
+    for name, values in spread.items():
+        found[name] = values.reindex(plan=found["plan"], fill_value=0.0)
+    return found
+
+
+def _areas(one: xr.Dataset, labels: list[str], areas: Mapping[str, float] | None) -> xr.DataArray:
+    """Area of each plot, (plot,)."""
+    import xarray as xr
+
+    if areas is not None and (missing := [name for name in labels if name not in areas]):
+        raise SocbayesError(f"no area of {', '.join(missing[:5])}: give that of every plot, or none")
+    stated = one["area"].to_numpy() if "area" in one.coords else np.ones(len(labels))
+    values = stated if areas is None else np.array([float(areas[name]) for name in labels])
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+        raise SocbayesError("areas have to be zero or more, and one of them above zero")
+    return xr.DataArray(values, dims="plot", coords={"plot": labels})
+
+
+def _require_alike(first: xr.Dataset, one: xr.Dataset) -> None:
+    for name in ("plan", "year", "fraction", "structure"):
+        if not np.array_equal(first[name].to_numpy(), one[name].to_numpy()):
+            raise SocbayesError(f"projections differ in their {name}: project them with the same fits, plans and draws")
+    if first.attrs.get("seed") != one.attrs.get("seed") or first.attrs["baseline"] != one.attrs["baseline"]:
+        raise SocbayesError("projections differ in their seed or baseline, so their draws are not paired")

@@ -1,0 +1,279 @@
+"""Plans read from a file or a dict, and judged all at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from socbayes.errors import Fault, TableFaultsError, UnknownNameError, UnreadableFileError
+from socbayes.scenarios.levers import LEVERS, OF_CLIMATE, lever_called
+from socbayes.scenarios.plans import COLUMNS, USUAL, Climate, Dose, Override, Plan, Plans, Stage, beyond_evidence
+from socbayes.vocabulary import nearest
+
+
+def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Plans:
+    """Read plans, and find every fault of them at once.
+
+    A file, or dict, holds ``plans``, by name each with ``levers`` (tables of ``lever``, ``dose``, ``start``, ``end``
+    and ``ramp``), ``management`` (tables of columns of management with their value, ``start`` and ``end``),
+    ``adoption`` (tables of ``year`` and ``share`` of the area, or ``plots``), ``climate`` and ``plots``. Beside them
+    stand ``baseline``, the name of the plan that is business as usual (one that changes nothing by default),
+    ``climate`` for all plans that have none of their own (``warming`` in degC, ``rain`` and ``evaporation`` as
+    factors, ``start``, ``ramp``, ``resample``, ``table``) and ``areas`` of plots in ha.
+
+    Parameters
+    ----------
+    source
+        Path of a TOML file, a dict of the same form, or plans that were read.
+
+    Returns
+    -------
+    Plans
+        With notes on doses beyond the evidence.
+
+    Raises
+    ------
+    UnreadableFileError
+        For a file that is not there, or no TOML.
+    TableFaultsError
+        For everything that cannot be right: unknown levers, columns and keys with the nearest name, numbers that are
+        none, levers that exclude each other.
+
+    Examples
+    --------
+    >>> plans = read_plans({"plans": {"cover": {"levers": [{"lever": "cover_crop", "dose": 1.0, "start": 2026}]}}})
+    >>> list(plans.plans), plans.baseline
+    (['business as usual', 'cover'], 'business as usual')
+    """
+    if isinstance(source, Plans):
+        return source
+    given, called, folder = (source, "plans", Path()) if isinstance(source, Mapping) else _from_file(Path(source))
+    faults: list[Fault] = []
+    _known_keys(given, ("plans", "baseline", "climate", "areas"), "", faults)
+    common = _climate(given["climate"], "climate", faults, folder) if "climate" in given else None
+    written = given.get("plans")
+    if not isinstance(written, Mapping) or not written:
+        faults.append(Fault("no plans", None, "plans", _shown(written), "a table of plans by name"))
+        written = {}
+    plans = {str(name): _plan(str(name), body, common, faults, folder) for name, body in written.items()}
+    baseline = str(given.get("baseline", USUAL))
+    if baseline not in plans:
+        if "baseline" in given and baseline != USUAL:
+            faults.append(_misspelt("plan", baseline, list(plans), "baseline"))
+        plans = {baseline: Plan(baseline), **plans}
+    areas = _areas(given.get("areas", {}), faults)
+    for plan in plans.values():
+        faults += _exclusions(plan)
+    if faults:
+        raise TableFaultsError(faults, called)
+    ordered = {name: plans[name] for name in (baseline, *(name for name in plans if name != baseline))}
+    ordered = {name: plan if plan.climate else replace(plan, climate=common) for name, plan in ordered.items()}
+    notes = [note for plan in ordered.values() for note in beyond_evidence(plan)]
+    return Plans(ordered, baseline, areas, tuple(dict.fromkeys(notes)))
+
+
+def under(plans: Plans, climate: Mapping[str, Any]) -> Plans:
+    """The same plans, the baseline among them, in another climate.
+
+    Parameters
+    ----------
+    plans
+        Of :func:`read_plans`.
+    climate
+        As the table ``climate`` of a file of plans.
+
+    Raises
+    ------
+    TableFaultsError
+        For everything that cannot be right.
+
+    Examples
+    --------
+    >>> plans = read_plans({"plans": {"cover": {"levers": {"cover_crop": 1.0}}}})
+    >>> under(plans, {"warming": 2.0})["cover"].climate.changes[0].dose
+    2.0
+    """
+    faults: list[Fault] = []
+    read = _climate(climate, "climate", faults, Path())
+    if faults:
+        raise TableFaultsError(faults, "climate")
+    return replace(plans, plans={name: replace(plan, climate=read) for name, plan in plans.plans.items()})
+
+
+def _from_file(path: Path) -> tuple[Mapping[str, Any], str, Path]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), str(path), path.parent
+    except FileNotFoundError:
+        raise UnreadableFileError(f"{path} is not there") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnreadableFileError(f"{path} is no TOML file: {error}") from error
+
+
+def _plan(name: str, body: Any, common: Climate | None, faults: list[Fault], folder: Path) -> Plan:
+    where = f"plans.{name}"
+    if not isinstance(body, Mapping):
+        faults.append(Fault("no plan", None, where, _shown(body), "a table"))
+        return Plan(name)
+    _known_keys(body, ("levers", "management", "adoption", "climate", "plots"), where, faults)
+    climate = _climate(body["climate"], f"{where}.climate", faults, folder) if "climate" in body else common
+    doses = [one for place, each in _listed(body, "levers", where, faults) if (one := _dose(each, place, faults))]
+    overrides = [
+        one for place, each in _listed(body, "management", where, faults) for one in _overrides(each, place, faults)
+    ]
+    stages = [_stage(each, place, faults) for place, each in _listed(body, "adoption", where, faults)]
+    years, shares = [one.year for one in stages], [one.share for one in stages if one.share is not None]
+    if years != sorted(years) or shares != sorted(shares):
+        faults.append(Fault("adoption goes back", None, f"{where}.adoption", _shown(body["adoption"]),
+                            "years and shares that rise from stage to stage"))  # fmt: skip
+    of_climate = [one for one in doses if one.lever.acts_on in OF_CLIMATE]
+    if of_climate:
+        climate = replace(climate or Climate(), changes=(*(climate.changes if climate else ()), *of_climate))
+    kept = tuple(one for one in doses if one.lever.acts_on not in OF_CLIMATE)
+    return Plan(
+        name, kept, tuple(overrides), tuple(stages), climate, _names(body.get("plots", ()), f"{where}.plots", faults)
+    )
+
+
+def _listed(
+    body: Mapping[str, Any], key: str, where: str, faults: list[Fault]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Tables of a list, each with its place; levers may also be a table of doses by name."""
+    given = body.get(key, ())
+    if key == "levers" and isinstance(given, Mapping):
+        given = [{"lever": name, "dose": dose} for name, dose in given.items()]
+    if isinstance(given, Mapping):
+        given = [given]
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        faults.append(Fault("no list", None, f"{where}.{key}", _shown(given), "a list of tables"))
+        return
+    for number, each in enumerate(given, start=1):
+        place = f"{where}.{key} {number}"
+        if isinstance(each, Mapping):
+            yield place, each
+        else:
+            faults.append(Fault("no table", None, place, _shown(each), "a table"))
+
+
+def _dose(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Dose | None:
+    _known_keys(each, ("lever", "dose", "start", "end", "ramp"), place, faults)
+    lever = None
+    try:
+        lever = lever_called(str(each.get("lever", "")))
+    except UnknownNameError:
+        faults.append(_misspelt("lever", str(each.get("lever", "")), list(LEVERS), place))
+    dose = _number(each, "dose", place, faults)
+    ramp = _number(each, "ramp", place, faults, default=0.0, lowest=0.0)
+    start, end = _times(each, place, faults)
+    return None if lever is None else Dose(lever, float(dose or 0.0), start, end, float(ramp or 0.0))
+
+
+def _overrides(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Iterator[Override]:
+    _known_keys(each, (*COLUMNS, "start", "end"), place, faults)
+    start, end = _times(each, place, faults)
+    for column in COLUMNS:
+        if column in each:
+            yield Override(column, float(_number(each, column, place, faults, lowest=0.0) or 0.0), start, end)
+
+
+def _stage(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Stage:
+    _known_keys(each, ("year", "share", "plots"), place, faults)
+    year = _number(each, "year", place, faults)
+    share = _number(each, "share", place, faults, lowest=0.0) if "share" in each else None
+    if ("share" in each) == ("plots" in each) or (share or 0.0) > 1.0:
+        faults.append(Fault("no stage", None, place, _shown(dict(each)), "a share of the area from 0 to 1, or plots"))
+    return Stage(float(year or 0.0), share, _names(each.get("plots", ()), f"{place}.plots", faults))
+
+
+def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Climate:
+    if not isinstance(given, Mapping):
+        faults.append(Fault("no climate", None, where, _shown(given), "a table"))
+        return Climate()
+    _known_keys(given, ("warming", "rain", "evaporation", "start", "end", "ramp", "resample", "table"), where, faults)
+    start, end = _times(given, where, faults)
+    ramp = float(_number(given, "ramp", where, faults, default=0.0, lowest=0.0) or 0.0)
+    changes = []
+    for name in ("warming", "rain", "evaporation"):
+        if name in given:
+            value = _number(given, name, where, faults, lowest=-np.inf if name == "warming" else 0.0)
+            # Rain is given as a factor, and a lever has what it departs from one.
+            dose = float(value or 0.0) - (0.0 if name == "warming" else 1.0)
+            changes.append(Dose(LEVERS[name], dose, start, end, ramp))
+    table = given.get("table")
+    if isinstance(table, str | os.PathLike):
+        from socbayes.table import read_table
+
+        table = read_table(folder / table, "field_weather")
+    resample = given.get("resample", False)
+    if not isinstance(resample, bool):
+        faults.append(Fault("no switch", None, f"{where}.resample", _shown(resample), "true or false"))
+    return Climate(tuple(changes), bool(resample), table)
+
+
+def _exclusions(plan: Plan) -> Iterator[Fault]:
+    """Doses of one plan at one time whose levers exclude each other."""
+    for place, one in enumerate(plan.doses):
+        for other in plan.doses[:place]:
+            begin = max(_or(one.start, -np.inf), _or(other.start, -np.inf))
+            together = begin < min(_or(one.end, np.inf), _or(other.end, np.inf))
+            if together and (one.lever.name in other.lever.excludes or other.lever.name in one.lever.excludes):
+                yield Fault("levers exclude each other", None, f"plans.{plan.name}.levers",
+                            f"{other.lever.name} and {one.lever.name} at one time", "one of them",
+                            "let one end before the other begins, or make two plans")  # fmt: skip
+
+
+def _known_keys(given: Mapping[str, Any], known: Sequence[str], where: str, faults: list[Fault]) -> None:
+    faults += [_misspelt("key", str(key), list(known), where) for key in given if key not in known]
+
+
+def _misspelt(kind: str, found: str, known: list[str], where: str) -> Fault:
+    hint = nearest(found, known)
+    return Fault(
+        f"unknown {kind}", None, where, repr(found), ", ".join(known), f"did you mean {hint!r}?" if hint else ""
+    )
+
+
+def _times(each: Mapping[str, Any], place: str, faults: list[Fault]) -> tuple[float | None, float | None]:
+    start, end = (_number(each, key, place, faults) if key in each else None for key in ("start", "end"))
+    if start is not None and end is not None and end <= start:
+        faults.append(Fault("ends before it begins", None, place, f"{start:g} to {end:g}", "an end after the start"))
+    return start, end
+
+
+def _number(
+    each: Mapping[str, Any], key: str, place: str, faults: list[Fault], *, default: float | None = None,
+    lowest: float = -np.inf,
+) -> float | None:  # fmt: skip
+    value = each.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value < lowest:
+        at_least = "" if lowest == -np.inf else f", {lowest:g} or more"
+        faults.append(Fault("no number", None, f"{place}.{key}", _shown(value), f"a number{at_least}"))
+        return None
+    return float(value)
+
+
+def _names(given: Any, place: str, faults: list[Fault]) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        faults.append(Fault("no list", None, place, _shown(given), "a list of names of plots"))
+        return ()
+    return tuple(str(name) for name in given)
+
+
+def _areas(given: Any, faults: list[Fault]) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        faults.append(Fault("no areas", None, "areas", _shown(given), "a table of hectares by plot"))
+        return {}
+    return {str(name): float(_number(given, name, "areas", faults, lowest=0.0) or 0.0) for name in given}
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)[:80]
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

@@ -1,0 +1,268 @@
+"""Projections: plans run on the posterior of field plots, paired draw by draw.
+
+The same draws of the posterior, of what a new plot has of its own and of the
+noise of the process stand behind every plan, so that a difference between two
+plans is of what they do. What a lever does is drawn once for each draw and is
+the same on all plots: its error does not average away over many fields.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.models.field.forecasts import allotted, shares_of, years_of
+from socbayes.scenarios.draws import DO_NOT_USE, verdict
+from socbayes.scenarios.plan_files import read_plans
+from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
+from socbayes.scenarios.planned import adoption_of, changes_of
+from socbayes.scenarios.plans import Plans
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from socbayes.core.structure import Structure
+
+type Fits = "xr.DataTree | Mapping[str, xr.DataTree]"
+type Given = "str | os.PathLike[str] | Mapping[str, Any] | Plans"
+
+UNIT = "t/ha"
+
+
+def project(
+    fits: Fits,
+    plans: Given,
+    *,
+    years: Sequence[float],
+    weights: Mapping[str, float] | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    allow_failed: bool = False,
+    structures: Mapping[str, Structure] | None = None,
+) -> xr.Dataset:
+    """Stocks of every fraction under every plan, on the plots of a fit and on a new one of each treatment.
+
+    Parameters
+    ----------
+    fits
+        A fit of ``models.field``, or several of the same plots by label, such as of several structures.
+    plans
+        Path of a TOML file, a dict, or what :func:`socbayes.scenarios.read_plans` returned.
+    years
+        Decimal years, after the last samples; the first is the start that 4 per 1000 is counted from.
+    weights
+        By label of a fit, such as of :func:`socbayes.models.field.foresight.leave_future_out`; all alike by default.
+    draws
+        Draws of the mixture, each fit's share of them by its weight.
+    seed
+        Seed of their choice, of new plots, and of what levers do.
+    allow_failed
+        Whether to go on with a fit that did not pass its checks; the result is marked.
+    structures
+        By label, structures of the caller's own: a fit holds their name only.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``known`` (plan, sample, plot, year, fraction) and ``new`` (plan, sample, new_plot, year, fraction), t/ha;
+        ``adoption`` (plan, plot), the year from which a plot follows a plan; ``structure`` (sample) as a coordinate,
+        and ``area`` (plot) where the plans state areas. ``attrs`` hold the name of the ``baseline``, whether the fits
+        ``converged``, their ``failures`` and ``notes``.
+
+    Raises
+    ------
+    TableFaultsError
+        For everything that is wrong with the plans, or that the fits cannot do, at once.
+    ConvergenceError
+        For a fit that did not pass its checks.
+    SocbayesError
+        For fits of other plots than each other, or weights that are none.
+
+    Examples
+    --------
+    >>> plans = {"plans": {"cover": {"levers": [{"lever": "cover_crop", "dose": 1.0, "start": 2026}]}}}
+    >>> result = project(fitted, plans, years=range(2026, 2057))  # doctest: +SKIP
+    >>> gain_table(result)  # doctest: +SKIP
+    """
+    import xarray as xr
+
+    ready = ready_to_run(fits, plans, years, weights, draws, seed, allow_failed, structures)
+    shown = [list(one.data.setup.weights) for one in ready.prepared]
+    common = [name for name in shown[0] if all(name in others for others in shown)]
+    pieces = [
+        _labelled(one, {kind: run_plans(one, kind, common) for kind in KINDS}, common, ready) for one in ready.prepared
+    ]
+    result = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="sample", join="exact")
+    labels, read = ready.prepared[0].data.plots.labels, ready.plans
+    adoption = np.stack([adoption_of(plan, labels, read.areas) for plan in read.plans.values()])
+    adoption = np.where(adoption == np.inf, np.nan, np.maximum(adoption, ready.wanted.min()))
+    result["adoption"] = (("plan", "plot"), adoption, {"long_name": "year from which a plot follows a plan"})
+    if read.areas:
+        result.coords["area"] = ("plot", np.array([read.areas.get(name, 1.0) for name in labels]), {"units": "ha"})
+    result.attrs = ready.attrs
+    return result
+
+
+def dry_run(
+    fits: Fits, plans: Given, *, years: Sequence[float], structures: Mapping[str, Structure] | None = None
+) -> pd.DataFrame:
+    """What every plot would get from every plan, without running anything.
+
+    Parameters
+    ----------
+    fits, plans, years, structures
+        As for :func:`project`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns plan, plot, lever, column, dose, unit, start_year, end_year and evidence: a row for each thing that a
+        plot gets, none for a plan that changes nothing. ``attrs["notes"]`` says what lies beyond the evidence.
+
+    Raises
+    ------
+    TableFaultsError
+        As for :func:`project`.
+
+    Examples
+    --------
+    >>> dry_run(fitted, "plan.toml", years=range(2026, 2057))  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    ready = ready_to_run(fits, plans, years, None, 2, 0, True, structures)
+    columns = ["plan", "plot", "lever", "column", "dose", "unit", "start_year", "end_year", "evidence"]
+    table = pd.DataFrame(list(changes_of(ready.plans, ready.prepared[0].data, ready.wanted)), columns=columns)
+    table.attrs["notes"] = list(ready.plans.notes)
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Plans, and fits prepared to run them.
+
+    Parameters
+    ----------
+    plans
+        As read.
+    prepared
+        One for each fit.
+    shares
+        Weight of each fit by label, summing to one.
+    wanted
+        Decimal years.
+    attrs
+        What a result says of itself.
+    """
+
+    plans: Plans
+    prepared: list[Prepared]
+    shares: dict[str, float]
+    wanted: np.ndarray
+    attrs: dict[str, Any]
+
+
+def ready_to_run(
+    fits: Fits,
+    plans: Given,
+    years: Sequence[float],
+    weights: Mapping[str, float] | None,
+    draws: int,
+    seed: int,
+    allow_failed: bool,
+    structures: Mapping[str, Structure] | None,
+) -> Ready:
+    """Judge fits and plans, lay them out, and draw what all plans share.
+
+    Parameters
+    ----------
+    fits, plans, years, weights, draws, seed, allow_failed, structures
+        As for :func:`project`.
+
+    Raises
+    ------
+    TableFaultsError, ConvergenceError, SocbayesError
+        As for :func:`project`.
+    """
+    # A fit is a mapping too, of its groups.
+    named: dict[str, Any] = {_called(fits): fits} if hasattr(fits, "attrs") else dict(fits)
+    read, wanted = read_plans(plans), np.unique(years_of(list(years)))
+    said = {label: verdict(one) for label, one in named.items()}
+    failed = [label for label, one in said.items() if not one["converged"]]
+    if failed and not allow_failed:
+        raise ConvergenceError(
+            f"{', '.join(failed)} did not pass its checks ({said[failed[0]]['failures']}): nothing is projected of it; "
+            "allow_failed=True goes on, and marks the result"
+        )
+    shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
+    counts = {label: count for label, count in allotted(shares, draws).items() if count}
+    effects = standard_normals(read, draws, seed)
+    member = np.random.default_rng([seed, 1]).permutation(draws) % RESAMPLED
+    prepared, done = [], 0
+    for label, count in counts.items():
+        one = prepare(named[label], label, read, wanted, count, seed, (structures or {}).get(label))
+        mine = slice(done, done + count)
+        drawn = {name: effect[mine] for name, effect in effects.items()}
+        prepared.append(replace(one, effects=drawn, member=member[mine]))
+        done += count
+    first = prepared[0].data.plots.labels
+    for one in prepared:
+        if one.data.plots.labels != first:
+            raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
+    notes = [*read.notes, *(note for one in prepared for note in one.data.notes), *_of_levers(read)]
+    attrs = {
+        "baseline": read.baseline,
+        "converged": int(not failed),
+        "failures": json.dumps([f"{label}: {said[label]['failures']}" for label in failed]),
+        "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
+        "notes": " ".join(dict.fromkeys(notes)),
+        "seed": seed,
+    }
+    return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))
+
+
+def _called(fitted: Any) -> str:
+    """Label of a single fit: its structure."""
+    from socbayes.facts import facts_of
+
+    return str(facts_of(fitted).spec.choices.get("structure", "fit"))
+
+
+def _of_levers(plans: Plans) -> list[str]:
+    """Say where the effects of levers come from, and what new plots do."""
+    every = {one.lever.name: one.lever for plan in plans.plans.values() for one in plan.doses}
+    notes = [f"Effect of {name}: {lever.source}." for name, lever in every.items()]
+    if any(plan.adoption or plan.plots for plan in plans.plans.values()):
+        notes.append("A new plot follows every plan from its first stage on.")
+    return notes
+
+
+def _labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[str], ready: Ready) -> xr.Dataset:
+    """Stocks of one fit with names."""
+    import xarray as xr
+
+    meanings = {"known": "carbon of the plots measured", "new": "carbon of a plot not measured"}
+    return xr.Dataset(
+        {
+            kind: (
+                ("plan", "sample", dim, "year", "fraction"),
+                stocks[kind],
+                {"units": UNIT, "long_name": meanings[kind]},
+            )
+            for kind, dim in KINDS.items()
+        },
+        coords={
+            "plan": list(ready.plans.plans),
+            "year": ready.wanted,
+            "fraction": fractions,
+            "structure": ("sample", [one.label] * len(one.member)),
+            **{dim: one.kinds[kind].labels for kind, dim in KINDS.items()},
+        },
+    )

@@ -1,0 +1,101 @@
+"""Levers and plans on the command line."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import xarray as xr
+from made_field import fit_called, fit_of
+from typer.testing import CliRunner
+
+from socbayes.cli import BAD_INPUT, FAILED_GATE, app
+from socbayes.errors import SocbayesError
+from socbayes.plan_commands import CHANGES, GAINS, PROJECTION, weights_given, years_given
+
+PLAN = """
+[plans.cover]
+levers = [{ lever = "cover_crop", dose = 1.0, start = 2024 }]
+"""
+
+
+@pytest.fixture
+def invoke(monkeypatch, tmp_path):
+    """Run the command line on fits made by hand, called by the name of a folder."""
+    failed = fit_of("icbm", converged=0)
+    monkeypatch.setattr(
+        "socbayes.inference.runs.load", lambda folder: failed if folder.name == "failed" else fit_called(folder.name)
+    )
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN, encoding="utf-8")
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["project", *arguments, "--plan", str(plan), "--draws", "20", "--no-progress"])
+
+    return run
+
+
+def test_levers_are_listed_and_described():
+    listed = CliRunner().invoke(app, ["levers"])
+    assert listed.exit_code == 0
+    assert "no_tillage" in listed.output
+    one = CliRunner().invoke(app, ["levers", "no tillage"])
+    assert "IPCC 2019" in one.output
+    assert "Excludes: reduced_tillage" in one.output
+    wrong = CliRunner().invoke(app, ["levers", "manur"])
+    assert wrong.exit_code == BAD_INPUT
+    assert "did you mean 'manure'" in wrong.output
+
+
+def test_a_projection_is_written_whole(invoke, tmp_path):
+    folder = tmp_path / "out"
+    done = invoke("icbm", "rothc", "--years", "2022:2032:5", "--output", str(folder), "--weight", "icbm=1",
+                  "--weight", "rothc=3")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Gain over business as usual by 2032" in done.output
+    assert sorted(path.name for path in folder.iterdir()) == sorted([PROJECTION, GAINS, CHANGES])
+    with xr.open_dataset(folder / PROJECTION) as projection:
+        assert projection["known"].dims == ("plan", "sample", "plot", "year", "fraction")
+        assert (projection["structure"] == "rothc").sum() == 15
+        assert projection.attrs["baseline"] == "business as usual"
+    gains = pd.read_csv(folder / GAINS)
+    assert set(gains["kind"]) == {"known", "new"}
+    assert gains.query("year == 2032")["gain"].gt(0).all()
+    assert len(pd.read_csv(folder / CHANGES)) == 4
+
+
+def test_a_dry_run_writes_nothing(invoke, tmp_path):
+    done = invoke("icbm", "--years", "2022:2032", "--output", str(tmp_path / "out"), "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "What every plot gets" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_fit_ends_with_its_exit_code(invoke, tmp_path):
+    refused = invoke("failed", "--years", "2022:2032", "--output", str(tmp_path / "out"))
+    assert refused.exit_code == FAILED_GATE
+    assert "nothing is projected of it" in " ".join(refused.output.split())
+    assert not (tmp_path / "out").exists()
+    marked = invoke("failed", "--years", "2022:2032", "--output", str(tmp_path / "out"), "--allow-failed")
+    assert marked.exit_code == FAILED_GATE
+    assert pd.read_csv(tmp_path / "out" / GAINS)["converged"].eq(0).all()
+
+
+def test_bad_input_is_said(invoke, tmp_path):
+    early = invoke("icbm", "--years", "2012:2032", "--output", str(tmp_path / "out"))
+    assert early.exit_code == BAD_INPUT
+    assert "years before the fit" in " ".join(early.output.split())
+    (tmp_path / "file").write_text("x")
+    assert invoke("icbm", "--years", "2022:2032", "--output", str(tmp_path / "file")).exit_code == BAD_INPUT
+
+
+@pytest.mark.parametrize("text", ["", "now", "2030:2020", "2030:2040:0", "2030:2040:1:1", "0:100000"])
+def test_years_that_are_none_are_refused(text):
+    with pytest.raises(SocbayesError, match="write 2030:2055"):
+        years_given(text)
+
+
+def test_weights_are_of_runs():
+    assert weights_given([], ["a"]) is None
+    for wrong in ("b=1", "a", "a=x"):
+        with pytest.raises(SocbayesError, match="write RUN=NUMBER, of a"):
+            weights_given([wrong], ["a"])

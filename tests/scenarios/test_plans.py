@@ -1,0 +1,213 @@
+"""Plans as people write them: what is read, and what is refused, all at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError, UnreadableFileError
+from socbayes.scenarios.levers import (
+    ACTIONS,
+    LEVERS,
+    OF_CLIMATE,
+    UNCERTAIN,
+    known_levers,
+    lever_called,
+    levers,
+    ratio_of,
+    with_effects,
+)
+from socbayes.scenarios.plan_files import read_plans, under
+from socbayes.scenarios.plans import USUAL
+
+TOML = """
+[climate]
+warming = 1.5
+start = 2030
+ramp = 20
+
+[areas]
+A1 = 2.5
+
+[plans.cover]
+plots = ["A1", "A2"]
+levers = [{ lever = "cover_crop", dose = 1.0, start = 2025, end = 2040, ramp = 3 }, { lever = "warming", dose = 0.5 }]
+adoption = [{ year = 2025, share = 0.5 }, { year = 2030, share = 1.0 }]
+
+[plans.manured]
+levers = { manure = 1.5 }
+management = [{ plant_carbon_input = 3.0, plant_cover = 1.0, start = 2026 }]
+"""
+
+
+def test_a_file_says_what_a_dict_says(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(TOML, encoding="utf-8")
+    plans = read_plans(path)
+    assert list(plans.plans) == [USUAL, "cover", "manured"]
+    assert plans.areas == {"A1": 2.5}
+    cover, manured = plans["cover"], plans["manured"]
+    assert [(one.lever.name, one.dose, one.start, one.end, one.ramp) for one in cover.doses] == [
+        ("cover_crop", 1.0, 2025.0, 2040.0, 3.0)
+    ]
+    assert [(stage.year, stage.share) for stage in cover.adoption] == [(2025.0, 0.5), (2030.0, 1.0)]
+    # A lever of climate comes on top of the climate that all plans share.
+    assert [one.dose for one in cover.climate.changes] == [1.5, 0.5]
+    assert [one.dose for one in plans[USUAL].climate.changes] == [1.5]
+    assert [(one.column, one.value, one.start) for one in manured.overrides] == [
+        ("plant_carbon_input", 3.0, 2026.0),
+        ("plant_cover", 1.0, 2026.0),
+    ]
+    assert read_plans(plans) is plans
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8")
+    path = tmp_path / "plan.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1], encoding="utf-8")
+    plans = read_plans(path)
+    assert list(plans.plans) == [USUAL, "cover crop", "manure"]
+    assert len(plans["cover crop"].doses) == 2
+    assert len(plans[USUAL].climate.changes) == 3
+
+
+def test_every_fault_is_found_at_once():
+    with pytest.raises(TableFaultsError) as caught:
+        read_plans(
+            {
+                "basline": "x",
+                "climate": {"warming": "hot", "resample": "yes"},
+                "plans": {
+                    "a": {
+                        "levers": [{"lever": "cover_corp", "dose": 1.0}, {"lever": "manure", "dose": None, "rmp": 1}]
+                    },
+                    "b": {"management": [{"plant_carbon_input": -1.0}, 3], "adoption": [{"year": 2030}]},
+                    "c": {"levers": [{"lever": "manure", "dose": 1, "start": 2040, "end": 2030}], "plots": "A1"},
+                    "d": {"adoption": [{"year": 2030, "share": 1.0}, {"year": 2025, "share": 0.5}]},
+                    "e": 7,
+                },
+            }
+        )
+    said = str(caught.value)
+    for text in (
+        "did you mean 'baseline'",
+        "did you mean 'cover_crop'",
+        "did you mean 'ramp'",
+        "climate.warming",
+        "climate.resample",
+        "plans.a.levers 2.dose",
+        "plans.b.management 1.plant_carbon_input",
+        "plans.b.management 2",
+        "plans.b.adoption 1",
+        "ends before it begins",
+        "plans.c.plots",
+        "adoption goes back",
+        "plans.e",
+    ):
+        assert text in said
+
+
+@pytest.mark.parametrize(("given", "text"), [({}, "no plans"), ({"plans": {"a": {}}, "baseline": "b"}, "unknown plan")])
+def test_nothing_to_plan_is_refused(given, text):
+    with pytest.raises(TableFaultsError, match=text):
+        read_plans(given)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"nowhere\.toml is not there"):
+        read_plans(tmp_path / "nowhere.toml")
+    path = tmp_path / "bad.toml"
+    path.write_text("plans = [", encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match="no TOML file"):
+        read_plans(path)
+
+
+@pytest.mark.parametrize(
+    ("levers", "refused"),
+    [
+        ({"no_tillage": 1.0, "reduced_tillage": 1.0}, True),
+        ({"restoration": 1.0, "cover_crop": 1.0}, True),
+        ({"manure": 1.0, "cover_crop": 1.0}, False),
+        (
+            [
+                {"lever": "no_tillage", "dose": 1, "end": 2030},
+                {"lever": "reduced_tillage", "dose": 1, "start": 2030},
+            ],
+            False,
+        ),
+    ],
+)
+def test_levers_that_exclude_each_other_are_refused_at_one_time(levers, refused):
+    given = {"plans": {"p": {"levers": levers}}}
+    if refused:
+        with pytest.raises(TableFaultsError, match="levers exclude each other"):
+            read_plans(given)
+    else:
+        assert len(read_plans(given)["p"].doses) == 2
+
+
+def test_a_dose_beyond_the_evidence_is_noted():
+    plans = read_plans({"plans": {"p": {"levers": {"manure": 9.0}}, "q": {"levers": {"manure": 2.0}}}})
+    assert len(plans.notes) == 1
+    assert "dose of 9 t C/ha/year of manure is beyond the evidence, which is of 0 to 4" in plans.notes[0]
+
+
+def test_plans_made_of_plans():
+    plans = read_plans({"plans": {"p": {"levers": [{"lever": "manure", "dose": 1, "start": 2025}]}}})
+    assert plans.stopped(2040)["p"].doses[0].end == 2040.0
+    assert plans.with_dose("p", "manure", 3)["p"].doses[0].dose == 3.0
+    warmer = under(plans, {"warming": 2.0, "rain": 0.9})
+    assert [round(one.dose, 9) for one in warmer[USUAL].climate.changes] == [2.0, -0.1]
+    with pytest.raises(TableFaultsError, match="did you mean 'warming'"):
+        under(plans, {"warmng": 2.0})
+    with pytest.raises(SocbayesError, match="has to have compost once"):
+        plans.with_dose("p", "compost", 3)
+    with pytest.raises(UnknownNameError, match="there are"):
+        plans["nothing"]
+
+
+def test_every_lever_is_whole():
+    for name, lever in LEVERS.items():
+        assert lever.name == name
+        assert lever.acts_on in ACTIONS
+        assert lever.evidence[0] < lever.evidence[1]
+        assert lever.source
+        assert (lever.sd > 0) == (lever.acts_on in UNCERTAIN)
+        assert all(other in LEVERS for other in lever.excludes)
+        assert lever.acts_on not in OF_CLIMATE or lever.mean == 0
+    table = levers()
+    assert list(table.index) == list(known_levers())
+    assert table.loc["warming", ["mean", "sd"]].isna().all()
+
+
+def test_levers_are_found_by_any_spelling():
+    assert lever_called("cover crop").name == lever_called("Cover_Crop").name == "cover_crop"
+    with pytest.raises(UnknownNameError, match="did you mean 'compost'"):
+        lever_called("compst")
+
+
+def test_published_factors_are_ratios_of_steady_states():
+    mean, sd = ratio_of((0.82, 17.0), over=((0.70, 12.0),))
+    assert mean == pytest.approx(np.log(0.82 / 0.70))
+    assert sd == pytest.approx(np.hypot(17.0, 12.0) / 200.0)
+    assert -LEVERS["no_tillage"].mean == pytest.approx(np.log([1.09, 1.03, 1.10, 1.04]).mean())
+
+
+def test_stored_effects_take_the_place_of_priors():
+    found = with_effects({"manure": {"mean": 0.1, "sd": 0.05, "source": "ours", "studies": 3, "pairs": 9}})["manure"]
+    assert (found.mean, found.sd, found.source, found.studies, found.pairs) == (0.1, 0.05, "ours", 3, 9)
+    assert LEVERS["manure"].source.startswith("assumed")
+    effect = {"mean": 0.1, "sd": 0.05, "source": "ours"}
+    assert with_effects({"cover_crop": effect | {"acts_on": "plant_factor"}})["cover_crop"].acts_on == "plant_factor"
+    for wrong in (
+        {"manur": effect},
+        {"warming": effect},
+        {"manure": {"mean": 0.1}},
+        {"manure": effect | {"sd": -1.0}},
+        {"manure": effect | {"acts_on": "rain"}},
+    ):
+        with pytest.raises(SocbayesError, match=r"lever_effects\.json"):
+            with_effects(wrong)

@@ -1,0 +1,280 @@
+"""Projections: paired draws, levers that do what they say, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_field import YEARS, fit_called, fit_of, fit_with_weather, management, one_pool, samples, weather
+
+from socbayes.errors import ConvergenceError, SocbayesError, TableFaultsError
+from socbayes.models.field import forecast
+from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.gains import gains_of
+from socbayes.scenarios.levers import LEVERS
+from socbayes.scenarios.projections import dry_run, project
+
+FEW = (2022.0, 2032.0, 2052.0)
+
+
+def plan(**body):
+    return {"plans": {"p": body}}
+
+
+def levers(*rows, **doses):
+    return plan(levers=[*rows, *({"lever": name, "dose": dose} for name, dose in doses.items())])
+
+
+def gain(fits, plans, years=FEW, kind="known", **settings):
+    """Gain of the plan in the last year, (sample, plot)."""
+    found = gains_of(project(fits, plans, years=years, draws=100, **settings), kind).sel(plan="p").isel(year=-1)
+    return found.transpose("sample", "plot").to_numpy()
+
+
+@pytest.mark.parametrize("structure", ["icbm", "rothc"])
+def test_a_plan_that_changes_nothing_gains_exactly_nothing_and_is_the_forecast(structure):
+    fitted = fit_called(structure)
+    nothing = {"plans": {"p": {}, "dose of zero": {"levers": {"cover_crop": 0.0}}}}
+    both = project(fitted, nothing, years=FEW, draws=100)
+    for kind in ("known", "new"):
+        assert (gains_of(both, kind) == 0.0).all()
+    ahead = forecast(fitted, years=FEW, draws=100)
+    for kind in ("known", "new"):
+        np.testing.assert_allclose(both[kind].sel(plan="p"), ahead[kind], rtol=1e-9)
+
+
+def test_draws_of_a_plan_do_not_rest_on_what_else_is_planned():
+    fitted, one = fit_called("icbm"), {"levers": {"no_tillage": 1.0}}
+    alone = gain(fitted, {"plans": {"p": one}})
+    np.testing.assert_array_equal(alone, gain(fitted, {"plans": {"q": {"levers": {"cover_crop": 1.0}}, "p": one}}))
+    assert (gain(fitted, {"plans": {"p": one}}, seed=1) != alone).any()
+
+
+def test_a_doubled_input_gains_what_a_linear_pool_must():
+    rate, own = 0.05, one_pool(0.05)
+    fitted = fit_of(own, samples(), management(), spread=0.0)
+    found = gain(fitted, levers(carbon_input=1.0), structures={"one_pool": own})
+    for place, carbon in enumerate([2.4, 2.4, 3.6, 3.6]):
+        expected = carbon / rate * (1.0 - np.exp(-rate * 30.0))
+        np.testing.assert_allclose(found[:, place], expected, rtol=1e-5)
+
+
+def test_a_ramp_and_an_end_are_those_of_a_linear_pool():
+    rate, own = 0.05, one_pool(0.05)
+    fitted = fit_of(own, samples(), management(), spread=0.0)
+    row = {"lever": "carbon_input", "dose": 1.0, "start": 2022, "end": 2042, "ramp": 20}
+    found = gain(fitted, levers(row), structures={"one_pool": own})[0, 0]
+    when = (np.arange(20 * 12) + 0.5) / 12.0
+    expected = (2.4 * when / 20.0 * np.exp(-rate * (30.0 - when))).sum() / 12.0
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_carbon_that_is_added_is_what_is_weighed_in_whatever_factor_the_fit_learned():
+    """Learned factors on stated inputs differ between draws; what is added does not take part in them."""
+    own = one_pool(0.05)
+    fitted = fit_of(own, samples(), management(), spread=0.3, still=("rate_constant", "rate_effect"))
+    found = gain(fitted, levers(plant_carbon=1.0), structures={"one_pool": own})
+    effect = np.exp(LEVERS["plant_carbon"].sd * _standard("plant_carbon"))
+    expected = effect / 0.05 * (1.0 - np.exp(-0.05 * 30.0))
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], 4, axis=1), rtol=1e-5)
+
+
+def _standard(name, draws=100, seed=0):
+    import zlib
+
+    return np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws)
+
+
+def test_manure_enters_through_its_own_driver_and_keeps_more_than_plants():
+    fitted = fit_called("rothc")
+    manured, planted = (gain(fitted, levers(**{name: 2.0})).mean() for name in ("manure", "plant_carbon"))
+    assert manured > 1.05 * planted > 0
+
+
+def test_the_effect_of_a_lever_is_the_same_error_on_all_plots():
+    found = gain(fit_called("icbm"), levers(cover_crop=1.0))
+    assert np.corrcoef(found[:, 0], found[:, 2])[0, 1] > 0.95
+    new = gain(fit_called("icbm"), levers(cover_crop=1.0), kind="new")
+    assert np.corrcoef(found[:, 0], new[:, 0])[0, 1] > 0.95
+
+
+def test_slower_decay_gains_and_faster_decay_loses():
+    for structure in ("icbm", "rothc"):
+        found = gain(fit_called(structure), levers(no_tillage=1.0))
+        assert 0.1 < found.mean() < 2.0
+    assert gain(fit_with_weather(), levers(warming=3.0)).mean() < -1.0
+
+
+def test_a_structure_without_a_driver_of_climate_still_has_a_rate_to_lever():
+    own = one_pool(0.05)
+    fitted = fit_of(own, samples(), management(), spread=0.0)
+    found = gain(fitted, levers(no_tillage=1.0), structures={"one_pool": own})
+    effect = LEVERS["no_tillage"].effect(_standard("no_tillage"))
+    slower = 0.05 * np.exp(effect)
+    held = 2.4
+    begun = held / 0.05 + (40.0 - held / 0.05) * np.exp(-0.05 * 10.0)
+    expected = held / slower + (begun - held / slower) * np.exp(-slower * 30.0)
+    base = held / 0.05 + (begun - held / 0.05) * np.exp(-0.05 * 30.0)
+    np.testing.assert_allclose(found[:, 0], expected - base, rtol=1e-4, atol=1e-6)
+
+
+def test_half_the_plots_adopt():
+    adopted = plan(levers={"carbon_input": 0.2}, adoption=[{"year": 2025, "share": 0.5}, {"year": 2040, "share": 0.75}])
+    result = project(fit_called("icbm"), adopted, years=YEARS, draws=20)
+    found = gains_of(result).sel(plan="p").mean("sample")
+    assert (found.sel(plot=["A1", "A2"], year=2026) > 0).all()
+    assert (found.sel(plot=["B1", "B2"], year=2039) == 0).all()
+    assert (found.sel(plot="B1", year=2045) > 0).item()
+    assert (found.sel(plot="B2") == 0).all()
+    assert result["adoption"].sel(plan="p").to_numpy()[:3].tolist() == [2025.0, 2025.0, 2040.0]
+    assert np.isnan(result["adoption"].sel(plan="p", plot="B2"))
+    named = plan(levers={"carbon_input": 0.2}, adoption=[{"year": 2030, "plots": ["B2"]}])
+    found = gains_of(project(fit_called("icbm"), named, years=FEW, draws=20)).sel(plan="p").isel(year=-1).mean("sample")
+    assert found.to_numpy()[3] > 0
+    assert (found.to_numpy()[:3] == 0).all()
+
+
+def test_areas_say_who_has_adopted():
+    given = plan(levers={"carbon_input": 0.2}, adoption=[{"year": 2025, "share": 0.5}])
+    areas = {"A1": 1.0, "A2": 1.0, "B1": 1.0, "B2": 7.0}
+    result = project(fit_called("icbm"), given | {"areas": areas}, years=FEW, draws=20)
+    assert np.isfinite(result["adoption"].sel(plan="p")).to_numpy().tolist() == [True, True, True, False]
+    assert result["area"].to_numpy().tolist() == list(areas.values())
+
+
+def test_management_may_take_another_value():
+    given = plan(management=[{"plant_carbon_input": 4.8, "start": 2022}], plots=["A1", "A2"])
+    found = gain(fit_called("icbm"), given)
+    doubled = gain(fit_called("icbm"), levers(carbon_input=1.0))
+    np.testing.assert_allclose(found[:, :2], doubled[:, :2], rtol=1e-9)
+    assert (found[:, 2:] == 0).all()
+
+
+def test_climate_of_all_plans_is_paired():
+    given = levers(carbon_input=0.2) | {"climate": {"warming": 3.0, "ramp": 20.0}}
+    result = project(fit_with_weather(), given, years=FEW, draws=50)
+    usual = project(fit_with_weather(), levers(carbon_input=0.2), years=FEW, draws=50)
+    base = result.attrs["baseline"]
+    total = {"plan": base, "fraction": "total"}
+    assert (result["known"].sel(total) <= usual["known"].sel(total)).all()
+    assert 0 < gains_of(result).isel(year=-1).mean() < gains_of(usual).isel(year=-1).mean()
+
+
+def test_observed_years_follow_each_other_at_random():
+    result = project(fit_with_weather(), plan(climate={"resample": True}), years=FEW, draws=48)
+    found = gains_of(result).isel(year=-1, plot=0).to_numpy().ravel()
+    assert 0 < np.abs(found).max() < 2.0
+    assert np.unique(found.round(9)).size > 12
+    again = project(fit_with_weather(), plan(climate={"resample": True}), years=FEW, draws=48)
+    np.testing.assert_array_equal(again["known"], result["known"])
+
+
+def test_a_table_of_weather_takes_the_place_of_means():
+    table = weather(range(2022, 2053))
+    table["temperature"] += 3.0
+    warm = gain(fit_with_weather(), plan(climate={"table": table}))
+    assert warm.mean() < -1.0
+
+
+def test_structures_are_mixed_by_weights():
+    fits = {"one": fit_called("icbm"), "two": fit_called("rothc")}
+    result = project(fits, levers(carbon_input=0.2), years=FEW, weights={"one": 1, "two": 3}, draws=80)
+    assert (result["structure"] == "two").sum() == 60
+    assert result.attrs["structure"] == "one 0.25, two 0.75"
+    assert result.sizes["sample"] == 80
+    assert project(fits, levers(carbon_input=0.2), years=FEW, draws=500).sizes["sample"] == 500
+
+
+def test_a_failed_fit_is_refused_or_marked():
+    fitted = fit_of("icbm", converged=0)
+    with pytest.raises(ConvergenceError, match=r"R-hat of 1\.4"):
+        project(fitted, levers(carbon_input=0.2), years=FEW)
+    result = project(fitted, levers(carbon_input=0.2), years=FEW, draws=10, allow_failed=True)
+    assert result.attrs["converged"] == 0
+    assert "R-hat" in result.attrs["failures"]
+    assert result.attrs["warning"] == DO_NOT_USE
+
+
+@pytest.mark.parametrize(
+    ("structure", "plans", "years", "text"),
+    [
+        ("icbm", levers(carbon_input=0.1), (2015, 2030), "years before the fit"),
+        ("icbm", levers({"lever": "carbon_input", "dose": 0.1, "start": 2015}), FEW, "a start in 2015"),
+        ("icbm", plan(plots=["a1"], levers={"carbon_input": 0.1}), FEW, "did you mean 'A1'"),
+        ("icbm", plan() | {"areas": {"X9": 1.0}}, FEW, "a plan for no plot"),
+        ("icbm", levers(manure=1.0), FEW, r"manure for icbm, expected a structure with a driver of manure: .*rothc"),
+        ("icbm", levers(warming=1.0), FEW, "no weather to change"),
+        ("icbm", plan(climate={"resample": True}), FEW, "no years to resample"),
+        ("century", levers(carbon_input=0.1, rain=0.1), FEW, "no weather to change"),
+    ],
+)
+def test_what_a_fit_cannot_do_is_refused(structure, plans, years, text):
+    with pytest.raises(TableFaultsError, match=text):
+        project(fit_called(structure), plans, years=years, draws=10)
+
+
+def test_inputs_are_not_planned_where_none_were_stated():
+    fitted = fit_of("icbm", samples())
+    with pytest.raises(TableFaultsError, match="inputs were not stated"):
+        project(fitted, plan(management=[{"plant_carbon_input": 3.0}]), years=FEW, draws=10)
+    assert gain(fitted, levers(carbon_input=0.2)).mean() > 0
+
+
+def test_fits_of_other_plots_do_not_mix():
+    fits = {"a": fit_called("icbm"), "b": fit_of("icbm", samples().query("plot != 'A1'"), management())}
+    with pytest.raises(SocbayesError, match="not of the same plots"):
+        project(fits, plan(), years=FEW, draws=10)
+
+
+def test_a_dry_run_says_what_every_plot_gets():
+    given = plan(
+        levers=[{"lever": "manure", "dose": 9.0, "start": 2025, "end": 2030}],
+        management=[{"plant_cover": 1.0}],
+        adoption=[{"year": 2027, "share": 0.5}],
+    )
+    table = dry_run(fit_called("rothc"), given, years=YEARS)
+    rows = table[["plot", "lever", "column", "dose", "start_year", "end_year"]].to_numpy().tolist()
+    assert rows == [
+        ["A1", "manure", "manure_added", 9.0, 2027.0, 2030.0],
+        ["A1", "", "plant_cover", 1.0, 2027.0, 2052.0],
+        ["A2", "manure", "manure_added", 9.0, 2027.0, 2030.0],
+        ["A2", "", "plant_cover", 1.0, 2027.0, 2052.0],
+    ]
+    assert "beyond the evidence" in table.attrs["notes"][0]
+    assert "beyond the evidence" in project(fit_called("rothc"), given, years=FEW, draws=5).attrs["notes"]
+
+
+def test_an_effect_that_changes_in_time_is_that_of_one_that_does_not():
+    """A dose that begins an instant after the start takes the way of drivers, not of parameters."""
+    for structure, doses in (
+        ("rothc", {"plant_carbon": 1.0, "manure": 2.0, "no_tillage": 1.0}),
+        ("icbm", {"cover_crop": 1.0}),
+    ):
+        constant = gain(fit_called(structure), levers(**doses))
+        rows = [{"lever": name, "dose": dose, "start": 2022, "ramp": 1e-6} for name, dose in doses.items()]
+        split = [{"lever": "carbon_input", "dose": 1e-12, "start": 2040}]
+        changing = gain(fit_called(structure), levers(*rows, *split))
+        np.testing.assert_allclose(changing, constant, rtol=1e-6)
+
+
+def test_manure_is_beside_the_learned_level_of_manure():
+    rows = management(manure_carbon_input=1.0)
+    fitted = fit_of("rothc", samples(), rows, spread=0.3, still=("rate_constant", "rate_effect"))
+    assert "manure_level" in fitted["posterior"]
+    other = fit_of("rothc", samples(), management(), spread=0.3, still=("rate_constant", "rate_effect"))
+    np.testing.assert_allclose(gain(fitted, levers(manure=2.0)), gain(other, levers(manure=2.0)), rtol=1e-6)
+
+
+def test_a_plot_whose_treatment_changed_goes_on_with_its_last():
+    own = one_pool(0.05)
+    soil = samples()
+    soil.loc[(soil["plot"] == "A1") & (soil["year"] > 2015), "treatment"] = "cover"
+    rows = management().assign(start_year=1990.0)
+    fitted = fit_of(own, soil, rows, spread=0.3, still=("rate_constant", "rate_effect"))
+    assert fitted["posterior"].sizes["treatment"] == 2
+    both = {"plans": {"p": {"levers": {"plant_carbon": 1.0}}, "q": {"levers": {"carbon_input": 1.0}}}}
+    result = project(fitted, both, years=FEW, draws=50, structures={"one_pool": own})
+    last = gains_of(result).isel(year=-1)
+    np.testing.assert_allclose(last.sel(plan="p", plot="A1"), last.sel(plan="p", plot="B1"), rtol=1e-6)
+    assert (last.sel(plan="q", plot="A1") > 0).all()
+    ahead = forecast(fitted, years=FEW, draws=50, structure=own)
+    np.testing.assert_allclose(result["known"].sel(plan="business as usual"), ahead["known"], rtol=1e-9)
