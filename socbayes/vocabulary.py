@@ -88,6 +88,19 @@ VALUE_ORIGINS = ("measured", "pooled", "estimated", "derived", "printed", "digit
 """How a value of a field table came about: measured on its own plot; measured on
 one sample bulked from several plots; assumed or interpolated by the source;
 computed from another measurement; printed in a later work; read from a figure."""
+AMENDMENTS = (
+    "straw",
+    "green_manure",
+    "farmyard_manure",
+    "compost",
+    "slurry",
+    "digestate",
+    "sewage_sludge",
+    "peat",
+    "sawdust",
+    "biochar",
+)
+"""What is spread on a field for its carbon or nutrients, each with a quality of its own."""
 TILLAGE_CLASSES = ("full", "reduced", "none", "mixed")
 """Depth and intensity of tillage; mixed where seasons differ."""
 
@@ -765,6 +778,22 @@ _QUANTITIES = (
     ),
     _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0, upper=200),
     _N(
+        "amendment",
+        "",
+        "What the amendment carbon of the row is.",
+        "category",
+        categories=AMENDMENTS,
+        aliases=("organic_amendment", "amendment_type"),
+    ),
+    _N(
+        "amendment_carbon_input",
+        "t/ha/year",
+        "Carbon applied as the amendment of the row, beside any manure of it.",
+        lower=0,
+        upper=200,
+        aliases=("amendment_c", "amendment_carbon"),
+    ),
+    _N(
         "manure_fresh",
         "t/ha/year",
         "Fresh mass of manure applied.",
@@ -1188,6 +1217,8 @@ _SCHEMAS = (
             "manure_carbon_input",
             "manure_carbon_input_sd",
             "manure_fresh",
+            "amendment",
+            "amendment_carbon_input",
             "fertilizer_nitrogen",
             "tillage",
             "cover_crop",
@@ -1292,7 +1323,7 @@ NEVER_LEFT_EMPTY: dict[str, str] = {
         ("depth_top", "depth_bottom"), "ask for the depth of the layer: without it there is no thickness and no stock"
     ),
     **dict.fromkeys(
-        ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
+        ("plant_carbon_input", "manure_carbon_input", "manure_fresh", "amendment_carbon_input"),
         "write 0 if nothing was added",
     ),
     **dict.fromkeys(
