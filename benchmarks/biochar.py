@@ -26,6 +26,9 @@ DATA = Path(__file__).parents[1] / "data"
 DRAWS, SEED = 400, 7
 NOT_CHAR = ("no-treat", "htc")
 """Raw biomass and hydrochar, which stand among biochars."""
+HIGHEST_RATIO, COOLEST = 0.7, 350.0
+"""Ratio of hydrogen to carbon above which certificates call nothing biochar, and the pyrolysis temperature, degC, that
+stands for it where no ratio is stated."""
 PLAIN = ("labile_level", "labile_slope", "labile_rate", "slow_level", "slow_slope", "log_q10")
 SPREADS = {"labile": "labile share", "slow": "persistent rate"}
 
@@ -40,13 +43,20 @@ def series_of(folder: Path) -> pd.DataFrame:
     series = series[~char.isin(NOT_CHAR)]
     own = about.loc[series["ID_obs"]]
     numbers = {name: pd.to_numeric(own[name], errors="coerce").to_numpy() for name in ("H/C_org", "H/C_tot")}
-    return pd.DataFrame({
+    table = pd.DataFrame({
         "study": own["AuthorDate"].to_numpy(), "series": series["ID_obs"].astype(str).to_numpy(),
         "incubation_day": series["time"].astype(float).to_numpy(), "carbon_left": series["C_bc_rem_rel"].to_numpy(),
         "hydrogen_to_carbon": np.where(np.isfinite(numbers["H/C_org"]), numbers["H/C_org"], numbers["H/C_tot"]),
         "pyrolysis_temperature": pd.to_numeric(own["HHT"]).to_numpy(dtype=float),
         "incubation_temperature": pd.to_numeric(own["IncubationTemperature"]).to_numpy(dtype=float),
     }).dropna(subset=["pyrolysis_temperature", "incubation_temperature"])  # fmt: skip
+    ratio = table["hydrogen_to_carbon"]
+    poor = (ratio > HIGHEST_RATIO) | (ratio.isna() & (table["pyrolysis_temperature"] < COOLEST))
+    print(
+        f"{table.loc[poor, 'series'].nunique()} have a ratio above {HIGHEST_RATIO:g}, "
+        f"or none and were made below {COOLEST:g} degC"
+    )
+    return table[~poor]
 
 
 def main() -> int:
@@ -58,11 +68,12 @@ def main() -> int:
     parser.add_argument("--tune", type=int, default=1000)
     given = parser.parse_args()
     model = build(series_of(given.literature))
-    fitted = (
-        sb.open_run(given.store)
-        if (given.store / "fit.nc").exists()
-        else sb.fit(model, draws=given.draws, tune=given.tune, seed=SEED, store=given.store)
-    )
+    if (given.store / "fit.nc").exists():
+        fitted = sb.open_run(given.store)
+    elif given.store.exists():  # cut short
+        fitted = sb.resume(given.store, model=model)
+    else:
+        fitted = sb.fit(model, draws=given.draws, tune=given.tune, seed=SEED, store=given.store)
     facts = facts_of(fitted)
     if not facts.converged:
         print("did not converge, nothing is written:", *facts.failures, sep="\n")

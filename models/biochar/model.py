@@ -9,8 +9,9 @@ Carbon left after time t at temperature T is
 with the labile share f and the persistent rate k2 of each series about a level that depends on the molar ratio of
 hydrogen to carbon, on its study and on the series itself. Where a study states no ratio, it is drawn about what the
 highest temperature of pyrolysis says of it. What is compared are logs of the carbon lost, at a few dates of each
-series, spread over its logarithm of time: all dates of a cumulative series say little more, and are no independent
-measurements.
+series, spread over its duration: all dates of a cumulative series say little more, and are no independent
+measurements. Dates spread over the logarithm of time would have the labile pool explain the first days, and the
+persistent one the months after them, so that it would be lost too soon in a century.
 
 Series last for months or years, so the share left after a century is an extrapolation: its rate rests on the slow loss
 at the end of the longer series, and on the prior.
@@ -78,7 +79,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
 
 
 def compared(table: pd.DataFrame) -> np.ndarray:
-    """Positions of the rows of a table that are compared: a few dates of each series, evenly over the log of time.
+    """Positions of the rows of a table that are compared: a few dates of each series, evenly over its duration.
 
     Parameters
     ----------
@@ -91,9 +92,8 @@ def compared(table: pd.DataFrame) -> np.ndarray:
     for rows in series.groupby(series, sort=False).indices.values():
         usable = rows[(days[rows] > 0) & (lost[rows] > LEAST_LOSS)]
         if usable.size:
-            logs = np.log(days[usable])
-            wanted = np.linspace(logs.min(), logs.max(), DATES)
-            chosen += usable[np.unique(np.abs(logs[:, None] - wanted).argmin(axis=0))].tolist()
+            wanted = days[usable].max() * np.arange(1, DATES + 1) / DATES
+            chosen += usable[np.unique(np.abs(days[usable][:, None] - wanted).argmin(axis=0))].tolist()
     return np.array(sorted(chosen), dtype="int64")
 
 
@@ -154,7 +154,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         lost = labile[series] * -pt.expm1(-pt.exp(own.sample("labile_rate")) * time)
         lost = lost + (1.0 - labile[series]) * -pt.expm1(-slow[series] * time)
         observed = np.log(1.0 - numeric(used, "carbon_left"))
-        pm.StudentT("log_lost", 5.0, pt.log(lost), own.sample("error"), observed=observed)
+        pm.StudentT("log_lost", nu=5.0, mu=pt.log(lost), sigma=own.sample("error"), observed=observed)
     notes = (f"Of {len(table):,} rows {rows.size:,} are compared, up to {DATES} dates of a series.",)
     attach(
         model,

@@ -120,7 +120,7 @@ def test_char_of_rothc_is_counted_as_inert_and_persists():
     cover, inert = data.plots.labels.index("B1"), data.setup.structure.pools.index("iom")
     assert states.shape[-1] == len(data.setup.structure.state)
     gained = states[1:, cover, inert] - states[0, cover, inert]
-    # A year of it at 5 t C/ha from the month of the first sample on, of which next to nothing is lost in two years, nor in ten.
+    # A year of it at 5 t C/ha from the month of the first sample on: next to nothing is lost in two years, nor in ten.
     assert 4.6 < gained[0] < 4.85
     assert gained[1] == pytest.approx(gained[0] * np.exp(-8.0 / 556.0), rel=1e-3)
 
