@@ -88,6 +88,19 @@ VALUE_ORIGINS = ("measured", "pooled", "estimated", "derived", "printed", "digit
 """How a value of a field table came about: measured on its own plot; measured on
 one sample bulked from several plots; assumed or interpolated by the source;
 computed from another measurement; printed in a later work; read from a figure."""
+AMENDMENTS = (
+    "straw",
+    "green_manure",
+    "farmyard_manure",
+    "compost",
+    "slurry",
+    "digestate",
+    "sewage_sludge",
+    "peat",
+    "sawdust",
+    "biochar",
+)
+"""What is spread on a field for its carbon or nutrients, each with a quality of its own."""
 TILLAGE_CLASSES = ("full", "reduced", "none", "mixed")
 """Depth and intensity of tillage; mixed where seasons differ."""
 
@@ -774,6 +787,22 @@ _QUANTITIES = (
     ),
     _N("manure_carbon_input_sd", "t/ha/year", "Standard deviation of the manure carbon input.", lower=0, upper=200),
     _N(
+        "amendment",
+        "",
+        "What the amendment carbon of the row is.",
+        "category",
+        categories=AMENDMENTS,
+        aliases=("organic_amendment", "amendment_type"),
+    ),
+    _N(
+        "amendment_carbon_input",
+        "t/ha/year",
+        "Carbon applied as the amendment of the row, beside any manure of it.",
+        lower=0,
+        upper=200,
+        aliases=("amendment_c", "amendment_carbon"),
+    ),
+    _N(
         "manure_fresh",
         "t/ha/year",
         "Fresh mass of manure applied.",
@@ -842,6 +871,30 @@ _QUANTITIES = (
     ),
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),
+    _N(
+        "carbon_left",
+        "1",
+        "Share of the carbon of an added material that is still in the soil.",
+        lower=0,
+        upper=1.05,
+        aliases=("carbon_remaining", "remaining_carbon"),
+    ),
+    _N(
+        "hydrogen_to_carbon",
+        "1",
+        "Molar ratio of hydrogen to organic carbon of biochar.",
+        lower=0,
+        upper=2,
+        aliases=("h_c", "h_to_c"),
+    ),
+    _N(
+        "pyrolysis_temperature",
+        "degC",
+        "Highest temperature at which biochar was made.",
+        lower=150,
+        upper=1500,
+        aliases=("highest_treatment_temperature",),
+    ),
     _N(
         "measured_as",
         "",
@@ -1197,6 +1250,8 @@ _SCHEMAS = (
             "manure_carbon_input",
             "manure_carbon_input_sd",
             "manure_fresh",
+            "amendment",
+            "amendment_carbon_input",
             "fertilizer_nitrogen",
             "tillage",
             "cover_crop",
@@ -1231,6 +1286,20 @@ _SCHEMAS = (
         ),
         key=("site", "plot", "duration"),
         ordered=(("depth_top", "depth_bottom"),),
+    ),
+    TableSchema(
+        "biochar_decomposition",
+        "carbon of one incubated biochar that is left on one day",
+        required=(
+            "study",
+            "series",
+            "incubation_day",
+            "carbon_left",
+            "pyrolysis_temperature",
+            "incubation_temperature",
+        ),
+        optional=("hydrogen_to_carbon", "doi"),
+        key=("study", "series", "incubation_day"),
     ),
     TableSchema(
         "incubation_series",
@@ -1310,7 +1379,7 @@ NEVER_LEFT_EMPTY: dict[str, str] = {
         ("depth_top", "depth_bottom"), "ask for the depth of the layer: without it there is no thickness and no stock"
     ),
     **dict.fromkeys(
-        ("plant_carbon_input", "manure_carbon_input", "manure_fresh"),
+        ("plant_carbon_input", "manure_carbon_input", "manure_fresh", "amendment_carbon_input"),
         "write 0 if nothing was added",
     ),
     **dict.fromkeys(

@@ -7,7 +7,7 @@ come as arrays, so another plan needs no other code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.core.structure import Driver, Flow, Names, Parameter
+from socbayes.models.field.amendments import counted_in, with_no_char
 from socbayes.models.field.draws import per_draw
 from socbayes.models.field.runs import decomposition, factored, natural_parameters, pools_of_shares
 from socbayes.models.field.setup import Setup
@@ -90,6 +91,21 @@ class Branches:
         values = stacked.eval(mode="FAST_COMPILE")
         return np.broadcast_to(values, (data.plots.rows, len(data.plots.labels), values.shape[2]))
 
+    def weights(self, data: Layout, fractions: Sequence[str]) -> np.ndarray:
+        """Weight of each pool of the run in each fraction, (pool, fraction); char weighs as the pool it is counted in.
+
+        Parameters
+        ----------
+        data
+            Field tables laid out.
+        fractions
+            Their names.
+        """
+        published = data.setup.structure
+        weights = np.stack([data.setup.weights[name] for name in fractions], axis=1)
+        beside = [published.pools.index(counted_in(published))] * (len(self.structure.pools) - len(published.pools))
+        return np.concatenate([weights, weights[beside]])
+
     def position(self, driver: str) -> int:
         """Position of a driver among the columns."""
         return self.structure.driver_names.index(driver)
@@ -103,17 +119,17 @@ def branches_of(data: Layout) -> Branches:
     data
         Field tables laid out.
     """
-    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods)
+    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods, data.forcing.amendments)
 
 
 @lru_cache(maxsize=64)
-def _branches(published: Structure, manured: bool, periods: int) -> Branches:
+def _branches(published: Structure, manured: bool, periods: int, amendments: tuple[str, ...]) -> Branches:
     """The same for the same structure, so that its program is made once."""
     from socbayes.core.doors import how_to_step
 
     roles = Setup(published).roles
     setup = Setup(with_additions(published, tuple(name for name in (*roles.plant, roles.manure) if name)))
-    structure = factored(setup, manured, periods)
+    structure = factored(setup, manured, periods, amendments)
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
     interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
@@ -212,6 +228,8 @@ def beginnings(
     spread = {name: value + every if np.ndim(value) == 0 else value for name, value in values.items()}
     parameters = stack_parameters(branches.structure, spread).eval(mode="FAST_COMPILE")
     carbon = np.tile(data.forcing.carbon[plots], samples)
-    pools = pools_of_shares(flat["log_share"], flat["stock"], data.setup.weights["total"], carbon)
+    pools = with_no_char(
+        branches.structure, pools_of_shares(flat["log_share"], flat["stock"], data.setup.weights["total"], carbon)
+    )
     shape = (samples, plots.size, -1)
     return pools.eval(mode="FAST_COMPILE").reshape(shape), parameters.reshape(shape)

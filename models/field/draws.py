@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.models.field.amendments import drawn_qualities
 from socbayes.models.field.effects import log_factors
 from socbayes.models.field.initial import (
     departure_spread,
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "parameters": ("rate", "rate_constant"),
-    "inputs": ("plant", "manure"),
+    "inputs": ("plant", "manure", "humified", "amendment_level"),
     "initial state": ("stock", "log_share"),
     "process noise": ("process",),
 }
 """What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
+SHARED = ("manure", "humified", "amendment_level")
+"""Log factors, and shares, that all plots have in common."""
 SITE_SPREAD = next(prior.parameters["sigma"] for prior in PRIORS if prior.name == "site_stock")
 """Standard deviation of the log stock of a site about the mean of its samples, as the model has it."""
 
@@ -130,6 +133,7 @@ def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dic
             values[variable] = _joined(values[variable], drawn, known, every)
     shares = _new_shares(data, draws, values, rng)[:, _among(every, new_sites)] if new_sites else log_share[:, :0]
     values["log_share"] = _joined(log_share, shares, known, every)
+    values |= drawn_qualities(data.forcing.amendments, values, draws.labels.get("amendment", []), draws.samples, rng)
     return values, [*new_sites, *new_treatments]
 
 
@@ -302,7 +306,7 @@ def per_draw(data: Layout, at: Mapping[str, np.ndarray], plots: int) -> dict[str
     """
     samples = at["rate"].shape[0]
     flat = {
-        name: _flattened(value, samples, plots, per_plot=name not in ("manure", *data.setup.structure.carried))
+        name: _flattened(value, samples, plots, per_plot=name not in (*SHARED, *data.setup.structure.carried))
         for name, value in at.items()
         if name not in ("process", "rate_constant")
     }
@@ -313,7 +317,7 @@ def _flattened(value: Any, samples: int, plots: int, *, per_plot: bool) -> Any:
     """Values of every draw and plot side by side; those that all plots share are repeated."""
     if np.ndim(value) == 0:
         return value
-    return value.reshape(samples * plots, *value.shape[2:]) if per_plot else np.repeat(value, plots)
+    return value.reshape(samples * plots, *value.shape[2:]) if per_plot else np.repeat(value, plots, axis=0)
 
 
 def process_noise(

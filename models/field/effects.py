@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.models.blocks import half_centred
+from socbayes.models.field.amendments import sample_qualities
 from socbayes.models.field.initial import log_held, site_means, with_largest
 from socbayes.observations import KINDS
 
@@ -80,6 +81,8 @@ def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follow
     plots_with = np.bincount(np.concatenate([np.unique(own) for own in data.plots.treatment]))
     if error.any() or plots_with.max() > 1:
         values["plot_input"] = half_centred("plot_input", scale, "plot")
+    if forcing.amendments:
+        values |= sample_qualities(forcing.amendments, prior)
     if forcing.manured:
         values["manure_level"] = prior.sample("manure_level")
     return values
@@ -163,7 +166,8 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
     -------
     dict
         ``rate`` and ``plant``, (..., plot, period); ``stock``, (..., plot); ``log_share``, (..., plot, pool);
-        ``manure`` and ``rate_constant`` as they are, and parameters that have a carried prior.
+        ``manure`` and ``rate_constant`` as they are, ``humified`` and ``amendment_level``, (..., amendment), where
+        amendments are spread, and parameters that have a carried prior.
     """
     chosen = np.arange(len(data.plots.labels)) if plots is None else plots
     site, treatment = data.plots.site[chosen], data.plots.treatment[chosen]
@@ -182,14 +186,22 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
         for name, called in data.setup.structure.carried.items()
         if called in values and name not in data.forcing.constants
     }
-    return carried | {
-        "rate": rate,
-        "plant": plant,
-        "manure": values.get("manure_level", 0.0),
-        "stock": (data.measured.site_log_stock + values["site_stock"])[..., site],
-        "log_share": values["log_share"][..., site, :],
-        "rate_constant": values["rate_constant"],
-    }
+    of_amendments = {
+        "humified": values["humified_share"],
+        "amendment_level": values["amendment_level"],
+    } if data.forcing.amendments else {}  # fmt: skip
+    return (
+        carried
+        | of_amendments
+        | {
+            "rate": rate,
+            "plant": plant,
+            "manure": values.get("manure_level", 0.0),
+            "stock": (data.measured.site_log_stock + values["site_stock"])[..., site],
+            "log_share": values["log_share"][..., site, :],
+            "rate_constant": values["rate_constant"],
+        }
+    )
 
 
 def of_known_plots(data: Layout, values: Mapping[str, Any], largest: int) -> dict[str, Any]:

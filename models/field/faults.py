@@ -10,6 +10,7 @@ import numpy as np
 from socbayes.errors import Fault, TableFaultsError
 from socbayes.frames import numeric
 from socbayes.labels import same_name, spelled_alike, tidied
+from socbayes.models.field.amendments import faults_of_amendments
 from socbayes.models.field.contradictions import faults_of_contradictions
 from socbayes.models.field.layers import faults_of_layers, layer_modelled
 from socbayes.models.field.matching import Unanswered, known_plots, matched, spelled_like
@@ -60,7 +61,7 @@ def faults_of(tables: FieldTables, setup: Setup, *, fitting: bool = True) -> lis
         )
     for table, is_plan in ((tables.management, False), (tables.plan, True)):
         if table is not None:
-            faults += _of_times(table)
+            faults += [*_of_times(table), *faults_of_amendments(table)]
             strangers = _strangers_refused(table, obs, is_plan)
             faults += [fault for one, fault in strangers if (one.column, same_name(one.name)) not in told]
     if tables.weather is not None:

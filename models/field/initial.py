@@ -9,7 +9,9 @@ import numpy as np
 
 from socbayes.core import find_steady_state, steady_state
 from socbayes.models.blocks import group_means
+from socbayes.models.field.amendments import kinds_run, published_qualities
 from socbayes.models.field.runs import driven, natural_parameters
+from socbayes.structures.amendments import with_amendments
 
 if TYPE_CHECKING:
     from socbayes.models.field.layout import Layout
@@ -53,7 +55,8 @@ def initial_shares(data: Layout) -> InitialShares:
     data
         Field tables laid out.
     """
-    chosen, means = data.setup.structure, data.forcing.means
+    means = data.forcing.means
+    chosen = with_amendments(data.setup.structure, kinds_run(data.forcing.amendments, settled=True))
     found = find_steady_state(chosen, site_constants(data), means)
     times = 1
     while not (found.found or chosen.linear) and times < RICHEST:
@@ -90,9 +93,11 @@ def _steady(data: Layout, values: Mapping[str, Any]) -> Any:
     """Pools that hold under the mean drivers of each site, (site, pool)."""
     none = np.zeros((len(data.plots.sites), 1))
     rate = values["site_rate"][:, None] if "site_rate" in values else none
-    at = dict(values) | {"manure": 0.0}
+    at = dict(values) | {"manure": 0.0} | published_qualities(data.forcing.amendments)
     parameters = natural_parameters(data, at, rate, none, site_constants(data), periods=1)
-    return steady_state(driven(data, periods=1), parameters, data.forcing.means)
+    run = driven(data, periods=1, settled=True)
+    return steady_state(run, {name: parameters[name] for name in parameters if name in run.parameter_names},
+                        data.forcing.means)  # fmt: skip
 
 
 def log_steady_shares(data: Layout, values: Mapping[str, Any]) -> Any:

@@ -17,9 +17,10 @@ from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
 from socbayes.models.field import unused
+from socbayes.models.field.amendments import amendment_drivers, kinds_of, of_amendments
 from socbayes.models.field.equivalent import stocks_on
 from socbayes.models.field.layers import Sampled, layer_modelled
-from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, manure_before
+from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, spread_before
 from socbayes.models.field.matching import shares_its_name
 from socbayes.models.field.measurements import Measurements, Rows, measurements_of
 from socbayes.models.field.plots import (
@@ -72,6 +73,8 @@ class Forcing:
         Whether any manure is applied in known months through a driver of its own.
     carbon
         t C/ha of one unit of a pool, (plot,).
+    amendments
+        Amendments with a quality of their own.
     """
 
     drivers: dict[str, Any]
@@ -81,6 +84,7 @@ class Forcing:
     input_error: np.ndarray
     manured: bool
     carbon: np.ndarray
+    amendments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +249,8 @@ def _forcing_of(
     places = places_of(obs).loc[first]
     places = places.assign(shared=shares_its_name(places), label=plots.labels)
     treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
-    managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan)
+    kinds = kinds_of(tables.management, tables.plan, structure)
+    managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan, kinds)
     if change is not None:
         change(managed, plots)
     notes += managed.notes
@@ -262,18 +267,22 @@ def _forcing_of(
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
     notes += _of_qualities(treatment, managed.manure, plots, structure.name)
     drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
-    before = manure_before(tables.management, places, treatment[0], plots.start)
+    before, *amended = spread_before(tables.management, places, treatment[0], plots.start, kinds)
     past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
-    notes += _of_the_past(before, managed.manure, plots)
+    notes += _of_the_past(before + sum(amended), managed.manure + managed.amendments.sum(axis=0), plots)
+    notes += tuple(of_amendments(tables.management, tables.plan, structure, kinds))
     factors = [input_factor(structure.carbon_unit + "/year", *pair) for pair in _soils(plots)]
+    rates = np.array([input_factor(f"{structure.carbon_unit}/{structure.time_unit}", *pair) for pair in _soils(plots)])
+    past |= amendment_drivers(kinds, [one + 0.0 * managed.manure for one in amended], rates, settled=True)
     forcing = Forcing(
-        drivers=drivers | _which_period(plots),
+        drivers=drivers | amendment_drivers(kinds, managed.amendments, rates) | _which_period(plots),
         constants=constants,
         means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
         manured=bool(roles.manure) and applied,
         carbon=1.0 / np.array(factors),
+        amendments=kinds,
     )
     return forcing, notes
 

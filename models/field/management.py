@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
+from socbayes.models.field.amendments import carbon_by_kind
 from socbayes.models.field.crops import is_bare, with_nearest, words_of
 from socbayes.models.field.matching import names_of, rows_of
 
@@ -125,11 +127,15 @@ class Managed:
         Number of those months up to the last sample that the fit saw, (plot,).
     plan
         Of schema ``field_management``: what is done after that, or None.
+    kinds
+        Amendments with a quality of their own; what else is spread counts as manure.
 
     Attributes
     ----------
     plant, manure
         t C/ha/year, (row, plot).
+    amendments
+        t C/ha/year, (kind, row, plot).
     cover, modifier
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
     input_stated
@@ -151,6 +157,7 @@ class Managed:
         months: np.ndarray,
         known: np.ndarray,
         plan: pd.DataFrame | None = None,
+        kinds: Sequence[str] = (),
     ) -> None:
         import pandas as pd
 
@@ -160,6 +167,8 @@ class Managed:
         self.known = np.clip(known, 1, months)
         self.plant = np.full(shape, np.nan)
         self.manure = np.zeros(shape)
+        self.kinds = tuple(kinds)
+        self.amendments = np.zeros((len(kinds), *shape))
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
@@ -178,6 +187,7 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
+        manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
         deviation = numeric(table, "plant_carbon_input_sd")
@@ -203,6 +213,9 @@ class Managed:
 
             parts, ends = held(end)
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
+            for kind, spread in enumerate(by_kind):
+                spreads = [_sum(part, spread[rows], part) for part in parts]
+                self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
             if season[rows].any():
                 # Of its year a crop of one season says all: what grew beside it has a row of its own.
                 year, _ = held(np.where(season, np.maximum(end, begin + 12.0), begin))
@@ -282,9 +295,10 @@ class Managed:
         if not told.size:
             return False
         usual = slice(max(int(told[-1]) + 1 - USUAL_MONTHS, int(told[0])), int(told[-1]) + 1)
-        manure, cover = self.manure[:, position], self.cover[:, position]
+        spread = [self.manure[:, position], *self.amendments[:, :, position]]
+        cover = self.cover[:, position]
         stated = bool(np.isfinite(cover[usual]).any())
-        if not stated and not manure[usual].any():
+        if not stated and not any(one[usual].any() for one in spread):
             return False
         month = np.arange(len(inside))
         after = ~inside & (month > told[0])
@@ -293,7 +307,8 @@ class Managed:
             means = _month_means(values[usual], start + usual.start)
             return np.where(np.isfinite(means), means, values[usual].mean())[(start + month) % 12]
 
-        self.manure[:, position] = np.where(after, going_on(manure), manure)
+        for one in spread:  # views
+            one[:] = np.where(after, going_on(one), one)
         if stated:
             # Months of the table that do not say otherwise are covered, also in the mean.
             self.cover[:, position] = np.where(after, going_on(np.where(np.isfinite(cover), cover, 1.0)), cover)
@@ -321,10 +336,14 @@ class Managed:
                 self.modifier[:, position] = filled_by_month(self.modifier[:, position], start[position], 1.0, known)
 
 
-def manure_before(
-    table: pd.DataFrame | None, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray
+def spread_before(
+    table: pd.DataFrame | None,
+    places: pd.DataFrame,
+    treatment: np.ndarray,
+    start: np.ndarray,
+    kinds: Sequence[str] = (),
 ) -> np.ndarray:
-    """Mean manure of the years before each plot was first sampled, t C/ha/year, (plot,).
+    """Mean manure and amendments of the years before each plot was first sampled, t C/ha/year, (1 + kind, plot).
 
     A month of which nothing is stated had none: what is stated as a treatment begins with it.
 
@@ -332,24 +351,27 @@ def manure_before(
     ----------
     table
         Of schema ``field_management``, or None.
-    places
+    places, kinds
         As for :class:`Managed`.
     treatment
         First treatment of each plot, (plot,).
     start
         First month of each plot, (plot,).
     """
-    result = np.zeros(len(places))
+    result = np.zeros((1 + len(kinds), len(places)))
     if table is None or not len(table):
         return result
-    (_, manure, _), names = carbon_inputs(table), names_of(table)
+    names = names_of(table)
+    manure, by_kind = carbon_by_kind(table, carbon_inputs(table)[1], kinds)
     begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
     for position in range(len(places)):
         own, treated, everywhere = rows_of(names, places.iloc[position], treatment[[position]].astype(str))
         # A sample counts at a turn of a month: what begins in the month of it begins with it.
         overlap = _overlap(begin, end, int(start[position]) - PAST_MONTHS, PAST_MONTHS) * (begin < start[position] - 1)
         parts = [overlap * kind for kind in (own, treated[0], everywhere)]
-        result[position] = np.nan_to_num(_first_said([_sum(part, manure, part) for part in parts])).mean()
+        for kind, spread in enumerate([manure, *by_kind]):
+            said = _first_said([_sum(part, spread, part) for part in parts])
+            result[kind, position] = np.nan_to_num(said).mean()
     return result
 
 

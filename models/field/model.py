@@ -49,6 +49,7 @@ import numpy as np
 from socbayes.carried import CarriedPrior, load_prior
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError
+from socbayes.models.field.amendments import AMENDMENT_PRIORS
 from socbayes.models.field.effects import of_known_plots, sample_effects
 from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
@@ -90,6 +91,7 @@ PRIORS = (
     Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.14"),
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
     Prior("manure_level", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "carbon content of manure"),
+    *AMENDMENT_PRIORS,
     Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
     Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
@@ -120,6 +122,11 @@ QUANTITIES: dict[str, dict[str, str]] = {
         "unit": "1",
         "meaning": "carbon input of each plot (and period of it) over what was stated or assumed, where there is any",
     },
+    "humified_share": {
+        "unit": "1",
+        "meaning": "share of the carbon of each amendment that enters slow carbon at once, or, of biochar, persists",
+    },
+    "amendment_level": {"unit": "log", "meaning": "carbon of each amendment over what is stated"},
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
     "past_input_ratio": {
@@ -316,7 +323,8 @@ def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
 def _coords(data: Layout, largest: int, learned: Mapping[str, str]) -> dict[str, Any]:
     """Labels of every dimension of the model."""
     pools = list(data.setup.structure.pools)
-    return {
+    amendments = {"amendment": list(data.forcing.amendments)} if data.forcing.amendments else {}
+    return amendments | {
         "site": data.plots.sites,
         "plot": data.plots.labels,
         "treatment": data.plots.treatments,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.core import integrate, with_factors
+from socbayes.models.field.amendments import char_counted, kinds_run, quality_parameters, with_no_char
+from socbayes.structures.amendments import with_amendments
 from socbayes.structures.forcing import month_length, rate_constants
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from socbayes.models.field.setup import Setup
 
 
-def driven(data: Layout, periods: int) -> Structure:
+def driven(data: Layout, periods: int, *, settled: bool = False) -> Structure:
     """Structure of the plots with factors on its inputs and on all decomposition, which change with their treatment.
 
     Parameters
@@ -29,11 +31,13 @@ def driven(data: Layout, periods: int) -> Structure:
         Field tables laid out.
     periods
         How many treatments a plot has at most, one after the other.
+    settled
+        Whether for a steady state, in which no carbon is char.
     """
-    return factored(data.setup, data.forcing.manured, periods)
+    return factored(data.setup, data.forcing.manured, periods, kinds_run(data.forcing.amendments, settled))
 
 
-def factored(setup: Setup, manured: bool, periods: int) -> Structure:
+def factored(setup: Setup, manured: bool, periods: int, amendments: tuple[str, ...] = ()) -> Structure:
     """Structure with factors on its inputs and on all decomposition.
 
     Parameters
@@ -44,12 +48,14 @@ def factored(setup: Setup, manured: bool, periods: int) -> Structure:
         Whether manure has a factor too.
     periods
         As for :func:`driven`.
+    amendments
+        Those with a quality of their own.
     """
     factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(decomposition(setup), "rate_factor")
     chosen = setup.structure
     if manured:
         chosen = with_factors(chosen, {setup.roles.manure: "manure_factor"})
-    return with_factors(chosen, factors, periods)
+    return with_amendments(with_factors(chosen, factors, periods), amendments)
 
 
 def decomposition(setup: Setup) -> tuple[str, ...]:
@@ -76,7 +82,8 @@ def natural_parameters(
         Field tables laid out.
     at
         ``rate_constant``, log factors of the rate constants, (constant,); ``manure``, log factor of manure input,
-        where any is applied; and values of parameters that have a carried prior, by name.
+        where any is applied; ``humified``, shares of amendments, and ``amendment_level``, log factors of their inputs,
+        (..., amendment), where there are any; and values of parameters that have a carried prior, by name.
     rate, plant
         Log factors of decomposition and plant input, (run, period).
     fixed
@@ -106,6 +113,7 @@ def natural_parameters(
     }
     if data.forcing.manured:
         values["manure_factor"] = pt.exp(at["manure"] + 0.0 * plant[:, 0])
+    values |= quality_parameters(data.forcing.amendments, at)
     for name, factor in (("input_factor", plant), ("rate_factor", rate)):
         values |= {name if periods == 1 else f"{name}_{k + 1}": pt.exp(factor[:, k]) for k in range(periods)}
     return values
@@ -169,13 +177,14 @@ def trajectories(data: Layout, at: Mapping[str, Any], when: np.ndarray) -> Any:
     structure, forcing, periods = data.setup.structure, data.forcing, data.plots.periods
     parameters = natural_parameters(data, at, at["rate"], at["plant"], forcing.constants, periods)
     count = len(data.plots.labels)
+    run = driven(data, periods)
     states = integrate(
-        driven(data, periods),
-        pools_of_shares(at["log_share"], at["stock"], data.setup.weights["total"], forcing.carbon),
+        run,
+        with_no_char(run, pools_of_shares(at["log_share"], at["stock"], data.setup.weights["total"], forcing.carbon)),
         {name: value + pt.zeros(count) if np.ndim(value) else value for name, value in parameters.items()},
         forcing.drivers,
         times=when,
         interval=month_length(structure),
         steps=structure.month_steps,
     )
-    return states * forcing.carbon[:, None]
+    return char_counted(run, structure, states) * forcing.carbon[:, None]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.frames import filled, numeric
+from socbayes.models.field.amendments import AMOUNT
 from socbayes.models.field.layers import Sampled
 from socbayes.models.field.management import MANAGED, RowsTaken
 from socbayes.models.field.matching import NAMES, known_plots, matched, names_of
@@ -117,11 +118,13 @@ def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) ->
     """Rows of known plots that say nothing of any month of a run."""
     held, inside = taken.held[rows], taken.inside[rows]
     gave = np.any([taken.gave[name][rows] for name in MANAGED], axis=0)
-    says = np.any([np.isfinite(numeric(table, name)) for names in _OF_COLUMNS.values() for name in names], axis=0)
+    says = np.any(
+        [np.isfinite(numeric(table, name)) for names in (*_OF_COLUMNS.values(), (AMOUNT,)) for name in names], axis=0
+    )
     says |= filled(table, "crop", "").ne("").to_numpy()
     # What made the soil before it was sampled is the mean manure of the time before.
     past = held & ~inside & taken.before[rows]
-    past &= np.any([numeric(table, name) > 0 for name in _OF_COLUMNS["manure"]], axis=0)
+    past &= np.any([numeric(table, name) > 0 for name in (*_OF_COLUMNS["manure"], AMOUNT)], axis=0)
     for which, why in (
         (past, "Taken for the manure of before the first samples only"),
         (held & ~inside & ~past, "Not used, as outside the runs of the plots, or the time of their treatment"),
@@ -147,6 +150,8 @@ def _of_cells(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) -
             for other in names[place + 1 :]:
                 if (both := stated[name] & stated[other]).any():
                     yield f"{other} stands beside {name}, which counts: {_rows(called, table, np.flatnonzero(both))}."
+        if what == "manure":  # it adds up with amendments of the same rows, and is taken or left with them
+            stated[AMOUNT] = np.isfinite(numeric(table, AMOUNT))
         lost = np.any(list(stated.values()), axis=0) & inside & any_given & ~gave[what]
         if lost.any():
             said = joined([name for name, here in stated.items() if here[lost].any()])
@@ -164,7 +169,7 @@ def _of_columns(
 ) -> Iterator[str]:
     """Columns that nothing in the model, or in the structure, answers to."""
     used = {"site", "plot", "treatment", "start_year", "end_year", "plant_carbon_input_sd"}
-    used |= {name for names in _OF_COLUMNS.values() for name in names}
+    used |= {name for names in _OF_COLUMNS.values() for name in names} | {AMOUNT, "amendment"}
     used |= {name for name in ("study", "block") if name in obs and obs[name].notna().any()}
     turned = filled(table, "crop", "").ne("") & ~np.isfinite(numeric(table, "plant_carbon_input"))
     if (turned.to_numpy() & taken.gave["plant"][rows]).any():

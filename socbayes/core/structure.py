@@ -36,6 +36,9 @@ OUTPUTS = (
 )
 """Names that a run gives out of itself, which no pool, sink or report can have."""
 
+ENTRIES = ("labile", "resistant", "humified", "persistent")
+"""Qualities of carbon that is spread on a soil, each with pools that it enters."""
+
 Fraction = Sequence[str] | Mapping[str, float]
 """Pools that make up a fraction of the carbon, or weights by pool."""
 
@@ -235,6 +238,11 @@ class Structure:
         total of all pools, need no entry here; an entry replaces them.
     input_shares
         Shares of plant carbon by driver, where equal shares would be wrong.
+    entries
+        Pools, or shares by pool, that the ``labile``, ``resistant`` and
+        ``humified`` carbon of an amendment enters, and the one pool in which a
+        laboratory would count ``persistent`` carbon, char: see
+        :mod:`socbayes.structures.amendments`.
     decomposition
         Parameters that a faster decomposition multiplies, where not all rate
         constants are meant.
@@ -293,6 +301,7 @@ class Structure:
     dissolved: tuple[str, ...] = ()
     fractions: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
     input_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    entries: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
     decomposition: tuple[str, ...] = ()
     reference_modifier: float = 1.0
     month_steps: int | None = None
@@ -304,7 +313,7 @@ class Structure:
     report_units: Mapping[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("fractions", "input_shares", "carried", "paced"):
+        for name in ("fractions", "input_shares", "entries", "carried", "paced"):
             object.__setattr__(self, name, _read_only(getattr(self, name)))
         self._check_names()
         self._check_units()
@@ -454,6 +463,8 @@ class Structure:
             ("dissolved", "pool", self.dissolved, pools),
             ("activities", "pool or sink", self.activities, self.state),
             *((f"fraction {name!r}", "pool", parts, pools) for name, parts in self.fractions.items()),
+            *((f"entry of {name} carbon", "pool", parts, pools) for name, parts in self.entries.items()),
+            ("entries", "quality", self.entries, ENTRIES if self.entries else ()),
             ("input_shares", "driver", self.input_shares, drivers),
             ("decomposition", "parameter", self.decomposition, parameters),
             ("carried", "parameter", self.carried, parameters),
@@ -467,6 +478,11 @@ class Structure:
             weights = list(parts.values()) if isinstance(parts, Mapping) else [1.0] * len(parts)
             if not weights or not all(weight > 0 for weight in weights):
                 raise StructureError(f"{self.name}: fraction {name!r} needs pools, with positive weights")
+        if self.entries and (lacking := [name for name in ENTRIES if not self.entries.get(name)]):
+            raise StructureError(f"{self.name}: entries say nothing of {', '.join(lacking)} carbon")
+        for name, parts in self.entries.items():
+            if isinstance(parts, Mapping) and not (min(parts.values()) > 0 and abs(sum(parts.values()) - 1.0) < 1e-9):
+                raise StructureError(f"{self.name}: shares of {name} carbon have to be positive and sum to 1")
         shares = self.input_shares.values()
         if shares and not (min(shares) >= 0 and abs(sum(shares) - 1.0) < 1e-9):
             raise StructureError(f"{self.name}: input_shares must not be negative and sum to 1, not to {sum(shares):g}")

@@ -219,7 +219,7 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
         Names of fractions; all that the structure shows by default.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
-    weights = np.stack([data.setup.weights[name] for name in fractions or data.setup.weights], axis=1)
+    weights = branches.weights(data, fractions or list(data.setup.weights))
     pools, every = beginnings(branches, data, runs.plots, runs.at)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])

@@ -149,6 +149,13 @@ century = Structure(
         "particulate": (*_SOIL_LITTER, "slow"),
         "mineral_associated": ("active", "passive"),
     },
+    # Amendments are ploughed in. Lignin of litter becomes slow carbon in the paper, and so does what is humified.
+    entries={
+        "labile": ("soil_metabolic",),
+        "resistant": ("soil_structural",),
+        "humified": ("slow",),
+        "persistent": ("passive",),
+    },
     # Residues ploughed in: assumed half at the surface, as nothing in a field table says.
     input_shares={"surface_input": 0.5, "soil_input": 0.5},
 )
@@ -227,5 +234,6 @@ century_millennial = Structure(
     time_unit="day",
     scheme="rk4",
     step=1.0,
+    entries={"labile": ("metabolic",), "resistant": ("structural",), "humified": ("slow",), "persistent": ("passive",)},
     reference=_ABRAMOFF,
 )

@@ -134,6 +134,13 @@ def _structure(name: str, sequential: bool) -> Structure:
             },
         },
         reference="Sulman et al. 2014",
+        # Our reading: what is humified is protected at once.
+        entries={
+            "labile": ("fast",),
+            "resistant": ("slow",),
+            "humified": ("protected_slow",),
+            "persistent": ("slow",),
+        },
         # The authors' own simulations have 30 % of litter in the fast class.
         input_shares={"input_fast": 0.3, "input_slow": 0.7},
     )

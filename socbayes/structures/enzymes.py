@@ -37,6 +37,9 @@ _DRIVERS = (
     Driver("input_dissolved", "mg/cm**3/hour", "Input to dissolved carbon.", 5e-4, lower=0.0),
 )
 
+# One pool holds all that is not dissolved, so amendments differ in their labile carbon only.
+_ENTRIES = {"labile": ("dissolved",), "resistant": ("soil",), "humified": ("soil",), "persistent": ("soil",)}
+
 
 def _thermal(p: Any, u: Any) -> Callable[[Any], Any]:
     inverse = 1.0 / (u.temperature + p.zero_celsius) - 1.0 / (p.reference_temperature + p.zero_celsius)
@@ -102,6 +105,7 @@ def _awb(name: str, eca: bool) -> Structure:
     return Structure(
         name=name,
         pools=("soil", "dissolved", "microbes", "enzymes"),
+        entries=_ENTRIES,
         flows=_awb_flows(eca),
         parameters=_AWB,
         drivers=_DRIVERS,
@@ -140,6 +144,7 @@ def _con_flows(x: Any, p: Any, u: Any) -> Iterator[Flow]:
 con = Structure(
     name="con",
     pools=("soil", "dissolved", "microbes"),
+    entries=_ENTRIES,
     flows=_con_flows,
     parameters=(
         Parameter("k_soil", "1/hour", _at_20(1300.0, 47e3), _SI, 0.0, meaning="Decay of soil carbon."),
@@ -182,6 +187,7 @@ _GER = "German et al. 2012 as in Li et al. 2014; assumed where other models cite
 ger = Structure(
     name="ger",
     pools=("soil", "microbes"),
+    entries=_ENTRIES | {"labile": ("soil",)},
     flows=_ger_flows,
     parameters=(
         Parameter("v", "1/hour", 0.01, _GER, 0.0, meaning="Vmax of decomposition and uptake, per biomass."),

@@ -56,6 +56,8 @@ icbm = Structure(
         "+N-straw": {"h": 0.125, "r": 1.07},
     },
     reference=_PAPER,
+    # With `humified` carbon in the old pool, an amendment of share s has a humification coefficient of s + (1 - s) h.
+    entries={"labile": ("young",), "resistant": ("young",), "humified": ("old",), "persistent": ("old",)},
     # Our reading: young carbon is particulate, the rest mineral-associated.
     fractions={"particulate": ("young",), "mineral_associated": ("old",)},
 )

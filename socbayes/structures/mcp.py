@@ -74,6 +74,13 @@ def _flows(reverse: bool) -> Callable[[Any, Any, Any], Iterator[Flow]]:
 mcp = Structure(
     name="mcp",
     pools=("particulate", "dissolved", "microbes", "necromass", "mineral_necromass", "mineral_plant"),
+    # Our reading: what is humified is bound to minerals at once, as far as amendments bring their own.
+    entries={
+        "labile": ("dissolved",),
+        "resistant": ("particulate",),
+        "humified": ("mineral_plant",),
+        "persistent": ("particulate",),
+    },
     flows=_flows(reverse=True),
     parameters=(
         Parameter("v_particulate", "1/day", 7e-4, _GUESS, 0.0, meaning="Depolymerisation of particulate carbon (VP)."),

@@ -44,6 +44,13 @@ mend = Structure(
     name="mend",
     pools=("particulate", "mineral", "sorbed", "microbes", "dissolved", "enzymes_particulate", "enzymes_mineral"),
     flows=_flows,
+    # Our reading, as for `mcp`.
+    entries={
+        "labile": ("dissolved",),
+        "resistant": ("particulate",),
+        "humified": ("mineral",),
+        "persistent": ("particulate",),
+    },
     parameters=(
         Parameter("v_particulate", "1/hour", 2.5, _WANG, 0.0, meaning="Vmax of particulate decomposition, per enzyme."),
         Parameter("k_particulate", "mg/g", 50.0, _WANG, 0.0, meaning="Half-saturation of it."),

@@ -129,6 +129,13 @@ def _structure(name: str, kinetics: str) -> Structure:
             Driver("npp", "g/m**2/day", "Carbon input.", lower=0.0),
         ),
         microbial=("microbes",),
+        # Our reading: what is humified is protected at once, on minerals.
+        entries={
+            "labile": ("dissolved",),
+            "resistant": ("particulate",),
+            "humified": ("mineral",),
+            "persistent": ("particulate",),
+        },
         carbon_unit="g/m**2",
         time_unit="day",
         scheme="euler",

@@ -210,6 +210,13 @@ def _structure(name: str, reverse: bool, source: str) -> Structure:
             Driver("water_factor", "1", "Moisture modifier of Vmax.", 1.0, lower=0.0),
         ),
         microbial=("microbes_r", "microbes_k"),
+        # Our reading: what is humified is chemically recalcitrant.
+        entries={
+            "labile": ("litter_metabolic",),
+            "resistant": ("litter_structural",),
+            "humified": ("chemical",),
+            "persistent": ("chemical",),
+        },
         carbon_unit="mg/cm**3",
         time_unit="hour",
         scheme="euler",

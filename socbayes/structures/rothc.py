@@ -88,6 +88,9 @@ rothc = Structure(
         "resistant": ("iom",),
         "mineral_associated": ("bio", "hum", "iom"),
     },
+    # Named as in the manual: amendments have resistant and humified carbon as plants and manure do. Char is counted
+    # with inert carbon, after Skjemstad et al. 2004, who matched that to char.
+    entries={"labile": ("dpm",), "resistant": ("rpm",), "humified": ("hum",), "persistent": ("iom",)},
     reference=_MANUAL,
 )
 

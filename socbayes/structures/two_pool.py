@@ -39,6 +39,13 @@ def _structure(name: str, flows: Callable[..., Iterator[Flow]], *parameters: Par
         scheme="rk4",
         step=1.0 / 12.0,
         reference=_PAPER,
+        # Our reading: where plants bring slow carbon (split), that is their resistant part; else all begins as fast.
+        entries={
+            "labile": ("fast",),
+            "resistant": ("slow",) if _SPLIT in parameters else ("fast",),
+            "humified": ("slow",),
+            "persistent": ("slow",),
+        },
         # Our reading: fast carbon is particulate, the rest mineral-associated.
         fractions={"particulate": ("fast",), "mineral_associated": ("slow",)},
     )
