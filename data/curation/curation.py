@@ -280,6 +280,24 @@ SOURCES: dict[str, dict] = {
         "Rothamsted Archive.",
         "10.23637/rms-RMAAtemp-03",
     ),
+    "sodah_experiments": {
+        "title": "SOils DAta Harmonization database (SoDaH), experiments",
+        "citation": "Wieder W.R., Pierson D., Earl S., Lajtha K. et al. (2021) SOils DAta Harmonization database "
+        "(SoDaH). Earth System Science Data 13:1843; Environmental Data Initiative, package edi.521.1.",
+        "doi": "10.5194/essd-13-1843-2021",
+        "path": "https://github.com/lter/lterwg-som",
+        "licence": CC0,
+        "licence_note": "",
+    },
+    "upson_2015_agroforestry_fractions": {
+        "title": "Upson et al. 2016, Clapham",
+        "citation": "Upson M.A., Burgess P.J., Morison J.I.L. (2016) Geoderma; fractionation data of Clapham by "
+        "M.A. Upson.",
+        "doi": "",
+        "path": "https://github.com/ivyleavedtoadflax/research_data",
+        "licence": CC_BY,
+        "licence_note": "the README says CC BY, without a version",
+    },
     "millennium_tillage_trial": {
         "title": "Pagendam et al. 2024",
         "citation": "Pagendam D. et al. (2024) CQUESST: a dynamical stochastic framework for predicting soil-carbon "
