@@ -447,7 +447,14 @@ _QUANTITIES = (
         upper=600000,
         aliases=("sd_control",),
     ),
-    _N("control_replicates", "1", "Number of control samples or jars averaged.", lower=1, upper=1000, aliases=("n_control",)),
+    _N(
+        "control_replicates",
+        "1",
+        "Number of control samples or jars averaged.",
+        lower=1,
+        upper=1000,
+        aliases=("n_control",),
+    ),
     _N(
         "native_co2_treated",
         "mg/kg",

@@ -55,7 +55,9 @@ def clapham(raw: pd.DataFrame, exclusions: Exclusions) -> tuple[pd.DataFrame, in
 def tillage(raw: pd.DataFrame, exclusions: Exclusions) -> tuple[pd.DataFrame, int]:
     """No and minimum tillage beside intensive tillage at every sampling; rows of the source they are of."""
     kept = exclusions.drop(
-        raw, ~raw["treatment_code"].isin(list(TILLAGE)), "Millennium: fallow, pasture, and tillage that differs by season"
+        raw,
+        ~raw["treatment_code"].isin(list(TILLAGE)),
+        "Millennium: fallow, pasture, and tillage that differs by season",
     )
     kept = kept.assign(treatment=kept["treatment_code"].map(TILLAGE), series=1 - kept["treatment_code"] % 2)
     frames = []
@@ -70,7 +72,8 @@ def tillage(raw: pd.DataFrame, exclusions: Exclusions) -> tuple[pd.DataFrame, in
         ]
         frames.append(pairs.assign(duration=pairs["month_index"] / 12))
     return pd.concat(frames, ignore_index=True).drop(columns=["month_index", "series"]).assign(
-        study="Millennium Tillage Trial", site="Millennium Tillage Trial", ecosystem="cropland", depth_top=0.0, depth_bottom=25.0,
+        study="Millennium Tillage Trial", site="Millennium trial", ecosystem="cropland", depth_top=0.0,
+        depth_bottom=25.0,
         compilation="CQUESST",
     ), len(kept)  # fmt: skip
 
@@ -124,7 +127,7 @@ def rothamsted(raw: pd.DataFrame, exclusions: Exclusions, climate: pd.Series) ->
     pairs = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
     pairs = pairs[pairs["duration"] > 0]
     return pairs.assign(
-        study="Rothamsted long-term experiments",
+        study="Rothamsted, " + pairs["site"],
         fraction="soil_organic_carbon",
         compilation="e-RA",
         mean_annual_temperature=climate["tmean_C"],
@@ -159,8 +162,8 @@ def curate(literature: Path) -> Curated:
         name="effect_pairs",
         title="Soils under a lever beside their controls",
         description="Carbon, or a fraction of it, of treated soils and their controls: litter and root manipulation, "
-        "warming, thaw of permafrost, nitrogen, calcium, organic farming, agroforestry, tillage, manure, fertiliser and "
-        "changes of land use, with standard deviations and numbers of plots where plots were measured.",
+        "warming, thaw of permafrost, nitrogen, calcium, organic farming, agroforestry, tillage, manure, fertiliser "
+        "and changes of land use, with standard deviations and numbers of plots where plots were measured.",
         frame=pd.concat(frames, ignore_index=True),
         raw_rows=total,
         exclusions=exclusions,
@@ -174,13 +177,13 @@ def curate(literature: Path) -> Curated:
             "Cores of one plot are averaged, and replicates are plots; where a file names none (Wisconsin, Toolik, "
             "Chronic N, the shortgrass steppe), they are samples, which spread less than plots would.",
             "At Harvard Forest, OX and 2X are read as litter left out and doubled, T as trenched, TOX as both.",
-            "Hubbard Brook has no parallel control: pairs are samples after the addition of calcium beside those of 1998, "
-            "the year before it.",
+            "Hubbard Brook has no parallel control: its pairs are samples after calcium was added beside those of "
+            "1998, the year before it.",
             "Cores of the Toolik thermokarst that begin at the surface are one layer of 10 cm.",
             "SoDaH's Wisconsin contents are fractions and are taken times 1000.",
-            "At Clapham, mineral-associated carbon is the silt and clay fraction with its resistant part; pasture is the "
-            "control of silvopasture and of farm woodland.",
-            "In the Millennium trial, intensive tillage in both seasons is the control of minimum and of no tillage in both.",
+            "At Clapham, mineral-associated carbon is the silt and clay fraction with its resistant part; pasture is "
+            "the control of silvopasture and of farm woodland.",
+            "In the Millennium trial, intensive tillage in both seasons is the control of minimum and of no tillage.",
             "Samples of Broadbalk and Hoosfield are of single plots, without a spread.",
         ],
     )  # fmt: skip

@@ -66,7 +66,9 @@ class Experiment:
 WARMING = {"h": "warming", "w": "warming"}
 EXPERIMENTS = {
     "BOU_20YR_soilchem.csv": Experiment("Bousson DIRT", "Bousson", "Control", LITTER, "forest", ("L1",), start=1991),
-    "AND_DIRT_10YR_CN_raw": Experiment("H.J. Andrews DIRT", "H.J. Andrews", "CTL", LITTER, "forest", ("L1",), start=1997),
+    "AND_DIRT_10YR_CN_raw": Experiment(
+        "H.J. Andrews DIRT", "H.J. Andrews", "CTL", LITTER, "forest", ("L1",), start=1997
+    ),
     "AND_DIRT_15YR_CN_raw.csv": Experiment(
         "H.J. Andrews DIRT", "H.J. Andrews", "CO", LITTER, "forest", ("L1",), start=1997
     ),
@@ -135,13 +137,11 @@ def usable(raw: pd.DataFrame, exclusions: object) -> pd.DataFrame:
     unknown = pd.Series(
         [
             treatment not in (experiment.control, *experiment.levers)
-            for treatment, experiment in zip(
-                raw["tx_L1"].astype("str"), raw["data_file"].map(EXPERIMENTS), strict=True
-            )
+            for treatment, experiment in zip(raw["tx_L1"].astype("str"), raw["data_file"].map(EXPERIMENTS), strict=True)
         ],
         index=raw.index,
     )
-    raw = exclusions.drop(raw, unknown, "SoDaH: treatments that are no lever of this table (wood, fertiliser, mixtures)")
+    raw = exclusions.drop(raw, unknown, "SoDaH: treatments that are no lever here (wood, fertiliser, mixtures)")
     layered = (raw["layer_top"] >= 0) & (raw["layer_bot"] > raw["layer_top"])
     whole = raw["data_file"].isin(["ESOIL_c"])
     return exclusions.drop(raw, ~(layered | whole), "SoDaH: organic horizons, and layers without limits")

@@ -34,8 +34,8 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.models.blocks import half_centred, require_studies, weak_groups
-from socbayes.models.effects.pooled import CONVERTED, evidence
 from socbayes.models.effects.layout import Pairs, lay_out
+from socbayes.models.effects.pooled import CONVERTED, evidence
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, notes_of, prior_records
 
@@ -46,12 +46,15 @@ if TYPE_CHECKING:
 
 _WEAK = "weakly informative: published log ratios lie between -1 and 1"
 
+PAIRS_THAT_TELL = 8
+"""Pairs of a study and an effect from which on its level is better known than the mean of the effect."""
+
 PRIORS = (
     Prior("log_ratio", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", _WEAK),
-    Prior("study_sd_median", "Normal", {"mu": -2.0, "sigma": 0.5}, "log log", "studies differ by an eighth"),
+    Prior("study_sd_median", "Normal", {"mu": -2.3, "sigma": 0.7}, "log log", "studies differ by 5 to 20 percent"),
     Prior("study_sd_spread", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log log", "some levers vary half as much again"),
     Prior("site_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "median 0.1 between sites of a study"),
-    Prior("residual_median", "Normal", {"mu": -2.5, "sigma": 0.6}, "log log", "a twelfth beyond sampling error"),
+    Prior("residual_median", "Normal", {"mu": -3.0, "sigma": 0.7}, "log log", "2 to 10 percent beyond sampling error"),
     Prior("residual_spread", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log log", "as for studies"),
     Prior("degrees_of_freedom", "Gamma", {"alpha": 4.0, "beta": 0.4}, "1", "nearly Cauchy to nearly normal tails"),
     Prior(
@@ -70,8 +73,8 @@ PRIORS = (
 QUANTITIES: dict[str, dict[str, str]] = {
     "log_ratio": {
         "unit": "1",
-        "meaning": "log ratio of a fraction of carbon, with the lever over without it, in the typical study at the mean "
-        "conditions of its studies",
+        "meaning": "log ratio of a fraction of carbon, with the lever over without it, in the typical study at the "
+        "mean conditions of its studies",
     },
     "log_ratio_new_study": {"unit": "1", "meaning": "the same in a new study under the same conditions"},
     "log_ratio_large_study": {
@@ -239,7 +242,7 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
         eta = eta + (pairs.slopes.value * slope).sum(axis=1)
         study_variance = study_variance + (pairs.slopes.unknown * slope**2).sum(axis=1)
     eta = eta + _small_studies(prior, pairs, log_ratio)
-    eta = eta + half_centred("study_effect", pt.sqrt(study_variance), "study_effect_of")[pairs.group]
+    eta = eta + _study_effects(pairs, log_ratio, pt.sqrt(study_variance))[pairs.group]
     if pairs.sites:
         at_site = half_centred("site_effect", site_sd, "site")
         eta = eta + (pairs.site >= 0) * at_site[np.maximum(pairs.site, 0)]
@@ -255,6 +258,29 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
     pm.StudentT("pair_log_ratio", nu=tails, mu=eta, sigma=pt.sqrt(variance), observed=observed, dims="obs")
     new_study = pm.Normal("new_study_standardised", dims="effect")
     pm.Deterministic("log_ratio_new_study", log_ratio + pt.sqrt(study_sd**2 + site_sd**2) * new_study, dims="effect")
+
+
+def _study_effects(pairs: Pairs, log_ratio: TensorVariable, scale: TensorVariable) -> TensorVariable:
+    """Deviations of studies from their effects, shape (study_effect_of,).
+
+    Of a study with many pairs the data tell its level, not its deviation from a mean that they hardly know: the level
+    is what is sampled. Those with few are half centred.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    many = np.bincount(pairs.group) >= PAIRS_THAT_TELL
+    told, rest = np.flatnonzero(many), np.flatnonzero(~many)
+    effect = pt.zeros(many.size)
+    coords = pm.modelcontext(None)
+    if told.size:
+        coords.add_coord("study_told", [pairs.groups_of[index] for index in told])
+        mean = log_ratio[pairs.effect_of_group[told]]
+        effect = pt.set_subtensor(effect[told], pm.Normal("study_level", mean, scale[told], dims="study_told") - mean)
+    if rest.size:
+        coords.add_coord("study_of_few", [pairs.groups_of[index] for index in rest])
+        effect = pt.set_subtensor(effect[rest], half_centred("study_of_few_effect", scale[rest], "study_of_few"))
+    return pm.Deterministic("study_effect", effect, dims="study_effect_of")
 
 
 def _spreads(prior: Priors, name: str, median: str) -> TensorVariable:

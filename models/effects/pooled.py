@@ -128,8 +128,8 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out what a study says a second time, in another compilation.
 
     Two compilations hold the same study of a lever and a fraction where its
-    digital object identifier is the same, or where either has none and study,
-    site and year agree. The compilation that states more errors is kept, then
+    digital object identifier is the same, or where either has none and first
+    author, year and place agree, as far as both state them. The compilation that states more errors is kept, then
     that with more rows.
 
     Parameters
@@ -168,7 +168,9 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
                 kept.setdefault(cell, []).append(paper)
     if not dropped.any():
         return table, []
-    studies = len({(compilation.iloc[row], papers[row][1].name) for row in np.flatnonzero(dropped)})
+    studies = len(
+        {(compilation.iloc[row], papers[row][1].author, papers[row][1].year) for row in np.flatnonzero(dropped)}
+    )
     said = f"{int(dropped.sum())} pairs of {studies} studies stand in another compilation as well and are counted once."
     rest = table[~dropped].reset_index(drop=True)
     rest.attrs = dict(table.attrs)
@@ -176,10 +178,11 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 class _Paper(NamedTuple):
-    """What tells a study from another: identifier, first author and year, and place in whole and half degrees."""
+    """What tells a study from another: identifier, start of its first author, two digits of the year, and place."""
 
     doi: str
-    name: str
+    author: str
+    year: str
     latitude: float | None
     longitude: float | None
 
@@ -192,10 +195,12 @@ def _same(one: _Paper, other: _Paper) -> bool:
     """Whether two compilations mean the same study."""
     if one.doi and other.doi:
         return one.doi == other.doi
-    if not one.name or one.name != other.name:
+    if not one.author or one.author != other.author or (one.year and other.year and one.year != other.year):
         return False
     places = ((one.latitude, other.latitude), (one.longitude, other.longitude))
-    return all(here is None or there is None or abs(here - there) < DEGREES_APART for here, there in places)
+    near = [abs(here - there) < DEGREES_APART for here, there in places if here is not None and there is not None]
+    # Without a year of both, an author is a study only where the place says so as well.
+    return all(near) and (bool(one.year and other.year) or len(near) == len(places))
 
 
 def _papers(table: pd.DataFrame) -> list[tuple[str, _Paper]]:
@@ -203,14 +208,16 @@ def _papers(table: pd.DataFrame) -> list[tuple[str, _Paper]]:
     doi = filled(table, "doi", "").str.strip().str.lower()
     doi = doi.str.replace(r"^(https?://(dx\.)?doi\.org/|doi:?\s*)", "", regex=True).str.rstrip(".")
     plain = table["study"].astype("str").str.normalize("NFKD").str.encode("ascii", "ignore").str.decode("ascii")
-    author = plain.str.extract(r"^\W*([A-Za-z'-]+)")[0].fillna("").str.lower()
-    year = plain.str.extract(r"\b((?:19|20)\d\d)")[0]
-    name = (author + " " + year.fillna("")).where(year.notna(), plain.str.lower())
+    # A compilation shortens studies to four letters, at times with two digits: Baye01 for Bayer et al. 2001.
+    year = plain.str.extract(r"\b(?:19|20)(\d\d)")[0].fillna(plain.str.extract(r"^[A-Za-z]{3,4}(\d\d)$")[0])
+    author = plain.str.extract(r"^\W*([A-Za-z]{1,4})")[0].fillna("").str.lower()
+    author = author.where(year.notna() | (plain.str.len() <= 4), plain.str.lower())
     cell = table["lever"].astype("str") + ": " + table["fraction"].astype("str")
     places = [np.round(numeric(table, column), 1) for column in ("latitude", "longitude")]
+    rows = zip(cell, doi, author, year.fillna(""), zip(*places, strict=True), strict=True)
     return [
-        (where, _Paper(identifier, called, *(None if np.isnan(value) else float(value) for value in place)))
-        for where, identifier, called, place in zip(cell, doi, name, zip(*places, strict=True), strict=True)
+        (where, _Paper(identifier, who, when, *(None if np.isnan(value) else float(value) for value in place)))
+        for where, identifier, who, when, place in rows
     ]
 
 
@@ -225,7 +232,7 @@ def _by_worth(table: pd.DataFrame, compilation: pd.Series) -> list[str]:
 
 
 def _as_pairs(table: pd.DataFrame, **constant: str) -> pd.DataFrame:
-    """Columns that pairs share with another kind of table, without variances that were imputed; text in ``constant``."""
+    """Columns that pairs share with another kind of table, less variances that were imputed; text in ``constant``."""
     columns = SCHEMAS["effect_pairs"].columns
     pairs = table[[name for name in columns if name in table]].copy()
     if "log_response_ratio_variance" in pairs:
