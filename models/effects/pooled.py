@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from socbayes.errors import SocbayesError
 from socbayes.frames import filled, numeric
 from socbayes.vocabulary import EVIDENCE_LEVERS, SCHEMAS
 
@@ -112,6 +113,11 @@ def evidence(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
     tables
         Of kind ``effect_pairs``.
 
+    Raises
+    ------
+    SocbayesError
+        If a column that names a pair is not there, or has empty cells.
+
     Returns
     -------
     pairs, notes
@@ -119,9 +125,25 @@ def evidence(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
     """
     import pandas as pd
 
+    for table in tables:
+        _require_columns(table)
     filled_in = [table.dropna(axis=1, how="all") for table in tables if len(table)]
     together = pd.concat(filled_in, ignore_index=True) if filled_in else tables[0]
     return counted_once(together)
+
+
+def _require_columns(table: pd.DataFrame) -> None:
+    """Refuse a table that does not say of each row which study, lever and fraction it is of."""
+    for column in SCHEMAS["effect_pairs"].required:
+        if column not in table:
+            raise SocbayesError(
+                f"the table has no column {column!r}; sb.read_table(..., schema='effect_pairs') reads it"
+            )
+        if (empty := table[column].isna()).any():
+            first = table.index[int(np.flatnonzero(empty)[0])]
+            raise SocbayesError(
+                f"column {column!r}: {int(empty.sum())} of {len(table)} cells are empty, first row {first}"
+            )
 
 
 def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

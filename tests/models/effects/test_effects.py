@@ -11,7 +11,7 @@ import pytest
 
 import socbayes as sb
 from socbayes.datasets import load_dataset
-from socbayes.errors import SocbayesError, TooFewGroupsError, UnknownNameError
+from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError, TooFewGroupsError, UnknownNameError
 from socbayes.models import effects
 from socbayes.models.effects import layout, pooled
 from socbayes.models.effects.covered import NO_DATA, climate_of, coverage
@@ -167,6 +167,31 @@ def test_doses_of_one_lever_have_one_unit():
 def test_too_few_studies_are_refused():
     with pytest.raises(TooFewGroupsError, match="1 study"):
         effects.build(table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2}))
+
+
+def test_a_table_without_levers_or_with_an_empty_name_is_refused():
+    rows = table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2, "study": None})
+    with pytest.raises(SocbayesError, match="no column 'lever'"):
+        effects.build(rows.drop(columns="lever").dropna(subset="study"))
+    with pytest.raises(SocbayesError, match="column 'study': 1 of 2 cells are empty, first row 1"):
+        effects.build(rows)
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(EmptyTableError, match="no rows"):
+        effects.build(table({"log_response_ratio": 0.1}).iloc[:0])
+
+
+def test_faults_of_a_file_are_found_with_the_nearest_lever(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "observation,study,lever,fraction,control_mean,treated_mean,duration [year]\n"
+        "1,Miller 2001,cover crops,soil_organic_carbon,-3,12,5\n"
+    )
+    with pytest.raises(TableFaultsError) as caught:
+        sb.read_table(path, schema="effect_pairs")
+    assert "cover_crop" in str(caught.value)
+    assert "control_mean" in str(caught.value)
 
 
 def twice(first: dict, second: dict) -> list[str]:
