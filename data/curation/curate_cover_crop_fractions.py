@@ -49,6 +49,8 @@ def curate(literature: Path) -> Curated:
             "variance_imputed": imputed.map({1.0: "yes"}).fillna("no"),
             "carbon_control": raw["mean.control.in.g.kg.1"].mask(wrong),
             "carbon_treatment": raw["mean.treatment.in.g.kg.1"].mask(wrong),
+            "site": tidy_text(raw["location.name"]),
+            "replicates": raw["reps"],
             "cover_crop": tidy_text(raw["cover.crop.added"]),
             "crop": tidy_text(raw["maincrop"]),
             "duration": raw["duration..yr."],

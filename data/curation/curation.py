@@ -280,6 +280,24 @@ SOURCES: dict[str, dict] = {
         "Rothamsted Archive.",
         "10.23637/rms-RMAAtemp-03",
     ),
+    "sodah_experiments": {
+        "title": "SOils DAta Harmonization database (SoDaH), experiments",
+        "citation": "Wieder W.R., Pierson D., Earl S., Lajtha K. et al. (2021) SOils DAta Harmonization database "
+        "(SoDaH). Earth System Science Data 13:1843; Environmental Data Initiative, package edi.521.1.",
+        "doi": "10.5194/essd-13-1843-2021",
+        "path": "https://github.com/lter/lterwg-som",
+        "licence": CC0,
+        "licence_note": "",
+    },
+    "upson_2015_agroforestry_fractions": {
+        "title": "Upson et al. 2016, Clapham",
+        "citation": "Upson M.A., Burgess P.J., Morison J.I.L. (2016) Geoderma; fractionation data of Clapham by "
+        "M.A. Upson.",
+        "doi": "",
+        "path": "https://github.com/ivyleavedtoadflax/research_data",
+        "licence": CC_BY,
+        "licence_note": "the README says CC BY, without a version",
+    },
     "millennium_tillage_trial": {
         "title": "Pagendam et al. 2024",
         "citation": "Pagendam D. et al. (2024) CQUESST: a dynamical stochastic framework for predicting soil-carbon "
@@ -538,6 +556,12 @@ from the priming tables.
 `biochar_persistence.json` was learned from series under CC BY-SA 4.0 that are not
 bundled (Azzi E.S. et al. 2024, Geoderma 441:116761, doi:10.1016/j.geoderma.2023.116761):
 cite them, and share what you make of it alike.
+
+`lever_effects.json` holds summaries of a posterior. It was learned from `effect_pairs`,
+`cover_crop_fractions`, `elevated_co2_pairs` and `necromass_pairs`, and from syntheses that
+are not bundled, of which one forbids repackaging and the others state no licence; each
+entry names its sources. Treat entries that name the soil necromass database as bound by
+its terms.
 """
 
 

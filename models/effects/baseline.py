@@ -1,0 +1,315 @@
+r"""Hierarchical log response ratios of fractions of carbon under levers.
+
+A pair of soils, one under a lever and one not, gives the log ratio y of a
+fraction of carbon. For pair i of lever l and fraction f:
+
+.. math::
+
+    y_i \sim t_\nu(\mu_{lf} + \beta_l x_i + \gamma_l z_i + study + site - control,\;
+                   \sqrt{v_i + \sigma_{lf}^2})
+
+- Studies of an effect differ by a normal deviation with a spread of that effect,
+  which is drawn from the spreads of all effects; sites of a study by one more.
+- The control of several pairs errs alike in all of them: its sampling error is a
+  variable of its own, and only that of the treated soil is left in v.
+- v is the sampling variance of the log ratio (Hedges, Gurevitch & Curtis 1999,
+  Ecology 80:1150): of the stated standard deviations and numbers of samples where
+  there are any. Else the coefficient of variation between replicates is learned:
+  that of a study is log-normal about the median of its fraction, and stated ones
+  are observations of it.
+- x are moderators in standard units about the mean of a lever's studies, so that
+  :math:`\mu` is the effect at the mean of the conditions it was studied in. What a
+  study does not state is integrated out.
+- z is the root of 1/n of both arms, which large studies have small: a slope on it
+  is what publication bias looks like (Nakagawa et al. 2022, Methods in Ecology and
+  Evolution 13:4), free of the error itself, that the ratio is correlated with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.models.blocks import half_centred, require_studies, weak_groups
+from socbayes.models.effects.layout import Pairs, lay_out
+from socbayes.models.effects.pooled import CONVERTED, evidence
+from socbayes.priors import Override, Prior, Priors
+from socbayes.spec import ModelSpec, attach, notes_of, prior_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+    from pytensor.tensor import TensorVariable
+
+_WEAK = "weakly informative: published log ratios lie between -1 and 1"
+
+PAIRS_THAT_TELL = 8
+"""Pairs of a study and an effect from which on its level is better known than the mean of the effect."""
+
+PRIORS = (
+    Prior("log_ratio", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", _WEAK),
+    Prior("study_sd_median", "Normal", {"mu": -2.3, "sigma": 0.7}, "log log", "studies differ by 5 to 20 percent"),
+    Prior("study_sd_spread", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log log", "some levers vary half as much again"),
+    Prior("site_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "median 0.1 between sites of a study"),
+    Prior("residual_median", "Normal", {"mu": -3.0, "sigma": 0.7}, "log log", "2 to 10 percent beyond sampling error"),
+    Prior("residual_spread", "LogNormal", {"mu": -0.9, "sigma": 0.5}, "log log", "as for studies"),
+    Prior("degrees_of_freedom", "Gamma", {"alpha": 4.0, "beta": 0.4}, "1", "nearly Cauchy to nearly normal tails"),
+    Prior(
+        "variation_median",
+        "Normal",
+        {"mu": -1.9, "sigma": 0.5},
+        "log",
+        "replicates of soil carbon mostly vary by 10 to 25 percent",
+    ),
+    Prior("variation_study_sd", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", "studies differ by half"),
+    Prior("variation_scatter", "LogNormal", {"mu": -0.7, "sigma": 0.4}, "log", "few replicates tell a spread badly"),
+    Prior("slope_sd", "LogNormal", {"mu": -3.2, "sigma": 0.6}, "log per sd", "moderators explain a part of effects"),
+    Prior("small_study", "Normal", {"mu": 0.0, "sigma": 0.15}, "log", "studies of three samples off by an eighth"),
+)
+
+QUANTITIES: dict[str, dict[str, str]] = {
+    "log_ratio": {
+        "unit": "1",
+        "meaning": "log ratio of a fraction of carbon, with the lever over without it, in the typical study at the "
+        "mean conditions of its studies",
+    },
+    "log_ratio_new_study": {"unit": "1", "meaning": "the same in a new study under the same conditions"},
+    "log_ratio_large_study": {
+        "unit": "1",
+        "meaning": "the same in the typical study if it took samples without end: less what small studies say more",
+    },
+    "study_sd": {"unit": "1", "meaning": "standard deviation of an effect between studies"},
+    "small_study": {
+        "unit": "1",
+        "meaning": "slope of effects of a lever on the root of one over the samples of both "
+                    "arms: away from zero in the direction of the effect where publication is biased"},
+    "slope": {"unit": "1", "meaning": "slope of effects of a lever per standard deviation of a moderator"},
+}  # fmt: skip
+
+
+def build(
+    table: pd.DataFrame,
+    cover_crops: pd.DataFrame | None = None,
+    elevated_co2: pd.DataFrame | None = None,
+    necromass: pd.DataFrame | None = None,
+    *,
+    priors: Mapping[str, Override] | None = None,
+) -> pm.Model:
+    """Build the model of effects of levers; nothing is sampled.
+
+    Parameters
+    ----------
+    table
+        Table of kind ``effect_pairs``.
+    cover_crops
+        Table of kind ``cover_crop_fractions``, joined to it; studies that stand in both count once.
+    elevated_co2
+        Table of kind ``elevated_co2_pairs``, likewise.
+    necromass
+        Table of kind ``necromass_pairs``, likewise.
+    priors
+        Distributions by parameter name that replace the defaults in ``PRIORS``.
+
+    Returns
+    -------
+    pymc.Model
+        With coords effect (``"<lever>: <fraction>"``), lever, fraction, slope_of, study, study_effect_of, obs and,
+        where there are any, site and shared_control.
+
+    Raises
+    ------
+    EmptyTableError, TooFewGroupsError
+        If the tables have no rows, fewer than two studies, or one row per study.
+    SocbayesError
+        If a row states no effect, a mean is not above zero, or doses of one lever have several units.
+
+    Examples
+    --------
+    >>> import socbayes as sb
+    >>> model = sb.models.effects.build(sb.load_dataset("effect_pairs"))
+    >>> "log_ratio" in model.named_vars
+    True
+    """
+    import pymc as pm
+
+    others = {"cover_crops": cover_crops, "elevated_co2": elevated_co2, "necromass": necromass}
+    given = {role: frame for role, frame in others.items() if frame is not None}
+    together, dropped = evidence([table, *(CONVERTED[role](frame) for role, frame in given.items())])
+    require_studies(together)
+    pairs = lay_out(together)
+    prior = Priors(PRIORS, priors)
+    labels = together["observation"].astype("str").tolist()
+    if len(set(labels)) < len(labels):
+        raise SocbayesError("column 'observation': a name stands in two rows of the tables together")
+    with pm.Model(coords=_coords(pairs, labels)) as model:
+        _likelihood(prior, pairs, _Errors.of(prior, pairs))
+    notes = (*(note for frame in given.values() for note in notes_of(frame)), *dropped, *pairs.notes, *_once(pairs))
+    spec = ModelSpec(
+        model="effects",
+        question="What does each lever do to carbon and its fractions, how far do studies differ, and what does it "
+        "depend on?",
+        quantities={name: text for name, text in QUANTITIES.items() if name in model.named_vars},
+        observed=("pair_log_ratio", *(("log_variation",) if "log_variation" in model.named_vars else ())),
+        priors=prior_records(prior),
+        choices={"centres": pairs.slopes.centres, "priors": sorted(priors or {})},
+        notes=notes,
+        target_accept=0.9,
+    )
+    attach(model, spec, {"table": table, **given})
+    return model
+
+
+def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:
+    """Priors of the model: distribution, unit and source by parameter name.
+
+    Examples
+    --------
+    >>> prior_table().loc["site_sd", "unit"]
+    'log'
+    """
+    return Priors(PRIORS, priors).table()
+
+
+def _coords(pairs: Pairs, labels: list[str]) -> dict[str, list[str]]:
+    """Coordinates of the model; those without members are left out."""
+    coords = {
+        "effect": pairs.effects,
+        "lever": pairs.levers,
+        "fraction": pairs.fractions,
+        "study": pairs.studies,
+        "study_effect_of": pairs.groups_of,
+        "site": pairs.sites,
+        "shared_control": pairs.shared,
+        "slope_of": pairs.slopes.labels,
+        "obs": labels,
+    }
+    return {name: members for name, members in coords.items() if members}
+
+
+def _once(pairs: Pairs) -> tuple[str, ...]:
+    """Sentence on effects of a single study, which cannot say how studies differ."""
+    studies = np.bincount(pairs.effect_of_group, minlength=len(pairs.effects))
+    alone = [name for name, count in zip(pairs.effects, studies, strict=True) if count == 1]
+    if not alone:
+        return ()
+    return (f"Of one study each, so that how studies differ is that of other effects: {', '.join(alone)}.",)
+
+
+class _Errors(NamedTuple):
+    """Sampling variance of the log of each arm's mean, control and treated; each (row,)."""
+
+    control: TensorVariable | np.ndarray
+    treated: TensorVariable | np.ndarray
+
+    @classmethod
+    def of(cls, prior: Priors, pairs: Pairs) -> _Errors:
+        """Variances as stated, and where they are not, of coefficients of variation learned from those stated."""
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        known = np.isfinite(pairs.errors.variance)
+        if known.all():
+            return cls(pairs.errors.variance[:, 0], pairs.errors.variance[:, 1])
+        median = prior.sample("variation_median", dims="fraction")
+        of_study = weak_groups("variation_study", prior.sample("variation_study_sd"), "study")
+        log_variation = median[pairs.fraction] + of_study[pairs.study]
+        rows, arms = np.nonzero(np.isfinite(pairs.errors.log_variation))
+        if rows.size:
+            scatter = prior.sample("variation_scatter")
+            observed = pm.Data("log_variation_recorded", pairs.errors.log_variation[rows, arms])
+            pm.Normal("log_variation", log_variation[rows], scatter, observed=observed)
+        learned = pt.exp(2 * log_variation)[:, None] / pairs.errors.replicates
+        variance = pt.where(known, np.where(known, pairs.errors.variance, 0.0), learned)
+        return cls(variance[:, 0], variance[:, 1])
+
+
+def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
+    """Expected log ratios, and those observed."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    log_ratio = prior.sample("log_ratio", dims="effect")
+    study_sd = pm.Deterministic("study_sd", _spreads(prior, "study_sd", "_median"), dims="effect")
+    residual_sd = pm.Deterministic("residual_sd", _spreads(prior, "residual", "_median"), dims="effect")
+    site_sd = prior.sample("site_sd")
+    eta = log_ratio[pairs.effect]
+    study_variance = study_sd[pairs.effect_of_group] ** 2 + pairs.one_site * site_sd**2
+    if pairs.slopes.labels:
+        slope = weak_groups("slope", prior.sample("slope_sd"), "slope_of")
+        eta = eta + (pairs.slopes.value * slope).sum(axis=1)
+        study_variance = study_variance + (pairs.slopes.unknown * slope**2).sum(axis=1)
+    eta = eta + _small_studies(prior, pairs, log_ratio)
+    eta = eta + _study_effects(pairs, log_ratio, pt.sqrt(study_variance))[pairs.group]
+    if pairs.sites:
+        at_site = half_centred("site_effect", site_sd, "site")
+        eta = eta + (pairs.site >= 0) * at_site[np.maximum(pairs.site, 0)]
+    variance = errors.treated + residual_sd[pairs.effect] ** 2 + pairs.lone * site_sd**2
+    if pairs.shared:
+        first = np.array([int(np.flatnonzero(pairs.control == place)[0]) for place in range(len(pairs.shared))])
+        error = weak_groups("control_error", pt.sqrt(pt.as_tensor(errors.control)[first]), "shared_control")
+        eta = eta - (pairs.control >= 0) * error[np.maximum(pairs.control, 0)]
+    variance = variance + (pairs.control < 0) * errors.control
+    pm.Data("study_of_obs", pairs.study, dims="obs")
+    observed = pm.Data("log_ratio_recorded", pairs.ratio, dims="obs")
+    tails = 1 + prior.sample("degrees_of_freedom")
+    pm.StudentT("pair_log_ratio", nu=tails, mu=eta, sigma=pt.sqrt(variance), observed=observed, dims="obs")
+    new_study = pm.Normal("new_study_standardised", dims="effect")
+    pm.Deterministic("log_ratio_new_study", log_ratio + pt.sqrt(study_sd**2 + site_sd**2) * new_study, dims="effect")
+
+
+def _study_effects(pairs: Pairs, log_ratio: TensorVariable, scale: TensorVariable) -> TensorVariable:
+    """Deviations of studies from their effects, shape (study_effect_of,).
+
+    Of a study with many pairs the data tell its level, not its deviation from a mean that they hardly know: the level
+    is what is sampled. Those with few are half centred.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    many = np.bincount(pairs.group) >= PAIRS_THAT_TELL
+    told, rest = np.flatnonzero(many), np.flatnonzero(~many)
+    effect = pt.zeros(many.size)
+    coords = pm.modelcontext(None)
+    if told.size:
+        coords.add_coord("study_told", [pairs.groups_of[index] for index in told])
+        mean = log_ratio[pairs.effect_of_group[told]]
+        effect = pt.set_subtensor(effect[told], pm.Normal("study_level", mean, scale[told], dims="study_told") - mean)
+    if rest.size:
+        coords.add_coord("study_of_few", [pairs.groups_of[index] for index in rest])
+        effect = pt.set_subtensor(effect[rest], half_centred("study_of_few_effect", scale[rest], "study_of_few"))
+    return pm.Deterministic("study_effect", effect, dims="study_effect_of")
+
+
+def _spreads(prior: Priors, name: str, median: str) -> TensorVariable:
+    """Standard deviation of each effect, log-normal about what effects have in common; shape (effect,)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    middle, spread = prior.sample(f"{name}{median}"), prior.sample(f"{name}_spread")
+    return pt.exp(middle + spread * pm.Normal(f"{name}_of_effect", dims="effect"))
+
+
+def _small_studies(prior: Priors, pairs: Pairs, log_ratio: TensorVariable) -> TensorVariable | float:
+    """What small studies say more than the mean study; registers the effect without it. 0 where no row counts samples.
+
+    Rows that state no number of samples are taken for those of the mean study.
+    """
+    import pymc as pm
+
+    counted = np.isfinite(pairs.smallness)
+    if not counted.any() or pairs.smallness[counted].std() < 1e-6:
+        return 0.0
+    levers, effects = len(pairs.levers), len(pairs.effects)
+    told = np.bincount(pairs.lever[counted], minlength=levers)
+    overall = float(pairs.smallness[counted].mean())
+    total = np.bincount(pairs.lever[counted], weights=pairs.smallness[counted], minlength=levers)
+    mean = np.divide(total, told, out=np.full(levers, overall), where=told > 0)
+    slope = prior.sample("small_study", dims="lever")
+    lever_of_effect = np.zeros(effects, dtype="int64")
+    lever_of_effect[pairs.effect] = pairs.lever
+    without = log_ratio - slope[lever_of_effect] * mean[lever_of_effect]
+    pm.Deterministic("log_ratio_large_study", without, dims="effect")
+    return slope[pairs.lever] * np.where(counted, pairs.smallness - mean[pairs.lever], 0.0)

@@ -1,0 +1,266 @@
+"""Pairs of several literatures as one table in which a study counts once.
+
+Tables of other kinds that compare a treated soil with its control become tables
+of kind ``effect_pairs`` here. A study that stands in two of them is kept where
+it states most, and what was dropped is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.frames import filled, numeric
+from socbayes.vocabulary import EVIDENCE_LEVERS, SCHEMAS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVER_OF_PRACTICE = {
+    "straw_return": "residue_return",
+    "manure_with_mineral_fertilizer": "",
+    "phosphorus_addition": "",
+    "other_global_change": "",
+}
+"""Practices of necromass pairs by the lever they are; empty for what is none. Other practices are called alike."""
+
+
+def cover_crop_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of a table of kind ``cover_crop_fractions``; a variance that its source imputed counts as not stated.
+
+    Parameters
+    ----------
+    table
+        Of kind ``cover_crop_fractions``. Rows of one study, fraction, layer and time beside the same carbon share their
+        control.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of kind ``effect_pairs``.
+    """
+    pairs = _as_pairs(table, lever="cover_crop", ecosystem="cropland", compilation="cover crop synthesis 2023")
+    content = filled(table, "carbon_control", "")
+    where = content + "|" + filled(table, "depth_top", "") + "|" + filled(table, "duration", "")
+    pairs["control"] = where.where(content != "")
+    whole = (table["fraction"] == "soil_organic_carbon").to_numpy()
+    pairs["soil_organic_carbon_control"] = np.where(whole, numeric(table, "carbon_control"), np.nan)
+    return pairs
+
+
+def elevated_co2_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of a table of kind ``elevated_co2_pairs``; a variance that its source imputed counts as not stated.
+
+    Parameters
+    ----------
+    table
+        Of kind ``elevated_co2_pairs``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of kind ``effect_pairs``, with ppm above ambient as the dose.
+    """
+    pairs = _as_pairs(table, lever="elevated_co2", compilation="elevated CO2 synthesis 2021")
+    pairs["lever_dose"] = numeric(table, "co2_treatment") - numeric(table, "co2_control")
+    pairs["lever_dose_unit"] = "ppm"
+    return pairs
+
+
+def necromass_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of necromass, and of organic carbon, of a table of kind ``necromass_pairs``.
+
+    Parameters
+    ----------
+    table
+        Of kind ``necromass_pairs``. Practices that are no single lever are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of kind ``effect_pairs``, two rows a pair.
+    """
+    import pandas as pd
+
+    practice = table["practice"].astype(str)
+    lever = practice.map(lambda name: LEVER_OF_PRACTICE.get(name, name))
+    kept = table[lever.isin(EVIDENCE_LEVERS)]
+    frames = []
+    for fraction in ("necromass", "soil_organic_carbon"):
+        pairs = _as_pairs(kept, compilation="soil necromass database")
+        pairs["lever"] = lever[kept.index]
+        pairs["observation"] = filled(kept, "observation", "") + f"-{fraction}"
+        pairs["fraction"] = fraction
+        pairs["control_mean"], pairs["treated_mean"] = kept[f"{fraction}_control"], kept[f"{fraction}_treatment"]
+        if "control" in kept:
+            pairs["control"] = kept["control"].astype("str").where(kept["control"].notna()) + f": {fraction}"
+        frames.append(pairs)
+    return pd.concat(frames, ignore_index=True)
+
+
+CONVERTED = {"cover_crops": cover_crop_pairs, "elevated_co2": elevated_co2_pairs, "necromass": necromass_pairs}
+"""How tables of other kinds become pairs, by their role in the model."""
+
+
+def evidence(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
+    """Pairs of several tables as one, each study once.
+
+    Parameters
+    ----------
+    tables
+        Of kind ``effect_pairs``.
+
+    Raises
+    ------
+    SocbayesError
+        If a column that names a pair is not there, or has empty cells.
+
+    Returns
+    -------
+    pairs, notes
+        One table, and what was dropped, in sentences.
+    """
+    import pandas as pd
+
+    for table in tables:
+        _require_columns(table)
+    filled_in = [table.dropna(axis=1, how="all") for table in tables if len(table)]
+    together = pd.concat(filled_in, ignore_index=True) if filled_in else tables[0]
+    return counted_once(together)
+
+
+def _require_columns(table: pd.DataFrame) -> None:
+    """Refuse a table that does not say of each row which study, lever and fraction it is of."""
+    for column in SCHEMAS["effect_pairs"].required:
+        if column not in table:
+            raise SocbayesError(
+                f"the table has no column {column!r}; sb.read_table(..., schema='effect_pairs') reads it"
+            )
+        if (empty := table[column].isna()).any():
+            first = table.index[int(np.flatnonzero(empty)[0])]
+            raise SocbayesError(
+                f"column {column!r}: {int(empty.sum())} of {len(table)} cells are empty, first row {first}"
+            )
+
+
+def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out what a study says a second time, in another compilation.
+
+    Two compilations hold the same study of a lever and a fraction where its
+    digital object identifier is the same, or where either has none and first
+    author, year and place agree, as far as both state them. The compilation that states more errors is kept, then
+    that with more rows.
+
+    Parameters
+    ----------
+    table
+        Of kind ``effect_pairs``. Rows of no ``compilation`` are of one.
+
+    Returns
+    -------
+    pairs, notes
+        The rest, and how many rows of how many studies were dropped, in sentences.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pair = {"study": "Kitur et al. 1994", "lever": "no_tillage", "fraction": "soil_organic_carbon"}
+    >>> rows = [pair | {"observation": "a", "compilation": "one"}, pair | {"observation": "b", "compilation": "two"}]
+    >>> once, said = counted_once(pd.DataFrame(rows).assign(doi="10.1080/00103629409369033"))
+    >>> len(once), said
+    (1, ['1 pairs of 1 studies stand in another compilation as well and are counted once.'])
+    """
+    if "compilation" not in table or table["compilation"].nunique() < 2:
+        return table, []
+    compilation = filled(table, "compilation", "")
+    papers = _papers(table)
+    kept: dict[str, list[_Paper]] = {}
+    dropped = np.zeros(len(table), dtype=bool)
+    for name in _by_worth(table, compilation):
+        rows = np.flatnonzero((compilation == name).to_numpy())
+        earlier = {cell: list(members) for cell, members in kept.items()}
+        for cell, paper in {papers[row]: None for row in rows}:
+            again = any(_same(paper, one) for one in earlier.get(cell, []))
+            if again:
+                dropped[[row for row in rows if papers[row] == (cell, paper)]] = True
+            else:
+                kept.setdefault(cell, []).append(paper)
+    if not dropped.any():
+        return table, []
+    studies = len(
+        {(compilation.iloc[row], papers[row][1].author, papers[row][1].year) for row in np.flatnonzero(dropped)}
+    )
+    said = f"{int(dropped.sum())} pairs of {studies} studies stand in another compilation as well and are counted once."
+    rest = table[~dropped].reset_index(drop=True)
+    rest.attrs = dict(table.attrs)
+    return rest, [said]
+
+
+class _Paper(NamedTuple):
+    """What tells a study from another: identifier, start of its first author, two digits of the year, and place."""
+
+    doi: str
+    author: str
+    year: str
+    latitude: float | None
+    longitude: float | None
+
+
+DEGREES_APART = 0.75
+"""Places of one site differ by less, as compilations round them."""
+
+
+def _same(one: _Paper, other: _Paper) -> bool:
+    """Whether two compilations mean the same study."""
+    if one.doi and other.doi:
+        return one.doi == other.doi
+    if not one.author or one.author != other.author or (one.year and other.year and one.year != other.year):
+        return False
+    places = ((one.latitude, other.latitude), (one.longitude, other.longitude))
+    near = [abs(here - there) < DEGREES_APART for here, there in places if here is not None and there is not None]
+    # Without a year of both, an author is a study only where the place says so as well.
+    return all(near) and (bool(one.year and other.year) or len(near) == len(places))
+
+
+def _papers(table: pd.DataFrame) -> list[tuple[str, _Paper]]:
+    """Lever and fraction, and study, of each row."""
+    doi = filled(table, "doi", "").str.strip().str.lower()
+    doi = doi.str.replace(r"^(https?://(dx\.)?doi\.org/|doi:?\s*)", "", regex=True).str.rstrip(".")
+    plain = table["study"].astype("str").str.normalize("NFKD").str.encode("ascii", "ignore").str.decode("ascii")
+    # A compilation shortens studies to four letters, at times with two digits: Baye01 for Bayer et al. 2001.
+    year = plain.str.extract(r"\b(?:19|20)(\d\d)")[0].fillna(plain.str.extract(r"^[A-Za-z]{3,4}(\d\d)$")[0])
+    author = plain.str.extract(r"^\W*([A-Za-z]{1,4})")[0].fillna("").str.lower()
+    author = author.where(year.notna() | (plain.str.len() <= 4), plain.str.lower())
+    cell = table["lever"].astype("str") + ": " + table["fraction"].astype("str")
+    places = [np.round(numeric(table, column), 1) for column in ("latitude", "longitude")]
+    rows = zip(cell, doi, author, year.fillna(""), zip(*places, strict=True), strict=True)
+    return [
+        (where, _Paper(identifier, who, when, *(None if np.isnan(value) else float(value) for value in place)))
+        for where, identifier, who, when, place in rows
+    ]
+
+
+def _by_worth(table: pd.DataFrame, compilation: pd.Series) -> list[str]:
+    """Names of the compilations, that which states most errors first, then that with most rows."""
+    import pandas as pd
+
+    stated = np.isfinite(numeric(table, "treated_sd")) | np.isfinite(numeric(table, "log_response_ratio_variance"))
+    worth = pd.DataFrame({"compilation": compilation, "stated": stated}).groupby("compilation")["stated"]
+    ranked = worth.agg(["mean", "size"]).sort_values(["mean", "size"], ascending=False, kind="stable")
+    return [str(name) for name in ranked.index]
+
+
+def _as_pairs(table: pd.DataFrame, **constant: str) -> pd.DataFrame:
+    """Columns that pairs share with another kind of table, less variances that were imputed; text in ``constant``."""
+    columns = SCHEMAS["effect_pairs"].columns
+    pairs = table[[name for name in columns if name in table]].copy()
+    if "log_response_ratio_variance" in pairs:
+        variance = numeric(table, "log_response_ratio_variance")
+        imputed = (filled(table, "variance_imputed", "no") == "yes").to_numpy()
+        pairs["log_response_ratio_variance"] = np.where(imputed | ~(variance > 0), np.nan, variance)
+    for name, text in constant.items():
+        pairs[name] = filled(pairs, name, text) if name == "ecosystem" else text
+    return pairs

@@ -1,0 +1,275 @@
+"""The model of effects of levers: its layout, what counts once, and the known values it must find again."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import socbayes as sb
+from socbayes.datasets import load_dataset
+from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError, TooFewGroupsError, UnknownNameError
+from socbayes.models import effects
+from socbayes.models.effects import layout, pooled
+from socbayes.models.effects.covered import NO_DATA, climate_of, coverage
+from socbayes.spec import spec_of
+from socbayes.subjects import model_record
+from socbayes.vocabulary import EVIDENCE_LEVERS
+
+CARBON = "soil_organic_carbon"
+PAIR = {"study": "Miller et al. 2001", "lever": "manure", "fraction": CARBON}
+TRUTH = {"manure": 0.3, "warming": -0.15}
+SLOPE, STUDY_SD, RESIDUAL, VARIATION = 0.08, 0.08, 0.03, 0.12
+
+
+def table(*rows: dict) -> pd.DataFrame:
+    """Rows as pairs, each with what a pair needs unless it says otherwise."""
+    frame = pd.DataFrame([PAIR | row for row in rows])
+    return frame.assign(observation=[f"row {place}" for place in range(len(frame))])
+
+
+def simulated(seed: int = 3) -> pd.DataFrame:
+    """Pairs of two levers by the documented equations: shared controls, a slope on years, errors of most rows."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for lever, effect in TRUTH.items():
+        deviations = rng.standard_normal(14)
+        deviations = STUDY_SD * (deviations - deviations.mean()) / deviations.std()
+        years = np.exp(rng.normal(2.0, 0.7, 14))
+        centred = (np.log(years) - np.log(years).mean()) / np.log(years).std()
+        for study in range(14):
+            replicates = int(rng.integers(3, 9))
+            control = 20.0 * np.exp(rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+            for pair in range(int(rng.integers(4, 8))):
+                alone = pair > 2
+                if alone:
+                    control = 20.0 * np.exp(rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+                ratio = effect + deviations[study] + SLOPE * centred[study] + rng.normal(0.0, RESIDUAL)
+                treated = 20.0 * np.exp(ratio + rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+                known = pair % 3 < 2
+                rows.append(
+                    {
+                        "study": f"{lever} {study}",
+                        "lever": lever,
+                        "control": f"plot {pair}" if alone else "plot",
+                        "control_mean": control,
+                        "treated_mean": treated,
+                        "control_sd": VARIATION * control if known else np.nan,
+                        "treated_sd": VARIATION * treated if known else np.nan,
+                        "replicates": replicates,
+                        "duration": years[study],
+                    }
+                )
+    return table(*rows).sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return sb.fit(effects.build(simulated()), draws=700, tune=700, chains=2, cores=2, seed=5, climbs=0, progress=False)
+
+
+def test_known_effects_are_recovered(fitted):
+    posterior = fitted["posterior"]
+    assert fitted.attrs["divergences"] == 0
+    assert fitted.attrs["max_r_hat"] < 1.05
+    for lever, truth in TRUTH.items():
+        draws = posterior["log_ratio"].sel(effect=f"{lever}: {CARBON}")
+        assert float(draws.std()) < 0.06, "the data must tell more than the prior"
+        assert abs(float(draws.mean()) - truth) < 3 * float(draws.std())
+        slope = posterior["slope"].sel(slope_of=f"duration of {lever}")
+        assert abs(float(slope.mean()) - SLOPE) < 3 * float(slope.std())
+        spread = posterior["study_sd"].sel(effect=f"{lever}: {CARBON}")
+        assert abs(float(spread.mean()) - STUDY_SD) < 3 * float(spread.std())
+    variation = np.exp(posterior["variation_median"].sel(fraction=CARBON))
+    assert float(variation.mean()) == pytest.approx(VARIATION, rel=0.15)
+
+
+def test_a_new_study_is_wider_than_the_typical_one(fitted):
+    posterior = fitted["posterior"]
+    assert (
+        posterior["log_ratio_new_study"].std(("chain", "draw")) > posterior["log_ratio"].std(("chain", "draw"))
+    ).all()
+
+
+def test_predictions_move_with_years_and_name_what_they_do_not_use(fitted):
+    at = {years: sb.predict_new(fitted, lever="manure", duration=years, seed=1) for years in (2.0, 40.0)}
+    assert float((at[40.0] - at[2.0]).mean()) > 0
+    nothing = sb.predict_new(fitted, lever="no_change", seed=1)
+    assert float(abs(nothing).max()) == 0
+    with pytest.raises(UnknownNameError, match="manure"):
+        sb.predict_new(fitted, lever="manur", seed=1)
+
+
+def test_figures_and_sentences_of_a_fit(fitted):
+    from socbayes.models.effects.readings import READINGS
+
+    for one in READINGS["effects"]:
+        if all(name in fitted["posterior"] for name in one.needs):
+            assert one.draw(fitted).axes
+            assert one.say(fitted).endswith(".")
+
+
+def test_a_control_that_serves_several_pairs_is_found_without_a_name():
+    rows = [{"control_mean": 20.0, "treated_mean": 22.0 + step, "site": "A"} for step in range(3)]
+    pairs = layout.lay_out(table(*rows, {"control_mean": 21.0, "treated_mean": 22.0, "site": "A"}))
+    assert pairs.control.tolist() == [0, 0, 0, -1]
+    assert any("shared by 3 of 4 pairs" in note for note in pairs.notes)
+
+
+def test_errors_stated_printed_or_missing():
+    pairs = layout.lay_out(
+        table(
+            {"control_mean": 10.0, "treated_mean": 12.0, "control_sd": 1.0, "treated_sd": 2.4, "replicates": 4},
+            {"log_response_ratio": 0.2, "log_response_ratio_variance": 0.02, "replicates": 4},
+            {"log_response_ratio": 0.1},
+        )
+    )
+    assert pairs.ratio == pytest.approx([np.log(1.2), 0.2, 0.1])
+    assert pairs.errors.variance[:2] == pytest.approx(np.array([[0.01 / 4, 0.04 / 4], [0.01, 0.01]]))
+    assert np.isnan(pairs.errors.variance[2]).all()
+    assert pairs.errors.replicates[2].tolist() == pytest.approx([4.0, 4.0])
+    assert pairs.smallness[:2] == pytest.approx(np.sqrt(0.5))
+    assert np.isnan(pairs.smallness[2])
+
+
+def test_a_site_of_several_pairs_has_an_effect_where_its_study_has_several_sites():
+    rows = [{"control_mean": 20.0 + step, "treated_mean": 22.0, "site": site} for step, site in enumerate("AAB")]
+    pairs = layout.lay_out(table(*rows, {"study": "B 2002", "site": "C", "control_mean": 20, "treated_mean": 21}))
+    assert pairs.sites == [f"Miller et al. 2001 | manure: {CARBON} | A"]
+    assert pairs.site.tolist() == [0, 0, -1, -1]
+    assert pairs.lone.tolist() == [False, False, True, False]
+    assert pairs.one_site.tolist() == [True, False]
+
+
+BAD = (
+    ({"control_mean": 0.0, "treated_mean": 5.0}, "not above zero, first 0 beside 5 in row 0"),
+    ({"control_mean": 5.0}, "state no effect, first row 0"),
+    ({"control_mean": 5.0, "treated_mean": 5.0, "treated_sd": -1.0, "replicates": 3}, "below zero"),
+    ({"control_mean": 5.0, "treated_mean": 5.0, "replicates": 0}, "fewer than one replicate"),
+)
+
+
+@pytest.mark.parametrize(("row", "said"), BAD)
+def test_rows_that_cannot_be_are_refused(row, said):
+    with pytest.raises(SocbayesError, match=said):
+        layout.lay_out(table(row))
+
+
+def test_doses_of_one_lever_have_one_unit():
+    rows = [{"log_response_ratio": 0.1, "lever_dose": 10, "lever_dose_unit": unit} for unit in ("t/ha", "kg/ha")]
+    with pytest.raises(SocbayesError, match="doses of manure are in kg/ha and t/ha"):
+        layout.lay_out(table(*rows))
+
+
+def test_too_few_studies_are_refused():
+    with pytest.raises(TooFewGroupsError, match="1 study"):
+        effects.build(table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2}))
+
+
+def test_a_table_without_levers_or_with_an_empty_name_is_refused():
+    rows = table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2, "study": None})
+    with pytest.raises(SocbayesError, match="no column 'lever'"):
+        effects.build(rows.drop(columns="lever").dropna(subset="study"))
+    with pytest.raises(SocbayesError, match="column 'study': 1 of 2 cells are empty, first row 1"):
+        effects.build(rows)
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(EmptyTableError, match="no rows"):
+        effects.build(table({"log_response_ratio": 0.1}).iloc[:0])
+
+
+def test_faults_of_a_file_are_found_with_the_nearest_lever(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "observation,study,lever,fraction,control_mean,treated_mean,duration [year]\n"
+        "1,Miller 2001,cover crops,soil_organic_carbon,-3,12,5\n"
+    )
+    with pytest.raises(TableFaultsError) as caught:
+        sb.read_table(path, schema="effect_pairs")
+    assert "cover_crop" in str(caught.value)
+    assert "control_mean" in str(caught.value)
+
+
+def twice(first: dict, second: dict) -> list[str]:
+    """Compilations that are kept of two rows."""
+    rows = table(
+        {"log_response_ratio": 0.1, "compilation": "one"} | first,
+        {"log_response_ratio": 0.1, "compilation": "two"} | second,
+    )
+    kept, said = pooled.counted_once(rows)
+    assert bool(said) == (len(kept) == 1)
+    return kept["compilation"].tolist()
+
+
+def test_a_study_of_two_compilations_counts_once():
+    assert twice({"doi": "10.1/A"}, {"doi": "https://doi.org/10.1/a"}) == ["one"]
+    assert twice({"doi": "10.1/a"}, {"doi": "10.1/b"}) == ["one", "two"]
+    assert twice({"doi": "10.1/a"}, {}) == ["one"]
+    assert twice({}, {"lever": "compost"}) == ["one", "two"]
+    assert twice({}, {"study": "Miller 2002"}) == ["one", "two"]
+    here, near, far = ({"latitude": at, "longitude": 7.0} for at in (50.0, 50.3, 52.0))
+    assert twice(here, near) == ["one"]
+    assert twice(here, far) == ["one", "two"]
+
+
+def test_a_short_name_without_a_year_counts_where_the_place_agrees():
+    here = {"latitude": 50.0, "longitude": 7.0}
+    assert twice({"study": "Mill"} | here, here) == ["one"]
+    assert twice({"study": "Mill"}, {}) == ["one", "two"]
+
+
+def test_the_compilation_that_states_errors_is_kept():
+    assert twice({}, {"log_response_ratio_variance": 0.01}) == ["two"]
+
+
+def test_imputed_variances_count_as_missing():
+    source = load_dataset("cover_crop_fractions")
+    pairs = pooled.cover_crop_pairs(source)
+    imputed = (source["variance_imputed"] == "yes").to_numpy()
+    assert imputed.any()
+    assert pairs["log_response_ratio_variance"].isna().to_numpy()[imputed].all()
+    assert pairs["log_response_ratio_variance"].notna().to_numpy()[~imputed].any()
+
+
+def test_necromass_pairs_are_pairs_of_two_fractions():
+    source = load_dataset("necromass_pairs")
+    pairs = pooled.necromass_pairs(source)
+    assert set(pairs["fraction"]) == {"necromass", CARBON}
+    assert "residue_return" in set(pairs["lever"])
+    assert not set(pairs["lever"]) & set(pooled.LEVER_OF_PRACTICE)
+    assert pairs["observation"].is_unique
+
+
+def test_coverage_says_where_there_are_no_data():
+    found = coverage(load_dataset("effect_pairs"))
+    assert found.loc[("compost", "cropland", "tropical"), "said"] == NO_DATA
+    assert found.loc[("litter_removed", "forest", "cool temperate"), "pairs"] > 0
+    assert found["pairs"].sum() == (load_dataset("effect_pairs")["fraction"] == CARBON).sum()
+    assert climate_of(np.array([-5.0, 9.9, 10.0, 18.0])).tolist() == [
+        "boreal or polar", "cool temperate", "warm temperate", "tropical",
+    ]  # fmt: skip
+
+
+def test_the_model_of_all_tables_says_what_it_assumed():
+    model = model_record("effects").build()
+    notes = " ".join(spec_of(model).notes)
+    assert "state no error" in notes
+    assert "controls are shared" in notes
+    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
+
+
+def test_bundled_effects_of_levers_rest_on_evidence():
+    found = json.loads((files("socbayes.data") / "lever_effects.json").read_text("utf-8"))
+    for lever, entry in found.items():
+        assert lever in EVIDENCE_LEVERS
+        assert entry["fraction"] == CARBON
+        assert entry["sd"] > entry["mean_sd"] > 0
+        assert entry["interval"][0] < entry["mean"] < entry["interval"][1]
+        assert entry["studies"] >= 1
+        assert entry["pairs"] >= entry["studies"]
+        assert entry["source"]
+    assert found["cover_crop"]["mean"] > 0 > found["cultivation"]["mean"]
