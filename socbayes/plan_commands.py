@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +107,7 @@ def project(
     _show(table, result)
     console.print(f"Written: {', '.join(str(output / name) for name in (PROJECTION, GAINS, CHANGES))}", markup=False)
     if not result.attrs["converged"]:
-        say_error(f"{result.attrs['warning']} {result.attrs['failures']}")
+        say_error(" ".join([result.attrs["warning"], *json.loads(result.attrs["failures"])]))
         raise typer.Exit(FAILED_GATE)
 
 

@@ -196,10 +196,11 @@ def ready_to_run(
     read, wanted = read_plans(plans), np.unique(years_of(list(years)))
     said = {label: verdict(one) for label, one in named.items()}
     failed = [label for label, one in said.items() if not one["converged"]]
+    failures = [f"{label}: {text}" for label in failed for text in json.loads(str(said[label]["failures"]))]
     if failed and not allow_failed:
         raise ConvergenceError(
-            f"{', '.join(failed)} did not pass its checks ({said[failed[0]]['failures']}): nothing is projected of it; "
-            "allow_failed=True goes on, and marks the result"
+            f"{', '.join(failed)} did not pass its checks: nothing is projected of it; allow_failed=True goes on, and "
+            f"marks the result. {' '.join(failures)}"
         )
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
@@ -220,7 +221,7 @@ def ready_to_run(
     attrs = {
         "baseline": read.baseline,
         "converged": int(not failed),
-        "failures": json.dumps([f"{label}: {said[label]['failures']}" for label in failed]),
+        "failures": json.dumps(failures),
         "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
         "notes": " ".join(dict.fromkeys(notes)),
         "seed": seed,
