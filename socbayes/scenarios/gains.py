@@ -189,7 +189,8 @@ def response_curve(
     -------
     pandas.DataFrame
         A row for each dose and plot, known and new: ``dose``, ``kind``, ``plot``, ``gain``, ``gain_lower`` and
-        ``gain_upper``, t C/ha, ``p_gain``, and whether the dose lies ``within_evidence``.
+        ``gain_upper``, t C/ha, ``p_gain``, whether the dose lies ``within_evidence``, and ``converged``, 0 of fits
+        that failed.
 
     Raises
     ------
@@ -215,7 +216,8 @@ def response_curve(
             table.insert(0, "plot", last["plot"].to_numpy())
             table.insert(0, "kind", kind)
             table.insert(0, "dose", float(dose))
-            pieces.append(table.assign(within_evidence=dose == 0 or lowest <= dose <= highest))
+            within = dose == 0 or lowest <= dose <= highest
+            pieces.append(table.assign(within_evidence=within, converged=int(projection.attrs["converged"])))
     return pd.concat(pieces, ignore_index=True)
 
 

@@ -85,6 +85,16 @@ def test_necromass_has_its_share_and_sector():
     assert gain_table(both, fraction="necromass").iloc[-1]["gain"] == pytest.approx(10.0)
 
 
+def test_a_structure_with_necromass_says_what_becomes_of_its_share():
+    table = gain_table(
+        project(fit_called("mcp"), {"plans": {"p": {"levers": {"carbon_input": 0.2}}}}, years=FEW, draws=20)
+    )
+    last = table.query("year == 2052")
+    assert last["gain"].gt(0).all()
+    assert (last["necromass_share_change_lower"] < last["necromass_share_change"]).all()
+    assert last["sector"].str.contains("gain|change").all()
+
+
 def test_names_that_are_not_there_are_refused(projection):
     with pytest.raises(UnknownNameError, match="did you mean 'total'"):
         gain_table(projection, fraction="totl")
@@ -121,6 +131,7 @@ def test_gain_against_dose(projection):
     assert curve["gain"].iloc[0] == 0.0
     np.testing.assert_allclose(curve["gain"] / curve["gain"].iloc[1], [0.0, 1.0, 2.0, 5.0], rtol=1e-6)
     assert curve["within_evidence"].tolist() == [True, True, True, False]
+    assert curve["converged"].eq(1).all()
     with pytest.raises(SocbayesError, match="has to have manure once"):
         response_curve(fit_called("icbm"), PLANS, "more", "manure", [1.0], years=FEW)
 

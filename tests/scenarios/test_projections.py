@@ -149,6 +149,14 @@ def test_management_may_take_another_value():
     assert (found[:, 2:] == 0).all()
 
 
+def test_plants_that_cover_the_soil_slow_its_decay():
+    bare = fit_of("rothc", samples(), management(plant_cover=0.0), weather())
+    covered = gain(bare, levers(soil_cover=1.0))
+    assert (covered > 0).all()
+    np.testing.assert_allclose(covered, gain(bare, plan(management=[{"plant_cover": 1.0}])))
+    assert (gain(fit_with_weather(), levers(soil_cover=1.0)) == 0).all(), "covered already, as nothing else is stated"
+
+
 def test_climate_of_all_plans_is_paired():
     given = levers(carbon_input=0.2) | {"climate": {"warming": 3.0, "ramp": 20.0}}
     result = project(fit_with_weather(), given, years=FEW, draws=50)
