@@ -274,7 +274,7 @@ seen[["years", "cores", "samples", "power", "power_at_most", "chance", "grows"]]
 # ## 7. One page of it
 
 # %%
-page = sb.report(projection, sheet, ranked, path=folder / "report.html", title="Lower Farm: plans and credits")
+page = sb.report(changing, sheet, ranked, path=folder / "report.html", title="Lower Farm: plans and credits")
 print(f"{page.name}: {page.stat().st_size / 1e3:.0f} kB; largest gain "
       f"{np.max([line.credit.gain for line in sheet.lines]):.0f} t CO2e/ha")  # fmt: skip
 

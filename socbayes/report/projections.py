@@ -196,8 +196,8 @@ def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
         "Levers",
         "What the plans pull, and how well it is known. An effect is of a unit of dose, on the log scale, with its "
         "standard deviation; it is drawn once for all plots, so its error does not average away over them.",
-        converged(projection),
-        failures_of(projection),
+        True,  # what is known of levers does not rest on this fit
+        [],
         ["lever", "acts on", "range of evidence", "effect", "source"],
         rows,
         [],

@@ -156,11 +156,13 @@ def test_levers_and_necromass_are_told_where_there_are_any(tmp_path):
 
 
 def test_chapters_of_a_failed_fit_are_said_first(tmp_path):
-    report(*everything(FAILED), path=tmp_path / "report.html")
+    failed = FAILED.assign_attrs(notes="Effect of cover_crop: somebody.")
+    report(*everything(failed), path=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("DO NOT USE THESE NUMBERS") == 3
     assert text.index("11 divergent transitions") < text.index("<nav")
     assert text.count("A FIT BEHIND THIS CHAPTER DID NOT PASS") == 3
+    assert "<h2>Levers</h2>" in text  # known from elsewhere, whatever this fit did
 
 
 def test_a_gain_near_zero_is_a_dash(tmp_path):
