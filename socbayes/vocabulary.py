@@ -947,30 +947,6 @@ _QUANTITIES = (
     # --- incubations without a label ---------------------------------------------
     _N("series", "", "One incubation series within a study.", "text"),
     _N(
-        "carbon_left",
-        "1",
-        "Share of the carbon of an added material that is still in the soil.",
-        lower=0,
-        upper=1.05,
-        aliases=("carbon_remaining", "remaining_carbon"),
-    ),
-    _N(
-        "hydrogen_to_carbon",
-        "1",
-        "Molar ratio of hydrogen to organic carbon of biochar.",
-        lower=0,
-        upper=2,
-        aliases=("h_c", "h_to_c"),
-    ),
-    _N(
-        "pyrolysis_temperature",
-        "degC",
-        "Highest temperature at which biochar was made.",
-        lower=150,
-        upper=1500,
-        aliases=("highest_treatment_temperature",),
-    ),
-    _N(
         "measured_as",
         "",
         "Whether CO2 is given as a rate or cumulated, per mass of soil or of soil organic carbon.",
@@ -1363,20 +1339,6 @@ _SCHEMAS = (
         ),
         key=("site", "plot", "duration"),
         ordered=(("depth_top", "depth_bottom"),),
-    ),
-    TableSchema(
-        "biochar_decomposition",
-        "carbon of one incubated biochar that is left on one day",
-        required=(
-            "study",
-            "series",
-            "incubation_day",
-            "carbon_left",
-            "pyrolysis_temperature",
-            "incubation_temperature",
-        ),
-        optional=("hydrogen_to_carbon", "doi"),
-        key=("study", "series", "incubation_day"),
     ),
     TableSchema(
         "incubation_series",
