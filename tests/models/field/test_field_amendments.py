@@ -19,7 +19,7 @@ from socbayes.models import field
 from socbayes.models.field.amendments import drawn_qualities
 from socbayes.models.field.runs import trajectories
 from socbayes.structures import get, list_structures
-from socbayes.structures.amendments import MANURE, QUALITIES, quality_table, with_amendments
+from socbayes.structures.amendments import CHAR_DECAY, MANURE, QUALITIES, quality_table, with_amendments
 from socbayes.vocabulary import AMENDMENTS, CI_PROB
 
 TAIL = (1.0 - CI_PROB) / 2.0
@@ -122,7 +122,7 @@ def test_char_of_rothc_is_counted_as_inert_and_persists():
     gained = states[1:, cover, inert] - states[0, cover, inert]
     # A year of it at 5 t C/ha from the month of the first sample on: next to nothing is lost in two years, nor in ten.
     assert 4.6 < gained[0] < 4.85
-    assert gained[1] == pytest.approx(gained[0] * np.exp(-8.0 / 556.0), rel=1e-3)
+    assert gained[1] == pytest.approx(gained[0] * np.exp(-8.0 * CHAR_DECAY), rel=1e-3)
 
 
 def test_rows_of_amendments_add_up_with_manure_and_follow_who_says_first():
