@@ -101,6 +101,8 @@ def test_predictions_move_with_years_and_name_what_they_do_not_use(fitted):
     assert float(abs(nothing).max()) == 0
     with pytest.raises(UnknownNameError, match="manure"):
         sb.predict_new(fitted, lever="manur", seed=1)
+    with pytest.raises(SocbayesError, match="expected a number above zero"):
+        sb.predict_new(fitted, lever="manure", duration=0.0, seed=1)
 
 
 def test_figures_and_sentences_of_a_fit(fitted):
