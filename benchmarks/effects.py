@@ -1,9 +1,10 @@
 """Fit the evidence on levers and write what the package carries of it.
 
-    python benchmarks/effects.py --literature FOLDER --store runs/effects
+    python benchmarks/effects.py --store runs/effects
+    python benchmarks/effects.py --literature FOLDER --store runs/effects_of_literature
 
-Fits the bundled pairs together with those of syntheses that may not be bundled
-(``benchmarks/effect_sources.py``), prints what evidence there is before any
+Fits the bundled pairs, with ``--literature`` together with those of syntheses that
+may not be bundled (``benchmarks/effect_sources.py``), prints what evidence there is before any
 number, and writes ``data/lever_effects.json``, what each lever does to carbon in
 a new study, and ``docs/effects``. A fit that is in the folder already is read,
 not repeated; one that did not converge writes nothing.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,11 +44,13 @@ FEW = 3
 """Studies below which an effect is said to rest on next to none."""
 
 
-def tables(literature: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Tables of the model by role, pairs of the literature among them, and what was left out."""
-    found, notes = read_all(literature)
+def tables(literature: Path | None) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Tables of the model by role, pairs of the literature among them where it is given, and what was left out."""
     record = model_record("effects")
     bundled = {one.role: sb.load_dataset(one.bundled) for one in record.tables}
+    if literature is None:
+        return bundled, ["Syntheses that may not be bundled are not in this fit."]
+    found, notes = read_all(literature)
     bundled["table"] = pd.concat([bundled["table"], found], ignore_index=True)
     return bundled, notes
 
@@ -114,8 +116,7 @@ def page(fit: xr.DataTree, pairs: pd.DataFrame, notes: list[str], found: dict[st
     lines = [
         "# What levers do to carbon",
         "",
-        "Written by `python benchmarks/effects.py --literature FOLDER`. Pairs of syntheses that may not be bundled are",
-        "in the fit and not in the package. Intervals are the " + INTERVAL_NAME + ".",
+        "Written by `benchmarks/effects.py`. Intervals are the " + INTERVAL_NAME + ".",
         "",
         "## What evidence there is",
         "",
@@ -156,12 +157,10 @@ def page(fit: xr.DataTree, pairs: pd.DataFrame, notes: list[str], found: dict[st
 def main() -> None:
     """Fit, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--literature", type=Path, default=os.environ.get("SOCBAYES_LITERATURE"), required=False)
+    parser.add_argument("--literature", type=Path, help="folder of raw files; bundled pairs alone where left out")
     parser.add_argument("--store", type=Path, default=Path("runs/effects"))
     arguments = parser.parse_args()
-    if arguments.literature is None:
-        parser.error("say where the raw files are: --literature FOLDER or the variable SOCBAYES_LITERATURE")
-    given, notes = tables(Path(arguments.literature))
+    given, notes = tables(arguments.literature)
     pairs, dropped = together(given)
     notes += dropped
     covered = coverage(pairs)

@@ -552,11 +552,6 @@ and `posteriors/mcp_process-1.nc` say of pump efficacy was learned from these
 tables, `cue` and the priming tables: treat them as bound by the same terms.
 `posteriors/cue_process-1.nc` was learned from `cue`, `posteriors/priming_process-1.nc`
 from the priming tables.
-`lever_effects.json` holds summaries of a posterior. It was learned from `effect_pairs`,
-`cover_crop_fractions`, `elevated_co2_pairs` and `necromass_pairs`, and from syntheses that
-are not bundled, of which one forbids repackaging and the others state no licence; each
-entry names its sources. Treat entries that name the soil necromass database as bound by
-its terms.
 """
 
 

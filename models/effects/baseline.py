@@ -48,6 +48,8 @@ _WEAK = "weakly informative: published log ratios lie between -1 and 1"
 
 PAIRS_THAT_TELL = 8
 """Pairs of a study and an effect from which on its level is better known than the mean of the effect."""
+STUDIES_THAT_TELL = 4
+"""Such studies of an effect from which on their spread is known well enough for their levels to be sampled."""
 
 PRIORS = (
     Prior("log_ratio", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", _WEAK),
@@ -264,12 +266,15 @@ def _study_effects(pairs: Pairs, log_ratio: TensorVariable, scale: TensorVariabl
     """Deviations of studies from their effects, shape (study_effect_of,).
 
     Of a study with many pairs the data tell its level, not its deviation from a mean that they hardly know: the level
-    is what is sampled. Those with few are half centred.
+    is what is sampled, where an effect has several such studies. With one of them the mean would follow the level
+    through a spread that nothing tells, down a funnel. All others are half centred.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     many = np.bincount(pairs.group) >= PAIRS_THAT_TELL
+    studies = np.bincount(pairs.effect_of_group[many], minlength=len(pairs.effects))
+    many &= studies[pairs.effect_of_group] >= STUDIES_THAT_TELL
     told, rest = np.flatnonzero(many), np.flatnonzero(~many)
     effect = pt.zeros(many.size)
     coords = pm.modelcontext(None)

@@ -77,7 +77,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     )
     named = ["lever", "ecosystem", "climate"]
     every = pd.MultiIndex.from_product([EVIDENCE_LEVERS, ECOSYSTEMS, CLIMATES], names=named)
-    whole = found.reindex(every.union(found.index, sort=False))
+    whole = found.reindex(every.union(found.index, sort=False)).sort_index()
     whole[["pairs", "studies"]] = whole[["pairs", "studies"]].fillna(0).astype("int64")
     whole["said"] = [
         f"{row.pairs} pairs of {row.studies} studies, {100 * row.gains:.0f} % gain" if row.pairs else NO_DATA

@@ -27,6 +27,8 @@ MODERATORS = (
 BY_LOG = ("lever_dose", "duration", "mean_annual_precipitation", "soil_organic_carbon_control", "depth")
 STUDIES_FOR_A_SLOPE = 8
 """Studies of a lever that must state a moderator, and differ in it, for a slope."""
+FEWEST_ALIKE = 6
+"""Errors in one proportion to their means from which on that is no chance."""
 USUAL_REPLICATES = 3.0
 """Assumed where no row of a table states how many samples were taken."""
 
@@ -246,6 +248,7 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
     variance[given] = printed[given, None] / 2
     variation = np.where(given[:, None], np.sqrt(variance * replicates), variation)
     known = np.isfinite(variance)
+    _require_measured(np.log(variation))
     said = []
     if not counted.all():
         said.append(
@@ -258,6 +261,16 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
             " do; what is missing is learned from the others."
         )
     return Errors(variance, replicates, counted, np.log(variation)), said
+
+
+def _require_measured(log_variation: np.ndarray) -> None:
+    """Refuse errors that are all one share of their means: nobody measured them."""
+    stated = log_variation[np.isfinite(log_variation)]
+    if stated.size >= FEWEST_ALIKE and np.ptp(stated) < 1e-3:
+        raise SocbayesError(
+            f"the {stated.size} stated errors are all {100 * np.exp(stated[0]):.3g} % of their means, as those "
+            "that were filled in are: leave them empty, and they are learned"
+        )
 
 
 def _controls(table: pd.DataFrame) -> tuple[list[str], np.ndarray]:

@@ -26,7 +26,7 @@ RECORD = Subject(
                 " where studies state how many samples they took.",
             ),
             # Levers of three studies learn how studies differ from the others, so draws carry less each.
-            effort={"draws": 1800, "tune": 1200},
+            effort={"draws": 2200, "tune": 1000},
         ),
     ),
 )

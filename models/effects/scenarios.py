@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.models.effects.layout import BY_LOG
 from socbayes.scenarios.draws import Draws, Predicted, known_label
@@ -55,6 +56,8 @@ def effect(
     ------
     UnknownNameError
         For a lever or fraction that no pair of the fit is of, with the nearest name.
+    SocbayesError
+        For a dose, time or rain of zero, which have no logarithm.
     """
     given = {
         "lever_dose": lever_dose,
@@ -117,6 +120,8 @@ def _of_moderators(
             total = total + draws("slope", slope_of=label) * draws.noise(label)
             drawn.append(name)
         else:
+            if name in BY_LOG and value <= 0:
+                raise SocbayesError(f"{name}={value:g} cannot be used: expected a number above zero")
             entered = np.log(value) if name in BY_LOG else value
             total = total + draws("slope", slope_of=label) * (entered - centre) / spread
     for name, value in given.items():

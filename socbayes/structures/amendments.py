@@ -36,7 +36,7 @@ CHAR_DECAY = 1.0 / 556.0
 8:512-523."""
 _ULTUNA = (
     "humification coefficient of Kätterer et al. 2011, Agriculture, Ecosystems and Environment 141:184-192 (Ultuna), "
-    "to the first digit"
+    "to the first digit, quoted without the original at hand"
 )
 _LITTER = "resistant as crop residues in RothC, DPM:RPM of 1.44"
 _ASSUMED_SPREAD = "its spread is assumed"

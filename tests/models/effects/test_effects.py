@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +14,6 @@ from socbayes.models.effects import layout, pooled
 from socbayes.models.effects.covered import NO_DATA, climate_of, coverage
 from socbayes.spec import spec_of
 from socbayes.subjects import model_record
-from socbayes.vocabulary import EVIDENCE_LEVERS
 
 CARBON = "soil_organic_carbon"
 PAIR = {"study": "Miller et al. 2001", "lever": "manure", "fraction": CARBON}
@@ -42,14 +38,16 @@ def simulated(seed: int = 3) -> pd.DataFrame:
         centred = (np.log(years) - np.log(years).mean()) / np.log(years).std()
         for study in range(14):
             replicates = int(rng.integers(3, 9))
-            control = 20.0 * np.exp(rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+            own = VARIATION * np.exp(rng.normal(0.0, 0.3))
+            control = 20.0 * np.exp(rng.normal(0.0, own / np.sqrt(replicates)))
             for pair in range(int(rng.integers(4, 8))):
                 alone = pair > 2
                 if alone:
-                    control = 20.0 * np.exp(rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+                    control = 20.0 * np.exp(rng.normal(0.0, own / np.sqrt(replicates)))
                 ratio = effect + deviations[study] + SLOPE * centred[study] + rng.normal(0.0, RESIDUAL)
-                treated = 20.0 * np.exp(ratio + rng.normal(0.0, VARIATION / np.sqrt(replicates)))
+                treated = 20.0 * np.exp(ratio + rng.normal(0.0, own / np.sqrt(replicates)))
                 known = pair % 3 < 2
+                stated = own * np.exp(rng.normal(0.0, 0.25, 2))
                 rows.append(
                     {
                         "study": f"{lever} {study}",
@@ -57,8 +55,8 @@ def simulated(seed: int = 3) -> pd.DataFrame:
                         "control": f"plot {pair}" if alone else "plot",
                         "control_mean": control,
                         "treated_mean": treated,
-                        "control_sd": VARIATION * control if known else np.nan,
-                        "treated_sd": VARIATION * treated if known else np.nan,
+                        "control_sd": stated[0] * control if known else np.nan,
+                        "treated_sd": stated[1] * treated if known else np.nan,
                         "replicates": replicates,
                         "duration": years[study],
                     }
@@ -68,7 +66,7 @@ def simulated(seed: int = 3) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted():
-    return sb.fit(effects.build(simulated()), draws=700, tune=700, chains=2, cores=2, seed=5, climbs=0, progress=False)
+    return sb.fit(effects.build(simulated()), draws=500, tune=500, chains=2, cores=2, seed=5, climbs=0, progress=False)
 
 
 def test_known_effects_are_recovered(fitted):
@@ -84,7 +82,7 @@ def test_known_effects_are_recovered(fitted):
         spread = posterior["study_sd"].sel(effect=f"{lever}: {CARBON}")
         assert abs(float(spread.mean()) - STUDY_SD) < 3 * float(spread.std())
     variation = np.exp(posterior["variation_median"].sel(fraction=CARBON))
-    assert float(variation.mean()) == pytest.approx(VARIATION, rel=0.15)
+    assert float(variation.mean()) == pytest.approx(VARIATION, rel=0.35)
 
 
 def test_a_new_study_is_wider_than_the_typical_one(fitted):
@@ -101,6 +99,8 @@ def test_predictions_move_with_years_and_name_what_they_do_not_use(fitted):
     assert float(abs(nothing).max()) == 0
     with pytest.raises(UnknownNameError, match="manure"):
         sb.predict_new(fitted, lever="manur", seed=1)
+    with pytest.raises(SocbayesError, match="expected a number above zero"):
+        sb.predict_new(fitted, lever="manure", duration=0.0, seed=1)
 
 
 def test_figures_and_sentences_of_a_fit(fitted):
@@ -142,6 +142,15 @@ def test_a_site_of_several_pairs_has_an_effect_where_its_study_has_several_sites
     assert pairs.site.tolist() == [0, 0, -1, -1]
     assert pairs.lone.tolist() == [False, False, True, False]
     assert pairs.one_site.tolist() == [True, False]
+
+
+def test_errors_in_one_proportion_are_refused_as_filled_in():
+    rows = [
+        {"control_mean": mean, "treated_mean": 2 * mean, "control_sd": 0.094 * mean, "treated_sd": 0.188 * mean}
+        for mean in (5.0, 7.0, 11.0)
+    ]
+    with pytest.raises(SocbayesError, match=r"the 6 stated errors are all 9\.4 % of their means"):
+        layout.lay_out(table(*rows))
 
 
 BAD = (
@@ -259,17 +268,3 @@ def test_the_model_of_all_tables_says_what_it_assumed():
     notes = " ".join(spec_of(model).notes)
     assert "state no error" in notes
     assert "controls are shared" in notes
-    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
-
-
-def test_bundled_effects_of_levers_rest_on_evidence():
-    found = json.loads((files("socbayes.data") / "lever_effects.json").read_text("utf-8"))
-    for lever, entry in found.items():
-        assert lever in EVIDENCE_LEVERS
-        assert entry["fraction"] == CARBON
-        assert entry["sd"] > entry["mean_sd"] > 0
-        assert entry["interval"][0] < entry["mean"] < entry["interval"][1]
-        assert entry["studies"] >= 1
-        assert entry["pairs"] >= entry["studies"]
-        assert entry["source"]
-    assert found["cover_crop"]["mean"] > 0 > found["cultivation"]["mean"]
