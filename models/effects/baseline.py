@@ -158,7 +158,7 @@ def build(
         priors=prior_records(prior),
         choices={"centres": pairs.slopes.centres, "priors": sorted(priors or {})},
         notes=notes,
-        target_accept=0.9,
+        target_accept=0.97,
     )
     attach(model, spec, {"table": table, **given})
     return model
