@@ -57,6 +57,7 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
             return {name: weight for name, weight in parts.items() if name not in pools}
         return kept(parts)
 
+    entries = {name: rest(parts) for name, parts in structure.entries.items()}
     return replace(
         structure,
         name=f"{structure.name} without {', '.join(pools)}",
@@ -70,4 +71,5 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
         activities=kept(structure.activities),
         meters=tuple(name for name in structure.meters if name in left_flows),
         fractions={name: left for name, parts in structure.fractions.items() if (left := rest(parts))},
+        entries=entries if all(entries.values()) else {},  # else what is spread has no pool to enter
     )

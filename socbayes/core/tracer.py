@@ -99,6 +99,7 @@ def with_label(structure: Structure) -> Structure:
         activities=_both(structure.activities),
         labelled=True,
         fractions={name: _both_parts(parts) for name, parts in structure.fractions.items()},
+        entries={},  # what is spread has no label
     )
 
 
