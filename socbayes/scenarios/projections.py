@@ -199,8 +199,8 @@ def ready_to_run(
     failures = [f"{label}: {text}" for label in failed for text in json.loads(str(said[label]["failures"]))]
     if failed and not allow_failed:
         raise ConvergenceError(
-            f"{', '.join(failed)} did not pass its checks: nothing is projected of it; allow_failed=True goes on, and "
-            f"marks the result. {' '.join(failures)}"
+            f"{', '.join(failed)} did not pass its checks: nothing is projected of it; allow_failed=True "
+            f"(--allow-failed) goes on, and marks the result. {' '.join(failures)}"
         )
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
