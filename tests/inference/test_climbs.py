@@ -157,6 +157,34 @@ def test_a_prior_that_cannot_be_drawn_from_is_climbed_from_where_chains_begin():
     assert found["excess"] < found["limit"]
 
 
+def test_a_model_of_many_variables_is_climbed():
+    """Without a compiler PyTensor 3.3 refuses sums of more than 32 terms, as the prior of this model is one of."""
+    import pymc as pm
+
+    with pm.Model() as model:
+        levels = [pm.Normal(f"level_{k}") for k in range(40)]
+        pm.Normal("value", levels[0], 1.0, observed=1.0)
+
+    def density(point: np.ndarray) -> tuple[float, np.ndarray]:
+        slope = -point
+        slope[0] += 1.0 - point[0]
+        return -0.5 * float(point @ point + (1.0 - point[0]) ** 2 + 41 * np.log(2 * np.pi)), slope
+
+    names = [value.name for value in model.value_vars]
+    compiled = SimpleNamespace(
+        logp_func=density,
+        n_dim=40,
+        shape_info=(names, [slice(k, k + 1) for k in range(40)], [()] * 40),
+        initial_point_func=lambda _: np.zeros(40),
+    )
+    fitted = draws_near(model, compiled, dict.fromkeys(names, 3.0) | {names[0]: 1.0}, draws=5)
+    found = json.loads(climbed(fitted, model, compiled, 4, seed=1))
+    top = -0.5 * (0.5 + 41 * np.log(2 * np.pi))
+    np.testing.assert_allclose([height for _, height in found["tops"]], top, rtol=1e-6)
+    assert top - found["best_draw"] > found["limit"]
+    assert found["excess"] < 0.1, "the draws are far from the prior, and give the value back"
+
+
 def test_the_limit_grows_with_the_dimension_as_a_normal_posterior_does():
     for parameters in (1, 5, 300):
         depth = 0.5 * np.random.default_rng(1).chisquare(parameters, 100_000)
