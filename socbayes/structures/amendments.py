@@ -33,7 +33,7 @@ CHAR = "char"
 """Pool of persistent carbon while a structure runs."""
 CHAR_DECAY = 1.0 / 556.0
 """Decay of persistent carbon, 1/year: mean residence time of 556 years, Wang, Xiong and Kuzyakov 2016, GCB Bioenergy
-8:512-523."""
+8:512-523, quoted without the original at hand."""
 _ULTUNA = (
     "humification coefficient of Kätterer et al. 2011, Agriculture, Ecosystems and Environment 141:184-192 (Ultuna), "
     "to the first digit, quoted without the original at hand"
@@ -104,7 +104,12 @@ QUALITIES: dict[str, Quality] = {
         0.25, 0.9, 0.8, "assumed: above straw; resistant as woody litter in RothC, DPM:RPM of 0.25 (manual)"
     ),
     "biochar": Quality(
-        0.97, 0.9, 0.0, "persistent share of Wang et al. 2016, GCB Bioenergy 8:512-523; its spread is assumed", True
+        0.97,
+        0.9,
+        0.0,
+        "persistent share of Wang et al. 2016, GCB Bioenergy 8:512-523, quoted without the original at hand; its "
+        "spread is assumed",
+        True,
     ),
 }
 """By name, in the order of the vocabulary."""
