@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
-from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.facts import table_of
+from socbayes.errors import ConvergenceError, SocbayesError, UnknownNameError
+from socbayes.facts import table_of, with_tables
 from socbayes.inference.stored import load_posterior
 from socbayes.scenarios.credits import CO2_PER_C, credit
-from socbayes.scenarios.validation import validation
+from socbayes.scenarios.validation import require_unseen, validation
 
 
 def draws_of(mean: float, sd: float, points: int = 2, draws: int = 1000) -> np.ndarray:
@@ -194,3 +196,37 @@ def test_data_that_the_fit_has_seen_validate_nothing():
         validation(study=["a", "b"], fitted={"a": fitted}, **arguments)
     assert "not checked" not in validation(study=["a", "b"], fitted=fitted, **arguments).text
     assert "was not checked" in validation(study=["a", "b"], **arguments).text
+
+
+@pytest.mark.parametrize(
+    ("model", "role"), [("mcp_process", "pairs"), ("mcp_process", "levels"), ("priming_process", "endpoints")]
+)
+def test_studies_of_every_table_of_a_fit_are_seen(model, role):
+    fitted = load_posterior(model)
+    studies = table_of(fitted, role)["study"].unique().tolist()
+    with pytest.raises(SocbayesError, match="has learned from") as told:
+        require_unseen(fitted, ["A study of nobody 2031", *studies])
+    assert str(told.value).startswith(f"the fit has learned from {', '.join(studies)}: ")
+    require_unseen(fitted, ["A study of nobody 2031"])
+
+
+def test_a_fit_that_cannot_say_what_it_has_seen_is_refused():
+    fitted = load_posterior("mcp_process")
+    fitted.attrs["spec"] = fitted.attrs["spec"].replace("necromass_levels", "levels_of_mine")
+    with pytest.raises(SocbayesError, match="does not hold its table levels"):
+        require_unseen(fitted, ["a"])
+    bare = xr.DataTree()
+    with_tables(bare, {"table": pd.DataFrame({"cue": [0.3]}), "weather": pd.DataFrame({"site": ["a"]})})
+    with pytest.raises(SocbayesError, match="has a column study or site"):
+        require_unseen(bare, ["a"])
+    with_tables(bare, {"obs": pd.DataFrame({"site": ["b"]})})
+    require_unseen(bare, ["a"])
+
+
+def test_a_fit_that_failed_its_checks_validates_nothing():
+    fitted = load_posterior("cue_process")
+    fitted.attrs |= {"converged": 0, "failures": '["R-hat of 1.4"]'}
+    with pytest.raises(ConvergenceError, match=r"that foresaw a, b did not pass its checks.*R-hat of 1\.4"):
+        validation(
+            np.zeros((9, 2)), [0.1, -0.1], ["a", "b"], standard_error=[1.0, 1.0], replicates=[3, 3], fitted=fitted
+        )
