@@ -225,13 +225,13 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
 
         of_rule = [one.rule.name] if len(rules) > 1 else []
         per_area = (one.gain, one.model_sd, one.sampling_sd)
-        by_formula = (one.deduction, one.credited) if line.told else (np.nan, np.nan)
-        totals = (one.reductions, one.removals, one.net) if line.told else (np.nan, np.nan, np.nan)
+        by_formula = (one.deduction, one.credited) if one.told else (np.nan, np.nan)
+        totals = (one.reductions, one.removals, one.net) if one.told else (np.nan, np.nan, np.nan)
         rows.append(
             [line.plan, line.group, *of_rule, *map(cell, (*per_area, *by_formula, one.quantile)),
              *(cell(value, spread * one.area) for value in totals)]
         )  # fmt: skip
-        if line.group == KNOWN and line.told:
+        if line.group == KNOWN and one.told:
             title = line_title(line.plan, sheet.baseline, line.group)
             draw = partial(credit_waterfall, title=title, passed=sheet.converged)
             pictures.append(picture(Reading(title, draw, _waterfall_text), lambda _, one=one: one))  # type: ignore[misc]
@@ -255,6 +255,11 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
 
 def _waterfall_text(one: Credit) -> str:
     """What a waterfall shows."""
+    if one.rule.by_draws:
+        return (
+            f"What is credited is what draws exceed with probability {one.rule.level:g}; the deduction is divided by "
+            "the variances of the model and of the points."
+        )
     return (
         f"The deduction is Student's t at {one.rule.level:g} of both spreads together, divided by their variances. "
         f"Draws themselves exceed {one.quantile:.3g} t CO2e/ha with that probability, where the formula credits "

@@ -194,12 +194,16 @@ def year_in(projection: xr.Dataset, year: float | None) -> float:
     ------
     UnknownNameError
         If the projection has no such year.
+    SocbayesError
+        If it is no number.
     """
     years = projection["year"].to_numpy().astype(float)
     if year is None:
         return float(years.max())
+    if isinstance(year, bool) or not isinstance(year, (int, float, np.integer, np.floating)):
+        raise SocbayesError(f"a year is a number, such as {years.max():g}, not {year!r}")
     close = int(np.argmin(np.abs(years - year)))
-    if abs(years[close] - year) > 1e-6:
+    if not abs(years[close] - year) <= 1e-6:  # also one that is not a number
         raise UnknownNameError(f"the projection has no year {year:g}; the nearest is {years[close]:g}")
     return float(years[close])
 
