@@ -314,6 +314,36 @@ def test_a_study_of_two_compilations_counts_once():
     assert twice(here, far) == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Miller 2001", "Mills 2001"),
+        ("van Groenigen et al. 2014", "van der Linden 2014"),
+        ("De Vries 2012", "De Long et al. 2012"),
+    ],
+)
+def test_first_authors_are_compared_as_a_whole(one, other):
+    assert twice({"study": one}, {"study": other}) == ["one", "two"]
+    assert twice({"study": one}, {"study": one.replace(" et al.", ",")}) == ["one"]
+
+
+def test_a_code_of_four_letters_is_the_study_that_begins_so():
+    assert twice({"study": "Mill01"}, {}) == ["one"]
+    assert twice({"study": "Mill01"}, {"study": "Mills 2002"}) == ["one", "two"]
+    assert twice({"study": "Obry01"}, {"study": "O'Bryan et al. 2001"}) == ["one"]
+    assert twice({"study": "Li01"}, {"study": "Liu 2001"}) == ["one", "two"]
+
+
+def test_a_study_without_a_year_is_kept_where_several_years_agree():
+    here = {"log_response_ratio": 0.1, "latitude": 50.0, "longitude": 7.0}
+    of_code, years = here | {"study": "Mill", "compilation": "one"}, ("Miller 2001", "Miller 2005")
+    for worth in ({}, {"log_response_ratio_variance": 0.01}):
+        dated = [here | worth | {"study": study, "compilation": "two"} for study in years]
+        kept, said = pooled.counted_once(table(of_code, *dated))
+        assert len(kept) == 3
+        assert "a year is not stated, and are kept" in " ".join(said)
+
+
 def test_a_short_name_without_a_year_counts_where_the_place_agrees():
     here = {"latitude": 50.0, "longitude": 7.0}
     assert twice({"study": "Mill"} | here, here) == ["one"]
