@@ -25,6 +25,7 @@ import socbayes as sb
 from socbayes.facts import facts_of
 from socbayes.files import write_text
 from socbayes.models.effects.covered import coverage, summary
+from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE
 from socbayes.models.effects.pooled import CONVERTED, evidence
 from socbayes.plots.style import flat
 from socbayes.report.readings import published_rows
@@ -128,17 +129,20 @@ def page(fit: xr.DataTree, pairs: pd.DataFrame, notes: list[str], found: dict[st
         "## Effects",
         "",
         "Log ratio, with the lever over without it, at the mean conditions of its studies; a star marks fewer than",
-        "three studies, whose spread is that of other levers.",
+        "three studies, whose spread is that of other levers. What large studies alone say is told of levers of which",
+        f"at least {STUDIES_FOR_A_SLOPE} studies state how many samples they took.",
         "",
         "| effect | pairs | studies | gains | typical study | new study | large studies alone |",
         "|" + " --- |" * 7,
     ]
     for effect, entry in found.items():
-        draws = [flat(posterior[name].sel(effect=effect)) for name in
-                 ("log_ratio", "log_ratio_new_study", "log_ratio_large_study")]  # fmt: skip
+        draws = [flat(posterior[name].sel(effect=effect)) for name in ("log_ratio", "log_ratio_new_study")]
+        large = "not told"
+        if "effect_counted" in posterior and effect in posterior["effect_counted"].to_numpy():
+            large = said(flat(posterior["log_ratio_large_study"].sel(effect_counted=effect)))
         star = " *" if int(str(entry["studies"])) < FEW else ""
         gains = f"{100 * float(str(entry['gains'])):.0f} %"
-        cells = " | ".join(said(one) for one in draws)
+        cells = " | ".join([*(said(one) for one in draws), large])
         lines.append(f"| {effect}{star} | {entry['pairs']} | {entry['studies']} | {gains} | {cells} |")
     lines += ["", "## Beside published results", "", "| what | published | ours | verdict | why they need not agree |"]
     lines.append("|" + " --- |" * 5)

@@ -88,7 +88,7 @@ def project(
     console = console_of()
     for note in read.notes:
         console.print(f"  {note}", markup=False)
-    changes = changes_of(fits, read, years=wanted)
+    changes = changes_of(fits, read, years=wanted, weights=weights)
     if dry_run:
         from socbayes.screen import frame_table
 
@@ -102,6 +102,8 @@ def project(
     except ConvergenceError as error:
         say_error(str(error))
         raise typer.Exit(FAILED_GATE) from None
+    for note in result.attrs["notes"].splitlines():
+        console.print(f"  {note}", markup=False)
     table = gains_of_all(result)
     _write(output, result, table, changes)
     _show(table, result)

@@ -171,6 +171,8 @@ def _of_file(samples: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
         pairs["duration"] = pairs["time"] - start
     if experiment.before:
         pairs["comparison"] = "before_after"
+        layer = pairs["layer_top"].map("{:g}".format) + "-" + pairs["layer_bot"].map("{:g}".format)
+        pairs["control"] = f"samples of {experiment.before:.0f}, " + layer + " cm"
     first = samples.iloc[0]
     fine = samples.groupby(LAYER, dropna=False)["clay"].mean().rename("clay").reset_index()
     pairs = pairs.merge(fine, on=LAYER, how="left")

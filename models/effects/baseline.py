@@ -34,7 +34,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.models.blocks import half_centred, require_studies, weak_groups
-from socbayes.models.effects.layout import Pairs, lay_out
+from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE, Pairs, lay_out
 from socbayes.models.effects.pooled import CONVERTED, evidence
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, notes_of, prior_records
@@ -83,12 +83,20 @@ QUANTITIES: dict[str, dict[str, str]] = {
         "unit": "1",
         "meaning": "the same in the typical study if it took samples without end: less what small studies say more",
     },
+    "pair_scatter": {
+        "unit": "1",
+        "meaning": "standard deviation of one pair about its study, the sampling errors of both arms in it; of the "
+        "normal part of a distribution with longer tails",
+    },
     "study_sd": {"unit": "1", "meaning": "standard deviation of an effect between studies"},
     "small_study": {
         "unit": "1",
         "meaning": "slope of effects of a lever on the root of one over the samples of both "
                     "arms: away from zero in the direction of the effect where publication is biased"},
-    "slope": {"unit": "1", "meaning": "slope of effects of a lever per standard deviation of a moderator"},
+    "slope": {
+        "unit": "1",
+        "meaning": "slope of effects of a lever per standard deviation of a moderator between studies",
+    },
 }  # fmt: skip
 
 
@@ -119,7 +127,8 @@ def build(
     -------
     pymc.Model
         With coords effect (``"<lever>: <fraction>"``), lever, fraction, slope_of, study, study_effect_of, obs and,
-        where there are any, site and shared_control.
+        where there are any, site and shared_control; lever_counted and effect_counted are those of which enough
+        studies state how many samples they took.
 
     Raises
     ------
@@ -253,6 +262,9 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
         first = np.array([int(np.flatnonzero(pairs.control == place)[0]) for place in range(len(pairs.shared))])
         error = weak_groups("control_error", pt.sqrt(pt.as_tensor(errors.control)[first]), "shared_control")
         eta = eta - (pairs.control >= 0) * error[np.maximum(pairs.control, 0)]
+    scatter = pt.inc_subtensor(pt.zeros(len(pairs.effects))[pairs.effect], errors.treated + errors.control)
+    scatter = scatter / np.bincount(pairs.effect) + residual_sd**2
+    pm.Deterministic("pair_scatter", pt.sqrt(scatter), dims="effect")
     variance = variance + (pairs.control < 0) * errors.control
     pm.Data("study_of_obs", pairs.study, dims="obs")
     observed = pm.Data("log_ratio_recorded", pairs.ratio, dims="obs")
@@ -298,23 +310,32 @@ def _spreads(prior: Priors, name: str, median: str) -> TensorVariable:
 
 
 def _small_studies(prior: Priors, pairs: Pairs, log_ratio: TensorVariable) -> TensorVariable | float:
-    """What small studies say more than the mean study; registers the effect without it. 0 where no row counts samples.
+    """What small studies say more than the mean study; registers effects without it. 0 where no lever can tell.
 
     Rows that state no number of samples are taken for those of the mean study.
     """
     import pymc as pm
 
     counted = np.isfinite(pairs.smallness)
-    if not counted.any() or pairs.smallness[counted].std() < 1e-6:
+    place = np.full(len(pairs.levers), -1)
+    means: list[float] = []
+    for lever in range(len(pairs.levers)):
+        rows = counted & (pairs.lever == lever)
+        if np.unique(pairs.study[rows]).size < STUDIES_FOR_A_SLOPE or pairs.smallness[rows].std() < 1e-6:
+            continue
+        place[lever] = len(means)
+        means.append(float(pairs.smallness[rows].mean()))
+    if not means:
         return 0.0
-    levers, effects = len(pairs.levers), len(pairs.effects)
-    told = np.bincount(pairs.lever[counted], minlength=levers)
-    overall = float(pairs.smallness[counted].mean())
-    total = np.bincount(pairs.lever[counted], weights=pairs.smallness[counted], minlength=levers)
-    mean = np.divide(total, told, out=np.full(levers, overall), where=told > 0)
-    slope = prior.sample("small_study", dims="lever")
-    lever_of_effect = np.zeros(effects, dtype="int64")
+    mean = np.array(means)
+    lever_of_effect = np.zeros(len(pairs.effects), dtype="int64")
     lever_of_effect[pairs.effect] = pairs.lever
-    without = log_ratio - slope[lever_of_effect] * mean[lever_of_effect]
-    pm.Deterministic("log_ratio_large_study", without, dims="effect")
-    return slope[pairs.lever] * np.where(counted, pairs.smallness - mean[pairs.lever], 0.0)
+    told = np.flatnonzero(place[lever_of_effect] >= 0)
+    coords = pm.modelcontext(None)
+    coords.add_coord("lever_counted", [name for name, at in zip(pairs.levers, place, strict=True) if at >= 0])
+    coords.add_coord("effect_counted", [pairs.effects[index] for index in told])
+    slope = prior.sample("small_study", dims="lever_counted")
+    of_told = place[lever_of_effect[told]]
+    pm.Deterministic("log_ratio_large_study", log_ratio[told] - (slope * mean)[of_told], dims="effect_counted")
+    of_row = place[pairs.lever]
+    return slope[of_row] * np.where(counted & (of_row >= 0), pairs.smallness - mean[of_row], 0.0)

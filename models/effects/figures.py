@@ -94,7 +94,7 @@ def lever_funnel(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     Parameters
     ----------
     fitted
-        A fit of ``socbayes.models.effects`` in which studies state how many samples they took.
+        A fit of ``socbayes.models.effects`` in which eight studies of some lever state how many samples they took.
     ax
         Where to draw; a new figure by default.
 
@@ -103,7 +103,7 @@ def lever_funnel(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     matplotlib.figure.Figure
     """
     slopes = fitted["posterior"].to_dataset()["small_study"]
-    labels = [readable(name) for name in slopes["lever"].to_numpy()]
+    labels = [readable(name) for name in slopes["lever_counted"].to_numpy()]
     figure, ax = panel(ax, 1.4 + 0.28 * len(labels))
     places = rows_of(ax, labels)
     zero_line(ax)

@@ -27,8 +27,12 @@ MODERATORS = (
 BY_LOG = ("lever_dose", "duration", "mean_annual_precipitation", "soil_organic_carbon_control", "depth")
 STUDIES_FOR_A_SLOPE = 8
 """Studies of a lever that must state a moderator, and differ in it, for a slope."""
+LEAST_BETWEEN = 0.1
+"""Spread between studies over that of rows from which on it is the unit of a slope; else that of rows is."""
 FEWEST_ALIKE = 6
 """Errors in one proportion to their means from which on that is no chance."""
+ROUNDING = 0.05
+"""What a printed log ratio may differ from that of printed means."""
 USUAL_REPLICATES = 3.0
 """Assumed where no row of a table states how many samples were taken."""
 
@@ -67,8 +71,8 @@ class Slopes:
     lever
         Position of its lever.
     value
-        Moderator less its mean over its lever's studies, over its standard deviation; 0 where unknown; (row, slope),
-        0 also for rows of another lever.
+        Moderator less its mean over its lever's studies, over its standard deviation between them; 0 where unknown and
+        for rows of another lever; (row, slope).
     unknown
         Whether no row of a study and fraction states it; (group, slope).
     centres
@@ -203,6 +207,7 @@ def lay_out(table: pd.DataFrame) -> Pairs:
     shared, control = _controls(table)
     slopes = _slopes(table, levers, lever, group, len(groups_of))
     smallness = np.where(errors.counted.all(axis=1), np.sqrt((1 / errors.replicates).sum(axis=1)), np.nan)
+    said += _contradictions(table)
     if shared:
         said.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
     return Pairs(
@@ -276,24 +281,36 @@ def _require_measured(log_variation: np.ndarray) -> None:
 def _controls(table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     """Controls that serve two rows or more, and each row's position among them, -1 for the rest.
 
-    Where no name is stated, rows of one study, site, fraction, layer and time with the same mean of the control share
-    it.
+    A name is of one site, layer and mean: what is called alike elsewhere is another control. Where no name is stated,
+    rows of one study, site, fraction, layer and time with the same mean of the control share it.
     """
-    columns = ("site", "fraction", "depth_top", "depth_bottom", "duration", "year")
-    name = table["study"].astype("str")
-    for column in columns:
-        name = name + "|" + filled(table, column, "")
-    mean = filled(table, "control_mean", "")
-    guessed = (name + "|" + mean).where(mean != "", [f"row {row}" for row in range(len(table))])
-    stated = filled(table, "control", "")
-    label = (table["study"].astype("str") + "|" + table["fraction"].astype("str") + "|" + stated).where(
-        stated != "", guessed
-    )
+    place = table["study"].astype("str")
+    for column in ("fraction", "site", "depth_top", "depth_bottom", "control_mean"):
+        place = place + "|" + filled(table, column, "")
+    timed = place + "|" + filled(table, "duration", "") + "|" + filled(table, "year", "")
+    stated, mean = filled(table, "control", ""), filled(table, "control_mean", "")
+    guessed = timed.where(mean != "", [f"row {row}" for row in range(len(table))])
+    label = (place + "|" + stated).where(stated != "", guessed)
     controls, control = groups(label.rename("control"))
     shared = np.flatnonzero(np.bincount(control) > 1)
-    place = np.full(len(controls), -1)
-    place[shared] = np.arange(shared.size)
-    return [controls[index] for index in shared], place[control]
+    position = np.full(len(controls), -1)
+    position[shared] = np.arange(shared.size)
+    return [controls[index] for index in shared], position[control]
+
+
+def _contradictions(table: pd.DataFrame) -> list[str]:
+    """Name rows whose printed ratio is not that of their means."""
+    control, treated = numeric(table, "control_mean"), numeric(table, "treated_mean")
+    apart = np.abs(log_ratios(table) - numeric(table, "log_response_ratio"))
+    rows = np.flatnonzero((apart > ROUNDING) & np.isfinite(control) & np.isfinite(treated))
+    if not rows.size:
+        return []
+    names = table["observation"] if "observation" in table else table.index.to_series()
+    some = ", ".join(names.iloc[rows[:5]].astype("str")) + (", ..." if rows.size > 5 else "")
+    return [
+        f"{rows.size} of {len(table)} pairs print a log response ratio that is not that of their means, which is "
+        f"taken: {some}."
+    ]
 
 
 def _slopes(table: pd.DataFrame, levers: list[str], lever: np.ndarray, group: np.ndarray, count: int) -> Slopes:
@@ -309,8 +326,10 @@ def _slopes(table: pd.DataFrame, levers: list[str], lever: np.ndarray, group: np
                 continue
             means = group_means(np.where(rows, raw, np.nan), study, int(study.max()) + 1)
             means = means[np.isfinite(means)]
-            spread = float(raw[rows].std())
-            if means.std() < 1e-6 and spread < 1e-6:
+            # What a study does not state is integrated out as one of a normal population of studies.
+            between, of_rows = float(means.std()), float(raw[rows].std())
+            spread = between if between > LEAST_BETWEEN * of_rows else of_rows
+            if spread < 1e-6:
                 continue
             centre = float(means.mean())
             own = group_means(np.where(rows, raw, np.nan), group, count)

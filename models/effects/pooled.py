@@ -7,6 +7,7 @@ it states most, and what was dropped is counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -151,7 +152,9 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     Two compilations hold the same study of a lever and a fraction where its
     digital object identifier is the same, or where either has none and first
-    author, year and place agree, as far as both state them. The compilation that states more errors is kept, then
+    author, year and place agree, as far as both state them; the first author of one
+    may be shortened to four letters. Where one states no year and studies of several
+    years of the other agree with it, it is kept. The compilation that states more errors is kept, then
     that with more rows.
 
     Parameters
@@ -178,37 +181,51 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     compilation = filled(table, "compilation", "")
     papers = _papers(table)
     kept: dict[str, list[_Paper]] = {}
-    dropped = np.zeros(len(table), dtype=bool)
+    dropped, unsure = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
     for name in _by_worth(table, compilation):
         rows = np.flatnonzero((compilation == name).to_numpy())
         earlier = {cell: list(members) for cell, members in kept.items()}
-        for cell, paper in {papers[row]: None for row in rows}:
-            again = any(_same(paper, one) for one in earlier.get(cell, []))
-            if again:
-                dropped[[row for row in rows if papers[row] == (cell, paper)]] = True
-            else:
+        here = list(dict.fromkeys(papers[row] for row in rows))
+        for cell, paper in here:
+            beside = [one for one in earlier.get(cell, []) if _same(paper, one)]
+            several = _several_years(paper, beside, [other for where, other in here if where == cell])
+            if beside:
+                (unsure if several else dropped)[[row for row in rows if papers[row] == (cell, paper)]] = True
+            if several or not beside:
                 kept.setdefault(cell, []).append(paper)
+    notes = []
+    if unsure.any():
+        names = ", ".join(dict.fromkeys(table["study"].astype("str")[unsure]))
+        notes.append(
+            f"{int(unsure.sum())} pairs may be of several studies of another compilation, as a year is not stated, and "
+            f"are kept: {names}."
+        )
     if not dropped.any():
-        return table, []
+        return table, notes
     studies = len(
         {(compilation.iloc[row], papers[row][1].author, papers[row][1].year) for row in np.flatnonzero(dropped)}
     )
     said = f"{int(dropped.sum())} pairs of {studies} studies stand in another compilation as well and are counted once."
     rest = table[~dropped].reset_index(drop=True)
     rest.attrs = dict(table.attrs)
-    return rest, [said]
+    return rest, [said, *notes]
 
 
 class _Paper(NamedTuple):
-    """What tells a study from another: identifier, start of its first author, two digits of the year, and place."""
+    """What tells a study from another: identifier, first author, two digits of the year, and place."""
 
     doi: str
     author: str
+    short: bool
     year: str
     latitude: float | None
     longitude: float | None
 
 
+LETTERS_OF_A_CODE = 4
+"""Letters that a compilation keeps of first authors."""
+PARTICLES = "van|von|der|den|de|del|della|di|da|dos|du|la|le|ter|ten|zu"
+"""Words that a surname begins with."""
 DEGREES_APART = 0.75
 """Places of one site differ by less, as compilations round them."""
 
@@ -217,12 +234,29 @@ def _same(one: _Paper, other: _Paper) -> bool:
     """Whether two compilations mean the same study."""
     if one.doi and other.doi:
         return one.doi == other.doi
-    if not one.author or one.author != other.author or (one.year and other.year and one.year != other.year):
+    if not _same_author(one, other) or (one.year and other.year and one.year != other.year):
         return False
     places = ((one.latitude, other.latitude), (one.longitude, other.longitude))
     near = [abs(here - there) < DEGREES_APART for here, there in places if here is not None and there is not None]
     # Without a year of both, an author is a study only where the place says so as well.
     return all(near) and (bool(one.year and other.year) or len(near) == len(places))
+
+
+def _same_author(one: _Paper, other: _Paper) -> bool:
+    """Whether first authors are the same, where either may be cut to the letters of a code."""
+    if not one.author or not other.author or one.short == other.short:
+        return bool(one.author) and one.author == other.author
+    code, whole = (one.author, other.author) if one.short else (other.author, one.author)
+    return whole == code or (len(code) == LETTERS_OF_A_CODE and whole.startswith(code))
+
+
+def _several_years(paper: _Paper, beside: Sequence[_Paper], here: Sequence[_Paper]) -> bool:
+    """Whether studies of several years are that of a paper, or a paper beside it, that states none."""
+    if any((paper.doi and one.doi) or (paper.year and one.year) for one in beside):
+        return False
+    if not paper.year:
+        return len({one.year for one in beside if one.year}) > 1
+    return any(len({other.year for other in here if other.year and _same(other, one)}) > 1 for one in beside)
 
 
 def _papers(table: pd.DataFrame) -> list[tuple[str, _Paper]]:
@@ -231,15 +265,19 @@ def _papers(table: pd.DataFrame) -> list[tuple[str, _Paper]]:
     doi = doi.str.replace(r"^(https?://(dx\.)?doi\.org/|doi:?\s*)", "", regex=True).str.rstrip(".")
     plain = table["study"].astype("str").str.normalize("NFKD").str.encode("ascii", "ignore").str.decode("ascii")
     # A compilation shortens studies to four letters, at times with two digits: Baye01 for Bayer et al. 2001.
-    year = plain.str.extract(r"\b(?:19|20)(\d\d)")[0].fillna(plain.str.extract(r"^[A-Za-z]{3,4}(\d\d)$")[0])
-    author = plain.str.extract(r"^\W*([A-Za-z]{1,4})")[0].fillna("").str.lower()
-    author = author.where(year.notna() | (plain.str.len() <= 4), plain.str.lower())
+    short = plain.str.fullmatch(rf"[A-Za-z]{{1,{LETTERS_OF_A_CODE}}}(\d\d)?")
+    year = plain.str.extract(r"\b(?:19|20)(\d\d)")[0].fillna(plain.str.extract(r"^[A-Za-z]{1,4}(\d\d)$")[0])
+    surname = plain.str.extract(rf"^\W*((?:(?:{PARTICLES})\s+)*[A-Za-z'-]+)", flags=re.IGNORECASE)[0].fillna("")
+    author = surname.where(year.notna() | short, plain).str.lower().str.replace(r"[^a-z]", "", regex=True)
     cell = table["lever"].astype("str") + ": " + table["fraction"].astype("str")
     places = [np.round(numeric(table, column), 1) for column in ("latitude", "longitude")]
-    rows = zip(cell, doi, author, year.fillna(""), zip(*places, strict=True), strict=True)
+    rows = zip(cell, doi, author, short, year.fillna(""), zip(*places, strict=True), strict=True)
     return [
-        (where, _Paper(identifier, who, when, *(None if np.isnan(value) else float(value) for value in place)))
-        for where, identifier, who, when, place in rows
+        (
+            where,
+            _Paper(identifier, who, bool(cut), when, *(None if np.isnan(value) else float(value) for value in place)),
+        )
+        for where, identifier, who, cut, when, place in rows
     ]
 
 

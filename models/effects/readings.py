@@ -47,7 +47,7 @@ def funnel_told(fitted: xr.DataTree) -> str:
     slopes = fitted["posterior"].to_dataset()["small_study"]
     draws = flat(slopes)
     above = (draws > 0).mean(axis=0)
-    labels = [readable(name) for name in slopes["lever"].to_numpy()]
+    labels = [readable(name) for name in slopes["lever_counted"].to_numpy()]
     more = [labels[place] for place in np.argsort(-above) if above[place] >= SURE]
     less = [labels[place] for place in np.argsort(above) if above[place] <= 1 - SURE]
     return f"Small studies find more carbon than large ones with {few(more)}, and less with {few(less)}."

@@ -234,8 +234,8 @@ def expected_weather(
     plots
         The plots, which run as far as weather is wanted.
     resampled
-        Source of observed years that follow each other at random, the same for all sites that have them; by default
-        months are the means of their calendar month.
+        Source of observed years that follow each other at random: the same in each year for all sites, where they
+        have any in common; by default months are the means of their calendar month.
 
     Returns
     -------
@@ -245,7 +245,14 @@ def expected_weather(
     import pandas as pd
 
     pieces = []
-    draw = None if resampled is None else resampled.random(int(plots.rows))
+    last = plots.start + plots.months
+    first_ahead = int((plots.start + plots.known).min()) // 12
+    draw = None if resampled is None else resampled.random(int(last.max()) // 12 - first_ahead + 1)
+    observed = [
+        _whole_years(np.arange(int(plots.start[here].min()), int((plots.start[here] + plots.known[here]).max())))
+        for here in (np.flatnonzero(plots.site == site) for site in range(len(plots.sites)))
+    ]
+    common = sorted(set.intersection(*(set(years.tolist()) for years in observed)))
     for site, name in enumerate(plots.sites):
         here = np.flatnonzero(plots.site == site)
         first = int(plots.start[here].min())
@@ -254,22 +261,20 @@ def expected_weather(
         found, _ = _weather_of(weather, obs, name, month, known)
         columns = {column: values[known:] for column, values in found.items()}
         if draw is not None:
-            years = _whole_years(found, month[:known])
-            start = int(month[known]) if month.size > known else 0
-            chosen = years[(draw * len(years)).astype("int64")] if len(years) else years
-            if len(years):
+            years = np.array(common) if common else observed[site]
+            if len(years) and month.size > known:
                 # A year of the future is one observed, from January to December.
-                year = (start + np.arange(month.size - known)) // 12 - start // 12
-                at = chosen[year] * 12 + (start + np.arange(month.size - known)) % 12 - first
-                columns = {column: values[at] for column, values in found.items()}
+                ahead = month[known:]
+                chosen = years[(draw * len(years)).astype("int64")][ahead // 12 - first_ahead]
+                columns = {column: values[chosen * 12 + ahead % 12 - first] for column, values in found.items()}
         columns["open_pan_evaporation"] = columns.pop("evaporation")
         dates = {"site": name, "year": month[known:] // 12, "month": month[known:] % 12 + 1}
         pieces.append(pd.DataFrame(dates | columns))
     return pd.concat(pieces, ignore_index=True)
 
 
-def _whole_years(found: dict[str, np.ndarray], month: np.ndarray) -> np.ndarray:
-    """Years of which all months are among some, and known where any month is."""
+def _whole_years(month: np.ndarray) -> np.ndarray:
+    """Years of which all months are among some."""
     years, counts = np.unique(month // 12, return_counts=True)
     return years[counts == 12]
 

@@ -16,7 +16,7 @@ from socbayes.models.mcp import process as mcp_process
 from socbayes.models.mcp.baseline import EQUIVALENCE_BAND, SECTORS, sector
 from socbayes.models.mcp.pairs import RESPONSES
 from socbayes.models.mcp.process import LEVERS
-from socbayes.scenarios.draws import Draws, Predicted, known_label, values_of, verdict
+from socbayes.scenarios.draws import Draws, Predicted, known_label, student_factor, values_of, verdict
 from socbayes.vocabulary import ECOSYSTEMS, PRACTICES
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def change(
     ratio, of_practice = _practice_part(draws, practice)
     if practice != NO_CHANGE:
         ratio = ratio + _study_part(draws)
-    scale = draws("residual_sd") * _student(draws)[:, None]
+    scale = draws("residual_sd") * student_factor(draws, 1 + draws("degrees_of_freedom"))[:, None]
     if response != SHARE:
         place = RESPONSES.index(response)
         return Predicted(
@@ -123,14 +123,6 @@ def _share_part(draws: Draws, ecosystem: str | None) -> tuple[np.ndarray, dict[s
     share = np.exp(draws("share_level") + draws("share_ecosystem_sd") * noise)
     drawn = "ecosystem" if ecosystem is None else f"necromass share of the ecosystem {ecosystem}"
     return share, {"integrated": (drawn,)}
-
-
-def _student(draws: Draws) -> np.ndarray:
-    """Factor that makes normal errors of a pair those of Student's t; shape (sample,)."""
-    from scipy.special import gammaincinv, ndtr
-
-    freedom = 1 + draws("degrees_of_freedom")
-    return np.sqrt(freedom / (2 * gammaincinv(freedom / 2, ndtr(draws.noise("tail", "row")))))
 
 
 STUDY = "pair_study"

@@ -199,6 +199,22 @@ class Draws:
         return np.random.default_rng([self.seed, key]).standard_normal(self.size)
 
 
+def student_factor(draws: Draws, freedom: np.ndarray) -> np.ndarray:
+    """Factor that makes the normal error of a row one of Student's t; shape (sample,).
+
+    Parameters
+    ----------
+    draws
+        Of a row.
+    freedom
+        Degrees of freedom, shape (sample,).
+    """
+    from scipy.special import gammaincinv, ndtr
+
+    factor: np.ndarray = np.sqrt(freedom / (2 * gammaincinv(freedom / 2, ndtr(draws.noise("tail", "row")))))
+    return factor
+
+
 def known_label(label: str, known: Sequence[str], what: str) -> str:
     """The label of a fit that is meant; spellings of one name are that name.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.scenarios.credits import CO2_PER_C
 from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.levers import lever_called
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS
 from socbayes.scenarios.projections import Fits, Given, project
@@ -204,15 +206,17 @@ def response_curve(
     import pandas as pd
 
     read, pieces = read_plans(plans), []
-    for dose in doses:
+    wanted = doses_given(doses)
+    if plan == read.baseline:
+        raise SocbayesError(f"{plan!r} is the baseline, which a gain is counted from: name another plan")
+    lowest, highest = lever_called(lever).evidence
+    for dose in wanted:
         chosen = read.with_dose(plan, lever, dose)
-        pulled = next(one for one in chosen[plan].doses if one.dose == float(dose) and _named(one, lever))
         projection = project(fits, chosen, years=years, **settings)
         for kind in KINDS:
             last = gains_of(projection, kind).sel(plan=plan).isel(year=-1)
             columns = {"gain": last.mean("sample"), **_bounds("gain", last), "p_gain": (last > 0).mean("sample")}
             table = pd.DataFrame({name: value.to_numpy() for name, value in columns.items()})
-            lowest, highest = pulled.lever.evidence
             table.insert(0, "plot", last["plot"].to_numpy())
             table.insert(0, "kind", kind)
             table.insert(0, "dose", float(dose))
@@ -221,10 +225,26 @@ def response_curve(
     return pd.concat(pieces, ignore_index=True)
 
 
-def _named(one: Any, lever: str) -> bool:
-    from socbayes.scenarios.levers import lever_called
+def doses_given(doses: Sequence[float]) -> list[float]:
+    """Doses as numbers.
 
-    return bool(one.lever.name == lever_called(lever).name)
+    Raises
+    ------
+    SocbayesError
+        For none, or for anything that is no number.
+
+    Examples
+    --------
+    >>> doses_given([0, 0.5])
+    [0.0, 0.5]
+    """
+    try:
+        wanted = np.asarray(doses, dtype=float).ravel()
+    except (TypeError, ValueError):
+        wanted = np.array([])
+    if not wanted.size or not np.isfinite(wanted).all():
+        raise SocbayesError(f"doses have to be numbers, one or more, such as [0, 0.5, 1], not {doses!r}")
+    return [float(dose) for dose in wanted]
 
 
 def portfolio(projections: xr.Dataset | Iterable[xr.Dataset], areas: Mapping[str, float] | None = None) -> xr.Dataset:
@@ -274,7 +294,16 @@ def portfolio(projections: xr.Dataset | Iterable[xr.Dataset], areas: Mapping[str
     if areas and (strangers := sorted(set(areas) - seen)):
         raise SocbayesError(f"areas of plots that are in no projection: {', '.join(strangers)}")
     result = (total / area).expand_dims(plot=["portfolio"]).transpose("plan", "sample", "plot", "year", "fraction")
-    found = xr.Dataset({"known": result.assign_attrs(units="t/ha")}, attrs=first.attrs | {"area": area})
+    failed = [one for one in given if not one.attrs.get("converged", 1)]
+    texts = [text for one in failed for text in json.loads(str(one.attrs.get("failures", "[]")))]
+    attrs = first.attrs | {
+        "area": area,
+        "converged": int(not failed),
+        "failures": json.dumps(list(dict.fromkeys(texts))),
+        "notes": "\n".join(dict.fromkeys(note for one in given for note in str(one.attrs["notes"]).splitlines())),
+    }
+    attrs |= {"warning": DO_NOT_USE} if failed else {}
+    found = xr.Dataset({"known": result.assign_attrs(units="t/ha")}, attrs=attrs)
     spread = {"gain_sd": gains_of(found).std("sample").isel(plot=0, drop=True),
               "gain_sd_if_independent": np.sqrt(variance) / area}  # fmt: skip
     for name, values in spread.items():

@@ -42,6 +42,8 @@ ACTIONS = {
 """What a lever can act on, in words."""
 UNCERTAIN = ("plant_factor", "plant_added", "manure_added", "rate_factor")
 """Actions of which the effect of a unit of dose is not known exactly."""
+LOWEST = dict.fromkeys((*UNCERTAIN, "plant_cover"), 0.0) | dict.fromkeys(("plant_share", "rain", "evaporation"), -1.0)
+"""Smallest dose that can be, by what is acted on: no more can be taken away than is there."""
 OF_CLIMATE = ("temperature", "rain", "evaporation")
 
 
@@ -187,12 +189,13 @@ _EVERY = (
     Lever("reduced_tillage", "Reduced tillage", "rate_factor", _SHARE, (0.0, 1.0), *_faster(_REDUCED), _IPCC,
           ("no_tillage",)),
     Lever("irrigation", "Irrigation", "plant_factor", "share of area", (0.0, 1.0), 0.04, 0.1,
-          "mean log ratio of carbon irrigated over rainfed, 35 pairs of 24 references (Emde et al. 2021), as a ratio "
+          "mean log ratio of carbon irrigated over rainfed, 35 pairs of 24 references (Emde et al. 2021, "
+          "doi:10.1111/gcb.15680; the table states no licence and is not bundled), as a ratio "
           "of steady states; its spread is assumed", studies=24, pairs=35),
     Lever("organic_farming", "Organic farming", "plant_factor", "share of area", (0.0, 1.0), 0.0, 0.15,
           "assumed: lower yields and more leys, of either sign; manure is a lever of its own"),
     Lever("soil_cover", "Soil covered by plants", "plant_cover", "share of each month", (0.0, 1.0),
-          source="the dose says all; what cover does is the structure's"),
+          source="the dose says all; what cover does is the structure's: months from a half on count as covered"),
     Lever("restoration", "Cropland set aside", "plant_factor", "share of area", (0.0, 1.0), *_SET_ASIDE,
           f"{_IPCC}: set aside over annual crops", _CROPPING),
     Lever("improved_grassland", "Improved grassland", "plant_factor", "share of area", (0.0, 1.0), *_IMPROVED, _GRASS,
@@ -200,7 +203,7 @@ _EVERY = (
     Lever("intensive_grazing", "Intensive grazing", "plant_factor", "share of area", (0.0, 1.0), *_GRAZED, _GRASS,
           ("improved_grassland", *_CROPPING)),
     Lever("elevated_co2", "Elevated CO2", "plant_factor", "experiments' rise of CO2", (0.0, 1.0), 0.166, 0.155,
-          "log ratio of plant biomass in 108 experiments (Terrer et al. 2021), mean and spread", pairs=108),
+          "log ratio of plant biomass in 108 pairs of 98 experiments (Terrer et al. 2021), mean and spread", pairs=108),
     Lever("warming", "Warming", "temperature", "degC", (0.0, 5.0),
           source="the dose says all; what it does is the structure's"),
     Lever("rain", "Change of rain", "rain", "share of rain", (-0.5, 0.5),

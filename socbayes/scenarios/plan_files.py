@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError, UnknownNameError, UnreadableFileError
-from socbayes.scenarios.levers import LEVERS, OF_CLIMATE, lever_called
+from socbayes.scenarios.levers import LEVERS, LOWEST, OF_CLIMATE, lever_called
 from socbayes.scenarios.plans import COLUMNS, USUAL, Climate, Dose, Override, Plan, Plans, Stage, beyond_evidence
 from socbayes.vocabulary import nearest
 
@@ -53,6 +53,8 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
     """
     if isinstance(source, Plans):
         return source
+    if not isinstance(source, Mapping | str | os.PathLike):
+        raise TableFaultsError([Fault("no plans", None, "plans", _shown(source), "a path, a dict, or plans")], "plans")
     given, called, folder = (source, "plans", Path()) if isinstance(source, Mapping) else _from_file(Path(source))
     faults: list[Fault] = []
     _known_keys(given, ("plans", "baseline", "climate", "areas"), "", faults)
@@ -103,7 +105,11 @@ def under(plans: Plans, climate: Mapping[str, Any]) -> Plans:
     read = _climate(climate, "climate", faults, Path())
     if faults:
         raise TableFaultsError(faults, "climate")
-    return replace(plans, plans={name: replace(plan, climate=read) for name, plan in plans.plans.items()})
+    changed = {name: replace(plan, climate=read) for name, plan in plans.plans.items()}
+    notes = [note for plan in changed.values() for note in beyond_evidence(plan)]
+    if replaced := [name for name, plan in plans.plans.items() if plan.climate]:
+        notes.append(f"The climate of {', '.join(replaced)} is replaced.")
+    return replace(plans, plans=changed, notes=tuple(dict.fromkeys(notes)))
 
 
 def _from_file(path: Path) -> tuple[Mapping[str, Any], str, Path]:
@@ -111,6 +117,8 @@ def _from_file(path: Path) -> tuple[Mapping[str, Any], str, Path]:
         return tomllib.loads(path.read_text(encoding="utf-8")), str(path), path.parent
     except FileNotFoundError:
         raise UnreadableFileError(f"{path} is not there") from None
+    except IsADirectoryError:
+        raise UnreadableFileError(f"{path} is a folder; name a TOML file") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UnreadableFileError(f"{path} is no TOML file: {error}") from error
 
@@ -167,7 +175,8 @@ def _dose(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Dose | No
         lever = lever_called(str(each.get("lever", "")))
     except UnknownNameError:
         faults.append(_misspelt("lever", str(each.get("lever", "")), list(LEVERS), place))
-    dose = _number(each, "dose", place, faults)
+    lowest = LOWEST.get(lever.acts_on, -np.inf) if lever else -np.inf
+    dose = _number(each, "dose", place, faults, lowest=lowest)
     ramp = _number(each, "ramp", place, faults, default=0.0, lowest=0.0)
     start, end = _times(each, place, faults)
     return None if lever is None else Dose(lever, float(dose or 0.0), start, end, float(ramp or 0.0))
@@ -176,6 +185,8 @@ def _dose(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Dose | No
 def _overrides(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Iterator[Override]:
     _known_keys(each, (*COLUMNS, "start", "end"), place, faults)
     start, end = _times(each, place, faults)
+    if not any(column in each for column in COLUMNS):
+        faults.append(Fault("nothing managed", None, place, _shown(dict(each)), f"one of {', '.join(COLUMNS)}"))
     for column in COLUMNS:
         if column in each:
             yield Override(column, float(_number(each, column, place, faults, lowest=0.0) or 0.0), start, end)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import TableFaultsError
+from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.facts import facts_of
 from socbayes.models.field.branches import RATE_DRIVER, Branches, beginnings, branches_of
 from socbayes.models.field.draws import draws_of, fitted_to, largest_pool, new_plots, process_noise
@@ -24,7 +24,16 @@ from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.draws import values_of
 from socbayes.scenarios.levers import UNCERTAIN
-from socbayes.scenarios.planned import adoption_of, altering, dose_in_time, faults_of, months_of, with_climate
+from socbayes.scenarios.planned import (
+    adoption_of,
+    altering,
+    dose_in_time,
+    faults_of,
+    months_of,
+    notes_of,
+    reach_of,
+    with_climate,
+)
 from socbayes.scenarios.plans import Plan, Plans
 from socbayes.structures.forcing import input_factor
 
@@ -86,6 +95,8 @@ class Prepared:
         Course of climate of every draw, (sample,).
     months
         Months of the years projected since the start of each plot, (plot, year).
+    notes
+        What was assumed, and what of the plans does nothing somewhere.
     """
 
     label: str
@@ -95,6 +106,7 @@ class Prepared:
     effects: Mapping[str, np.ndarray]
     member: np.ndarray
     months: np.ndarray
+    notes: tuple[str, ...]
 
 
 def standard_normals(plans: Plans, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -178,7 +190,12 @@ def prepare(
             {name: columns(plan, adopts[name]) for name, plan in plans.plans.items()},
             {name: _doses(plan, data, adopts[name], first) for name, plan in plans.plans.items()},
         )  # fmt: skip
-    return Prepared(label, data, branches, kinds, {}, np.zeros(count, dtype="int64"), months_of(years, data.plots))
+    faults, notes = reach_of(plans, data, kinds["known"].columns, layouts[id(None), None][0])
+    if faults:
+        raise TableFaultsError(faults, "plans")
+    notes = [*data.notes, *notes_of(plans, tables, data), *notes]
+    member = np.zeros(count, dtype="int64")
+    return Prepared(label, data, branches, kinds, {}, member, months_of(years, data.plots), tuple(notes))
 
 
 def _enough(values: Mapping[str, np.ndarray], count: int, seed: int) -> dict[str, np.ndarray]:
@@ -240,8 +257,9 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
             # A plan that leaves a plot as it is needs no run of its own.
             key = (id(runs.columns[name]), tuple((lever, dose[rows, plot].tobytes()) for _, lever, dose in active))
             if key not in seen:
-                drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
-                carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
+                with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is said below
+                    drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
+                    carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
                 seen[key] = np.moveaxis(carbon, 1, 0)
             result[number, :, place] = seen[key]
 
@@ -250,6 +268,12 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
         list(threads.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
+    # Years before the first sample of a plot are none of its run.
+    if failed := int((~np.isfinite(result)).any(axis=(0, 2, 3, 4)).sum()):
+        raise SocbayesError(
+            f"{prepared.label}: runs of {failed} of {len(pools)} draws failed under some plan: a dose is beyond what "
+            "the structure can run"
+        )
     return result
 
 
@@ -272,19 +296,21 @@ def _changed(
     data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
     steady = all(np.ptp(dose[rows, plot]) == 0 for _, _, dose in acting)
     factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
+    share: Any = 0.0
     added: dict[str, Any] = {}
     for acts_on, name, dose in acting:
         # An effect that is the same in all months is that of one.
         effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][: 1 if steady else None, None]
         if acts_on == "plant_share":
-            factors["plant"] = factors["plant"] * np.maximum(1.0 + doses, 0.0)
+            share = share + doses
         elif acts_on.endswith("_factor"):
             kind = acts_on.removesuffix("_factor")
             factors[kind] = factors[kind] * np.exp(doses * effect)
         else:
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
-    per = {name: share * _per(data, name, plot) for name, share in roles.plant.items()} if "plant" in added else {}
+    factors["plant"] = factors["plant"] * np.maximum(1.0 + share, 0.0)
+    per = {name: part * _per(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
     carbon = {name: each * added["plant"] for name, each in per.items()}
     if "manure" in added:
         carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,7 @@ def with_climate(
     told = tables if climate.table is None else with_plan(tables, None, climate.table)
     future = expected_weather(told.weather, tables.obs, data.plots, resampled=source)
     middle = future["year"] + (future["month"] - 0.5) / 12.0
+    shares: dict[str, Any] = {}
     for one in climate.changes:
         start, end = first if one.start is None else one.start, np.inf if one.end is None else one.end
         risen = np.clip((middle - start) / one.ramp, 0.0, 1.0) if one.ramp > 0 else 1.0
@@ -159,7 +160,9 @@ def with_climate(
             future["temperature"] += there
         else:
             column = "rain" if one.lever.acts_on == "rain" else "open_pan_evaporation"
-            future[column] *= 1.0 + there
+            shares[column] = shares.get(column, 0.0) + there
+    for column, share in shares.items():
+        future[column] *= np.maximum(1.0 + share, 0.0)
     return replace(told, weather=_joined(told.weather, future))
 
 
@@ -204,6 +207,18 @@ def faults_of(plans: Plans, tables: FieldTables, data: Layout, years: np.ndarray
                 found, expected = f"a start in {start:g}", f"{last.max():.2f} or later, the last sample"
                 faults.append(Fault("years before the fit", None, where, found, expected, "the past is in the fit"))
         faults += _cannot(plan, tables, data, where)
+        outside = [name for stage in plan.adoption for name in stage.plots if plan.plots and name not in plan.plots]
+        if outside:
+            faults.append(Fault("adopted by others", None, f"{where}.adoption", ", ".join(dict.fromkeys(outside)),
+                                f"plots of the plan: {', '.join(plan.plots)}"))  # fmt: skip
+        elif plan.adoption and np.isinf(adoption_of(plan, data.plots.labels, plans.areas)).all():
+            faults.append(Fault("nobody adopts", None, f"{where}.adoption",
+                                "no plot whose area is within the share of any stage",
+                                "a share that holds the area of the first plot, or names of plots"))  # fmt: skip
+    missing = [name for name in data.plots.labels if plans.areas and name not in plans.areas]
+    if missing:
+        faults.append(Fault("areas of some plots only", None, "areas", f"none of {', '.join(missing[:5])}",
+                            "that of every plot, or none at all"))  # fmt: skip
     faults += [_no_plot(name, data.plots.labels, "areas") for name in plans.areas if name not in data.plots.labels]
     return faults
 
@@ -224,22 +239,95 @@ def _cannot(plan: Plan, tables: FieldTables, data: Layout, where: str) -> Iterat
             able = [one for one in list_structures() if _shows(roles_of(get(one)), acts_on)]
             yield Fault("no driver of a lever", None, where, f"{name} for {setup.structure.name}",
                         f"a structure with a driver of {' or '.join(_NEEDED[acts_on])}: {', '.join(able)}")  # fmt: skip
+    manured = [name for name in acted if name in ("manure_added", "manure_carbon_input")]
+    manured += [one.column for one in plan.overrides if one.column == "manure_carbon_input"]
+    if data.forcing.amendments and manured:
+        yield Fault("amendments have a quality of their own", None, where, ", ".join(dict.fromkeys(manured)),
+                    f"nothing of manure, as the fit tells {', '.join(data.forcing.amendments)} apart",
+                    "give forecast() a table of management that names the amendment")  # fmt: skip
     if any(one.column == "plant_carbon_input" for one in plan.overrides) and not data.forcing.input_stated:
         yield Fault("inputs were not stated", None, where, "plant_carbon_input",
                     "none, as the fit was made without any: what it learned is over an assumed input",
                     "pull a lever on plant input instead")  # fmt: skip
-    if changes and tables.weather is None and not np.isfinite(_annual(tables)).any():
-        yield Fault("no weather to change", None, where, ", ".join(one.lever.name for one in changes),
-                    "a fit that was given weather, or mean annual temperatures")  # fmt: skip
+    idle = _idle(plan.climate, tables, data)
+    if nowhere := [name for name, sites in idle.items() if len(sites) == len(data.plots.sites)]:
+        yield Fault("no weather to change", None, where, ", ".join(nowhere),
+                    "a fit that was given temperatures, or, for rain and evaporation, both of them")  # fmt: skip
     if plan.climate and plan.climate.resample and (tables.weather is None or plan.climate.table is not None):
         yield Fault("no years to resample", None, where, "resample",
                     "a fit that was given weather, and no table of weather beside it")  # fmt: skip
 
 
-def _annual(tables: FieldTables) -> Any:
-    from socbayes.frames import numeric
+def _idle(climate: Climate | None, tables: FieldTables, data: Layout) -> dict[str, list[str]]:
+    """Sites at which a change of climate does nothing, as a run takes no such weather there, by lever."""
+    if climate is None or not climate.changes:
+        return {}
+    told = tables if climate.table is None else with_plan(tables, None, climate.table)
+    known = expected_weather(told.weather, tables.obs, data.plots).groupby("site").count()  # months, by column
+    # Moisture takes part where both are known.
+    acting = {"temperature": ["temperature"]}
+    idle = {
+        one.lever.name: known.index[
+            (known[acting.get(one.lever.acts_on, ["rain", "open_pan_evaporation"])] == 0).any(axis=1)
+        ].tolist()
+        for one in climate.changes
+    }
+    return {name: sites for name, sites in idle.items() if sites}
 
-    return numeric(tables.obs, "mean_annual_temperature")
+
+def reach_of(
+    plans: Plans, data: Layout, columns: Mapping[str, Sequence[np.ndarray]], usual: np.ndarray
+) -> tuple[list[Fault], list[str]]:
+    """Climate that reaches no plot, as faults, and plots that weather, cover or management of a plan does not reach.
+
+    A driver may take nothing from weather: where a rate modifier is stated in its place, or none is known.
+
+    Parameters
+    ----------
+    plans, data
+        As for :func:`faults_of`.
+    columns
+        By plan, drivers under it, of each course of climate, (row, plot, driver).
+    usual
+        Drivers without a plan.
+    """
+    faults, notes = [], []
+    for name, plan in plans.plans.items():
+        climate = plan.climate
+        cover = any(one.lever.acts_on == "plant_cover" and one.dose for one in plan.doses)
+        weather = climate and (climate.resample or climate.table is not None or any(d.dose for d in climate.changes))
+        if not (weather or cover or plan.overrides):
+            continue
+        different = np.array([(one != usual) & ~(np.isnan(one) & np.isnan(usual)) for one in columns[name]])
+        reached = different.any(axis=(0, 1, 3))
+        follows = adoption_of(plan, data.plots.labels, plans.areas) < np.inf
+        idle = ~reached & (follows | bool(weather))
+        if not idle.any():
+            continue
+        if weather and not reached.any() and not (cover or plan.overrides):
+            expected = "weather that runs take: not where a rate_modifier stands in its place, or none is known"
+            faults.append(
+                Fault("nothing to act on", None, f"plans.{name}.climate", "changes that reach no plot", expected)
+            )
+        where = ", ".join(label for label, one in zip(data.plots.labels, idle, strict=True) if one)
+        notes.append(f"Plan {name!r}: its climate, cover or management changes nothing on {where}.")
+    return faults, notes
+
+
+def notes_of(plans: Plans, tables: FieldTables, data: Layout) -> list[str]:
+    """Say what of plans does nothing at some of the sites, in sentences.
+
+    Parameters
+    ----------
+    plans, tables, data
+        As for :func:`faults_of`.
+    """
+    idle = [_idle(plan.climate, tables, data) for plan in plans.plans.values()]
+    said = dict.fromkeys((name, tuple(sites)) for one in idle for name, sites in one.items())
+    return [
+        f"{name} changes nothing at {', '.join(sites)}: the weather it acts on is not known there."
+        for name, sites in said
+    ]
 
 
 def _shows(roles: Roles, acts_on: str) -> bool:
@@ -274,7 +362,7 @@ def changes_of(plans: Plans, data: Layout, years: np.ndarray) -> Iterator[dict[s
                     name, column, dose, unit, evidence = "", one.column, one.value, "", "stated in the plan"
                 else:
                     name, unit, evidence = one.lever.name, one.lever.unit, one.lever.source
-                    column, dose = one.lever.acts_on, one.dose
+                    column, dose = one.lever.acts_on, round(one.dose, 12)
                 yield {
                     "plan": plan.name,
                     "plot": plot,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.scenarios.levers import Lever, lever_called
+from socbayes.scenarios.levers import LOWEST, Lever, lever_called
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -172,6 +172,9 @@ class Plans:
             If the plan does not have the lever, or has it several times.
         """
         chosen, name = self[plan], lever_called(lever).name
+        lowest = LOWEST.get(lever_called(lever).acts_on, -np.inf)
+        if not dose >= lowest:
+            raise SocbayesError(f"a dose of {name} is {lowest:g} or more, not {dose:g}")
         if sum(one.lever.name == name for one in chosen.doses) != 1:
             raise SocbayesError(f"plan {plan!r} has to have {name} once, to be given another dose of it")
         doses = tuple(replace(one, dose=float(dose)) if one.lever.name == name else one for one in chosen.doses)

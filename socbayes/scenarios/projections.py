@@ -111,13 +111,18 @@ def project(
 
 
 def dry_run(
-    fits: Fits, plans: Given, *, years: Sequence[float], structures: Mapping[str, Structure] | None = None
+    fits: Fits,
+    plans: Given,
+    *,
+    years: Sequence[float],
+    weights: Mapping[str, float] | None = None,
+    structures: Mapping[str, Structure] | None = None,
 ) -> pd.DataFrame:
     """What every plot would get from every plan, without running anything.
 
     Parameters
     ----------
-    fits, plans, years, structures
+    fits, plans, years, weights, structures
         As for :func:`project`.
 
     Returns
@@ -137,7 +142,8 @@ def dry_run(
     """
     import pandas as pd
 
-    ready = ready_to_run(fits, plans, years, None, 2, 0, True, structures)
+    # As many draws as give every fit some; laying plans out is what takes the time.
+    ready = ready_to_run(fits, plans, years, weights, 100, 0, True, structures)
     columns = ["plan", "plot", "lever", "column", "dose", "unit", "start_year", "end_year", "evidence"]
     table = pd.DataFrame(list(changes_of(ready.plans, ready.prepared[0].data, ready.wanted)), columns=columns)
     table.attrs["notes"] = list(ready.plans.notes)
@@ -192,8 +198,15 @@ def ready_to_run(
         As for :func:`project`.
     """
     # A fit is a mapping too, of its groups.
+    if not hasattr(fits, "attrs") and not isinstance(fits, Mapping):
+        raise SocbayesError(f"fits are one fit, or several by label, not {type(fits).__name__}")
     named: dict[str, Any] = {_called(fits): fits} if hasattr(fits, "attrs") else dict(fits)
-    read, wanted = read_plans(plans), np.unique(years_of(list(years)))
+    if strangers := sorted(set(structures or {}) - set(named)):
+        raise SocbayesError(f"structures of {', '.join(strangers)}, but fits are {', '.join(named)}")
+    for name, number, least in (("draws", draws, 1), ("seed", seed, 0)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
+            raise SocbayesError(f"{name} has to be a whole number, {least} or more, not {number!r}")
+    read, wanted = read_plans(plans), np.unique(years_of(years))
     said = {label: verdict(one) for label, one in named.items()}
     failed = [label for label, one in said.items() if not one["converged"]]
     failures = [f"{label}: {text}" for label in failed for text in json.loads(str(said[label]["failures"]))]
@@ -202,6 +215,8 @@ def ready_to_run(
             f"{', '.join(failed)} did not pass its checks: nothing is projected of it; allow_failed=True "
             f"(--allow-failed) goes on, and marks the result. {' '.join(failures)}"
         )
+    if weights is not None and not isinstance(weights, Mapping):
+        raise SocbayesError(f"weights are by label of a fit, such as {{'rothc': 0.7, 'icbm': 0.3}}, not {weights!r}")
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
     effects = standard_normals(read, draws, seed)
@@ -217,13 +232,13 @@ def ready_to_run(
     for one in prepared:
         if one.data.plots.labels != first:
             raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
-    notes = [*read.notes, *(note for one in prepared for note in one.data.notes), *_of_levers(read)]
+    notes = [*read.notes, *(note for one in prepared for note in one.notes), *_of_levers(read)]
     attrs = {
         "baseline": read.baseline,
         "converged": int(not failed),
         "failures": json.dumps(failures),
         "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
-        "notes": " ".join(dict.fromkeys(notes)),
+        "notes": "\n".join(dict.fromkeys(notes)),
         "seed": seed,
     }
     return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))

@@ -223,3 +223,30 @@ def test_half_lives_of_what_never_gained_or_never_fades():
 def test_permanence_needs_years_after_the_end(projection, year, credited, text):
     with pytest.raises(SocbayesError, match=text):
         permanence(projection, year, credited=credited)
+
+
+def test_a_portfolio_is_as_good_as_its_worst_field(projection):
+    failed = projection.isel(plot=slice(2, None)).copy()
+    failed.attrs = projection.attrs | {"converged": 0, "failures": '["R-hat of 1.4"]', "notes": "another"}
+    for fields in ([projection.isel(plot=slice(0, 2)), failed], [failed, projection.isel(plot=slice(0, 2))]):
+        whole = portfolio(fields)
+        assert whole.attrs["converged"] == 0
+        assert whole.attrs["warning"] == DO_NOT_USE
+        assert "R-hat" in whole.attrs["failures"]
+        assert "another" in whole.attrs["notes"].splitlines()
+        assert not gain_table(whole)["converged"].any()
+
+
+@pytest.mark.parametrize(
+    ("plan", "doses", "text"),
+    [
+        ("till", [], "one or more"),
+        ("till", [np.nan], "one or more"),
+        ("till", ["x"], "one or more"),
+        ("till", [-1.0], "0 or more, not -1"),
+        ("business as usual", [1.0], "is the baseline"),
+    ],
+)
+def test_doses_that_are_none_are_refused(plan, doses, text):
+    with pytest.raises(SocbayesError, match=text):
+        response_curve(fit_called("icbm"), PLANS, plan, "no_tillage", doses, years=FEW, draws=10)

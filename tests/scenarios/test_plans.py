@@ -211,3 +211,31 @@ def test_stored_effects_take_the_place_of_priors():
     ):
         with pytest.raises(SocbayesError, match=r"lever_effects\.json"):
             with_effects(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (None, "a path, a dict, or plans"),
+        (5, "a path, a dict, or plans"),
+        ({"plans": {"a": {"management": [{"start": 2026}]}}}, "nothing managed"),
+        ({"plans": {"a": {"levers": {"manure": -20.0}}}}, "0 or more"),
+        ({"plans": {"a": {"levers": {"carbon_input": -3.0}}}}, "-1 or more"),
+        ({"plans": {"a": {"levers": {"rain": -2.0}}}}, "-1 or more"),
+    ],
+)
+def test_what_is_no_plan_is_refused_in_words(given, text):
+    with pytest.raises(TableFaultsError, match=text):
+        read_plans(given)
+
+
+def test_a_folder_is_no_plan(tmp_path):
+    with pytest.raises(UnreadableFileError, match="is a folder"):
+        read_plans(tmp_path)
+
+
+def test_another_climate_says_what_it_replaces():
+    plans = read_plans({"climate": {"warming": 1.0}, "plans": {"a": {"levers": {"cover_crop": 1.0}}}})
+    warm = under(plans, {"warming": 50.0})
+    assert any("is replaced" in note for note in warm.notes)
+    assert any("beyond the evidence" in note for note in warm.notes)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_field import YEARS, fit_called, fit_of, fit_with_weather, management, one_pool, samples, weather
 
 from socbayes.errors import ConvergenceError, SocbayesError, TableFaultsError
+from socbayes.inference.diagnostics import fingerprint
 from socbayes.models.field import forecast
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gains import gains_of
@@ -286,3 +288,115 @@ def test_a_plot_whose_treatment_changed_goes_on_with_its_last():
     assert (last.sel(plan="q", plot="A1") > 0).all()
     ahead = forecast(fitted, years=FEW, draws=50, structure=own)
     np.testing.assert_allclose(result["known"].sel(plan="business as usual"), ahead["known"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("tables", "plans", "text"),
+    [
+        ((samples(), management(rate_modifier=0.4), weather()), plan(climate={"warming": 3.0}), "nothing to act on"),
+        ((samples(), management(rate_modifier=0.4), weather()), plan(climate={"resample": True}), "nothing to act on"),
+        (
+            (samples(), management(), weather().drop(columns="rain")),
+            levers(rain=-0.5),
+            "no weather to change: found rain",
+        ),
+        ((samples(mean_annual_temperature=9.0), management()), levers(rain=-0.5), "no weather to change: found rain"),
+        ((samples(), management()), plan() | {"areas": {"A1": 400.0}}, "areas of some plots only: found none of A2"),
+        ((samples(), management()), plan(adoption=[{"year": 2025, "share": 0.2}]), "nobody adopts"),
+        (
+            (samples(), management()),
+            plan(plots=["A1"], adoption=[{"year": 2025, "plots": ["B2"]}]),
+            "adopted by others: found B2",
+        ),
+        (
+            (samples(), management(amendment="compost", amendment_carbon_input=2.0)),
+            plan(management=[{"manure_carbon_input": 0.0}]),
+            "amendments have a quality of their own",
+        ),
+    ],
+)
+def test_what_reaches_no_plot_is_refused(tables, plans, text):
+    fitted = fit_of("rothc", *tables) if "amendment" not in tables[1] else with_amendment(fit_of("rothc", *tables))
+    with pytest.raises(TableFaultsError, match=text):
+        project(fitted, plans, years=FEW, draws=10)
+
+
+def with_amendment(fitted):
+    """Draws of the amendment of a fit, added."""
+    shape = dict(fitted["posterior"].sizes)
+    values = np.full((shape["chain"], shape["draw"], 1), 0.3)
+    for name, value in (("humified_share", values), ("amendment_level", 0.0 * values)):
+        fitted["posterior"][name] = (("chain", "draw", "amendment"), value)
+    fitted.attrs["judged"] = fingerprint(fitted)
+    return fitted
+
+
+def test_sites_that_a_change_of_climate_does_not_reach_are_named():
+    both = [frame.assign(site=site) for site in ("Farm", "Far") for frame in [samples()]]
+    soil = pd.concat(both, ignore_index=True).assign(plot=lambda frame: frame["site"] + " " + frame["plot"])
+    rows = pd.concat([management(), management().assign(site="Far")], ignore_index=True)
+    result = project(fit_of("rothc", soil, rows, weather()), plan(climate={"warming": 3.0}), years=FEW, draws=10)
+    assert "warming changes nothing at Far" in result.attrs["notes"]
+    assert "changes nothing on Far A1, Far A2" in result.attrs["notes"]
+    last = gains_of(result).isel(year=-1, plan=0)
+    assert (last.sel(plot="Farm A1") < 0).all()
+    assert (last.sel(plot="Far A1") == 0).all()
+
+
+def test_doses_of_one_lever_add_up():
+    fitted = fit_called("icbm")
+    halves = [{"lever": "carbon_input", "dose": 0.5}] * 2
+    np.testing.assert_allclose(gain(fitted, levers(*halves)), gain(fitted, levers(carbon_input=1.0)), rtol=1e-9)
+    wet = fit_with_weather()
+    rain = [{"lever": "rain", "dose": -0.2}] * 2
+    np.testing.assert_allclose(gain(wet, levers(*rain)), gain(wet, levers(rain=-0.4)), rtol=1e-9)
+
+
+def test_runs_that_fail_are_no_gain():
+    with pytest.raises(SocbayesError, match=r"runs of \d+ of 50 draws failed"):
+        project(fit_called("icbm"), levers(restoration=5000.0), years=FEW, draws=50)
+
+
+def test_a_dry_run_judges_the_fits_that_are_run():
+    fits = {"a": fit_called("rothc"), "b": fit_called("rothc"), "c": fit_called("icbm")}
+    with pytest.raises(TableFaultsError, match="manure for icbm"):
+        dry_run(fits, levers(manure=1.0), years=FEW)
+    assert len(dry_run(fits, levers(manure=1.0), years=FEW, weights={"a": 1.0, "b": 1.0, "c": 0.0})) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"draws": 0}, "draws has to be a whole number"),
+        ({"draws": 2.5}, "draws has to be a whole number"),
+        ({"seed": -1}, "seed has to be a whole number"),
+        ({"weights": [1, 2]}, "weights are by label"),
+        ({"years": 2030.5, "fits": [1]}, "fits are one fit"),
+        ({"structures": {"icmb": None}}, "structures of icmb"),
+    ],
+)
+def test_settings_that_are_none_are_refused_in_words(settings, text):
+    given = {"fits": fit_called("icbm"), "years": FEW} | settings
+    with pytest.raises(SocbayesError, match=text):
+        project(given.pop("fits"), plan(), **given)
+
+
+def test_observed_years_are_the_same_at_all_sites():
+    from socbayes.models.field.layout import lay_out
+    from socbayes.models.field.setup import setup_of_fit
+    from socbayes.models.field.tables import tables_of_fit
+    from socbayes.models.field.weather import expected_weather
+
+    far = samples().assign(site="Far", plot=lambda frame: "Far " + frame["plot"])
+    far.loc[far["year"] > 2015, "year"] = 2020.0  # its samples end sooner
+    soil = pd.concat([samples(), far], ignore_index=True)
+    rows = pd.concat([management(), management().assign(site="Far")], ignore_index=True)
+    every = pd.concat([weather(), weather().assign(site="Far")], ignore_index=True)
+    every["temperature"] += every["year"] - 2012  # which year is taken can be told
+    fitted = fit_of("rothc", soil, rows, every)
+    tables = tables_of_fit(fitted)
+    data = lay_out(tables, setup_of_fit(fitted, None), until=2042.0)
+    ahead = expected_weather(tables.weather, tables.obs, data.plots, resampled=np.random.default_rng(0))
+    ahead = ahead[ahead["year"] >= 2022].pivot_table(index=["year", "month"], columns="site", values="temperature")
+    assert len(ahead) > 200
+    np.testing.assert_array_equal(ahead["Far"], ahead["Farm"])
