@@ -8,11 +8,12 @@ import pytest
 import xarray as xr
 from made_projection import PLOTS, made_projection
 
-from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
+from socbayes.scenarios.candidates import Errors, Measurement
 from socbayes.scenarios.credits import CO2_PER_C, student
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.expected import explained
-from socbayes.scenarios.measure import Errors, Measurement, next_measurements
+from socbayes.scenarios.measure import REPEATS, next_measurements
 
 MADE = made_projection()
 FINE = Errors(cores=0.1, laboratory=0.02)
@@ -160,19 +161,115 @@ def test_a_failed_fit_is_marked():
     [
         ([], "no candidates"),
         ([Measurement("a", 2040.0), Measurement("a", 2050.0)], "two candidates are called 'a'"),
+        (["a"], "not str"),
         (pd.DataFrame({"name": ["a"], "core": [1]}), "did you mean 'cores'"),
+        (pd.DataFrame({"name": ["a", None], "year": [2040.0, 2045.0]}), "row 2 has none"),
+        (pd.DataFrame({"year": [2040.0]}), "row 1 has none"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "density": ["no"]}), "not 'no'"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "cores": ["5"]}), "not '5'"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "cores": [2.5]}), "not 2.5"),
         ([Measurement("a", 2041.0)], "a: the projection has no year 2041"),
+        ([Measurement("a", np.nan)], "no year nan"),
+        ([Measurement("a", "2040")], "a year is a number"),
         ([Measurement("a", 2040.0, plots=("A9",))], "no plot named 'A9'"),
+        ([Measurement("a", 2040.0, plots="A1")], "plots are names"),
         ([Measurement("a", 2040.0, cores=0)], "one or more"),
+        ([Measurement("a", 2040.0, points=-1)], "points zero or more"),
+        ([Measurement("a", 2040.0, cost=0.0)], "a cost is above zero"),
+        ([Measurement("a", 2040.0, cost=-3.0)], "a cost is above zero"),
+        ([Measurement("a", 2040.0, error=0.1, cores=3)], "leave cores and density out"),
+        ([Measurement("a", 2040.0, error=0.1, density=False)], "leave cores and density out"),
+        ([Measurement("a", 2040.0, error=np.inf)], "above zero, such as 0.1"),
         ([Measurement("a")], "in which year"),
+        ([Measurement("a", points=2, plots=("A9",))], "further points are of every stratum"),
+        ([Measurement("a", points=2, fraction="mineral")], "further points are of every stratum"),
         ([Measurement("a", of="inputs", error=0.1)], "no draws of 'inputs'"),
         ([Measurement("a", of="new", year=2040.0)], "how unsure a measurement of new"),
+        ([Measurement("a", of="new", error=0.1)], "in which year new is measured"),
+        ([Measurement("a", of="new", year=2040.0, error=0.1, plots=("A1",))], "new is not of plots"),
+        ([Measurement("a", of="new", year=2040.0, error=0.1, fraction="x")], "no fraction named 'x'"),
+        ([Measurement("a", of="level", year=2040.0, error=0.1)], "level has no years"),
+        ([Measurement("a", of="level", fraction="x", error=0.1)], "level has no fractions"),
         ([Measurement("a", 2040.0, fraction="mineral")], "no fraction named 'mineral'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(candidates, complaint):
+    made = MADE.assign(level=("sample", np.ones(MADE.sizes["sample"])))
     with pytest.raises((SocbayesError, UnknownNameError), match=complaint):
-        next_measurements(MADE, candidates, errors=FINE)
+        next_measurements(made, candidates, errors=FINE)
+
+
+def test_a_measurement_after_the_credit_comes_too_late():
+    with pytest.raises(SocbayesError, match="measured in 2045, after the credit of 2040"):
+        next_measurements(MADE, [Measurement("a", 2045.0)], year=2040.0, errors=FINE)
+    with pytest.raises(SocbayesError, match="a seed is a whole number"):
+        next_measurements(MADE, [Measurement("a", 2045.0)], errors=FINE, seed=-1)
+
+
+def test_a_plot_counts_once_however_it_is_named():
+    once, twice = (
+        next_measurements(MADE, [Measurement("a", 2040.0, plots=plots)], errors=FINE)
+        for plots in (("A1", "B2"), ("A1", "a1", "B2", "A1"))
+    )
+    pd.testing.assert_frame_equal(once, twice)
+
+
+def test_further_points_lessen_the_error_of_each_stratum():
+    """Two points that differ much and fifty that do not, 50 ha each: nearly all is of the first."""
+    rng, samples = np.random.default_rng(5), 400
+    gains = np.concatenate([[7.0, 13.0], 10 + 0.2 * rng.standard_normal(50)])
+    model = 0.3 * rng.standard_normal((samples, 1))
+    base = np.full((samples, 52, 2), 50.0)
+    made = of_two_plans(base, base + (gains + model)[..., None] * [0.0, 1.0], [2025.0, 2035.0])
+    areas = pd.DataFrame({"plot": [f"p{k}" for k in range(52)], "stratum": ["a"] * 2 + ["b"] * 50,
+                          "area [ha]": [25.0] * 2 + [1.0] * 50})  # fmt: skip
+    for rule, level in (("vm0042_v2_2", 0.667), ("rainbow", 0.9)):
+        row = next_measurements(made, [Measurement("two more", points=2)], areas=areas, rule=rule).iloc[0]
+        within = 50**2 * gains[:2].var(ddof=1) / 4 + 50**2 * gains[2:].var(ddof=1) / 52
+        of_model = (model.var(ddof=1) + within / 100**2) * CO2_PER_C**2
+        mean = (0.5 * gains[:2].mean() + 0.5 * gains[2:].mean() + model.mean()) * CO2_PER_C
+        if rule == "vm0042_v2_2":
+            expected = mean - student(level, 54) * np.sqrt(of_model)
+            assert row["credited_after"] == pytest.approx(expected)
+            assert row["quantile_after"] != row["credited_after"]
+        else:
+            assert row["credited_after"] == row["quantile_after"] > row["credited"] == row["quantile"]
+    every = next_measurements(made, [Measurement("two more", points=2)], areas=areas, every_point=True).iloc[0]
+    assert every["credited_rise"] == 0
+    assert every["credited_after"] == pytest.approx(every["credited"])
+
+
+def test_land_and_rule_are_those_of_the_areas_and_of_the_plans(tmp_path):
+    text = 'rules = ["rainbow", "vm0042_v2_2"]\n[[stratum]]\nname = "a"\nhectares = 90\nplots = {plots}\n'
+    (tmp_path / "areas.toml").write_text(text.format(plots=list(PLOTS)).replace("'", '"'), encoding="utf-8")
+    candidates = [Measurement("2040", 2040.0)]
+    of_file = next_measurements(MADE, candidates, areas=tmp_path / "areas.toml", errors=FINE)
+    assert of_file["credited"].equals(of_file["quantile"])
+    assert "Of the rules of the areas the first counts, not vm0042_v2_2." in of_file.attrs["notes"]
+    told = next_measurements(MADE, candidates, areas=tmp_path / "areas.toml", rule="vm0042_v2_2", errors=FINE)
+    assert not told["credited"].equals(told["quantile"])
+    assert not any("rules of the areas" in note for note in told.attrs["notes"])
+    fields = np.array([1.0, 2, 3, 4, 5, 6])
+    made = MADE.assign_coords(area=("plot", fields))
+    with pytest.raises(TableFaultsError, match="every_point"):
+        next_measurements(made, candidates, errors=FINE)
+    row = next_measurements(made, candidates, every_point=True, errors=FINE).iloc[0]
+    gain = (MADE["known"].sel(plan="cover") - MADE["known"].sel(plan="usual")).sel(year=2055, fraction="total")
+    of_area = (gain * fields / fields.sum()).sum("plot") * CO2_PER_C
+    assert row["gain_sd"] == pytest.approx(float(of_area.std(ddof=1)))
+    assert row["credited_rise"] == pytest.approx(21 * (row["credited_after"] - row["credited"]))
+
+
+def test_errors_are_no_stream_of_anything_else():
+    """The first candidate's errors with a seed of 0 are not the normals that seed 0 gives by itself."""
+    samples = MADE.sizes["sample"]
+    own = np.random.default_rng(0).standard_normal((REPEATS, samples, 1))
+    gain = (MADE["known"].sel(plan="cover") - MADE["known"].sel(plan="usual")).sel(year=2055, fraction="total")
+    cancelled = np.exp(10 * gain.mean("plot").to_numpy() - own[0, :, 0])
+    row = next_measurements(MADE.assign(x=("sample", cancelled)), [Measurement("x", of="x", error=1.0)]).iloc[0]
+    other = np.exp(10 * gain.mean("plot").to_numpy() - np.random.default_rng(77).standard_normal(samples))
+    alike = next_measurements(MADE.assign(x=("sample", other)), [Measurement("x", of="x", error=1.0)]).iloc[0]
+    assert row["narrowing"] == pytest.approx(alike["narrowing"], abs=0.05)
 
 
 def test_unknown_errors_are_asked_for_and_faults_come_at_once():
