@@ -81,9 +81,9 @@ def cores_and_years(
     -----
     With :math:`P` plots and :math:`k` cores of each, the mean relative change has a standard error of
     :math:`\sqrt{(\tau^2 + 2 \lambda^2 + 2 (1 - \rho) c^2 / k) / P}`, with :math:`\tau` the standard deviation of
-    the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` and
-    :math:`\rho` spread (of concentration and bulk density) and correlation of cores; the power is that of a non-central t with :math:`P - 1` degrees of
-    freedom.
+    the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` the spread
+    between cores, of concentration and bulk density together, and :math:`\rho` their correlation; the power is that of
+    a non-central t with :math:`P - 1` degrees of freedom.
 
     Examples
     --------
