@@ -20,6 +20,7 @@ from socbayes.scenarios.draws import DO_NOT_USE, known_label
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 DIMS = {
@@ -105,6 +106,27 @@ def converged(projection: xr.Dataset) -> bool:
         Stocks under several plans.
     """
     return bool(int(projection.attrs.get("converged", 0)))
+
+
+def table_converged(table: pd.DataFrame) -> bool:
+    """Whether all rows of a table made of a projection may be used.
+
+    Parameters
+    ----------
+    table
+        With a column ``converged``.
+
+    Raises
+    ------
+    SocbayesError
+        If it does not say so.
+    """
+    if "converged" not in table:
+        raise SocbayesError(
+            "the table has no column converged, so nobody can say whether the fit behind it passed its checks: keep "
+            "that column"
+        )
+    return bool(table["converged"].all())
 
 
 def failures_of(projection: xr.Dataset) -> list[str]:
