@@ -15,9 +15,11 @@ from socbayes.scenarios.validation import validation
 _FROM = {
     "gain_parts": ("gain_variance",),
     "gains": ("gain_table", "gains_of", "portfolio", "response_curve"),
+    "inputs": ("with_inputs",),
     "plan_files": ("read_plans", "under"),
     "projections": ("dry_run", "project"),
     "reversals": ("permanence",),
+    "transit": ("with_transit",),
 }
 
 __all__ = [
@@ -44,6 +46,8 @@ __all__ = [
     "response_curve",
     "under",
     "validation",
+    "with_inputs",
+    "with_transit",
 ]
 
 __getattr__ = submodules(__name__, ("gains", "plans"), _FROM)
