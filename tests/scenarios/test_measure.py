@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from made_field import fit_of
 from made_projection import PLOTS, made_projection
 
 from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
@@ -13,7 +14,9 @@ from socbayes.scenarios.candidates import Errors, Measurement
 from socbayes.scenarios.credits import CO2_PER_C, student
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.expected import explained
+from socbayes.scenarios.inputs import with_inputs
 from socbayes.scenarios.measure import REPEATS, next_measurements
+from socbayes.scenarios.projections import project
 
 MADE = made_projection()
 FINE = Errors(cores=0.1, laboratory=0.02)
@@ -83,6 +86,57 @@ def test_the_narrowing_of_a_non_linear_case_is_that_of_refits():
     after = np.mean([variance(prior * np.exp(-0.5 * ((result - log_stock) / error) ** 2)) for result in found])
     assert row["narrowing"] == pytest.approx(1 - after / variance(prior), abs=0.04)
     assert 0.3 < row["narrowing"] < 0.9
+
+
+def test_a_weighed_input_narrows_as_refits_do():
+    """Input and rate of one pool are uncertain and 30 % more input is planned; refits by the grid, given the weight."""
+    rng = np.random.default_rng(6)
+    samples, error, extra = 3000, 0.15, 0.3
+    rate, given = 0.025 * np.exp(0.2 * rng.standard_normal(samples)), 1.2 * np.exp(0.3 * rng.standard_normal(samples))
+    years = np.array([0.0, 15.0, 30.0])
+
+    def stock(rate, carbon, when):
+        balance = carbon / rate
+        return balance + (48.0 - balance) * np.exp(-rate * when)
+
+    runs = [stock(rate[:, None], more * given[:, None], years)[:, None, :] for more in (1.0, 1.0 + extra)]
+    weighed = np.stack([given, (1.0 + extra) * given])[:, :, None, None] * np.ones(3)
+    made = of_two_plans(*runs, [2025.0, 2040.0, 2055.0])
+    made = made.assign(plant_input=(("plan", "sample", "plot", "year"), weighed))
+    row = next_measurements(made, [Measurement("weighed", 2040.0, of="plant_input", error=error)]).iloc[0]
+
+    places = np.linspace(-3.5, 3.5, 101)
+    first, second = (part.ravel() for part in np.meshgrid(places, places))
+    of_rate, of_input = 0.025 * np.exp(0.2 * first), 1.2 * np.exp(0.3 * second)
+    gain = (stock(of_rate, (1 + extra) * of_input, 30.0) - stock(of_rate, of_input, 30.0)) * CO2_PER_C
+    prior = np.exp(-0.5 * (first**2 + second**2))
+
+    def variance(weight):
+        weight = weight / weight.sum()
+        return weight @ (gain - weight @ gain) ** 2
+
+    found = np.log(given[:600]) + error * rng.standard_normal(600)
+    after = np.mean([variance(prior * np.exp(-0.5 * ((one - np.log(of_input)) / error) ** 2)) for one in found])
+    assert row["narrowing"] == pytest.approx(1 - after / variance(prior), abs=0.04)
+    assert 0.4 < row["narrowing"] < 0.8
+
+
+def test_a_weighed_input_of_a_projection_narrows_as_weighted_draws_do():
+    """Of a fit and its plan: the posterior given a weight is that of draws weighted by how probable it is."""
+    fitted, plans = fit_of("icbm", draws=600), {"plans": {"more": {"levers": {"carbon_input": 0.2}}}}
+    made = with_inputs(project(fitted, plans, years=(2022.0, 2032.0, 2052.0), draws=1200), fitted, plans)
+    row = next_measurements(
+        made, [Measurement("straw and roots", 2032.0, of="plant_input", plots=("A1",), error=0.1)]
+    ).iloc[0]
+    total = made["known"].sel(fraction="total", year=2052.0)
+    gain = (total.sel(plan="more") - total.sel(plan="business as usual")).mean("plot").to_numpy()
+    log_input = np.log(made["plant_input"].sel(plan="more", year=2032.0, plot="A1").to_numpy())
+    found = log_input[:300] + 0.1 * np.random.default_rng(7).standard_normal(300)
+    weights = np.exp(-0.5 * ((found[:, None] - log_input) / 0.1) ** 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    after = np.mean(weights @ gain**2 - (weights @ gain) ** 2)
+    assert row["narrowing"] == pytest.approx(1 - after / gain.var(), abs=0.06)
+    assert row["narrowing"] > 0.1
 
 
 def test_results_that_say_nothing_explain_nothing():
