@@ -259,7 +259,7 @@ def require_possible(projection: xr.Dataset, wanted: Sequence[Measurement], erro
 
 
 def _whole(value: object, least: int) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def _require_kinds(one: Measurement) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.scenarios.credits import RULES, USUAL_RULE, Credit, credit, require_buffer, rule_named
+from socbayes.scenarios.credits import Credit, credit
 from socbayes.scenarios.design import Design, stated_design
 from socbayes.scenarios.projected import (
     TOTAL,
@@ -29,6 +29,7 @@ from socbayes.scenarios.projected import (
     stocks_in,
     year_in,
 )
+from socbayes.scenarios.rules import RULES, USUAL_RULE, require_buffer, rule_named
 
 if TYPE_CHECKING:
     import pandas as pd

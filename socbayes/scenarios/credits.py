@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.vocabulary import nearest
+from socbayes.errors import SocbayesError
+from socbayes.scenarios.rules import USUAL_RULE, Rule, require_buffer, rule_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,42 +30,6 @@ FEW_DRAWS = 100
 """VM0042 v2.2 accepts 100 to 2,000 draws and suggests 500 to 1,000."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How a rule makes a credited quantity of a distribution.
-
-    Parameters
-    ----------
-    name, title
-        Name to ask for it by; document, version and equation.
-    level
-        One-sided probability that the true mean exceeds what is credited.
-    smallest_buffer, largest_buffer
-        Limits of the share withheld against reversals.
-    by_draws
-        Whether the quantile of the draws is what is credited; else the formula is, which takes them for symmetric.
-    """
-
-    name: str
-    title: str
-    level: float
-    smallest_buffer: float = 0.0
-    largest_buffer: float = 1.0
-    by_draws: bool = False
-
-
-RULES = {
-    rule.name: rule
-    for rule in (
-        Rule("vm0042_v2_2", "Verra VM0042 v2.2 of 2025, equations 65-69 and 74-79", 0.667, 0.12, 0.60),
-        Rule(
-            "rainbow", "10th percentile of a posterior distribution, as Rainbow's enhanced weathering method", 0.90,
-            by_draws=True,
-        ),
-    )
-}  # fmt: skip
-USUAL_RULE = "vm0042_v2_2"
-"""Where none is asked for."""
 OF_THE_GAIN = ("deduction", "reductions", "removals")
 """Figures that are parts of the gain, and say nothing of a gain, or loss, that is no larger than its deduction."""
 FORMULA = (*OF_THE_GAIN, "credited", "buffer", "net")
@@ -308,49 +272,6 @@ def _areas(
             "join strata, add points, or say every_point=True if these are all the points there are"
         )
     return {name: found[name] for name in names}
-
-
-def rule_named(name: str) -> Rule:
-    """A rule by its name.
-
-    Parameters
-    ----------
-    name
-        One of ``RULES``.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none of that name, with the nearest.
-    """
-    if name in RULES:
-        return RULES[name]
-    hint = nearest(str(name), list(RULES))
-    raise UnknownNameError(
-        f"there is no rule {name!r}" + (f"; did you mean {hint!r}?" if hint else ";") + f" ({', '.join(RULES)})"
-    )
-
-
-def require_buffer(buffer: float | None, rule: Rule) -> None:
-    """Refuse a buffer outside what a rule allows.
-
-    Parameters
-    ----------
-    buffer
-        Share withheld against reversals; None for none.
-    rule
-        That withholds it.
-
-    Raises
-    ------
-    SocbayesError
-        If it is.
-    """
-    if buffer is not None and (isinstance(buffer, bool) or not isinstance(buffer, (int, float))):
-        raise SocbayesError(f"a buffer is a share, such as 0.12, not {buffer!r}")
-    if buffer is not None and not rule.smallest_buffer <= buffer <= rule.largest_buffer:
-        limits = f"{rule.smallest_buffer:g} to {rule.largest_buffer:g}"
-        raise SocbayesError(f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}")
 
 
 def sampling_variance(

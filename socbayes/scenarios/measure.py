@@ -21,7 +21,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.scenarios.candidates import AS_FITTED, Errors, Measurement, candidates_of, require_possible
 from socbayes.scenarios.credit_sheet import KNOWN, credit_sheet
-from socbayes.scenarios.credits import CO2_PER_C, USUAL_RULE, Credit, exceeded, sampling_variance, student
+from socbayes.scenarios.credits import CO2_PER_C, Credit, exceeded, sampling_variance, student
 from socbayes.scenarios.design import Design, stated_design
 from socbayes.scenarios.draws import known_label
 from socbayes.scenarios.expected import explained
@@ -35,6 +35,7 @@ from socbayes.scenarios.projected import (
     stocks_in,
     year_in,
 )
+from socbayes.scenarios.rules import USUAL_RULE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -258,7 +258,7 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
             key = (id(runs.columns[name]), tuple((lever, dose[rows, plot].tobytes()) for _, lever, dose in active))
             if key not in seen:
                 with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is said below
-                    drivers, parameters = changed(prepared, runs.columns[name], active, plot, rows, own)
+                    drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
                     carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
                 seen[key] = np.moveaxis(carbon, 1, 0)
             result[number, :, place] = seen[key]
@@ -277,7 +277,7 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
     return result
 
 
-def changed(
+def _changed(
     prepared: Prepared,
     columns: Sequence[np.ndarray],
     active: Iterable[tuple[str, str, np.ndarray]],
@@ -285,21 +285,7 @@ def changed(
     rows: slice,
     parameters: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Drivers, (month, 1 or sample, driver), and parameters, (sample, parameter), of one plot under one plan.
-
-    Parameters
-    ----------
-    prepared
-        Of :func:`prepare`.
-    columns
-        Drivers of the plan, of each course of climate.
-    active
-        Doses of the plan that act in these months.
-    plot, rows
-        Position of the plot, and its months.
-    parameters
-        Of the plot without a plan, (sample, parameter).
-    """
+    """Drivers, (month, 1 or sample, driver), and parameters, (sample, parameter), of one plot under one plan."""
     drivers = np.stack([one[rows, plot] for one in columns], axis=1)
     if len(columns) > 1:
         drivers = drivers[:, prepared.member]
@@ -324,10 +310,10 @@ def changed(
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
     factors["plant"] = factors["plant"] * np.maximum(1.0 + share, 0.0)
-    per = {name: part * unit_factor(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
+    per = {name: part * _per(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
     carbon = {name: each * added["plant"] for name, each in per.items()}
     if "manure" in added:
-        carbon[roles.manure] = unit_factor(data, roles.manure, plot) * added["manure"]
+        carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
     if steady:
         # It is a parameter then, and drivers stay one for all draws.
         changed = parameters.copy()
@@ -344,40 +330,18 @@ def changed(
         result[..., position(name)] *= factors["plant"]
     for name, values in carbon.items():
         # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
-        result[..., position(name)] += values / learned_factor(prepared, name, plot, rows, parameters)
+        result[..., position(name)] += values / _learned(prepared, name, plot, rows, parameters)
     return result, parameters
 
 
-def unit_factor(data: Layout, driver: str, plot: int) -> float:
-    """What multiplies t C/ha/year to give the unit of a driver.
-
-    Parameters
-    ----------
-    data
-        Field tables laid out.
-    driver
-        An input of carbon.
-    plot
-        Position of the plot.
-    """
+def _per(data: Layout, driver: str, plot: int) -> float:
+    """What multiplies t C/ha/year to give the unit of a driver."""
     unit = next(one.unit for one in data.setup.structure.drivers if one.name == driver)
     return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
 
 
-def learned_factor(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
-    """Learned factor on an input in every month, (month or 1, sample).
-
-    Parameters
-    ----------
-    prepared
-        Of :func:`prepare`.
-    driver
-        An input of carbon.
-    plot, rows
-        Position of the plot, and its months.
-    parameters
-        Of the plot, (sample, parameter).
-    """
+def _learned(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
+    """Learned factor on an input in every month, (month or 1, sample)."""
     names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
     if driver == prepared.data.setup.roles.manure:
         return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0

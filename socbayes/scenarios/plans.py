@@ -237,5 +237,5 @@ def end_of(plan: Plan) -> float | None:
     >>> end_of(Plan("mown", overrides=(Override("plant_cover", 1.0, end=2040.0),)))
     2040.0
     """
-    ends = [np.inf if one.end is None else float(one.end) for one in (*plan.doses, *plan.overrides)]
-    return max(ends, default=None)
+    timed: list[Dose | Override] = [*plan.doses, *plan.overrides]
+    return max((np.inf if one.end is None else float(one.end) for one in timed), default=None)

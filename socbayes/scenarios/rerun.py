@@ -10,7 +10,8 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.models.field.branches import beginnings
-from socbayes.scenarios.plan_runs import KINDS, Prepared, changed
+from socbayes.scenarios.plan_runs import KINDS, Prepared
+from socbayes.scenarios.plan_runs import _changed as changed
 from socbayes.scenarios.planned import months_of
 from socbayes.scenarios.projected import baseline_of, converged, plans_in, require_projection
 from socbayes.scenarios.projections import Fits, Given, Ready, ready_to_run
@@ -73,7 +74,7 @@ def ready_again(
         raise SocbayesError("the projection does not say its seed, so its draws cannot be made again: project it anew")
     years = projection["year"].to_numpy().astype(float)
     ready = ready_to_run(
-        fits, plans, years, weights, projection.sizes["sample"], int(projection.attrs["seed"]),
+        fits, plans, years.tolist(), weights, projection.sizes["sample"], int(projection.attrs["seed"]),
         not converged(projection), structures,
     )  # fmt: skip
     odd = [name for name in ALIKE if str(ready.attrs[name]) != str(projection.attrs.get(name))]
