@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from made_field import fit_called, fit_of, fit_with_weather, management, one_pool, samples
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.inputs import with_inputs
 from socbayes.scenarios.plan_files import read_plans, under
+from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
 from socbayes.scenarios.reversals import permanence
 from socbayes.scenarios.transit import with_transit
@@ -121,3 +123,32 @@ def test_added_carbon_is_weighed_apart_from_what_was_learned_of_plants():
     assert float(more["plant_input"].median()) == pytest.approx(2.0, rel=0.1)
     assert float(np.log(more["manure_input"]).std()) == pytest.approx(0.2, rel=0.25)
     assert abs(float(np.corrcoef(np.log(more["manure_input"]), np.log(more["plant_input"]))[0, 1])) < 0.4
+
+
+def test_several_fits_are_one_after_the_other_and_come_back_from_a_file(tmp_path):
+    fits, weights = {"a": fit_called("icbm"), "b": fit_called("rothc")}, {"a": 0.25, "b": 0.75}
+    stopped = MORE.stopped(2032)
+    made = project(fits, stopped, years=YEARS, draws=40, weights=weights)
+    made.to_netcdf(tmp_path / "projection.nc")
+    back = read_projection(tmp_path / "projection.nc")
+    told = with_inputs(with_transit(back, fits, stopped, year=2032, weights=weights), fits, stopped, weights=weights)
+    assert "manure_input" not in told  # one of them does not tell it from plants
+    alone = with_inputs(with_transit(made, fits, stopped, year=2032, weights=weights), fits, stopped, weights=weights)
+    for name in ("transit_time", "transit_time_new", "plant_input"):
+        np.testing.assert_array_equal(told[name], alone[name])
+    times = told["transit_time"].sel(plan="p", plot="A1").groupby("structure").median()
+    assert abs(float(times.sel(structure="a") - times.sel(structure="b"))) > 1.0
+    with pytest.raises(SocbayesError, match="in structure"):
+        with_inputs(made, fits, stopped)
+
+
+def test_a_failed_fit_is_gone_on_with_only_where_the_projection_did():
+    failed = fit_of("icbm", converged=0)
+    made = project(failed, MORE.stopped(2032), years=YEARS, draws=20, allow_failed=True)
+    table = permanence(with_transit(made, failed, MORE.stopped(2032), year=2032), 2032)
+    assert (table["converged"] == 0).all()
+    assert table.attrs["notes"][0] == DO_NOT_USE
+    with pytest.raises(ConvergenceError):
+        with_transit(made.assign_attrs(converged=1), failed, MORE.stopped(2032), year=2032)
+    with pytest.raises(SocbayesError, match="does not say its seed"):
+        with_inputs(made.drop_attrs().assign_attrs(baseline="business as usual", converged=0), failed, MORE)
