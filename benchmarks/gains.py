@@ -30,10 +30,10 @@ AGAINST = {
     "Brigalow": "cropping",
     "Broadbalk wheat": "Nil",
     "Hoosfield barley": "Unfertilized",
-    "Millennium Tillage Trial": "NN0",
+    "Millennium Tillage Trial": "II0",
     "Tarlee": "continuous wheat",
 }
-"""By trial, the treatment that others are measured against: least input, or the usual cropping."""
+"""By trial, the treatment that others are measured against: nothing added, or the usual cropping."""
 STRUCTURES: dict[str, dict[str, Any]] = {"ICBM": {"structure": "icbm"}, "RothC": {"structure": "rothc"}}
 FRACTIONS = ["particulate_carbon_stock", "humus_carbon_stock", "resistant_carbon_stock"]
 
