@@ -18,6 +18,9 @@ type Read = tuple[pd.DataFrame, list[str]]
 LARGEST = 1.5
 """Log ratios beyond it are slips of a unit or of a decimal place in these files."""
 DEPTH = r"(\d+(?:\.\d+)?)\s*(?:-|to|-to-)\s*(\d+(?:\.\d+)?)"
+CALENDAR_YEAR = r"\b(?:1[789]|20)\d\d(?:'?s)?\b"
+LONGEST = 300.0
+"""Years; longer durations in these files are dates or lengths of another use."""
 PEDON = "soil_organic_carbon"
 
 
@@ -25,6 +28,17 @@ def _numbers(text: pd.Series) -> pd.Series:
     """First number of each text; the middle of a range such as 15-20."""
     found = text.astype("str").str.extract(r"(\d+(?:\.\d+)?)(?:\s*-\s*(\d+(?:\.\d+)?))?").astype("float64")
     return found.mean(axis=1)
+
+
+def _years(text: pd.Series) -> pd.Series:
+    """Years since a change of use; calendar years, and more than anybody dated, are missing.
+
+    Where it says when land was restored, that is meant, not how long it was farmed.
+    """
+    plain = text.astype("str").str.replace(CALENDAR_YEAR, "", regex=True)
+    restored = plain.str.extract(r"(?i)restored\s+(\d+)|(\d+)\s*ya\b").bfill(axis=1)[0]
+    found = restored.astype("float64").fillna(_numbers(plain))
+    return found.where((found > 0) & (found <= LONGEST))
 
 
 def _limits(text: pd.Series) -> pd.DataFrame:
@@ -127,7 +141,7 @@ def soil_health(literature: Path) -> Read:
         ["StudyID", "SiteInfor", "Conservation_Type", "CoverCrop", "SamplingDepth", "GrainCrop", "Tillage_T"], "last",
     )  # fmt: skip
     layer = _limits(rows["SamplingDepth"])
-    surname = rows["Author_F"].where(rows["Author_G"].isna(), rows["Author_F"]).astype("str").str.strip()
+    surname = rows["Author_F"].astype("str").str.strip()
     sd = {arm: _numbers(rows[f"OC_{letter}_SD%"]) for arm, letter in (("control", "C"), ("treated", "T"))}
     numbers = {
         "control_replicates": "No_C", "replicates": "No_T", "duration": "last", "clay": "ClayPerc",
@@ -219,7 +233,6 @@ def native_pairs(literature: Path) -> Read:
         [used.merge(native.reset_index(), on=pair), restored.merge(cropped.reset_index(), on=pair)], ignore_index=True
     )
     citation = pairs["Citation"].astype("str")
-    years = _numbers(pairs["Time since LUC (yr)"])
     out = pd.DataFrame(
         {
             "study": citation.str.extract(r"^\W*([\w'-]+)")[0].fillna("no citation")
@@ -234,7 +247,7 @@ def native_pairs(literature: Path) -> Read:
             "control": pairs["Pair ID"].astype("str") + pairs["lever"].str.contains("restoration").map(str),
             "depth_top": 0.0,
             "depth_bottom": 30.0,
-            "duration": years.where(years > 0),
+            "duration": _years(pairs["Time since LUC (yr)"]),
             "ecosystem": pairs["lever"].map(ECOSYSTEM).fillna(pairs["LULC category"]),
             "latitude": pd.to_numeric(pairs["Latitude"], errors="coerce"),
             "longitude": pd.to_numeric(pairs["Longitude"], errors="coerce"),
@@ -306,8 +319,9 @@ def hedgerows(literature: Path) -> Read:
     by = ["Site", "Upper_Depth", "Lower_Depth", "HR_age"]
     cores = raw.groupby([*by, "Treatment", "Location"], as_index=False)["per_C"].mean()
     arms = cores.groupby([*by, "Treatment"])["per_C"].agg(["mean", "std", "count"]).unstack()  # noqa: PD010
-    both = arms.dropna().reset_index()
-    clay = raw.groupby(by)["clay"].mean().reset_index()["clay"]
+    complete = arms.dropna()
+    clay = raw.groupby(by)["clay"].mean().reindex(complete.index).to_numpy()
+    both = complete.reset_index()
     pairs = pd.DataFrame(
         {
             "study": "Chiartas 2022",
@@ -323,7 +337,7 @@ def hedgerows(literature: Path) -> Read:
             "depth_top": both["Upper_Depth"],
             "depth_bottom": both["Lower_Depth"],
             "duration": both["HR_age"],
-            "clay": clay.reindex(both.index),
+            "clay": clay,
             "ecosystem": "cropland",
         }
     )
