@@ -1,7 +1,7 @@
 """Pairs of syntheses whose terms forbid bundling them, or are not stated: read, fitted, and not written.
 
-Each function reads one folder of the literature and returns a table of kind
-``effect_pairs`` and, in sentences, what it leaves out. Only what a posterior says
+Each reader takes the folder of the literature and returns a table of kind
+``effect_pairs`` and the number of rows that it is of. Only what a posterior says
 of them is kept: ``benchmarks/effects.py``.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-type Read = tuple[pd.DataFrame, list[str]]
+type Read = tuple[pd.DataFrame, int]
+"""Pairs, and the number of rows they are of."""
 
 LARGEST = 1.5
 """Log ratios beyond it are slips of a unit or of a decimal place in these files."""
@@ -54,15 +55,15 @@ def _latest(rows: pd.DataFrame, by: list[str], time: str) -> pd.DataFrame:
     return rows[(rows[time] == last) | rows[time].isna()]
 
 
-def _plausible(pairs: pd.DataFrame, name: str, read: int) -> Read:
-    """Pairs with a ratio that can be, and how many were not."""
+def plausible(pairs: pd.DataFrame, name: str, read: int) -> tuple[pd.DataFrame, str]:
+    """Pairs of a compilation with a ratio that can be, and how many were not."""
     ratio = np.log(pairs["treated_mean"] / pairs["control_mean"]) if "treated_mean" in pairs else \
         pairs["log_response_ratio"]  # fmt: skip
     kept = pairs[ratio.abs() <= LARGEST].reset_index(drop=True)
     kept["observation"] = [f"{name}-{row:04d}" for row in range(1, len(kept) + 1)]
     kept["compilation"] = name
     said = f"{name}: {len(kept)} pairs of {read} rows; {len(pairs) - len(kept)} with a log ratio beyond {LARGEST:g}."
-    return kept, [said]
+    return kept, said
 
 
 def agevidence(literature: Path) -> Read:
@@ -121,7 +122,7 @@ def agevidence(literature: Path) -> Read:
             "longitude": rows["longitude"],
         }
     )
-    return _plausible(pairs, "AgEvidence", len(raw))
+    return pairs, len(raw)
 
 
 KINDS = {"CC": "cover_crop", "OF": "organic_farming", "AF": "agroforestry", "NT": "no_tillage", "SR": "residue_return",
@@ -169,7 +170,7 @@ def soil_health(literature: Path) -> Read:
     for name in ("control_replicates", "replicates"):
         pairs[name] = pairs[name].where(pairs[name] >= 1)
     pairs["duration"] = pairs["duration"].where(pairs["duration"] > 0)
-    return _plausible(pairs, "SoilHealthDB", len(raw))
+    return pairs, len(raw)
 
 
 def irrigation(literature: Path) -> Read:
@@ -205,7 +206,7 @@ def irrigation(literature: Path) -> Read:
         )
     pairs = pd.concat(frames, ignore_index=True).dropna(subset=["control_mean", "treated_mean"])
     pairs = pairs.assign(lever="irrigation", fraction=PEDON, ecosystem="cropland")
-    return _plausible(pairs, "irrigation synthesis 2021", len(series) + len(beside))
+    return pairs, len(series) + len(beside)
 
 
 NATIVE = {"cropping": "cultivation", "irrigated cropping": "cultivation", "grazing": "grazing_of_native_land",
@@ -253,7 +254,7 @@ def native_pairs(literature: Path) -> Read:
             "longitude": pd.to_numeric(pairs["Longitude"], errors="coerce"),
         }
     )
-    return _plausible(out, "native and farmed pairs 2017", len(sites))
+    return out, len(sites)
 
 
 def forest_to_cropland(literature: Path) -> Read:
@@ -278,7 +279,7 @@ def forest_to_cropland(literature: Path) -> Read:
             "ecosystem": "cropland",
         }
     )
-    return _plausible(pairs, "forest to cropland 2014", len(raw))
+    return pairs, len(raw)
 
 
 CONVERSION = {
@@ -310,7 +311,7 @@ def conversions(literature: Path) -> Read:
             "comparison": "space_for_time",
         }
     )
-    return _plausible(pairs, "conversions 2000", len(raw))
+    return pairs, len(raw)
 
 
 def hedgerows(literature: Path) -> Read:
@@ -341,7 +342,7 @@ def hedgerows(literature: Path) -> Read:
             "ecosystem": "cropland",
         }
     )
-    return _plausible(pairs, "hedgerows 2022", len(raw))
+    return pairs, len(raw)
 
 
 def grazing(literature: Path) -> Read:
@@ -376,23 +377,24 @@ def grazing(literature: Path) -> Read:
     pairs = pd.concat(frames, ignore_index=True).assign(
         study="alpine grazing exclusion", lever="grazing_exclusion", ecosystem="grassland"
     )
-    return _plausible(pairs, "grazing exclusion", len(parts) + len(plants))
+    return pairs, len(parts) + len(plants)
 
 
 READERS: dict[str, Callable[[Path], Read]] = {
-    "agevidence_us_kenya": agevidence,
-    "soilhealthdb_jian2020": soil_health,
-    "emde2021_irrigation_soc": irrigation,
-    "sanderman2017_native_agriculture_pairs": native_pairs,
-    "forest_grassland_conversion": forest_to_cropland,
-    "post_kwon2000": conversions,
-    "chiartas_hedgerow_soil_carbon": hedgerows,
-    "grazing_exclusion_necromass_zxhm": grazing,
+    "AgEvidence": agevidence,
+    "SoilHealthDB": soil_health,
+    "irrigation synthesis 2021": irrigation,
+    "native and farmed pairs 2017": native_pairs,
+    "forest to cropland 2014": forest_to_cropland,
+    "conversions 2000": conversions,
+    "hedgerows 2022": hedgerows,
+    "grazing exclusion": grazing,
 }
-"""What reads each synthesis."""
+"""What reads each synthesis, by the name that its pairs have as a compilation; their terms stand in
+``data/curation/fitted.py``."""
 
 
-def read_all(literature: Path) -> Read:
+def read_all(literature: Path) -> tuple[pd.DataFrame, list[str]]:
     """Pairs of every synthesis, and what was left out.
 
     Parameters
@@ -400,6 +402,10 @@ def read_all(literature: Path) -> Read:
     literature
         Folder of raw files, one subfolder per source.
     """
-    found = [reader(literature) for reader in READERS.values()]
-    frames = [pairs.dropna(axis=1, how="all") for pairs, _ in found]
-    return pd.concat(frames, ignore_index=True), [note for _, notes in found for note in notes]
+    frames, notes = [], []
+    for name, reader in READERS.items():
+        pairs, read = reader(literature)
+        kept, said = plausible(pairs, name, read)
+        frames.append(kept.dropna(axis=1, how="all"))
+        notes.append(said)
+    return pd.concat(frames, ignore_index=True), notes
