@@ -10,7 +10,7 @@ from socbayes.errors import UnknownNameError
 from socbayes.frames import filled, numeric
 from socbayes.models.effects.layout import log_ratios
 from socbayes.models.effects.pooled import judged
-from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS, QUANTITIES, nearest
+from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS, QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     TableFaultsError
         For every column and cell that cannot be right.
     UnknownNameError
-        For a fraction that is none, with the nearest name.
+        For a fraction that is none, with those there are.
 
     Returns
     -------
@@ -71,11 +71,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     import pandas as pd
 
     if fraction not in (known := QUANTITIES["fraction"].categories):
-        hint = nearest(fraction, known)
-        raise UnknownNameError(
-            f"there is no fraction {fraction!r}; "
-            + (f"did you mean {hint!r}?" if hint else f"known: {', '.join(known)}")
-        )
+        raise UnknownNameError(f"there is no fraction {fraction!r}; known: {', '.join(known)}")
     table = judged(table)
     rows = table[table["fraction"] == fraction]
     ratio = log_ratios(rows)

@@ -278,7 +278,7 @@ def given(**columns) -> pd.DataFrame:
 WRONG = (
     (given(lever=None), "column 'lever': missing column"),
     (given(study=["A 2001", ""]), "row 3, column 'study'"),
-    (given(lever="cover_crps"), "cover_crop?"),
+    (given(lever="cover_crp"), "did you mean `cover_crop`?"),
     (given(control_mean=["20 g/kg", "21"]), "row 2, column 'control_mean': text in a number: found '20 g/kg'"),
     (given(treated_mean=-1.0), "row 2, column 'treated_mean': out of range"),
     (given(ecosystem="crops on the moon"), "column 'ecosystem': unknown category"),
@@ -315,8 +315,8 @@ def test_names_that_stand_in_two_tables_are_refused():
         effects.evidence([given(), given()])
 
 
-def test_coverage_of_a_fraction_that_is_none_is_refused_with_the_nearest():
-    with pytest.raises(UnknownNameError, match="did you mean 'necromass'"):
+def test_coverage_of_a_fraction_that_is_none_is_refused():
+    with pytest.raises(UnknownNameError, match=r"there is no fraction 'necromas'; known: .*, necromass"):
         effects.coverage(given(), fraction="necromas")
 
 
