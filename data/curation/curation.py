@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from fitted import carried_text
 
 from socbayes.vocabulary import QUANTITIES, SCHEMAS
 
@@ -555,8 +556,8 @@ from the priming tables.
 """
 
 
-def licences_text(resources: list[dict]) -> str:
-    """Write the licence of every table and source as Markdown."""
+def licences_text(resources: list[dict], folder: Path = DATA) -> str:
+    """Licence of every table and source, and what the posterior summaries in a folder rest on, as Markdown."""
     lines = [LICENCE_HEADER, "| table | licences of its sources | commercial use |", "| --- | --- | --- |"]
     for entry in resources:
         names = ", ".join(licence["name"] for licence in entry["licenses"])
@@ -567,7 +568,7 @@ def licences_text(resources: list[dict]) -> str:
             note = f" ({source['licence_note']})" if source["licence_note"] else ""
             doi = f" doi:{source['doi']}." if source["doi"] else ""
             lines.append(f"- {source['citation']}{doi} <{source['path']}>. Licence: {source['licence']}{note}.")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + carried_text(folder, resources)) + "\n"
 
 
 def arguments() -> argparse.Namespace:

@@ -32,10 +32,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from socbayes.errors import SocbayesError
 from socbayes.models.blocks import half_centred, require_studies, weak_groups
 from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE, Pairs, lay_out
-from socbayes.models.effects.pooled import CONVERTED, evidence
+from socbayes.models.effects.pooled import CONVERTED, KIND_OF_ROLE, joined, judged
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, notes_of, prior_records
 
@@ -134,8 +133,11 @@ def build(
     ------
     EmptyTableError, TooFewGroupsError
         If the tables have no rows, fewer than two studies, or one row per study.
+    TableFaultsError
+        For every column and cell of a table that cannot be right, such as a lever that is none, with the nearest one.
     SocbayesError
-        If a row states no effect, a mean is not above zero, or doses of one lever have several units.
+        If what is given is no frame, two rows are called alike, a row states no effect, a mean is not above zero, or
+        doses of one lever have several units.
 
     Examples
     --------
@@ -147,14 +149,16 @@ def build(
     import pymc as pm
 
     others = {"cover_crops": cover_crops, "elevated_co2": elevated_co2, "necromass": necromass}
-    given = {role: frame for role, frame in others.items() if frame is not None}
-    together, dropped = evidence([table, *(CONVERTED[role](frame) for role, frame in given.items())])
+    given = {"table": judged(table)} | {
+        role: judged(frame, KIND_OF_ROLE[role]) for role, frame in others.items() if frame is not None
+    }
+    together, dropped = joined(
+        [CONVERTED[role](frame) if role in CONVERTED else frame for role, frame in given.items()]
+    )
     require_studies(together)
     pairs = lay_out(together)
     prior = Priors(PRIORS, priors)
     labels = together["observation"].astype("str").tolist()
-    if len(set(labels)) < len(labels):
-        raise SocbayesError("column 'observation': a name stands in two rows of the tables together")
     with pm.Model(coords=_coords(pairs, labels)) as model:
         _likelihood(prior, pairs, _Errors.of(prior, pairs))
     notes = (*(note for frame in given.values() for note in notes_of(frame)), *dropped, *pairs.notes, *_once(pairs))
@@ -169,7 +173,7 @@ def build(
         notes=notes,
         target_accept=0.97,
     )
-    attach(model, spec, {"table": table, **given})
+    attach(model, spec, given)
     return model
 
 
