@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
-from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.facts import table_of
+from socbayes.errors import ConvergenceError, SocbayesError, UnknownNameError
+from socbayes.facts import table_of, with_tables
 from socbayes.inference.stored import load_posterior
-from socbayes.scenarios.credits import CO2_PER_C, credit
-from socbayes.scenarios.validation import validation
+from socbayes.scenarios.credits import CO2_PER_C, FORMULA, credit, student
+from socbayes.scenarios.validation import require_unseen, validation
 
 
 def draws_of(mean: float, sd: float, points: int = 2, draws: int = 1000) -> np.ndarray:
@@ -102,11 +104,53 @@ def test_the_sheet_names_units_and_claims_no_conformity():
     assert np.isnan(sheet.net)
 
 
-def test_a_tenth_percentile():
-    gains = draws_of(1.0, 0.5)
-    assert credit(gains, np.zeros_like(gains), rule="rainbow", every_point=True).credited == pytest.approx(
-        0.3592, abs=1e-4
+def test_a_tenth_percentile_is_that_of_the_draws():
+    gains = np.repeat(np.exp(np.linspace(-3, 3, 1001))[:, None], 2, axis=1) / CO2_PER_C
+    sheet = credit(gains, np.zeros_like(gains), rule="rainbow", every_point=True, buffer=0.1, area=3.0)
+    of_area = gains.mean(axis=1) * CO2_PER_C
+    assert sheet.credited == sheet.quantile == pytest.approx(np.quantile(of_area, 0.1))
+    assert sheet.deduction == pytest.approx(100 * (1 - sheet.credited / of_area.mean()))
+    assert sheet.net == pytest.approx(0.9 * 3 * sheet.credited)
+
+
+def test_a_percentile_of_draws_is_told_where_it_is_a_loss():
+    gains = draws_of(0.05, 0.5)
+    sheet = credit(gains, np.zeros_like(gains), rule="rainbow", every_point=True)
+    assert sheet.credited == sheet.quantile < 0
+    table = sheet.table.set_index("quantity")["value"]
+    assert table["credited"] == table["quantile"]
+    assert np.isnan(table["deduction"])
+    assert f"of which {sheet.credited:.3g} t CO2e/ha are credited" in sheet.text
+    assert "read the quantile" not in sheet.text
+
+
+def test_few_points_widen_the_quantile_as_they_do_the_formula():
+    """Three points without any error of the model: Student's t with two degrees of freedom, in both."""
+    gains = np.repeat(np.array([[1.0, 2.0, 3.0]]), 200, axis=0) / CO2_PER_C
+    sheet = credit(gains, np.zeros_like(gains))
+    expected = 2 - student(0.667, 2) / np.sqrt(3)
+    assert sheet.credited == pytest.approx(expected)
+    assert sheet.quantile == pytest.approx(expected)
+    assert credit(gains, np.zeros_like(gains), rule="rainbow").credited == pytest.approx(
+        2 - student(0.9, 2) / np.sqrt(3)
     )
+
+
+def test_text_and_table_agree_where_the_formula_says_nothing():
+    gains = draws_of(0.05, 0.5)
+    sheet = credit(gains, np.zeros_like(gains), every_point=True, buffer=0.12)
+    assert "credited" not in sheet.text
+    assert f"Exceeded with probability 0.667: {sheet.quantile:.3g} t CO2e/ha." in sheet.text
+    assert sheet.table.set_index("quantity").loc[list(FORMULA), "value"].isna().all()
+
+
+def test_a_small_loss_is_made_larger_in_text_and_table():
+    gains = draws_of(-0.05, 0.5)
+    sheet = credit(gains, np.zeros_like(gains), every_point=True)
+    assert sheet.credited == pytest.approx(-0.05 - 0.4316 * 0.5, abs=1e-3)
+    assert sheet.table.set_index("quantity").loc["credited", "value"] == sheet.credited
+    assert f"of which {sheet.credited:.3g} t CO2e/ha are credited" in sheet.text
+    assert "The loss of 0.05 t CO2e/ha is no larger than its deduction" in sheet.text
 
 
 FINE = np.ones((200, 3))
@@ -124,6 +168,7 @@ FINE = np.ones((200, 3))
         ({"strata": ["a", "a", "a"], "area": {"A": 1}}, "strata of points and of areas differ: A, a"),
         ({"area": -1.0}, "positive hectares"),
         ({"buffer": 0.05}, "from 0.12 to 0.6"),
+        ({"buffer": "0.12"}, "a share, such as 0.12, not '0.12'"),
         ({"start": np.ones(2)}, "each of 3 points"),
     ],
 )
@@ -194,3 +239,37 @@ def test_data_that_the_fit_has_seen_validate_nothing():
         validation(study=["a", "b"], fitted={"a": fitted}, **arguments)
     assert "not checked" not in validation(study=["a", "b"], fitted=fitted, **arguments).text
     assert "was not checked" in validation(study=["a", "b"], **arguments).text
+
+
+@pytest.mark.parametrize(
+    ("model", "role"), [("mcp_process", "pairs"), ("mcp_process", "levels"), ("priming_process", "endpoints")]
+)
+def test_studies_of_every_table_of_a_fit_are_seen(model, role):
+    fitted = load_posterior(model)
+    studies = table_of(fitted, role)["study"].unique().tolist()
+    with pytest.raises(SocbayesError, match="has learned from") as told:
+        require_unseen(fitted, ["A study of nobody 2031", *studies])
+    assert str(told.value).startswith(f"the fit has learned from {', '.join(studies)}: ")
+    require_unseen(fitted, ["A study of nobody 2031"])
+
+
+def test_a_fit_that_cannot_say_what_it_has_seen_is_refused():
+    fitted = load_posterior("mcp_process")
+    fitted.attrs["spec"] = fitted.attrs["spec"].replace("necromass_levels", "levels_of_mine")
+    with pytest.raises(SocbayesError, match="does not hold its table levels"):
+        require_unseen(fitted, ["a"])
+    bare = xr.DataTree()
+    with_tables(bare, {"table": pd.DataFrame({"cue": [0.3]}), "weather": pd.DataFrame({"site": ["a"]})})
+    with pytest.raises(SocbayesError, match="has a column study or site"):
+        require_unseen(bare, ["a"])
+    with_tables(bare, {"obs": pd.DataFrame({"site": ["b"]})})
+    require_unseen(bare, ["a"])
+
+
+def test_a_fit_that_failed_its_checks_validates_nothing():
+    fitted = load_posterior("cue_process")
+    fitted.attrs |= {"converged": 0, "failures": '["R-hat of 1.4"]'}
+    with pytest.raises(ConvergenceError, match=r"that foresaw a, b did not pass its checks.*R-hat of 1\.4"):
+        validation(
+            np.zeros((9, 2)), [0.1, -0.1], ["a", "b"], standard_error=[1.0, 1.0], replicates=[3, 3], fitted=fitted
+        )

@@ -149,26 +149,110 @@ def compartmental(
     structure = structure_called(structure)
     content = dict(zip(structure.pools, pools_of(structure, pools), strict=True))
     p, u = parameters_of(structure, parameters, parameter_set), drivers_of(structure, drivers)
+    return transfers(
+        structure,
+        np.array([_one_number(structure, name, value) for name, value in content.items()]),
+        np.array([_one_number(structure, one, p[one.name]) for one in structure.parameters]),
+        np.array([_one_number(structure, one, u[one.name]) for one in structure.drivers]),
+    )
+
+
+def transfers(structure: Structure, pools: Array, parameters: Array, drivers: Array) -> tuple[Array, Array]:
+    """Compartmental matrices and inputs of many states at once, such as of draws and months; nothing is checked.
+
+    Parameters
+    ----------
+    structure
+        Any structure.
+    pools, parameters, drivers
+        ``(..., pool)``, ``(..., parameter)`` and ``(..., driver)`` in the order of the structure; what stands before
+        broadcasts.
+
+    Returns
+    -------
+    matrices, inputs
+        ``(..., pool, pool)`` in 1/time and ``(..., pool)`` in carbon/time.
+
+    Examples
+    --------
+    >>> from socbayes.structures import get
+    >>> icbm = get("icbm")
+    >>> defaults = np.array([one.default for one in icbm.parameters])
+    >>> matrices, inputs = transfers(icbm, np.ones((3, 2)), defaults, np.full((3, len(icbm.drivers)), 1.0))
+    >>> matrices.shape, inputs.shape
+    ((3, 2, 2), (3, 2))
+    """
     groups = {
-        "x": [_one_number(structure, name, value) for name, value in content.items()],
-        "p": [_one_number(structure, one, p[one.name]) for one in structure.parameters],
-        "u": [_one_number(structure, one, u[one.name]) for one in structure.drivers],
+        name: np.moveaxis(np.asarray(values, dtype=float), -1, 0)
+        for name, values in (("x", pools), ("p", parameters), ("u", drivers))
+    }
+    ranks = max(values.ndim for values in groups.values())
+    # Axes before the last broadcast from the right, as everywhere.
+    groups = {
+        name: values.reshape(values.shape[0], *(1,) * (ranks - values.ndim), *values.shape[1:])
+        for name, values in groups.items()
     }
     rates = evaluate(evaluation(structure, "specific"), groups, "out")
     n = len(structure.pools)
     position = {name: i for i, name in enumerate(structure.pools)}
-    matrix, inputs = np.zeros((n, n)), np.zeros(n)
-    for flow, rate in zip(structure.trace.flows, rates, strict=True):
+    matrix, inputs = np.zeros((*rates.shape[:-1], n, n)), np.zeros((*rates.shape[:-1], n))
+    for flow, rate in zip(structure.trace.flows, np.moveaxis(rates, -1, 0), strict=True):
         target = position.get(flow.target)
         if flow.source == INPUT:
             if target is not None:
-                inputs[target] += rate
+                inputs[..., target] += rate
             continue
         source = position[flow.source]
-        matrix[source, source] -= rate
+        matrix[..., source, source] -= rate
         if target is not None:
-            matrix[target, source] += rate
+            matrix[..., target, source] += rate
     return matrix, inputs
+
+
+def mean_transit_times(structure: Structure, matrices: Array, inputs: Array) -> Array:
+    """Mean age at which the carbon of some inputs leaves again, with the transfer rates of some states.
+
+    Parameters
+    ----------
+    structure
+        Any structure without labels. Inert pools, and activity, which weighs nothing, are left out.
+    matrices, inputs
+        ``(..., pool, pool)`` and ``(..., pool)``, as of :func:`transfers`. Inputs may be a part of all there are, such
+        as what is added to the usual: only their shares count.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(...,)`` in the structure's time unit; NaN without any input.
+
+    Raises
+    ------
+    StructureError
+        If some pool that takes carbon never lets it go.
+
+    Notes
+    -----
+    :math:`-1^T B^{-1} u / 1^T u` (Sierra et al. 2017, Global Change Biology 23:1763-1773; Metzler and Sierra 2018).
+
+    Examples
+    --------
+    >>> from socbayes.structures import get
+    >>> icbm = get("icbm")
+    >>> rates = np.array([[-0.8, 0.0], [0.1, -0.005]])
+    >>> float(mean_transit_times(icbm, rates, np.array([2.0, 0.0])))
+    26.25
+    """
+    kept = [place for place, pool in enumerate(structure.pools) if pool in _active(structure)]
+    matrix, into = matrices[..., kept, :][..., kept], inputs[..., kept]
+    try:
+        stays = -np.linalg.solve(matrix, into[..., None])[..., 0]
+    except np.linalg.LinAlgError as error:
+        raise StructureError(
+            f"{structure.name}: carbon of some pool never leaves, so it has no transit time"
+        ) from error
+    total = into.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(total != 0, stays.sum(axis=-1) / total, np.nan))
 
 
 def _one_number(structure: Structure, declared: Parameter | Driver | str, value: Any) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from socbayes.plots.projections import bars_of
 from socbayes.plots.style import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, PURPLE, RED, panel, readable, styled
 from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.projected import table_converged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ def measurement_ranking(ranked: pd.DataFrame, *, ax: Axes | None = None) -> Figu
     bars_of(ax, ranked["measurement"].tolist(), 100 * ranked["narrowing"].to_numpy(), said)
     ax.set_xlabel("expected narrowing of the variance of the gain (percent)")
     ax.set_title("what to measure next, and what the rule is expected to credit more")
-    if not ranked["converged"].all():
+    if not table_converged(ranked):
         figure.suptitle(DO_NOT_USE, fontsize=9.5, x=0.01, ha="left", color=RED)
     return figure
 

@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_PLANS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, RED)
-KINDS = {"known": "plots measured, by their area", "new": "a plot not measured"}
+KINDS = {"known": "plots measured", "new": "a plot not measured"}
 """What is drawn of each kind of plots."""
 
 
-def mean_gains(projection: xr.Dataset, plan: str, kind: str = "known", fraction: str = TOTAL) -> np.ndarray:
-    """Gain of a plan against the baseline, of all plots by their area, t C/ha, (sample, year).
+def drawn_gains(projection: xr.Dataset, plan: str, kind: str = "known", fraction: str = TOTAL) -> np.ndarray:
+    """Gain of a plan against the baseline, t C/ha, (draw, year): of all plots by their area, or of any one new plot.
+
+    Draws of new plots are pooled: what one of them may gain is wider than the mean of several.
 
     Parameters
     ----------
@@ -68,8 +70,8 @@ def mean_gains(projection: xr.Dataset, plan: str, kind: str = "known", fraction:
         Of carbon.
     """
     gains = gains_of(portfolio(projection) if kind == "known" else projection, kind, fraction).sel(plan=plan)
-    values: np.ndarray = gains.mean("plot").transpose("sample", "year").to_numpy()
-    return values
+    values: np.ndarray = gains.transpose("sample", "plot", "year").to_numpy()
+    return values.reshape(-1, values.shape[-1])
 
 
 @styled
@@ -95,12 +97,13 @@ def gain_paths(projection: xr.Dataset, *, fraction: str = TOTAL) -> Figure:
     for ax, kind in zip(panels, kinds, strict=True):
         for place, plan in enumerate(plans):
             colour = OF_PLANS[place % len(OF_PLANS)]
-            median, lower, upper = summary(mean_gains(projection, plan, kind, fraction))
+            median, lower, upper = summary(drawn_gains(projection, plan, kind, fraction))
             ax.fill_between(years, lower, upper, color=colour, alpha=0.2, lw=0)
             ax.plot(years, median, color=colour, lw=1.6, label=readable(plan))
         ax.axhline(0, color=GREY, lw=0.9, zorder=0)
         ax.set_xlabel("year")
-        ax.set_title(KINDS[kind])
+        by_area = kind == "known" and "area" in projection.coords
+        ax.set_title(KINDS[kind] + (", by their area" if by_area else ""))
         ax.grid(axis="y", color=LIGHT, lw=0.6)
         ax.locator_params(axis="x", nbins=6)
     panels[0].set_ylabel(f"gain against {readable(baseline_of(projection))} (t C/ha)")
@@ -205,7 +208,7 @@ def variance_shares(parts: xr.Dataset, *, year: float | None = None, kind: str =
     zero_line(ax)
     ax.set_xlabel("share of the variance of the gain (percent)")
     figure.legend(loc="outside lower center", ncols=4)
-    _titled(figure, f"what the variance of the gain is made of, {KINDS[kind].split(',')[0]}", converged(parts))
+    _titled(figure, f"what the variance of the gain is made of, {KINDS[kind]}", converged(parts))
     return figure
 
 

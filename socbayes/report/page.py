@@ -61,7 +61,8 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     for section, fitted in zip(sections, fits, strict=True):
         section.beside = beside_baseline(fitted, fits)
     scenarios = [described(comparison) for comparison in comparisons]
-    chapters = chapters_of(given.projections, given.sheets, given.rankings)
+    told = {sentence for section in sections for sentence in section.limits}
+    chapters = chapters_of(given.projections, given.sheets, given.rankings, told)
 
     files = resources.files("socbayes.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

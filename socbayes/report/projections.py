@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from socbayes.scenarios.projected import (
     plots_in,
     projects_in,
     require_projection,
+    table_converged,
 )
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import direction, number, probability, said
@@ -74,7 +76,7 @@ def is_ranking(table: pd.DataFrame) -> bool:
     return set(table.columns) >= MEASUREMENT_COLUMNS
 
 
-def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
+def plans_chapter(projection: xr.Dataset, place: int, shown: Collection[str] = ()) -> Chapter:
     """Gains of the plans of a projection.
 
     Parameters
@@ -83,6 +85,8 @@ def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
         Stocks under several plans.
     place
         Of the projection on the page, from 0.
+    shown
+        Notes that the page shows elsewhere, such as those of the fit.
     """
     require_projection(projection, allow_failed=True)
     baseline, whole = baseline_of(projection), portfolio(projection)
@@ -116,7 +120,7 @@ def plans_chapter(projection: xr.Dataset, place: int) -> Chapter:
         rows,
         sentences,
         [picture(reading, lambda _: projection)],
-        [note for note in [str(projection.attrs.get("notes", "")).strip()] if note],
+        [note for note in str(projection.attrs.get("notes", "")).splitlines() if note.strip() and note not in shown],
     )
 
 
@@ -225,13 +229,13 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
 
         of_rule = [one.rule.name] if len(rules) > 1 else []
         per_area = (one.gain, one.model_sd, one.sampling_sd)
-        by_formula = (one.deduction, one.credited) if line.told else (np.nan, np.nan)
-        totals = (one.reductions, one.removals, one.net) if line.told else (np.nan, np.nan, np.nan)
+        by_formula = (one.deduction, one.credited) if one.told else (np.nan, np.nan)
+        totals = (one.reductions, one.removals, one.net) if one.told else (np.nan, np.nan, np.nan)
         rows.append(
             [line.plan, line.group, *of_rule, *map(cell, (*per_area, *by_formula, one.quantile)),
              *(cell(value, spread * one.area) for value in totals)]
         )  # fmt: skip
-        if line.group == KNOWN and line.told:
+        if line.group == KNOWN and one.told:
             title = line_title(line.plan, sheet.baseline, line.group)
             draw = partial(credit_waterfall, title=title, passed=sheet.converged)
             pictures.append(picture(Reading(title, draw, _waterfall_text), lambda _, one=one: one))  # type: ignore[misc]
@@ -255,6 +259,11 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
 
 def _waterfall_text(one: Credit) -> str:
     """What a waterfall shows."""
+    if one.rule.by_draws:
+        return (
+            f"What is credited is what draws exceed with probability {one.rule.level:g}; the deduction is divided by "
+            "the variances of the model and of the points."
+        )
     return (
         f"The deduction is Student's t at {one.rule.level:g} of both spreads together, divided by their variances. "
         f"Draws themselves exceed {one.quantile:.3g} t CO2e/ha with that probability, where the formula credits "
@@ -272,7 +281,7 @@ def measurements_chapter(ranked: pd.DataFrame, place: int) -> Chapter:
     place
         Of the ranking on the page, from 0.
     """
-    passed = bool(ranked["converged"].all())
+    passed = table_converged(ranked)
     rows = [
         [str(row["measurement"]), f"{100 * row['narrowing']:.0f} ± {100 * row['narrowing_error']:.0f}",
          f"{row['gain_sd']:,.3g}", f"{row['gain_sd_after']:,.3g}", f"{row['credited']:,.3g}",
@@ -303,7 +312,10 @@ def measurements_chapter(ranked: pd.DataFrame, place: int) -> Chapter:
 
 
 def chapters_of(
-    projections: list[xr.Dataset], sheets: list[CreditSheet], rankings: list[pd.DataFrame]
+    projections: list[xr.Dataset],
+    sheets: list[CreditSheet],
+    rankings: list[pd.DataFrame],
+    shown: Collection[str] = (),
 ) -> list[Chapter]:
     """All chapters beside those on fits and comparisons, in the order in which they are read.
 
@@ -311,10 +323,12 @@ def chapters_of(
     ----------
     projections, sheets, rankings
         As they were given.
+    shown
+        Notes that the page shows elsewhere.
     """
     of_levers = [levers_chapter(one, place) for place, one in enumerate(projections)]
     return [
-        *(plans_chapter(one, place) for place, one in enumerate(projections)),
+        *(plans_chapter(one, place, shown) for place, one in enumerate(projections)),
         *(one for one in of_levers if one is not None),
         *(credits_chapter(one, place) for place, one in enumerate(sheets)),
         *(measurements_chapter(one, place) for place, one in enumerate(rankings)),

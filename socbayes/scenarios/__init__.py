@@ -1,11 +1,12 @@
 """What-if runs: paired posterior differences over common draws, and what they are worth."""
 
 from socbayes.lazy import submodules
+from socbayes.scenarios.candidates import Errors, Measurement
 from socbayes.scenarios.compare import ScenarioComparison, compare
 from socbayes.scenarios.credit_sheet import credit_sheet
 from socbayes.scenarios.credits import credit
 from socbayes.scenarios.detect import cores_and_years
-from socbayes.scenarios.measure import Errors, Measurement, next_measurements
+from socbayes.scenarios.measure import next_measurements
 from socbayes.scenarios.predict import predict_known, predict_new, register
 from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.validation import validation
@@ -14,9 +15,11 @@ from socbayes.scenarios.validation import validation
 _FROM = {
     "gain_parts": ("gain_variance",),
     "gains": ("gain_table", "gains_of", "portfolio", "response_curve"),
+    "inputs": ("with_inputs",),
     "plan_files": ("read_plans", "under"),
     "projections": ("dry_run", "project"),
     "reversals": ("permanence",),
+    "transit": ("with_transit",),
 }
 
 __all__ = [
@@ -43,6 +46,8 @@ __all__ = [
     "response_curve",
     "under",
     "validation",
+    "with_inputs",
+    "with_transit",
 ]
 
 __getattr__ = submodules(__name__, ("gains", "plans"), _FROM)

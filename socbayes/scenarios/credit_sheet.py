@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.scenarios.credits import RULES, Credit, credit, require_buffer, rule_named
-from socbayes.scenarios.design import Design, design_of
+from socbayes.scenarios.credits import Credit, credit
+from socbayes.scenarios.design import Design, stated_design
 from socbayes.scenarios.projected import (
     TOTAL,
     baseline_of,
@@ -29,6 +29,7 @@ from socbayes.scenarios.projected import (
     stocks_in,
     year_in,
 )
+from socbayes.scenarios.rules import RULES, USUAL_RULE, require_buffer, rule_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,6 @@ KNOWN = "plots measured"
 COLUMNS = (
     "plan", "baseline", "group", "rule", "quantity", "value", "unit", "gas", "from_year", "to_year", "how", "converged",
 )  # fmt: skip
-FORMULA = ("deduction", "credited", "reductions", "removals", "buffer", "net")
-"""Figures that rest on a deduction in percent, which says nothing of a gain near zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +58,6 @@ class CreditLine:
     plan: str
     group: str
     credit: Credit
-
-    @property
-    def told(self) -> bool:
-        """Whether the gain exceeds its deduction, so that the formula says anything."""
-        return bool(np.isfinite(self.credit.deduction))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +108,8 @@ class CreditSheet:
         period = f"{self.start:g} to {self.end:g}"
         said = [
             f"{line.plan} against {self.baseline}, {line.group}, {period}, {GAS} of the soil only. {line.credit.text}"
-            + ("" if line.told else f" Exceeded with probability {line.credit.rule.level:g}: "
-               f"{line.credit.quantile:.3g} t CO2e/ha.")
             for line in self.lines
-        ]  # fmt: skip
+        ]
         return [*self.notes, *said]
 
 
@@ -182,12 +174,17 @@ def credit_sheet(
                   lambda: projects_in(projection, plan),
                   lambda: _require_period(projection, year)):  # fmt: skip
         _collect(check, faults)
-    design = areas if isinstance(areas, Design) else None
+    design = None
     try:
-        design = design or _design(projection, areas, every_point)
+        design = stated_design(projection, areas, every_point)
+        if design is None:
+            raise SocbayesError("neither areas nor the plans say what land the plots stand for: state it in hectares")
     except SocbayesError as error:
         faults.append(error)
-    asked = tuple(rules or (design.rules if design and design.rules else ("vm0042_v2_2",)))
+    if isinstance(rules, str):
+        faults.append(SocbayesError(f"rules is a list of names, such as [{rules!r}], not {rules!r}"))
+        rules = None
+    asked = tuple(dict.fromkeys(rules or (design.rules if design and design.rules else (USUAL_RULE,))))
     for name in asked:
         _collect(lambda name=name: rule_named(name), faults)  # type: ignore[misc]
     kept = design.buffer if design is not None and buffer is None else buffer
@@ -200,28 +197,15 @@ def credit_sheet(
         raise ExceptionGroup("what a credit sheet was told", faults)
     assert design is not None  # a design that is missing is a fault
     start, end = float(projection["year"].to_numpy().min()), year_in(projection, year)
+    plans = projects_in(projection, plan)
     lines = [
-        line
-        for name in projects_in(projection, plan)
-        for rule in asked
-        for line in _lines(projection, design, name, rule, kept, (start, end))
+        line for name in plans for rule in asked for line in _lines(projection, design, name, rule, kept, (start, end))
     ]
-    notes = (*marks(projection), *design.notes, *_of_the_start(projection, plan, start))
+    notes = (
+        *marks(projection), *design.notes, *_of_the_start(projection, plan, start),
+        *_of_new_plots(projection, plans, (start, end)),
+    )  # fmt: skip
     return CreditSheet(tuple(lines), baseline_of(projection), start, end, converged(projection), notes)
-
-
-def _design(
-    projection: xr.Dataset, areas: str | os.PathLike[str] | pd.DataFrame | None, every_point: bool | None
-) -> Design:
-    """Land as it is given, or as the plans of the projection state it."""
-    import pandas as pd
-
-    if areas is None:
-        if "area" not in projection.coords:
-            raise SocbayesError("neither areas nor the plans say what land the plots stand for: state it in hectares")
-        stated = {"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()}
-        areas = pd.DataFrame(stated)
-    return design_of(areas, plots_in(projection), every_point=every_point)
 
 
 def _collect(check: Callable[[], object], faults: list[SocbayesError]) -> None:
@@ -249,10 +233,10 @@ def _lines(
     baseline, (start, end) = baseline_of(projection), period
     places = [plots_in(projection).index(label) for label in design.plots]
 
-    def of(kind: str, name: str, year: float) -> np.ndarray:
-        return stocks_in(projection, name, year, kind=kind, fraction=TOTAL)
-
-    known = [of("known", name, year)[:, places] for name, year in ((plan, end), (baseline, end), (baseline, start))]
+    known = [
+        stocks_in(projection, name, year, fraction=TOTAL)[:, places]
+        for name, year in ((plan, end), (baseline, end), (baseline, start))
+    ]
     _require_stocks(known, design.plots, period)
     lines = [
         CreditLine(plan, KNOWN, credit(
@@ -261,9 +245,7 @@ def _lines(
         ))
     ]  # fmt: skip
     for place, label in enumerate(plots_in(projection, "new")):
-        new = [
-            of("new", name, year)[:, [place]] for name, year in ((plan, end), (baseline, end), (baseline, start))
-        ]  # fmt: skip
+        new = _of_new_plot(projection, plan, place, period)
         if all(np.isfinite(stocks).all() for stocks in new):
             lines.append(
                 CreditLine(plan, f"a new plot: {label}", credit(
@@ -271,6 +253,29 @@ def _lines(
                 ))
             )  # fmt: skip
     return lines
+
+
+def _of_new_plot(projection: xr.Dataset, plan: str, place: int, period: tuple[float, float]) -> list[np.ndarray]:
+    """Stocks of a new plot, (sample, 1): at the end under a plan, under the baseline, and those of the start."""
+    baseline, (start, end) = baseline_of(projection), period
+    return [
+        stocks_in(projection, name, year, kind="new", fraction=TOTAL)[:, [place]]
+        for name, year in ((plan, end), (baseline, end), (baseline, start))
+    ]
+
+
+def _of_new_plots(projection: xr.Dataset, plans: Sequence[str], period: tuple[float, float]) -> list[str]:
+    """Say which new plots have no line, and why."""
+    notes = []
+    for place, label in enumerate(plots_in(projection, "new")):
+        for plan in plans:
+            finite = np.all([np.isfinite(one) for one in _of_new_plot(projection, plan, place, period)], axis=0)
+            if not finite.all():
+                notes.append(
+                    f"A new plot: {label} is not credited under {plan}: {np.sum(~finite):,} of {len(finite):,} draws "
+                    "have no stock of it."
+                )
+    return notes
 
 
 def _require_stocks(stocks: Sequence[np.ndarray], plots: Sequence[str], period: tuple[float, float]) -> None:
@@ -301,15 +306,8 @@ def _of_the_start(projection: xr.Dataset, plan: str | None, start: float) -> tup
 
 
 def _figures(line: CreditLine) -> list[tuple[str, float, str, str]]:
-    """Quantity, value, unit and origin of each figure of a line; what says nothing is not a number, and says why."""
+    """Quantity, value, unit and origin of each figure of a line."""
     figures = [
         (str(row.quantity), float(row.value), str(row.unit), str(row.how)) for row in line.credit.table.itertuples()
     ]
-    figures.insert(0, ("area", line.credit.area, "ha", "land that the plots stand for, or one hectare of a new plot"))
-    if line.told:
-        return figures
-    why = "not told: the gain is no larger than its deduction, so the quantile is the figure to read"
-    return [
-        (quantity, np.nan if quantity in FORMULA else value, unit, why if quantity in FORMULA else how)
-        for quantity, value, unit, how in figures
-    ]
+    return [("area", line.credit.area, "ha", "land that the plots stand for, or one hectare of a new plot"), *figures]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.vocabulary import nearest
+from socbayes.errors import SocbayesError
+from socbayes.scenarios.rules import USUAL_RULE, Rule, require_buffer, rule_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,34 +30,10 @@ FEW_DRAWS = 100
 """VM0042 v2.2 accepts 100 to 2,000 draws and suggests 500 to 1,000."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How a rule makes a credited quantity of a distribution.
-
-    Parameters
-    ----------
-    name, title
-        Name to ask for it by; document, version and equation.
-    level
-        One-sided probability that the true mean exceeds what is credited.
-    smallest_buffer, largest_buffer
-        Limits of the share withheld against reversals.
-    """
-
-    name: str
-    title: str
-    level: float
-    smallest_buffer: float = 0.0
-    largest_buffer: float = 1.0
-
-
-RULES = {
-    rule.name: rule
-    for rule in (
-        Rule("vm0042_v2_2", "Verra VM0042 v2.2 of 2025, equations 65-69 and 74-79", 0.667, 0.12, 0.60),
-        Rule("rainbow", "10th percentile of a posterior distribution, as Rainbow's enhanced weathering method", 0.90),
-    )
-}
+OF_THE_GAIN = ("deduction", "reductions", "removals")
+"""Figures that are parts of the gain, and say nothing of a gain, or loss, that is no larger than its deduction."""
+FORMULA = (*OF_THE_GAIN, "credited", "buffer", "net")
+"""Figures that rest on a deduction by formula, which says nothing of a gain that is no larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +55,10 @@ class Credit:
     deduction
         Percent of the gain that is not credited; NaN where it would exceed the gain itself.
     credited
-        Gain less its deduction, t CO2e/ha, by the rule's formula.
+        Gain less its deduction, t CO2e/ha, by the rule's formula; the quantile where the rule is by draws.
     quantile
-        The same quantile read from the draws, t CO2e/ha: the formula takes the distribution for symmetric.
+        The same quantile read from the draws, each with the error of sampling about it, t CO2e/ha: the formula takes
+        the distribution for symmetric.
     reductions, removals
         Parts of the credited total: losses that were avoided, and carbon beyond the start; NaN where no start is given,
         or where the deduction would exceed the gain.
@@ -107,34 +84,51 @@ class Credit:
     notes: tuple[str, ...] = ()
 
     @property
+    def told(self) -> bool:
+        """Whether the rule says what is credited: a formula does not of a gain that is no larger than its deduction."""
+        return self.rule.by_draws or self.gain < 0 or bool(np.isfinite(self.deduction))
+
+    @property
     def table(self) -> pd.DataFrame:
-        """One row for each figure: quantity, value, unit, and how it came about."""
+        """One row for each figure: quantity, value, unit, and how it came about; what says nothing is empty."""
         import pandas as pd
 
         per_area, total = "t CO2e/ha", "t CO2e"
+        spread = f"Student's t at {self.rule.level:g} times both, of the gain"
+        lost = "gain less deduction; a loss is made larger"
         rows = [
             ("gain", self.gain, per_area, "mean over draws of project less baseline, over the whole area"),
             ("model_sd", self.model_sd, per_area, "spread over draws of the mean of the area"),
             ("sampling_sd", self.sampling_sd, per_area, "spread between points of a stratum, by their number"),
-            ("deduction", self.deduction, "percent", f"Student's t at {self.rule.level:g} times both, of the gain"),
-            ("credited", self.credited, per_area, "gain less deduction; a loss is made larger"),
+            (
+                "deduction",
+                self.deduction,
+                "percent",
+                "gain less quantile, of the gain" if self.rule.by_draws else spread,
+            ),
+            ("credited", self.credited, per_area, "the quantile, as the rule asks" if self.rule.by_draws else lost),
             ("quantile", self.quantile, per_area, f"exceeded with probability {self.rule.level:g}, from the draws"),
             ("reductions", self.reductions, total, "credited part that is a loss avoided"),
             ("removals", self.removals, total, "credited part that is carbon beyond the start"),
             ("buffer", self.buffer, total, "withheld against reversals"),
             ("net", self.net, total, "credited on the whole area, less the buffer"),
         ]
+        if not np.isfinite(self.deduction):
+            empty = OF_THE_GAIN if self.told else FORMULA
+            why = "not told: the gain is no larger than its deduction"
+            why += "" if self.told else ", so the quantile is the figure to read"
+            rows = [(row[0], np.nan, row[2], why) if row[0] in empty else row for row in rows]
         return pd.DataFrame(rows, columns=["quantity", "value", "unit", "how"])
 
     @property
     def text(self) -> str:
         """The figures in a sentence or two."""
-        sentence = (
-            f"Computed as in {self.rule.title}: a gain of {self.gain:.3g} t CO2e/ha on {self.area:g} ha, "
-            f"of which {self.credited:.3g} t CO2e/ha are credited"
-        )
+        sentence = f"Computed as in {self.rule.title}: a gain of {self.gain:.3g} t CO2e/ha on {self.area:g} ha"
+        quantile = f"Exceeded with probability {self.rule.level:g}: {self.quantile:.3g} t CO2e/ha."
+        if not self.told:
+            return " ".join([sentence + ".", *self.notes, quantile])
         kept = "" if np.isnan(self.net) else f"; {self.net:.4g} t CO2e after a buffer of {self.buffer:.4g}"
-        return " ".join([sentence + kept + ".", *self.notes])
+        return " ".join([f"{sentence}, of which {self.credited:.3g} t CO2e/ha are credited{kept}.", *self.notes])
 
 
 def credit(
@@ -144,7 +138,7 @@ def credit(
     start: ArrayLike | None = None,
     strata: Sequence[str] | None = None,
     area: Mapping[str, float] | float = 1.0,
-    rule: str = "vm0042_v2_2",
+    rule: str = USUAL_RULE,
     buffer: float | None = None,
     every_point: bool = False,
 ) -> Credit:
@@ -186,7 +180,8 @@ def credit(
     :math:`n_h` points, the project's gain is :math:`\tau_l = \sum_h A_h / n_h \sum_i y_{hil}`; the model's variance
     is that of :math:`\tau_l`, for all strata at once because they share parameters; the sampling variance is
     :math:`\sum_h A_h^2 / (n_h (n_h - 1)) \sum_i (\bar y_{hi} - \bar y_h)^2` (VM0042 v2.2, equations 65-69). The
-    deduction is Student's t at 66.7 % times the standard deviation of the mean (equation 74).
+    deduction is Student's t at 66.7 % times the standard deviation of the mean (equation 74). A rule by draws credits
+    the quantile of :math:`\tau_l` with an error of sampling about each, Student's t of the design's degrees of freedom.
 
     Examples
     --------
@@ -208,13 +203,15 @@ def credit(
     gains = (with_project - without) * CO2_PER_C
     of_area = gains @ weight
     gain, model_variance = float(of_area.mean()), float(of_area.var(ddof=1))
-    sampling_variance = 0.0 if every_point else _sampling_variance(gains.mean(axis=0), labels, areas)
+    sampling_sd = 0.0 if every_point else np.sqrt(sampling_variance(gains.mean(axis=0), labels, areas))
     freedom = np.inf if every_point else float(points - len(areas))
-    spread = np.sqrt(model_variance + sampling_variance)
-    lost = student(chosen.level, freedom) * spread
+    quantile = exceeded(of_area, sampling_sd, chosen.level, freedom)
+    by_formula = student(chosen.level, freedom) * float(np.sqrt(model_variance + sampling_sd**2))
+    credited = quantile if chosen.by_draws else gain - by_formula
+    lost = gain - credited
     notes = _notes(gain, lost, len(gains), chosen)
     parts = _parts(with_project, without, start, weight)
-    total = (gain - lost) * sum(areas.values())
+    total = credited * sum(areas.values())
     told = abs(gain) > lost  # else a small gain is the difference of two parts that are not
     shares = [float(total * part / gain) if told else np.nan for part in parts]
     withheld = np.nan if buffer is None else buffer * max(total, 0.0)
@@ -223,11 +220,11 @@ def credit(
         area=sum(areas.values()),
         gain=gain,
         model_sd=float(np.sqrt(model_variance)),
-        sampling_sd=float(np.sqrt(sampling_variance)),
+        sampling_sd=float(sampling_sd),
         degrees_of_freedom=freedom,
         deduction=float(100 * lost / abs(gain)) if told else np.nan,
-        credited=gain - lost,
-        quantile=exceeded(of_area, np.sqrt(sampling_variance), chosen.level),
+        credited=credited,
+        quantile=quantile,
         reductions=shares[0],
         removals=shares[1],
         buffer=withheld,
@@ -277,49 +274,24 @@ def _areas(
     return {name: found[name] for name in names}
 
 
-def rule_named(name: str) -> Rule:
-    """A rule by its name.
+def sampling_variance(
+    means: NDArray[np.float64], labels: NDArray[np.str_], areas: Mapping[str, float], further: int = 0
+) -> float:
+    """Variance of the mean of the area that comes from the choice of points, as the rules have it.
 
     Parameters
     ----------
-    name
-        One of ``RULES``.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none of that name, with the nearest.
+    means
+        Mean gain of each point, (point,).
+    labels
+        Stratum of each, (point,).
+    areas
+        Hectares by stratum.
+    further
+        Points that each stratum has beside these, taken to scatter alike.
     """
-    if name in RULES:
-        return RULES[name]
-    raise UnknownNameError(
-        f"there is no rule {name!r}; did you mean {nearest(name, list(RULES))!r}? ({', '.join(RULES)})"
-    )
-
-
-def require_buffer(buffer: float | None, rule: Rule) -> None:
-    """Refuse a buffer outside what a rule allows.
-
-    Parameters
-    ----------
-    buffer
-        Share withheld against reversals; None for none.
-    rule
-        That withholds it.
-
-    Raises
-    ------
-    SocbayesError
-        If it is.
-    """
-    if buffer is not None and not rule.smallest_buffer <= buffer <= rule.largest_buffer:
-        limits = f"{rule.smallest_buffer:g} to {rule.largest_buffer:g}"
-        raise SocbayesError(f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}")
-
-
-def _sampling_variance(means: NDArray[np.float64], labels: NDArray[np.str_], areas: Mapping[str, float]) -> float:
-    """Variance of the area's mean that comes from the choice of points."""
-    parts = [areas[name] ** 2 * means[labels == name].var(ddof=1) / np.sum(labels == name) for name in areas]
+    parts = [area**2 * means[labels == name].var(ddof=1) / (np.sum(labels == name) + further)
+             for name, area in areas.items()]  # fmt: skip
     return float(sum(parts) / sum(areas.values()) ** 2)
 
 
@@ -338,7 +310,7 @@ def student(level: float, freedom: float) -> float:
     return float(stats.norm.ppf(level) if np.isinf(freedom) else stats.t.ppf(level, freedom))
 
 
-def exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> float:
+def exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float, freedom: float) -> float:
     """What is exceeded with a probability: draws, each with the error of sampling about it.
 
     Parameters
@@ -349,15 +321,19 @@ def exceeded(of_area: NDArray[np.float64], sampling_sd: float, level: float) -> 
         Standard deviation of the error of sampling.
     level
         The probability.
+    freedom
+        Degrees of freedom of the error of sampling; infinite for a normal.
     """
     if sampling_sd == 0:
         return float(np.quantile(of_area, 1 - level))
     from scipy import optimize, stats
 
-    def beyond(value: float) -> float:
-        return float(stats.norm.sf(value, of_area, sampling_sd).mean() - level)
+    error = stats.norm() if np.isinf(freedom) else stats.t(freedom)
 
-    reach = 10 * sampling_sd
+    def beyond(value: float) -> float:
+        return float(error.sf((value - of_area) / sampling_sd).mean() - level)
+
+    reach = (1 + abs(student(level, freedom))) * sampling_sd
     return float(optimize.brentq(beyond, of_area.min() - reach, of_area.max() + reach))
 
 
@@ -384,8 +360,9 @@ def _notes(gain: float, lost: float, draws: int, rule: Rule) -> tuple[str, ...]:
     if draws < FEW_DRAWS:
         notes.append(f"{draws} draws are too few to tell a quantile: take {FEW_DRAWS} or more.")
     if abs(gain) <= lost:
+        kind, told = ("loss", True) if gain < 0 else ("gain", rule.by_draws)
         notes.append(
-            f"The gain of {gain:.3g} t CO2e/ha is no larger than its deduction of {lost:.3g}: "
-            "a deduction in percent says nothing here; read the quantile."
+            f"The {kind} of {abs(gain):.3g} t CO2e/ha is no larger than its deduction of {lost:.3g}: "
+            "a deduction in percent says nothing here" + ("." if told else "; read the quantile.")
         )
     return tuple(notes)

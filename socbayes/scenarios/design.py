@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import Fault, TableFaultsError, UnreadableFileError
+from socbayes.errors import Fault, SocbayesError, TableFaultsError, UnreadableFileError
 from socbayes.observations import HEADER
-from socbayes.scenarios.projected import plot_meant
+from socbayes.scenarios.projected import plot_meant, plots_in
 from socbayes.vocabulary import AREAS, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 KEYS = ("rules", "buffer", "every_point", "stratum")
 """What a TOML file of a design may say; ``stratum`` is a list of tables of ``STRATUM_KEYS``."""
@@ -51,6 +52,36 @@ class Design:
     notes: tuple[str, ...] = ()
 
 
+def stated_design(
+    projection: xr.Dataset, areas: str | os.PathLike[str] | pd.DataFrame | Design | None, every_point: bool | None
+) -> Design | None:
+    """Land as it is given, or as the plans of a projection state it; None where neither does.
+
+    Parameters
+    ----------
+    projection
+        Stocks under several plans.
+    areas
+        As :func:`design_of` reads it, or a design.
+    every_point
+        Whether the plots are all there are; what the design says if None.
+
+    Raises
+    ------
+    TableFaultsError, SocbayesError
+        As :func:`design_of`.
+    """
+    import pandas as pd
+
+    if isinstance(areas, Design):
+        return areas if every_point is None else replace(areas, every_point=every_point)
+    if areas is None:
+        if "area" not in projection.coords:
+            return None
+        areas = pd.DataFrame({"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()})
+    return design_of(areas, plots_in(projection), every_point=every_point)
+
+
 def design_of(
     source: str | os.PathLike[str] | pd.DataFrame, plots: Sequence[str], *, every_point: bool | None = None
 ) -> Design:
@@ -76,6 +107,8 @@ def design_of(
     ------
     TableFaultsError
         With every fault, such as plots that the projection does not have.
+    SocbayesError
+        For what is neither a file nor a frame.
 
     Examples
     --------
@@ -84,8 +117,15 @@ def design_of(
     >>> design_of(fields, ["A1", "A2", "A3"]).areas
     {'area': 24.0}
     """
+    import pandas as pd
+
     if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".toml":
         return _from_toml(Path(source), list(plots), every_point)
+    if not isinstance(source, (str, os.PathLike, pd.DataFrame)):
+        raise SocbayesError(
+            f"areas are a table (a frame, or its file) or a TOML file, not a {type(source).__name__}: state a row with "
+            "plot and area [ha] for each plot"
+        )
     from socbayes.table import examine_table
 
     frame, faults = examine_table(source, AREAS)
@@ -94,7 +134,7 @@ def design_of(
         frame.index = frame.index + HEADER
         faults = [*faults, *_unknown_plots(frame["plot"], list(plots))]
         if not every_point:
-            faults += _unequal(frame)
+            faults += [*_blank_strata(frame), *_unequal(frame)]
     if faults:
         raise TableFaultsError(list(faults), name)
     meant = tuple(str(plot_meant(str(label), list(plots))) for label in frame["plot"])
@@ -122,6 +162,17 @@ def _unknown_plots(labels: pd.Series, plots: list[str]) -> list[Fault]:
                 Fault("duplicate plot", int(row), "plot", repr(label), f"each plot once: {seen[meant]!r} is the same")
             )
     return faults
+
+
+def _blank_strata(frame: pd.DataFrame) -> list[Fault]:
+    """Plots of no stratum where others have one."""
+    if "stratum" not in frame:
+        return []
+    return [
+        Fault("missing value", int(row), "stratum", "an empty cell", "the stratum of each plot, or of none",
+              "name the stratum, also of plots that are one of their own")
+        for row in frame.index[frame["stratum"].isna()]
+    ]  # fmt: skip
 
 
 def _unequal(frame: pd.DataFrame) -> list[Fault]:

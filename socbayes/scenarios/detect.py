@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError, UnknownNameError
-from socbayes.scenarios.measure import AS_FITTED, Errors
+from socbayes.observations import DENSITY_ERROR
+from socbayes.scenarios.candidates import AS_FITTED, Errors, is_number
 from socbayes.scenarios.projected import (
     TOTAL,
     converged,
@@ -58,7 +59,8 @@ def cores_and_years(
     plots
         Those sampled; all by default.
     errors
-        How unsure a measurement is.
+        How unsure a measurement is. Bulk density is taken to be measured with each core and adds its own error, as in
+        :func:`next_measurements`.
 
     Returns
     -------
@@ -79,9 +81,9 @@ def cores_and_years(
     -----
     With :math:`P` plots and :math:`k` cores of each, the mean relative change has a standard error of
     :math:`\sqrt{(\tau^2 + 2 \lambda^2 + 2 (1 - \rho) c^2 / k) / P}`, with :math:`\tau` the standard deviation of
-    the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` and
-    :math:`\rho` spread and correlation of cores; the power is that of a non-central t with :math:`P - 1` degrees of
-    freedom.
+    the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` the spread
+    between cores, of concentration and bulk density together, and :math:`\rho` their correlation; the power is that of
+    a non-central t with :math:`P - 1` degrees of freedom.
 
     Examples
     --------
@@ -94,12 +96,17 @@ def cores_and_years(
 
     growth = FOUR_PER_MILLE if growth is None else growth
     require_projection(projection, allow_failed=True)
-    _require_numbers(probability, growth, errors)
+    _require_numbers(probability, growth)
     name = projects_in(projection, plan)[0]
     places = _places(projection, plots)
     start, *later = np.sort(projection["year"].to_numpy().astype(float)).tolist()
+    if not later:
+        raise SocbayesError(
+            f"the projection is of {start:g} only: project a later year in which plots are sampled again"
+        )
     before = stocks_in(projection, name, start)[:, places]
-    one_core = float(np.mean(errors.of_one(projection, TOTAL) ** 2))
+    of_cores, shared = errors.variances(projection, TOTAL)
+    one_core = float(np.mean(of_cores))
     count = len(places)
     critical = float(stats.t.ppf((1 + CI_PROB) / 2, count - 1))
     cores = np.arange(1, MOST_CORES + 1)
@@ -108,7 +115,7 @@ def cores_and_years(
         change = stocks_in(projection, name, year)[:, places] / before - 1
         if not np.isfinite(change).all():
             raise SocbayesError(f"some plots have no stock in {start:g} or {year:g}: choose plots that have")
-        stays = float(change.var(axis=1, ddof=1).mean()) + 2 * errors.laboratory**2
+        stays = float(change.var(axis=1, ddof=1).mean()) + 2 * shared
         error = np.sqrt((stays + 2 * (1 - errors.paired) * one_core / cores) / count)
         wanted = growth * (year - start)
         power = stats.nct.sf(critical, count - 1, wanted / error)
@@ -152,18 +159,16 @@ def _places(projection: xr.Dataset, plots: Sequence[str]) -> list[int]:
     return places
 
 
-def _require_numbers(probability: float, growth: float, errors: Errors) -> None:
-    if not 0 < probability < 1:
-        raise SocbayesError(f"a probability lies between 0 and 1, not at {probability:g}")
-    if not growth > 0:
-        raise SocbayesError(f"a growth to be seen is above zero, such as 0.004, not {growth:g}")
-    if not 0 <= errors.paired < 1 or errors.laboratory < 0:
-        raise SocbayesError("errors are zero or more, and cores of two visits correlate by 0 to less than 1")
+def _require_numbers(probability: float, growth: float) -> None:
+    if not (is_number(probability) and 0 < probability < 1):
+        raise SocbayesError(f"a probability lies between 0 and 1, not at {probability!r}")
+    if not (is_number(growth) and growth > 0):
+        raise SocbayesError(f"a growth to be seen is above zero, such as 0.004, not {growth!r}")
 
 
 def _assumed(projection: xr.Dataset, errors: Errors) -> tuple[str, ...]:
     """Say what was assumed of errors."""
-    said = []
+    said = [f"Bulk density is measured with each core, to {100 * DENSITY_ERROR[0]:g} %."]
     if errors.cores is None:
         said.append("Cores are taken to scatter as one measurement of the fit does, each by itself.")
     if errors.laboratory == 0:

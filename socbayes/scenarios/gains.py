@@ -51,12 +51,24 @@ def gains_of(projection: xr.Dataset, kind: str = "known", fraction: str = "total
     --------
     >>> gains_of(projection).mean("sample")  # doctest: +SKIP
     """
-    stocks = _stocks(projection, kind, fraction)
+    stocks = stocks_of(projection, kind, fraction)
     others = [name for name in stocks["plan"].to_numpy().tolist() if name != projection.attrs["baseline"]]
     return stocks.sel(plan=others) - stocks.sel(plan=projection.attrs["baseline"], drop=True)
 
 
-def _stocks(projection: xr.Dataset, kind: str, fraction: str) -> xr.DataArray:
+def stocks_of(projection: xr.Dataset, kind: str = "known", fraction: str = "total") -> xr.DataArray:
+    """Stock under each plan, draw by draw, t/ha, (plan, sample, plot, year).
+
+    Parameters
+    ----------
+    projection, kind, fraction
+        As for :func:`gains_of`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a kind or a fraction that is not there, with the nearest name.
+    """
     if kind not in projection:
         raise UnknownNameError(f"no stocks called {kind!r} in this projection; there are "
                                + ", ".join(name for name in KINDS if name in projection))  # fmt: skip
@@ -99,7 +111,7 @@ def gain_table(projection: xr.Dataset, *, kind: str = "known", fraction: str = "
     """
     import pandas as pd
 
-    gains, stocks = gains_of(projection, kind, fraction), _stocks(projection, kind, fraction)
+    gains, stocks = gains_of(projection, kind, fraction), stocks_of(projection, kind, fraction)
     years = stocks["year"].to_numpy()
     start = stocks.isel(year=0, drop=True)
     since = years - years[0]
@@ -148,7 +160,7 @@ def _of_necromass(projection: xr.Dataset, kind: str) -> dict[str, xr.DataArray]:
 
     from socbayes.models.mcp.baseline import SECTORS, sector
 
-    necromass, total = _stocks(projection, kind, "necromass"), _stocks(projection, kind, "total")
+    necromass, total = stocks_of(projection, kind, "necromass"), stocks_of(projection, kind, "total")
     base, others = projection.attrs["baseline"], gains_of(projection, kind)["plan"]
     share = necromass / total
     change = share.sel(plan=others) - share.sel(plan=base, drop=True)
@@ -315,10 +327,15 @@ def _areas(one: xr.Dataset, labels: list[str], areas: Mapping[str, float] | None
     """Area of each plot, (plot,)."""
     import xarray as xr
 
+    if areas is not None and not isinstance(areas, Mapping):
+        raise SocbayesError(f"areas are by plot, such as {{{labels[0]!r}: 12.0}}, not a {type(areas).__name__}")
     if areas is not None and (missing := [name for name in labels if name not in areas]):
         raise SocbayesError(f"no area of {', '.join(missing[:5])}: give that of every plot, or none")
     stated = one["area"].to_numpy() if "area" in one.coords else np.ones(len(labels))
-    values = stated if areas is None else np.array([float(areas[name]) for name in labels])
+    try:
+        values = stated if areas is None else np.array([float(areas[name]) for name in labels])
+    except (TypeError, ValueError) as error:
+        raise SocbayesError(f"areas are numbers, in ha: {error}") from error
     if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
         raise SocbayesError("areas have to be zero or more, and one of them above zero")
     return xr.DataArray(values, dims="plot", coords={"plot": labels})

@@ -222,3 +222,20 @@ def beyond_evidence(plan: Plan) -> Iterator[str]:
                 f"Plan {plan.name!r}: a dose of {one.dose:g} {one.lever.unit} of {one.lever.name} is beyond the "
                 f"evidence, which is of {lowest:g} to {highest:g}: its effect is extrapolated."
             )
+
+
+def end_of(plan: Plan) -> float | None:
+    """Year from which on nothing of a plan but its climate goes on; infinite for never, None where it does nothing.
+
+    Parameters
+    ----------
+    plan
+        Any plan.
+
+    Examples
+    --------
+    >>> end_of(Plan("mown", overrides=(Override("plant_cover", 1.0, end=2040.0),)))
+    2040.0
+    """
+    timed: list[Dose | Override] = [*plan.doses, *plan.overrides]
+    return max((np.inf if one.end is None else float(one.end) for one in timed), default=None)

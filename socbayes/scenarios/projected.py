@@ -20,6 +20,7 @@ from socbayes.scenarios.draws import DO_NOT_USE, known_label
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 DIMS = {
@@ -105,6 +106,27 @@ def converged(projection: xr.Dataset) -> bool:
         Stocks under several plans.
     """
     return bool(int(projection.attrs.get("converged", 0)))
+
+
+def table_converged(table: pd.DataFrame) -> bool:
+    """Whether all rows of a table made of a projection may be used.
+
+    Parameters
+    ----------
+    table
+        With a column ``converged``.
+
+    Raises
+    ------
+    SocbayesError
+        If it does not say so.
+    """
+    if "converged" not in table:
+        raise SocbayesError(
+            "the table has no column converged, so nobody can say whether the fit behind it passed its checks: keep "
+            "that column"
+        )
+    return bool(table["converged"].all())
 
 
 def failures_of(projection: xr.Dataset) -> list[str]:
@@ -194,12 +216,16 @@ def year_in(projection: xr.Dataset, year: float | None) -> float:
     ------
     UnknownNameError
         If the projection has no such year.
+    SocbayesError
+        If it is no number.
     """
     years = projection["year"].to_numpy().astype(float)
     if year is None:
         return float(years.max())
+    if isinstance(year, bool) or not isinstance(year, (int, float, np.integer, np.floating)):
+        raise SocbayesError(f"a year is a number, such as {years.max():g}, not {year!r}")
     close = int(np.argmin(np.abs(years - year)))
-    if abs(years[close] - year) > 1e-6:
+    if not abs(years[close] - year) <= 1e-6:  # also one that is not a number
         raise UnknownNameError(f"the projection has no year {year:g}; the nearest is {years[close]:g}")
     return float(years[close])
 

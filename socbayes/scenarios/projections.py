@@ -22,7 +22,7 @@ from socbayes.scenarios.draws import DO_NOT_USE, verdict
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
 from socbayes.scenarios.planned import adoption_of, changes_of
-from socbayes.scenarios.plans import Plans
+from socbayes.scenarios.plans import Plans, end_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -240,8 +240,15 @@ def ready_to_run(
         "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
         "notes": "\n".join(dict.fromkeys(notes)),
         "seed": seed,
+        "ends": json.dumps(_ends(read)),
     }
     return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))
+
+
+def _ends(plans: Plans) -> dict[str, float | None]:
+    """By plan that does something, the year from which on it does nothing; None for never."""
+    ends = {name: end_of(plan) for name, plan in plans.plans.items()}
+    return {name: end if end < np.inf else None for name, end in ends.items() if end is not None}
 
 
 def _called(fitted: Any) -> str:

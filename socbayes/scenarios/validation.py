@@ -7,6 +7,7 @@ inside the intervals foreseen; and that none of them was used to fit the model.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.facts import TABLES, facts_of, table_of
 from socbayes.labels import same_name
-from socbayes.subjects import model_records
+from socbayes.scenarios.draws import verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 INSIDE = 0.90
 """Share of measurements inside, and probability of, the intervals that VMD0053 asks for."""
+GIVEN = ("management", "weather")
+"""Tables that are known of a site left out as well: it is soil that is foreseen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,7 @@ class Validation:
     inside
         Share of measurements inside the central 90 % interval foreseen for them.
     unseen
-        Whether fits were given and their tables hold none of the studies.
+        Whether fits were given, passed their checks, and their tables hold none of the studies.
     """
 
     by_study: pd.DataFrame
@@ -101,6 +104,8 @@ def validation(
     ------
     SocbayesError
         If shapes differ, or numbers are missing or impossible; if a fit has seen what it foresees.
+    ConvergenceError
+        If a fit did not pass its checks.
 
     Notes
     -----
@@ -127,6 +132,7 @@ def validation(
     count = len(labels)
     if fitted is not None:
         require_unseen(fitted, labels.tolist())
+        _require_converged(fitted, labels.tolist())
     if draws.ndim != 2 or draws.shape[1] != count or any(values.shape != (count,) for values in numbers.values()):
         shapes = ", ".join(f"{name} {values.shape}" for name, values in numbers.items())
         raise SocbayesError(f"predictions are {draws.shape}, study ({count},), {shapes}: the last sizes must agree")
@@ -171,15 +177,7 @@ def require_unseen(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Seq
     SocbayesError
         If the observations of a fit hold one of them, or it does not hold its observations, or a study has no fit.
     """
-    import xarray as xr
-
-    wanted = list(dict.fromkeys(studies))
-    if isinstance(fitted, xr.DataTree):
-        of_study = dict.fromkeys(wanted, fitted)
-    else:
-        if absent := [name for name in wanted if name not in fitted]:
-            raise SocbayesError(f"no fit is given that left out {', '.join(absent)}")
-        of_study = {name: fitted[name] for name in wanted}
+    of_study = _fit_of_each(fitted, studies)
     known: dict[int, set[str]] = {}
     seen = []
     for name, one in of_study.items():
@@ -194,14 +192,44 @@ def require_unseen(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Seq
         )
 
 
+def _require_converged(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Sequence[str]) -> None:
+    """Refuse fits that did not pass their checks: their numbers are not to be used, however near they come."""
+    of_study = _fit_of_each(fitted, studies)
+    for one in {id(one): one for one in of_study.values()}.values():
+        said = verdict(one)
+        if not said["converged"]:
+            of = ", ".join(name for name, other in of_study.items() if other is one)
+            why = " ".join(json.loads(str(said["failures"])))
+            raise ConvergenceError(f"the fit that foresaw {of} did not pass its checks, so it validates nothing: {why}")
+
+
+def _fit_of_each(fitted: xr.DataTree | Mapping[str, xr.DataTree], studies: Sequence[str]) -> Mapping[str, xr.DataTree]:
+    """Fit that foresaw each study."""
+    import xarray as xr
+
+    wanted = list(dict.fromkeys(studies))
+    if isinstance(fitted, xr.DataTree):
+        return dict.fromkeys(wanted, fitted)
+    if absent := [name for name in wanted if name not in fitted]:
+        raise SocbayesError(f"no fit is given that left out {', '.join(absent)}")
+    return {name: fitted[name] for name in wanted}
+
+
 def _learned_from(fitted: xr.DataTree) -> set[str]:
-    """Studies and sites of the observations of a fit, in the form that all spellings share."""
-    record = model_records().get(facts_of(fitted).model)
+    """Studies and sites of all observations of a fit, in the form that all spellings share."""
     held = list(fitted[TABLES].children) if TABLES in fitted.children else []
-    # Management and weather of a site left out are known: it is soil that is foreseen.
-    role = record.tables[0].role if record and record.tables else next(iter(held), "table")
-    table = table_of(fitted, role)
-    if table is None:
-        raise SocbayesError("the fit does not hold the table of its observations, so nobody can say what it has seen")
-    columns = [name for name in ("study", "site") if name in table]
-    return {same_name(str(label)) for name in columns for label in table[name].dropna().unique()}
+    roles = [role for role in dict.fromkeys([*facts_of(fitted).spec.tables, *held]) if role not in GIVEN]
+    tables = {role: table_of(fitted, role) for role in roles}
+    lost = [role for role, table in tables.items() if table is None]
+    if lost or not tables:
+        which = f"its table {', '.join(lost)}" if lost else "a table of observations"
+        raise SocbayesError(f"the fit does not hold {which}, so nobody can say what it has seen")
+    columns = [
+        table[name].dropna() for table in tables.values() if table is not None for name in ("study", "site")
+        if name in table
+    ]  # fmt: skip
+    if not columns:
+        raise SocbayesError(
+            f"no table of the fit ({', '.join(tables)}) has a column study or site, so nobody can say what it has seen"
+        )
+    return {same_name(str(label)) for labels in columns for label in labels.unique()}

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from socbayes.core import ages, compartmental, label_initial, with_label
+from socbayes.core.ages import mean_transit_times, transfers
+from socbayes.core.structure import StructureError
 from socbayes.structures import get, simulate
 
 
@@ -60,3 +62,33 @@ def test_a_labelled_pulse_leaves_as_the_transit_time_says():
 def test_no_steady_state_no_ages():
     with pytest.raises(Exception, match="dies out"):
         ages(get("ger"), {"v": 1e-6})
+
+
+def test_many_states_at_once_are_each_alone():
+    rng, structure = np.random.default_rng(6), get("mcp")
+    pools, litter = rng.uniform(0.1, 5.0, (2, 4, 6)), rng.uniform(0.001, 0.003, (2, 1))
+    defaults = np.array([one.default for one in structure.parameters])
+    known = {one.name: one.default for one in structure.drivers}
+    drivers = np.stack([np.broadcast_to(litter if name == "litter_input" else value, (2, 1))
+                        for name, value in known.items()], axis=-1).astype(float)  # fmt: skip
+    matrices, inputs = transfers(structure, pools, defaults, drivers)
+    assert matrices.shape == (2, 4, 6, 6)
+    alone = compartmental(structure, pools[1, 2], None, {"litter_input": litter[1, 0]})
+    np.testing.assert_array_equal(matrices[1, 2], alone[0])
+    np.testing.assert_array_equal(inputs[1, 2], alone[1])
+
+
+def test_added_carbon_stays_as_long_as_its_own_entry_says():
+    """Carbon that enters the old pool stays there; that of plants passes through the young pool first."""
+    k1, k2, h = 0.8, 0.00605, 0.125
+    structure = get("icbm")
+    matrix, _ = compartmental(structure, [1.0, 1.0], {"k1": k1, "k2": k2, "h": h, "r": 1.0}, {"carbon_input": 1.0})
+    times = mean_transit_times(structure, matrix, np.array([[1.0, 0.0], [0.0, 3.0], [1.0, 1.0], [0.0, 0.0]]))
+    plants = 1 / k1 + h / k2
+    np.testing.assert_allclose(times, [plants, 1 / k2, (plants + 1 / k2) / 2, np.nan], rtol=1e-12)
+    rothc = ages("rothc", None, {"plant_input": 2.0, "rate_modifier": 0.7})
+    matrix, inputs = compartmental("rothc", np.ones(5), None, {"plant_input": 2.0, "rate_modifier": 0.7})
+    mean = mean_transit_times(get("rothc"), matrix, inputs)
+    assert float(mean) == pytest.approx(rothc.mean_transit_time, rel=1e-9)
+    with pytest.raises(StructureError, match="never leaves"):
+        mean_transit_times(structure, np.zeros((2, 2)), np.array([1.0, 0.0]))

@@ -54,6 +54,12 @@ def test_every_fault_has_a_line(files):
     assert not (files / "credits.csv").exists()
 
 
+def test_a_rule_given_twice_is_shown_once(files):
+    done = run("projection.nc", "--areas", "areas.csv", "--rule", "rainbow", "--rule", "rainbow")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("rainbow: credits against") == 1
+
+
 def test_help_has_an_example():
     done = run("--help")
     assert "socbayes credit projection.nc --areas areas.csv" in " ".join(done.output.split())

@@ -8,8 +8,8 @@ import pytest
 from made_projection import PLOTS, made_projection
 
 from socbayes.errors import ConvergenceError, SocbayesError, TableFaultsError, UnreadableFileError
-from socbayes.scenarios.credit_sheet import FORMULA, KNOWN, credit_sheet
-from socbayes.scenarios.credits import credit
+from socbayes.scenarios.credit_sheet import KNOWN, credit_sheet
+from socbayes.scenarios.credits import FORMULA, credit
 from socbayes.scenarios.design import design_of
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.projected import read_projection
@@ -74,7 +74,9 @@ def test_a_failed_fit_is_refused_then_marked_in_every_row():
 def test_a_gain_near_zero_is_told_by_its_quantile_only():
     near = made_projection(more=1e-9)
     noise = np.random.default_rng(1).normal(0, 1, near.sizes["sample"])
-    near["known"][dict(plan=1)] += noise.reshape(-1, 1, 1, 1) * (near["year"] > 2025).to_numpy()[:, None]
+    near["known"][dict(plan=1)] += (noise - noise.mean() + 0.05).reshape(-1, 1, 1, 1) * (
+        near["year"] > 2025
+    ).to_numpy()[:, None]
     sheet = credit_sheet(near, AREAS, plan="cover", buffer=0.2)
     assert all(np.isnan(value(sheet, "cover", name)) for name in FORMULA)
     assert np.isfinite(value(sheet, "cover", "quantile"))
@@ -188,3 +190,46 @@ def test_land_of_the_plans_is_taken_where_none_is_given():
     fields = AREAS.drop(columns="stratum").assign(**{"area [ha]": [1.0, 2, 3, 4, 5, 6]})
     sheet = credit_sheet(made, every_point=True)
     assert sheet.table.equals(credit_sheet(MADE, fields, every_point=True).table)
+
+
+def test_a_new_plot_without_a_line_is_named():
+    made = made_projection()
+    made["new"][dict(plan=1, sample=7, new_plot=0, year=-1)] = np.nan
+    sheet = credit_sheet(made, AREAS)
+    assert sheet.notes == ("A new plot: Farm, usual is not credited under cover: 1 of 800 draws have no stock of it.",)
+    groups = {(line.plan, line.group) for line in sheet.lines}
+    assert ("cover", "a new plot: Farm, usual") not in groups
+    assert ("straw off", "a new plot: Farm, usual") in groups
+
+
+def test_every_point_counts_beside_a_design_that_was_read():
+    design = design_of(AREAS, PLOTS)
+    sheet = credit_sheet(MADE, design, every_point=True, plan="cover")
+    assert value(sheet, "cover", "sampling_sd") == 0
+    assert value(credit_sheet(MADE, design, plan="cover"), "cover", "sampling_sd") > 0
+
+
+def test_a_rule_that_is_asked_for_twice_is_credited_once():
+    assert len(credit_sheet(MADE, AREAS, rules=["rainbow", "rainbow"]).table) == 2 * 3 * 11
+
+
+def test_a_blank_stratum_is_a_fault_of_its_row():
+    with pytest.raises(TableFaultsError) as told:
+        credit_sheet(MADE, AREAS.assign(stratum=["low", None, "low", "high", "high", None]))
+    assert [(fault.row, fault.column) for fault in told.value.faults] == [(3, "stratum"), (7, "stratum")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"rules": "rainbow"}, r"such as \['rainbow'\]"),
+        ({"buffer": "0.12"}, "a share, such as 0.12"),
+        ({"areas": {"A1": 20.0}}, "not a dict"),
+        ({"areas": [20.0] * 6}, "not a list"),
+        ({"year": "2030"}, "a year is a number"),
+        ({"year": float("nan")}, "no year nan"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_in_words(arguments, complaint):
+    with pytest.raises(SocbayesError, match=complaint):
+        credit_sheet(MADE, **({"areas": AREAS} | arguments))

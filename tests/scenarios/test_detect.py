@@ -7,14 +7,17 @@ import pytest
 from made_projection import made_projection
 
 from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.observations import DENSITY_ERROR
+from socbayes.scenarios.candidates import Errors
 from socbayes.scenarios.detect import cores_and_years
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gains import FOUR_PER_MILLE
-from socbayes.scenarios.measure import Errors
 from socbayes.vocabulary import CI_PROB
 
 MADE = made_projection()
 FINE = Errors(cores=0.1, laboratory=0.01)
+OF_A_CORE = 0.1**2 + DENSITY_ERROR[0] ** 2
+"""Variance of the logarithm of a stock between cores: of its concentration and of its bulk density."""
 
 
 def seen(rng, changes, spread, error, plots, repeats=20_000):
@@ -34,10 +37,10 @@ def test_the_power_is_that_of_simulated_samplings():
     spread = np.sqrt(change.var(axis=1, ddof=1).mean())
     rng = np.random.default_rng(0)
     for cores, power in ((int(row["cores"]), row["power"]), (10**9, row["power_at_most"])):
-        error = np.sqrt(2 * 0.01**2 + 2 * 0.1**2 / cores)
+        error = np.sqrt(2 * 0.01**2 + 2 * OF_A_CORE / cores)
         simulated = seen(rng, 10 * FOUR_PER_MILLE, spread, error, change.shape[1])
         assert simulated == pytest.approx(power, abs=0.01)
-    fewer = np.sqrt(2 * 0.01**2 + 2 * 0.1**2 / (int(row["cores"]) - 1))
+    fewer = np.sqrt(2 * 0.01**2 + 2 * OF_A_CORE / (int(row["cores"]) - 1))
     assert seen(rng, 10 * FOUR_PER_MILLE, spread, fewer, change.shape[1]) < 0.81
     assert row["power"] >= 0.8
     assert row["samples"] == 2 * 6 * row["cores"]
@@ -87,9 +90,45 @@ def test_errors_of_the_fit_are_taken_and_a_failed_fit_is_marked():
         ({"plots": ("A1", "Z9")}, "no plots named Z9"),
         ({"plan": "covr"}, "did you mean 'cover'"),
         ({"errors": Errors()}, "state errors=Errors"),
-        ({"errors": Errors(cores=0.1, paired=1.0)}, "less than 1"),
+        ({"growth": "0.004"}, "not '0.004'"),
     ],
 )
 def test_what_cannot_be_told_is_refused(arguments, complaint):
     with pytest.raises((SocbayesError, UnknownNameError), match=complaint):
         cores_and_years(MADE, **({"errors": FINE} | arguments))
+
+
+def test_a_projection_of_one_year_is_refused():
+    with pytest.raises(SocbayesError, match="of 2025 only: project a later year"):
+        cores_and_years(MADE.sel(year=[2025.0]), errors=FINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"cores": 0.0}, "above zero"),
+        ({"cores": np.nan}, "above zero"),
+        ({"cores": "0.1"}, "above zero"),
+        ({"cores": 0.1, "laboratory": -0.01}, "zero or more"),
+        ({"cores": 0.1, "laboratory": np.inf}, "zero or more"),
+        ({"cores": 0.1, "paired": 1.0}, "less than 1"),
+        ({"cores": 0.1, "paired": -0.1}, "less than 1"),
+    ],
+)
+def test_errors_that_cannot_be_are_refused(arguments, complaint):
+    with pytest.raises(SocbayesError, match=complaint):
+        Errors(**arguments)
+
+
+def test_the_laboratory_counts_once_in_what_a_fit_learned():
+    """A fit learns of one core with its laboratory; both ways of counting share one function."""
+    made = MADE.assign(error=(("sample", "fraction"), np.full((MADE.sizes["sample"], 2), 0.1)))
+    errors = Errors(laboratory=0.06)
+    each, shared = errors.variances(made, "total")
+    np.testing.assert_allclose(each, 0.1**2 - 0.06**2 + DENSITY_ERROR[0] ** 2)
+    assert shared == pytest.approx(0.06**2)
+    assert errors.variances(made, "total", density=False)[1] == pytest.approx(0.06**2 + DENSITY_ERROR[1] ** 2)
+    assert (Errors(laboratory=0.2).of_one(made, "total") == 0).all()
+    stated = Errors(cores=float(np.sqrt(0.1**2 - 0.06**2)), laboratory=0.06)
+    columns = ["cores", "power", "power_at_most", "chance"]
+    assert cores_and_years(made, errors=errors)[columns].equals(cores_and_years(made, errors=stated)[columns])

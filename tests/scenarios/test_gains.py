@@ -160,6 +160,9 @@ def test_errors_that_fields_share_do_not_average_away(projection):
         (lambda one: one, {"A1": 1.0}, "no area of A2"),
         (lambda one: one, {"A1": 0.0, "A2": 0.0, "B1": 0.0, "B2": 0.0}, "above zero"),
         (lambda one: one, {"A1": 1.0, "A2": 1.0, "B1": 1.0, "B2": 1.0, "C": 1.0}, "in no projection: C"),
+        (lambda one: one, {"A1": "x", "A2": 1.0, "B1": 1.0, "B2": 1.0}, "areas are numbers"),
+        (lambda one: one, {"A1": None, "A2": 1.0, "B1": 1.0, "B2": 1.0}, "areas are numbers"),
+        (lambda one: one, [1.0, 1.0, 1.0, 1.0], "areas are by plot"),
     ],
 )
 def test_what_is_no_portfolio_is_refused(projection, change, areas, text):
@@ -182,10 +185,10 @@ def test_a_gain_decays_as_its_pool_does_when_levers_are_given_up():
     assert row["p_reversal_baseline"] == 1.0
     assert row["expected_loss"] == pytest.approx(1.0 - np.exp(-rate * 40.0), rel=1e-4)
     assert row["buffer"] == 0.12
-    # A practice that goes on reverses nothing.
+    # Of a practice that goes on nobody knows what stays without it.
     kept = project(fitted, plans, years=years, draws=4, structures={"one_pool": own})
-    assert permanence(kept, 2042, credited={"p": then - 1e-6}).iloc[0]["p_reversal_baseline"] == 0.0
-    assert permanence(kept, 2042).iloc[0]["half_life"] == np.inf
+    with pytest.raises(SocbayesError, match=r"p: levers go on after 2042.*stopped\(2042\)"):
+        permanence(kept, 2042)
 
 
 def test_a_warmer_soil_forgets_sooner():
@@ -207,6 +210,24 @@ def test_reversal_is_of_the_start_and_of_business_as_usual():
     assert row["expected_loss"] == pytest.approx(0.5)
 
 
+def test_permanence_says_what_it_took_for_granted():
+    base, plan = [[50.0, 50.0, 52.0]] * 2, [[50.0, 54.0, 55.0], [50.0, 54.0, 53.0]]
+    made = drawn(base, plan, (2020.0, 2040.0, 2060.0), notes="one\ntwo")
+    table = permanence(made, 2040.0)
+    assert table.attrs["notes"] == [
+        "The projection does not say whether levers were given up by 2040; it was taken for granted.", "one", "two",
+    ]  # fmt: skip
+    idle = permanence(made.assign_attrs(ends="{}"), 2040.0)
+    assert idle.attrs["notes"][0] == "p pulls no lever that could be given up."
+    assert permanence(made.assign_attrs(converged=0), 2040.0).attrs["notes"][0] == DO_NOT_USE
+    for ends in ('{"p": null}', '{"p": 2050.0}'):
+        with pytest.raises(SocbayesError, match="levers go on after 2040"):
+            permanence(made.assign_attrs(ends=ends), 2040.0)
+    for buffer in (12, -0.1, float("nan"), "0.12", True):
+        with pytest.raises(SocbayesError, match="a share from 0 to 1"):
+            permanence(made, 2040.0, buffer=buffer)
+
+
 def test_half_lives_of_what_never_gained_or_never_fades():
     gains = np.array([[4.0, 3.0, 1.0], [4.0, 4.0, 4.0], [-1.0, -2.0, -1.0], [0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(half_lives(gains, np.array([0.0, 10.0, 20.0])), [15.0, np.inf, np.nan, np.nan])
@@ -217,7 +238,12 @@ def test_half_lives_of_what_never_gained_or_never_fades():
     [
         (2031.0, None, "one of the years projected"),
         (2052.0, None, "with others after it"),
+        ("2032", None, "one of the years projected"),
+        (float("nan"), None, "one of the years projected"),
         (2032.0, {"x": 1.0}, "plans beside"),
+        (2032.0, {"till": float("nan")}, "credited to till is no number"),
+        (2032.0, {"till": "4"}, "credited to till is no number"),
+        (2032.0, [4.0], "credited is by plan"),
     ],
 )
 def test_permanence_needs_years_after_the_end(projection, year, credited, text):

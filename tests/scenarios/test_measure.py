@@ -6,13 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from made_field import fit_of
 from made_projection import PLOTS, made_projection
 
-from socbayes.errors import SocbayesError, UnknownNameError
+from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
+from socbayes.scenarios.candidates import Errors, Measurement
 from socbayes.scenarios.credits import CO2_PER_C, student
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.expected import explained
-from socbayes.scenarios.measure import Errors, Measurement, next_measurements
+from socbayes.scenarios.inputs import with_inputs
+from socbayes.scenarios.measure import REPEATS, next_measurements
+from socbayes.scenarios.projections import project
 
 MADE = made_projection()
 FINE = Errors(cores=0.1, laboratory=0.02)
@@ -82,6 +86,57 @@ def test_the_narrowing_of_a_non_linear_case_is_that_of_refits():
     after = np.mean([variance(prior * np.exp(-0.5 * ((result - log_stock) / error) ** 2)) for result in found])
     assert row["narrowing"] == pytest.approx(1 - after / variance(prior), abs=0.04)
     assert 0.3 < row["narrowing"] < 0.9
+
+
+def test_a_weighed_input_narrows_as_refits_do():
+    """Input and rate of one pool are uncertain and 30 % more input is planned; refits by the grid, given the weight."""
+    rng = np.random.default_rng(6)
+    samples, error, extra = 3000, 0.15, 0.3
+    rate, given = 0.025 * np.exp(0.2 * rng.standard_normal(samples)), 1.2 * np.exp(0.3 * rng.standard_normal(samples))
+    years = np.array([0.0, 15.0, 30.0])
+
+    def stock(rate, carbon, when):
+        balance = carbon / rate
+        return balance + (48.0 - balance) * np.exp(-rate * when)
+
+    runs = [stock(rate[:, None], more * given[:, None], years)[:, None, :] for more in (1.0, 1.0 + extra)]
+    weighed = np.stack([given, (1.0 + extra) * given])[:, :, None, None] * np.ones(3)
+    made = of_two_plans(*runs, [2025.0, 2040.0, 2055.0])
+    made = made.assign(plant_input=(("plan", "sample", "plot", "year"), weighed))
+    row = next_measurements(made, [Measurement("weighed", 2040.0, of="plant_input", error=error)]).iloc[0]
+
+    places = np.linspace(-3.5, 3.5, 101)
+    first, second = (part.ravel() for part in np.meshgrid(places, places))
+    of_rate, of_input = 0.025 * np.exp(0.2 * first), 1.2 * np.exp(0.3 * second)
+    gain = (stock(of_rate, (1 + extra) * of_input, 30.0) - stock(of_rate, of_input, 30.0)) * CO2_PER_C
+    prior = np.exp(-0.5 * (first**2 + second**2))
+
+    def variance(weight):
+        weight = weight / weight.sum()
+        return weight @ (gain - weight @ gain) ** 2
+
+    found = np.log(given[:600]) + error * rng.standard_normal(600)
+    after = np.mean([variance(prior * np.exp(-0.5 * ((one - np.log(of_input)) / error) ** 2)) for one in found])
+    assert row["narrowing"] == pytest.approx(1 - after / variance(prior), abs=0.04)
+    assert 0.4 < row["narrowing"] < 0.8
+
+
+def test_a_weighed_input_of_a_projection_narrows_as_weighted_draws_do():
+    """Of a fit and its plan: the posterior given a weight is that of draws weighted by how probable it is."""
+    fitted, plans = fit_of("icbm", draws=600), {"plans": {"more": {"levers": {"carbon_input": 0.2}}}}
+    made = with_inputs(project(fitted, plans, years=(2022.0, 2032.0, 2052.0), draws=1200), fitted, plans)
+    row = next_measurements(
+        made, [Measurement("straw and roots", 2032.0, of="plant_input", plots=("A1",), error=0.1)]
+    ).iloc[0]
+    total = made["known"].sel(fraction="total", year=2052.0)
+    gain = (total.sel(plan="more") - total.sel(plan="business as usual")).mean("plot").to_numpy()
+    log_input = np.log(made["plant_input"].sel(plan="more", year=2032.0, plot="A1").to_numpy())
+    found = log_input[:300] + 0.1 * np.random.default_rng(7).standard_normal(300)
+    weights = np.exp(-0.5 * ((found[:, None] - log_input) / 0.1) ** 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    after = np.mean(weights @ gain**2 - (weights @ gain) ** 2)
+    assert row["narrowing"] == pytest.approx(1 - after / gain.var(), abs=0.06)
+    assert row["narrowing"] > 0.1
 
 
 def test_results_that_say_nothing_explain_nothing():
@@ -160,19 +215,115 @@ def test_a_failed_fit_is_marked():
     [
         ([], "no candidates"),
         ([Measurement("a", 2040.0), Measurement("a", 2050.0)], "two candidates are called 'a'"),
+        (["a"], "not str"),
         (pd.DataFrame({"name": ["a"], "core": [1]}), "did you mean 'cores'"),
+        (pd.DataFrame({"name": ["a", None], "year": [2040.0, 2045.0]}), "row 2 has none"),
+        (pd.DataFrame({"year": [2040.0]}), "row 1 has none"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "density": ["no"]}), "not 'no'"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "cores": ["5"]}), "not '5'"),
+        (pd.DataFrame({"name": ["a"], "year": [2040.0], "cores": [2.5]}), "not 2.5"),
         ([Measurement("a", 2041.0)], "a: the projection has no year 2041"),
+        ([Measurement("a", np.nan)], "no year nan"),
+        ([Measurement("a", "2040")], "a year is a number"),
         ([Measurement("a", 2040.0, plots=("A9",))], "no plot named 'A9'"),
+        ([Measurement("a", 2040.0, plots="A1")], "plots are names"),
         ([Measurement("a", 2040.0, cores=0)], "one or more"),
+        ([Measurement("a", 2040.0, points=-1)], "points zero or more"),
+        ([Measurement("a", 2040.0, cost=0.0)], "a cost is above zero"),
+        ([Measurement("a", 2040.0, cost=-3.0)], "a cost is above zero"),
+        ([Measurement("a", 2040.0, error=0.1, cores=3)], "leave cores and density out"),
+        ([Measurement("a", 2040.0, error=0.1, density=False)], "leave cores and density out"),
+        ([Measurement("a", 2040.0, error=np.inf)], "above zero, such as 0.1"),
         ([Measurement("a")], "in which year"),
+        ([Measurement("a", points=2, plots=("A9",))], "further points are of every stratum"),
+        ([Measurement("a", points=2, fraction="mineral")], "further points are of every stratum"),
         ([Measurement("a", of="inputs", error=0.1)], "no draws of 'inputs'"),
         ([Measurement("a", of="new", year=2040.0)], "how unsure a measurement of new"),
+        ([Measurement("a", of="new", error=0.1)], "in which year new is measured"),
+        ([Measurement("a", of="new", year=2040.0, error=0.1, plots=("A1",))], "new is not of plots"),
+        ([Measurement("a", of="new", year=2040.0, error=0.1, fraction="x")], "no fraction named 'x'"),
+        ([Measurement("a", of="level", year=2040.0, error=0.1)], "level has no years"),
+        ([Measurement("a", of="level", fraction="x", error=0.1)], "level has no fractions"),
         ([Measurement("a", 2040.0, fraction="mineral")], "no fraction named 'mineral'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(candidates, complaint):
+    made = MADE.assign(level=("sample", np.ones(MADE.sizes["sample"])))
     with pytest.raises((SocbayesError, UnknownNameError), match=complaint):
-        next_measurements(MADE, candidates, errors=FINE)
+        next_measurements(made, candidates, errors=FINE)
+
+
+def test_a_measurement_after_the_credit_comes_too_late():
+    with pytest.raises(SocbayesError, match="measured in 2045, after the credit of 2040"):
+        next_measurements(MADE, [Measurement("a", 2045.0)], year=2040.0, errors=FINE)
+    with pytest.raises(SocbayesError, match="a seed is a whole number"):
+        next_measurements(MADE, [Measurement("a", 2045.0)], errors=FINE, seed=-1)
+
+
+def test_a_plot_counts_once_however_it_is_named():
+    once, twice = (
+        next_measurements(MADE, [Measurement("a", 2040.0, plots=plots)], errors=FINE)
+        for plots in (("A1", "B2"), ("A1", "a1", "B2", "A1"))
+    )
+    pd.testing.assert_frame_equal(once, twice)
+
+
+def test_further_points_lessen_the_error_of_each_stratum():
+    """Two points that differ much and fifty that do not, 50 ha each: nearly all is of the first."""
+    rng, samples = np.random.default_rng(5), 400
+    gains = np.concatenate([[7.0, 13.0], 10 + 0.2 * rng.standard_normal(50)])
+    model = 0.3 * rng.standard_normal((samples, 1))
+    base = np.full((samples, 52, 2), 50.0)
+    made = of_two_plans(base, base + (gains + model)[..., None] * [0.0, 1.0], [2025.0, 2035.0])
+    areas = pd.DataFrame({"plot": [f"p{k}" for k in range(52)], "stratum": ["a"] * 2 + ["b"] * 50,
+                          "area [ha]": [25.0] * 2 + [1.0] * 50})  # fmt: skip
+    for rule, level in (("vm0042_v2_2", 0.667), ("rainbow", 0.9)):
+        row = next_measurements(made, [Measurement("two more", points=2)], areas=areas, rule=rule).iloc[0]
+        within = 50**2 * gains[:2].var(ddof=1) / 4 + 50**2 * gains[2:].var(ddof=1) / 52
+        of_model = (model.var(ddof=1) + within / 100**2) * CO2_PER_C**2
+        mean = (0.5 * gains[:2].mean() + 0.5 * gains[2:].mean() + model.mean()) * CO2_PER_C
+        if rule == "vm0042_v2_2":
+            expected = mean - student(level, 54) * np.sqrt(of_model)
+            assert row["credited_after"] == pytest.approx(expected)
+            assert row["quantile_after"] != row["credited_after"]
+        else:
+            assert row["credited_after"] == row["quantile_after"] > row["credited"] == row["quantile"]
+    every = next_measurements(made, [Measurement("two more", points=2)], areas=areas, every_point=True).iloc[0]
+    assert every["credited_rise"] == 0
+    assert every["credited_after"] == pytest.approx(every["credited"])
+
+
+def test_land_and_rule_are_those_of_the_areas_and_of_the_plans(tmp_path):
+    text = 'rules = ["rainbow", "vm0042_v2_2"]\n[[stratum]]\nname = "a"\nhectares = 90\nplots = {plots}\n'
+    (tmp_path / "areas.toml").write_text(text.format(plots=list(PLOTS)).replace("'", '"'), encoding="utf-8")
+    candidates = [Measurement("2040", 2040.0)]
+    of_file = next_measurements(MADE, candidates, areas=tmp_path / "areas.toml", errors=FINE)
+    assert of_file["credited"].equals(of_file["quantile"])
+    assert "Of the rules of the areas the first counts, not vm0042_v2_2." in of_file.attrs["notes"]
+    told = next_measurements(MADE, candidates, areas=tmp_path / "areas.toml", rule="vm0042_v2_2", errors=FINE)
+    assert not told["credited"].equals(told["quantile"])
+    assert not any("rules of the areas" in note for note in told.attrs["notes"])
+    fields = np.array([1.0, 2, 3, 4, 5, 6])
+    made = MADE.assign_coords(area=("plot", fields))
+    with pytest.raises(TableFaultsError, match="every_point"):
+        next_measurements(made, candidates, errors=FINE)
+    row = next_measurements(made, candidates, every_point=True, errors=FINE).iloc[0]
+    gain = (MADE["known"].sel(plan="cover") - MADE["known"].sel(plan="usual")).sel(year=2055, fraction="total")
+    of_area = (gain * fields / fields.sum()).sum("plot") * CO2_PER_C
+    assert row["gain_sd"] == pytest.approx(float(of_area.std(ddof=1)))
+    assert row["credited_rise"] == pytest.approx(21 * (row["credited_after"] - row["credited"]))
+
+
+def test_errors_are_no_stream_of_anything_else():
+    """Errors of the first candidate with a seed of 0 are not the normals that a seed of 0 gives by itself."""
+    made, shares = made_projection(seed=3), {}
+    samples = made.sizes["sample"]
+    gain = (made["known"].sel(plan="cover") - made["known"].sel(plan="usual")).sel(year=2055, fraction="total")
+    for name, rng in (("same", np.random.default_rng(0)), ("other", np.random.default_rng(77))):
+        cancelled = np.exp(0.3 * gain.mean("plot").to_numpy() - rng.standard_normal((REPEATS, samples, 1))[0, :, 0])
+        told = next_measurements(made.assign(x=("sample", cancelled)), [Measurement("x", of="x", error=1.0)])
+        shares[name] = told["narrowing"].item()
+    assert shares["same"] == pytest.approx(shares["other"], abs=0.06)
 
 
 def test_unknown_errors_are_asked_for_and_faults_come_at_once():

@@ -12,8 +12,9 @@ from made_projection import PLOTS, made_projection
 
 import socbayes as sb
 from socbayes.errors import SocbayesError
-from socbayes.plots.projections import mean_gains, shares_of
+from socbayes.plots.projections import drawn_gains, shares_of
 from socbayes.report import report
+from socbayes.report.projections import chapters_of
 from socbayes.scenarios import Errors, Measurement, credit_sheet, next_measurements
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.vocabulary import INTERVAL_NAME
@@ -38,7 +39,7 @@ def test_gain_paths_show_median_interval_and_unit():
     figure = sb.plots.gain_paths(MADE)
     known = figure.axes[0]
     lines = {line.get_label(): line.get_ydata() for line in known.get_lines()}
-    gain = mean_gains(MADE, "cover")
+    gain = drawn_gains(MADE, "cover")
     np.testing.assert_allclose(lines["cover"], np.median(gain, axis=0))
     band = known.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx(np.quantile(gain[:, -1], 0.945))
@@ -46,6 +47,20 @@ def test_gain_paths_show_median_interval_and_unit():
     assert INTERVAL_NAME in words(figure)
     assert DO_NOT_USE not in words(figure)
     assert DO_NOT_USE in words(sb.plots.gain_paths(FAILED))
+
+
+def test_the_band_of_a_new_plot_is_that_of_any_one_and_areas_are_named_where_there_are_any():
+    """Two kinds of new plots of different gains: the band holds the draws of both, not of their mean."""
+    made = MADE.copy()
+    made["new"] = MADE["new"] + 2.0 * (MADE["new_plot"] == "Farm, cover") * (MADE["plan"] == "cover")
+    figure = sb.plots.gain_paths(made)
+    gain = (made["new"].sel(plan="cover") - made["new"].sel(plan="usual")).sel(year=2055, fraction="total").to_numpy()
+    band = figure.axes[1].collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx(np.quantile(gain.ravel(), 0.945))
+    assert band.max() > np.quantile(gain.mean(axis=1), 0.945) + 0.5
+    assert [ax.get_title("left") for ax in figure.axes] == ["plots measured", "a plot not measured"]
+    of_areas = sb.plots.gain_paths(made.assign_coords(area=("plot", np.arange(1.0, 7.0))))
+    assert of_areas.axes[0].get_title("left") == "plots measured, by their area"
 
 
 def test_gain_against_dose_marks_what_nobody_measured():
@@ -135,8 +150,25 @@ def test_chapters_have_figures_tables_and_sentences(page):
 
 
 def test_numbers_of_the_table_are_those_of_the_draws(page):
-    gain = mean_gains(MADE, "cover")[:, -1]
+    gain = drawn_gains(MADE, "cover")[:, -1]
     assert f"{np.median(gain):+.1f} ({np.quantile(gain, 0.055):+.1f} to {np.quantile(gain, 0.945):+.1f})" in page
+
+
+def test_each_note_of_a_projection_is_told_once():
+    """A note a line; what the chapter of the fit says is not said again."""
+    made = MADE.assign_attrs(notes="Of 3 plots nothing was seen.\nA new plot follows every plan.\n")
+    (chapter, *_) = chapters_of([made], [], [])
+    assert chapter.notes == ["Of 3 plots nothing was seen.", "A new plot follows every plan."]
+    (chapter, *_) = chapters_of([made], [], [], {"Of 3 plots nothing was seen."})
+    assert chapter.notes == ["A new plot follows every plan."]
+
+
+def test_a_ranking_that_lost_its_mark_is_refused(tmp_path):
+    ranked = next_measurements(MADE, CANDIDATES, errors=Errors(cores=0.1)).drop(columns="converged")
+    with pytest.raises(SocbayesError, match="no column converged"):
+        report(ranked, path=tmp_path / "report.html")
+    with pytest.raises(SocbayesError, match="no column converged"):
+        sb.plots.measurement_ranking(ranked)
 
 
 def test_levers_and_necromass_are_told_where_there_are_any(tmp_path):
@@ -165,14 +197,19 @@ def test_chapters_of_a_failed_fit_are_said_first(tmp_path):
     assert "<h2>Levers</h2>" in text  # known from elsewhere, whatever this fit did
 
 
-def test_a_gain_near_zero_is_a_dash(tmp_path):
+@pytest.mark.parametrize(("mean", "dashes"), [(0.1, 5), (-0.1, 4)])
+def test_a_gain_near_zero_is_a_dash(mean, dashes, tmp_path):
+    """A loss is made larger, however small: what is credited of it is told."""
     near = made_projection(more=1e-9)
     noise = np.random.default_rng(1).normal(0, 1, near.sizes["sample"])
-    near["known"][dict(plan=1)] += noise.reshape(-1, 1, 1, 1) * (near["year"] > 2025).to_numpy()[:, None]
+    noise += mean - noise.mean()
+    near["known"][dict(plan=1)] = (
+        near["known"].sel(plan="usual") + noise.reshape(-1, 1, 1, 1) * (near["year"] > 2025).to_numpy()[:, None]
+    )
     report(credit_sheet(near, AREAS, plan="cover", rules=["vm0042_v2_2", "rainbow"]), path=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     row = next(row for row in re.findall(r"<tr>.*?</tr>", text) if "plots measured" in row)
-    assert row.count("–") == 5
+    assert row.count("–") == dashes
     assert "rainbow" in text
 
 
