@@ -246,7 +246,9 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
     )
 
 
-def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = None) -> np.ndarray:
+def run_plans(
+    prepared: Prepared, kind: str, fractions: Sequence[str] | None = None, threads: int | None = None
+) -> np.ndarray:
     """Stocks under every plan, t/ha, (plan, sample, run, year, fraction).
 
     Parameters
@@ -257,6 +259,8 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
         ``"known"`` or ``"new"``.
     fractions
         Names of fractions; all that the structure shows by default.
+    threads
+        Plots that are run at a time; as many as there are processors by default.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
     weights = branches.weights(data, fractions or list(data.setup.weights))
@@ -302,8 +306,8 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
             result[number, :, place] = seen[key]
 
     # Compiled runs let other threads go on; each plot has its own part of the result.
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
-        list(threads.map(run, range(runs.plots.size)))
+    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
+        list(pool.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
     # Years before the first sample of a plot are none of its run.
