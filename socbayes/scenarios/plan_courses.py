@@ -104,10 +104,9 @@ def parting(one: tuple[Columns, Acting], other: tuple[Columns, Acting], plot: in
     months = rows.stop - rows.start
     differ = np.zeros(months, dtype=bool)
     if one[0] is not other[0]:
-        if len(one[0]) != len(other[0]):
-            return 0
-        for mine, theirs in zip(one[0], other[0], strict=True):
-            a, b = mine[rows, plot], theirs[rows, plot]
+        # A climate of one course is that of every course of the other.
+        for course in range(max(len(one[0]), len(other[0]))):
+            a, b = (each[course % len(each)][rows, plot] for each in (one[0], other[0]))
             differ |= ((a != b) & ~(np.isnan(a) & np.isnan(b))).any(axis=1)
     sums: dict[tuple[str, str], np.ndarray] = {}
     for sign, (_, acting) in ((1.0, one), (-1.0, other)):

@@ -162,7 +162,8 @@ def prepare(
     data = _usual(_Asked(words, setup.structure, partial(laid, tables)))
     if faults := faults_of(plans, tables, data, years):
         raise TableFaultsError(faults, "plans")
-    values = _enough(values_of(fitted, count, seed), count, seed)
+    drawn_once = values_of(fitted, count, seed)
+    values = _enough(drawn_once, count, seed)
     drawn = draws_of(fitted["posterior"].to_dataset(), values)
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
@@ -183,6 +184,23 @@ def prepare(
             )
         return layouts[key]
 
+    baseline = plans.plans[plans.baseline]
+
+    def of_its_plots(plan: Plan, kind: str, adopts: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Elsewhere the climate of a plan that names its plots is that of the baseline; a new plot is one of them."""
+        own = columns(plan, adopts[plan.name])
+        if kind == "new" or not plan.plots or plan.climate is baseline.climate:
+            return own
+        key = (id(own), plan.plots)
+        if key not in elsewhere:
+            usual, about = columns(baseline, adopts[plans.baseline]), np.isin(data.plots.labels, plan.plots)[:, None]
+            elsewhere[key] = tuple(
+                np.where(about, own[course % len(own)], usual[course % len(usual)])
+                for course in range(max(len(own), len(usual)))
+            )
+        return elsewhere[key]
+
+    elsewhere: dict[Any, tuple[np.ndarray, ...]] = {}
     kinds = {}
     for kind, labels, plots, at in (
         ("known", data.plots.labels, everywhere, of_known_plots(data, values, largest)),
@@ -193,13 +211,15 @@ def prepare(
         adopts = {name: _adopts(plan, data, plans, kind) for name, plan in plans.plans.items()}
         kinds[kind] = Runs(
             labels, plots, at,
-            {name: columns(plan, adopts[name]) for name, plan in plans.plans.items()},
+            {name: of_its_plots(plan, kind, adopts) for name, plan in plans.plans.items()},
             {name: _doses(plan, data, adopts[name], first) for name, plan in plans.plans.items()},
         )  # fmt: skip
     faults, notes = reach_of(plans, data, kinds["known"].columns, layouts[id(None), None][0])
     if faults:
         raise TableFaultsError(faults, "plans")
     notes = [*data.notes, *notes_of(plans, tables, data), *notes]
+    if (size := len(next(iter(drawn_once.values())))) < count:
+        notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
     member = np.zeros(count, dtype="int64")
     return Prepared(
         label, plans.baseline, data, branches, kinds, {}, member, months_of(years, data.plots), tuple(notes)
