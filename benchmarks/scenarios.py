@@ -8,8 +8,8 @@ parameters: how long a run takes does not rest on how draws were got. The same
 plans are projected, and forecast as tables of management, structure by
 structure; both have been called once before, so that nothing is compiled while
 the clock runs. Projections and forecasts take turns; medians over the rounds.
-With `--fields` the fields are projected by `project_portfolio`, and the most
-memory that the process held is printed.
+With `--fields` the fields are projected by `project_portfolio` through dask, which
+comes with the packages of the tests, and the most memory that the process held is printed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dask
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent.parent
@@ -106,6 +107,12 @@ def side_by_side(draws: int, rounds: int) -> None:
         print(f"  forecasts, one for each plan     {theirs:8.2f} s of the {called}, {theirs / mine:.1f} times as long")
 
 
+def through_dask(function: Any, pieces: Any) -> Any:
+    """Results for all pieces of a portfolio, as tasks of dask on threads."""
+    tasks = [dask.delayed(function, pure=False, traverse=False)(piece) for piece in pieces]
+    return dask.compute(*tasks, traverse=False, scheduler="threads")
+
+
 def many_fields(fields: int, draws: int, piece: int) -> None:
     """Print seconds and memory of a portfolio of many fields of one fit."""
     samples, managed = plots(fields)
@@ -117,7 +124,9 @@ def many_fields(fields: int, draws: int, piece: int) -> None:
     fitted = fit_of("rothc", samples, managed, weather(), draws=draws // 2)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     found: list[Any] = []
-    clock, worked = timed(lambda: found.append(project_portfolio(fitted, plans, years=years, draws=draws, piece=piece)))
+    clock, worked = timed(
+        lambda: found.append(project_portfolio(fitted, plans, years=years, draws=draws, piece=piece, each=through_dask))
+    )
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"{fields:,} fields, {YEARS} years, {draws:,} draws, {piece} fields at a time")
     print(f"  {clock:.1f} s of the clock, {worked:.1f} s of processors")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from socbayes.scenarios.projections import Fits, Given, Ready, common_fractions,
 
 if TYPE_CHECKING:
     import xarray as xr
+
+type Each = Callable[[Callable[[np.ndarray], Any], Iterable[np.ndarray]], Iterable[Any]]
 
 PIECE = 250
 """Fields that are run at a time: enough to fill threads, and few enough for their draws to be let go."""
@@ -74,13 +78,13 @@ def project_portfolio(
     years: Sequence[float],
     areas: Mapping[str, float] | None = None,
     piece: int = PIECE,
+    each: Each | None = None,
     **settings: Any,
 ) -> xr.Dataset:
     """Project many fields and keep only what they are together: ``portfolio(project(...))`` without its memory.
 
     Plans are laid out and draws made for all fields at once; then fields are run some at a time, and no more is kept of
-    them than their sums. Where dask is installed these pieces are its tasks, run by the threads, or the scheduler in
-    this process, that it is set to; else they follow each other.
+    them than their sums.
 
     Parameters
     ----------
@@ -90,6 +94,9 @@ def project_portfolio(
         As for :func:`portfolio`.
     piece
         Fields that are run at a time; memory grows with it, and with draws, plans and years.
+    each
+        What maps a function over the pieces, in threads of this process, such as through dask; as many threads as there
+        are processors by default.
     **settings
         ``weights``, ``draws``, ``seed``, ``allow_failed`` and ``structures`` of :func:`socbayes.scenarios.project`.
 
@@ -107,6 +114,12 @@ def project_portfolio(
     --------
     >>> whole = project_portfolio(fitted, "plan.toml", years=[2026, 2056], draws=200)  # doctest: +SKIP
     >>> whole["gain_sd"]  # doctest: +SKIP
+
+    Through dask, which may show its progress:
+
+    >>> def each(function, pieces):
+    ...     return dask.compute(*(dask.delayed(function, pure=False)(piece) for piece in pieces))
+    >>> project_portfolio(fitted, "plan.toml", years=[2026, 2056], each=each)  # doctest: +SKIP
     """
     if isinstance(piece, bool) or not isinstance(piece, int | np.integer) or piece < 1:
         raise SocbayesError(f"piece is how many fields are run at a time, 1 or more, not {piece!r}")
@@ -116,7 +129,8 @@ def project_portfolio(
     ready = ready_to_run(fits, plans, years, **(given | settings))
     count = len(ready.prepared[0].data.plots.labels)
     pieces = [np.arange(first, min(first + piece, count)) for first in range(0, count, piece)]
-    return _whole(_each(partial(_of_piece, ready, areas), pieces), areas, ready.attrs)
+    parts = list((each or _in_threads)(partial(_of_piece, ready, areas), pieces))
+    return _whole(parts, areas, ready.attrs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,15 +194,10 @@ def _some_of(one: Prepared, which: np.ndarray) -> Prepared:
     return replace(one, kinds={"known": some})
 
 
-def _each(function: Callable[[np.ndarray], _Part], pieces: Sequence[np.ndarray]) -> list[_Part]:
-    """Results for all pieces, by dask where it is installed."""
-    try:
-        import dask
-    except ModuleNotFoundError:
-        return [function(piece) for piece in pieces]
-    # Compiled runs let other threads go on, and what they are prepared from stays in this process.
-    tasks = [dask.delayed(function, pure=False, traverse=False)(piece) for piece in pieces]
-    return list(dask.compute(*tasks, traverse=False))
+def _in_threads(function: Callable[[np.ndarray], Any], pieces: Iterable[np.ndarray]) -> list[Any]:
+    """Results for all pieces: compiled runs let other threads go on."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        return list(pool.map(function, pieces))
 
 
 def _areas(one: xr.Dataset, labels: list[str], areas: Mapping[str, float] | None) -> xr.DataArray:

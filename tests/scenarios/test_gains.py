@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -186,7 +187,11 @@ def test_fields_in_pieces_are_the_whole():
     xr.testing.assert_allclose(pieces, whole, rtol=1e-12)
     assert pieces.attrs == whole.attrs
     mine = {name: float(place) for place, name in enumerate(names)}
-    other = project_portfolio(fits, plans, piece=1, areas=mine, **settings)
+
+    def through_dask(function, pieces):
+        return dask.compute(*(dask.delayed(function, pure=False)(piece) for piece in pieces))
+
+    other = project_portfolio(fits, plans, piece=10, areas=mine, each=through_dask, **settings)
     xr.testing.assert_allclose(other, portfolio(project(fits, plans, **settings), mine), rtol=1e-12)
     for wrong, text in (({"piece": 0}, "1 or more"), ({"drws": 1}, "no setting called drws"),
                         ({"areas": {"F00": 1.0}}, "no area of F01")):  # fmt: skip
