@@ -258,7 +258,7 @@ def fit(
     asked = {"draws": draws, "tune": tune, "target_accept": target_accept, "climbs": climbs}
     effort: dict[str, Any] = dict(record.effort) | {key: value for key, value in asked.items() if value is not None}
     whole = store if len(built) == 1 else new_run_folder(model, store)
-    fitted = {}
+    fitted: dict[str, xr.DataTree] = {}
     for label, one in built.items():
         if label:
             console_of().print(f"[bold]{label}[/bold], {len(fitted) + 1} of {len(built)}")
@@ -410,8 +410,7 @@ def demo(
 
     if quick:
         draws, tune, chains = 150, 250, 2
-    effort = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
-    page = run(output, **effort, allow_failed=allow_failed, progress=progress)
+    page = run(output, draws=draws, tune=tune, chains=chains, seed=seed, allow_failed=allow_failed, progress=progress)
     if not progress:
         _written(page)
     if not json.loads((page.parent / SUMMARY).read_text(encoding="utf-8"))["passed"]:

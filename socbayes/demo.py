@@ -89,7 +89,6 @@ def run(
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
-    gains: list[ScenarioComparison] = []
     decision = Decision()
     with _shown(jobs, progress) as look:
         for job in made(jobs, look):
@@ -102,10 +101,10 @@ def run(
             fits[job.name] = fitted
             if job.name == MODEL:
                 decision = decide(fitted, seed=seed, allow_failed=allow_failed)
-    order = [*records, MODEL]
-    fits, checks, numbers = ({name: one[name] for name in order} for one in (fits, checks, numbers))
+    order = [*records, MODEL]  # not that in which they were done
+    fits, numbers = {name: fits[name] for name in order}, {name: numbers[name] for name in order}
     gains = [scenarios.compare(fits[name], one, seed=seed) for name in records for one in records[name].demonstrated]
-    page = report(*fits.values(), gains, decision.items, path=output / PAGE, checks=list(checks.values()))
+    page = report(*fits.values(), gains, decision.items, path=output / PAGE, checks=[checks[name] for name in order])
     summary = _summary(numbers, gains, seed, round(time.perf_counter() - started, 1))
     summary["plans"] = summarised(decision)
     write_text(output / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")

@@ -37,7 +37,7 @@ AT_A_TIME = 2
 """Fits at a time, where there are as many cores: each takes about a gigabyte of memory."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """One fit to be made.
 
