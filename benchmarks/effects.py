@@ -66,17 +66,17 @@ def tables(literature: Path | None) -> tuple[dict[str, pd.DataFrame], list[str]]
 
 def together(given: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
     """All pairs, each study once, as the model counts them."""
-    return evidence([given["table"], *(CONVERTED[role](given[role]) for role in CONVERTED)])
+    others = (CONVERTED[role](given[role]) for role in CONVERTED if given.get(role) is not None)
+    return evidence([given["table"], *others])
 
 
 def fitted(given: dict[str, pd.DataFrame], store: Path, effort: dict[str, int], structure: str = "") -> xr.DataTree:
     """The fit in the folder, made or finished first where it is not there; through a structure where one is named."""
     if (store / "fit.nc").exists():
         return sb.load(store)
-    record = model_record("effects")
-    model = factors.build(**given, structure=structure) if structure else record.build(given)
-    usual = {"draws": 1500, "tune": 1000} if structure else record.effort
-    return sb.fit(model, seed=SEED, chains=4, cores=2, store=store, progress=False, **{**usual, **effort})
+    record = model_record("effect_factors" if structure else "effects")
+    model = record.build(given, **({"structure": structure} if structure else {}))
+    return sb.fit(model, seed=SEED, chains=4, cores=2, store=store, progress=False, **{**record.effort, **effort})
 
 
 def limits(draws: np.ndarray) -> list[float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytensor
@@ -18,10 +21,12 @@ from socbayes.core.structure import StructureError
 from socbayes.errors import SocbayesError, TooFewGroupsError, UnknownNameError
 from socbayes.models.effects import factors
 from socbayes.models.effects.through_core import ENTRIES, MODIFIER, USUAL_STOCK, decline_of, left, ratio
+from socbayes.scenarios.levers import FACTORS, LEVERS, with_effects
 from socbayes.spec import spec_of
 from socbayes.structures import get
 from socbayes.structures.forcing import roles_of
 from socbayes.structures.rothc import inert_carbon
+from socbayes.vocabulary import EVIDENCE_LEVERS
 
 STRUCTURES = ("rothc", "icbm", "century", "two_pool_series", "two_pool_parallel", "two_pool_feedback")
 FINER = {"century": {"scheme": "rk4", "steps": 1}}
@@ -214,6 +219,36 @@ def test_what_a_fit_through_the_core_says_of_itself(fitted):
     assert spec.choices["entries"] == {"no_tillage": "decomposition", "residue_return": "input"}
     assert "Taken to act on decomposition: no_tillage." in spec.notes
     assert set(spec.quantities) <= set(fitted["posterior"].data_vars)
+
+
+def test_what_is_written_is_what_plans_read(fitted, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
+    effects = importlib.import_module("effects")
+    found = effects.learned({"rothc": fitted}, made())
+    levers = with_effects(found)
+    assert levers["no_tillage"].acts_on == "rate_factor"
+    assert (levers["no_tillage"].studies, levers["no_tillage"].pairs) == (12, 36)
+    assert levers["no_tillage"].mean == pytest.approx(
+        float(fitted["posterior"]["log_factor"].sel(lever="no_tillage").mean()), abs=1e-4
+    )
+    assert levers["residue_return"].mean > 0 > levers["no_tillage"].mean
+    assert list(levers["residue_return"].through) == ["rothc"]
+    table = effects.of_factors({"rothc": fitted}, found, None)
+    assert any(line.startswith("| **no_tillage** | 36 | 12 | decomposition | not told | -0.") for line in table)
+
+
+def test_levers_of_plans_act_on_what_factors_are_learned_of():
+    for lever in LEVERS.values():
+        if lever.acts_on in FACTORS and lever.name in EVIDENCE_LEVERS:
+            assert FACTORS[lever.acts_on] == ENTRIES[lever.name in factors.OF_DECOMPOSITION]
+
+
+def test_a_figure_and_a_sentence_of_factors(fitted):
+    from socbayes.models.effects.readings import READINGS
+
+    (one,) = READINGS["effect_factors"]
+    assert one.draw(fitted).axes
+    assert "surely above one for residue return, on input and surely below for no tillage" in one.say(fitted)
 
 
 def test_years_and_temperatures_that_nobody_states_are_drawn_and_said():
