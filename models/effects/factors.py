@@ -55,6 +55,8 @@ UNKNOWN_TEMPERATURE = (0.0, 0.4)
 """Mean and spread over studies of the log of RothC's factor of temperature, if hardly one states its own: assumed."""
 USUAL_START, USUAL_SPREAD = 0.05, 0.2
 """Medians of the priors of start_sd and study_sd: only how studies are sampled hangs on them, not what is found."""
+CALENDAR = (1900, 2100)
+"""A time since a lever was pulled that lies here is the year of sampling."""
 FEWEST_CLIMATES = 3
 """Studies from which on their temperatures say what those of the others may be."""
 
@@ -224,6 +226,10 @@ def timed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     rows = table[(table["fraction"] == WHOLE).to_numpy()]
     notes = []
     years = numeric(rows, "duration")
+    if (dated := (years >= CALENDAR[0]) & (years <= CALENDAR[1])).any():
+        notes.append(f"Years of {int(dated.sum())} pairs are years of the calendar, not how long: taken as not stated.")
+        rows = rows.assign(duration=np.where(dated, np.nan, years))
+        years = numeric(rows, "duration")
     if (begun := years <= 0).any():
         notes.append(
             f"{int(begun.sum())} pairs sampled when their lever was pulled say nothing of it and are left out."

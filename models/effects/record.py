@@ -40,7 +40,7 @@ RECORD = Subject(
                 "A lever acts on input or on decomposition, never on both: the ratios alone cannot tell them apart.",
                 "The climate of a pair is a prior about its mean temperature, constant in time.",
             ),
-            effort={"draws": 1500, "tune": 1000},
+            effort={"draws": 2500, "tune": 1000},
             options=("structure", "entries.NAME"),
         ),
     ),

@@ -267,10 +267,13 @@ def test_years_and_temperatures_that_nobody_states_are_drawn_and_said():
 def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
     rows = made(studies=4)
     rows.loc[0, "duration"] = 0.0
+    rows.loc[1, "duration"] = 2010.0
     rows.loc[rows["lever"] == "no_tillage", "duration"] = np.nan
     kept, said = factors.timed(rows)
     assert set(kept["lever"]) == {"residue_return"}
     assert len(kept) == 11
+    assert np.isnan(kept["duration"].iloc[0])
+    assert any("Years of 1 pairs are years of the calendar" in note for note in said)
     assert any("No study of no_tillage states for how many years: 12 pairs" in note for note in said)
     assert any("1 pairs sampled when their lever was pulled" in note for note in said)
     with pytest.raises(TooFewGroupsError):
