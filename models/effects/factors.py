@@ -185,7 +185,7 @@ def build(
             **({} if isinstance(structure, str) else {"callers_own": ["structure"]}),
         },
         notes=(*dropped, *said, *pairs.notes, *of_climate, *of_years, *notes_of_entries(acts)),
-        target_accept=0.95,
+        target_accept=0.98,
     )
     attach(model, spec, {"table": table, **given})
     return model
