@@ -114,7 +114,7 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def standard_normals(plans: Plans, draws: int, seed: int) -> dict[str, np.ndarray]:
+def standard_normals(plans: Plans, draws: int, seed: int, structure: str = "") -> dict[str, np.ndarray]:
     """Effects of levers for every draw on the log scale: each lever has draws of its own, whatever else is planned.
 
     Parameters
@@ -123,10 +123,12 @@ def standard_normals(plans: Plans, draws: int, seed: int) -> dict[str, np.ndarra
         Any plans.
     draws, seed
         How many, and their seed.
+    structure
+        Structure that is run: effects that were learned through it are those.
     """
     every = {one.lever.name: one.lever for plan in plans.plans.values() for one in plan.doses}
     return {
-        name: lever.effect(np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws))
+        name: lever.effect(np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws), structure)
         for name, lever in every.items()
     }
 

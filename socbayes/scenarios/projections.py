@@ -215,12 +215,12 @@ def ready_to_run(
         raise SocbayesError(f"weights are by label of a fit, such as {{'rothc': 0.7, 'icbm': 0.3}}, not {weights!r}")
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
-    effects = standard_normals(read, draws, seed)
     member = np.random.default_rng([seed, 1]).permutation(draws) % RESAMPLED
     prepared, done = [], 0
     for label, count in counts.items():
         one = prepare(named[label], label, read, wanted, count, seed, (structures or {}).get(label))
         mine = slice(done, done + count)
+        effects = standard_normals(read, draws, seed, _called(named[label]))
         drawn = {name: effect[mine] for name, effect in effects.items()}
         prepared.append(replace(one, effects=drawn, member=member[mine]))
         done += count
