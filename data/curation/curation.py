@@ -208,8 +208,8 @@ SOURCES: dict[str, dict] = {
     },
     "whep_crop_root_coefficients": {
         "title": "whep and afsetools",
-        "citation": "Aguilera E. et al., R packages whep and afsetools, coefficients of crop biomass, compiled from IPCC "
-        "2006 and 2019, Bolinder et al. 2007, Guzman et al. 2014, Kyle et al. 2011, Wolf et al. 2015 and others.",
+        "citation": "Aguilera E. et al., R packages whep and afsetools, coefficients of crop biomass, compiled from "
+        "IPCC 2006 and 2019, Bolinder et al. 2007, Guzman et al. 2014, Kyle et al. 2011, Wolf et al. 2015 and others.",
         "doi": "",
         "path": "https://github.com/eduaguilera/whep",
         "licence": MIT,

@@ -205,4 +205,5 @@ def _told(name: str, left: Left) -> str:
     of_straw = f"{100 * share.straw:.0f} % of the straw enters" + (f", {share.said}" if share.said else "")
     point = float(np.mean(left.coefficients))
     other = f"{point:.2f} by point coefficients" if np.isfinite(point) else "no point coefficients"
-    return f"{called} {float(np.mean(left.carbon)):.2f} t C/ha a harvest, good to a factor of {reach:.1f} ({other}; {of_straw})"
+    mean = float(np.mean(left.carbon))
+    return f"{called} {mean:.2f} t C/ha a harvest, good to a factor of {reach:.1f} ({other}; {of_straw})"

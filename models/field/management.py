@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -488,7 +488,7 @@ def of_one_season(table: pd.DataFrame) -> np.ndarray:
 
 
 def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Harvested dry matter of each row, t/ha/year, NaN where nothing is said; whether it is of one harvest; its years."""
+    """Harvested dry matter of each row, t/ha/year, NaN where nothing is said; if of one harvest; its years."""
     once = numeric(table, "yield_per_harvest")
     length = numeric(table, "end_year") - numeric(table, "start_year")
     years = np.where((length > 0) & (length <= LONGEST_CROP), length, 1.0)

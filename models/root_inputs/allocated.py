@@ -299,8 +299,8 @@ def carbon_by_part(
     Returns
     -------
     pandas.DataFrame
-        By part, and ``below_ground`` and ``all``: ``median``, ``lower`` and ``upper`` of the 89 % interval, t C/ha/year,
-        and ``share`` of all carbon, its median.
+        By part, and ``below_ground`` and ``all``: ``median``, ``lower`` and ``upper`` of the 89 % interval,
+        t C/ha/year, and ``share`` of all carbon, its median.
 
     Raises
     ------

@@ -136,8 +136,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     Returns
     -------
     pymc.Model
-        With coords allocation_ratio, crop, crop_group, kind, study_ratio (``"<ratio>: <kind>: <study>"``), obs and, where
-        there are any, grown and growth_stage.
+        With coords allocation_ratio, crop, crop_group, kind, study_ratio (``"<ratio>: <kind>: <study>"``), obs and,
+        where there are any, grown and growth_stage.
 
     Raises
     ------

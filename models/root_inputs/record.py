@@ -19,7 +19,7 @@ RECORD = Subject(
                 "Rhizodeposits rest on few numbers, one of them an assumption that many tables repeat.",
                 "How root carbon follows the yield is assumed, between in proportion and not at all.",
             ),
-            effort={"draws": 1500, "tune": 1500},
+            effort={"draws": 3000, "tune": 1500},
         ),
     ),
 )
