@@ -207,6 +207,15 @@ SOURCES: dict[str, dict] = {
         "licence": MIT,
         "licence_note": "",
     },
+    "whep_crop_root_coefficients": {
+        "title": "whep and afsetools",
+        "citation": "Aguilera E. et al., R packages whep and afsetools, coefficients of crop biomass, compiled from "
+        "IPCC 2006 and 2019, Bolinder et al. 2007, Guzman et al. 2014, Kyle et al. 2011, Wolf et al. 2015 and others.",
+        "doi": "",
+        "path": "https://github.com/eduaguilera/whep",
+        "licence": MIT,
+        "licence_note": "",
+    },
     "rothamsted_broadbalk_soc": _era(
         "Broadbalk soil organic carbon",
         "Rothamsted Research (2021) Broadbalk soil organic carbon content 1843-2015. Electronic Rothamsted Archive.",
