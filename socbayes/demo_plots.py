@@ -109,7 +109,8 @@ def summarised(decision: Decision) -> dict[str, Any]:
     """
     if decision.projection is None or decision.sheet is None:
         return {"refused": str(decision.refused)}
-    from socbayes.scenarios.gains import gain_table, portfolio
+    from socbayes.scenarios.gains import gain_table
+    from socbayes.scenarios.portfolios import portfolio
 
     whole = portfolio(decision.projection)
     table = gain_table(whole)

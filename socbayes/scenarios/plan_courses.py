@@ -162,10 +162,10 @@ def changed(
             kind = acts_on.removesuffix("_added")
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
     factors["plant"] = factors["plant"] * np.maximum(1.0 + share, 0.0)
-    per = {name: part * _per(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
+    per = {name: part * unit_factor(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
     carbon = {name: each * added["plant"] for name, each in per.items()}
     if "manure" in added:
-        carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
+        carbon[roles.manure] = unit_factor(data, roles.manure, plot) * added["manure"]
     if steady:
         # It is a parameter then, and drivers stay one for all draws.
         changed = parameters.copy()
@@ -182,18 +182,42 @@ def changed(
         result[..., position(name)] *= factors["plant"]
     for name, values in carbon.items():
         # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
-        result[..., position(name)] += values / _learned(prepared, name, plot, rows, parameters)
+        result[..., position(name)] += values / learned_factor(prepared, name, plot, rows, parameters)
     return result, parameters
 
 
-def _per(data: Layout, driver: str, plot: int) -> float:
-    """What multiplies t C/ha/year to give the unit of a driver."""
+def unit_factor(data: Layout, driver: str, plot: int) -> float:
+    """What multiplies t C/ha/year to give the unit of a driver.
+
+    Parameters
+    ----------
+    data
+        Of the fit.
+    driver
+        Its name.
+    plot
+        Position of the plot.
+    """
     unit = next(one.unit for one in data.setup.structure.drivers if one.name == driver)
     return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
 
 
-def _learned(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
-    """Learned factor on an input in every month, (month or 1, sample)."""
+def learned_factor(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
+    """Learned factor on an input in every month, (month or 1, sample).
+
+    Parameters
+    ----------
+    prepared
+        Of :func:`socbayes.scenarios.plan_runs.prepare`.
+    driver
+        Name of the input.
+    plot
+        Position of the plot.
+    rows
+        Months, as positions in the layout.
+    parameters
+        (sample, parameter).
+    """
     names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
     if driver == prepared.data.setup.roles.manure:
         return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0
