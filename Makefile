@@ -8,7 +8,7 @@ BIN = .venv/bin
 
 .PHONY: demo test lint calibrate clean
 
-demo: .venv/installed  ## Fit the three literature models and write report/index.html
+demo: .venv/installed  ## Fit three literatures and a field trial, credit two plans, and write report/index.html
 	$(BIN)/socbayes demo --output report
 
 test: .venv/installed lint  ## Everything that must hold

@@ -1,7 +1,7 @@
 """Pairs of syntheses whose terms forbid bundling them, or are not stated: read, fitted, and not written.
 
-Each function reads one folder of the literature and returns a table of kind
-``effect_pairs`` and, in sentences, what it leaves out. Only what a posterior says
+Each reader takes the folder of the literature and returns a table of kind
+``effect_pairs`` and the number of rows that it is of. Only what a posterior says
 of them is kept: ``benchmarks/effects.py``.
 """
 
@@ -13,11 +13,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-type Read = tuple[pd.DataFrame, list[str]]
+type Read = tuple[pd.DataFrame, int]
+"""Pairs, and the number of rows they are of."""
 
 LARGEST = 1.5
 """Log ratios beyond it are slips of a unit or of a decimal place in these files."""
 DEPTH = r"(\d+(?:\.\d+)?)\s*(?:-|to|-to-)\s*(\d+(?:\.\d+)?)"
+CALENDAR_YEAR = r"\b(?:1[789]|20)\d\d(?:'?s)?\b"
+LONGEST = 300.0
+"""Years; longer durations in these files are dates or lengths of another use."""
 PEDON = "soil_organic_carbon"
 
 
@@ -25,6 +29,17 @@ def _numbers(text: pd.Series) -> pd.Series:
     """First number of each text; the middle of a range such as 15-20."""
     found = text.astype("str").str.extract(r"(\d+(?:\.\d+)?)(?:\s*-\s*(\d+(?:\.\d+)?))?").astype("float64")
     return found.mean(axis=1)
+
+
+def _years(text: pd.Series) -> pd.Series:
+    """Years since a change of use; calendar years, and more than anybody dated, are missing.
+
+    Where it says when land was restored, that is meant, not how long it was farmed.
+    """
+    plain = text.astype("str").str.replace(CALENDAR_YEAR, "", regex=True)
+    restored = plain.str.extract(r"(?i)restored\s+(\d+)|(\d+)\s*ya\b").bfill(axis=1)[0]
+    found = restored.astype("float64").fillna(_numbers(plain))
+    return found.where((found > 0) & (found <= LONGEST))
 
 
 def _limits(text: pd.Series) -> pd.DataFrame:
@@ -40,15 +55,15 @@ def _latest(rows: pd.DataFrame, by: list[str], time: str) -> pd.DataFrame:
     return rows[(rows[time] == last) | rows[time].isna()]
 
 
-def _plausible(pairs: pd.DataFrame, name: str, read: int) -> Read:
-    """Pairs with a ratio that can be, and how many were not."""
+def plausible(pairs: pd.DataFrame, name: str, read: int) -> tuple[pd.DataFrame, str]:
+    """Pairs of a compilation with a ratio that can be, and how many were not."""
     ratio = np.log(pairs["treated_mean"] / pairs["control_mean"]) if "treated_mean" in pairs else \
         pairs["log_response_ratio"]  # fmt: skip
     kept = pairs[ratio.abs() <= LARGEST].reset_index(drop=True)
     kept["observation"] = [f"{name}-{row:04d}" for row in range(1, len(kept) + 1)]
     kept["compilation"] = name
     said = f"{name}: {len(kept)} pairs of {read} rows; {len(pairs) - len(kept)} with a log ratio beyond {LARGEST:g}."
-    return kept, [said]
+    return kept, said
 
 
 def agevidence(literature: Path) -> Read:
@@ -107,7 +122,7 @@ def agevidence(literature: Path) -> Read:
             "longitude": rows["longitude"],
         }
     )
-    return _plausible(pairs, "AgEvidence", len(raw))
+    return pairs, len(raw)
 
 
 KINDS = {"CC": "cover_crop", "OF": "organic_farming", "AF": "agroforestry", "NT": "no_tillage", "SR": "residue_return",
@@ -127,7 +142,7 @@ def soil_health(literature: Path) -> Read:
         ["StudyID", "SiteInfor", "Conservation_Type", "CoverCrop", "SamplingDepth", "GrainCrop", "Tillage_T"], "last",
     )  # fmt: skip
     layer = _limits(rows["SamplingDepth"])
-    surname = rows["Author_F"].where(rows["Author_G"].isna(), rows["Author_F"]).astype("str").str.strip()
+    surname = rows["Author_F"].astype("str").str.strip()
     sd = {arm: _numbers(rows[f"OC_{letter}_SD%"]) for arm, letter in (("control", "C"), ("treated", "T"))}
     numbers = {
         "control_replicates": "No_C", "replicates": "No_T", "duration": "last", "clay": "ClayPerc",
@@ -155,7 +170,7 @@ def soil_health(literature: Path) -> Read:
     for name in ("control_replicates", "replicates"):
         pairs[name] = pairs[name].where(pairs[name] >= 1)
     pairs["duration"] = pairs["duration"].where(pairs["duration"] > 0)
-    return _plausible(pairs, "SoilHealthDB", len(raw))
+    return pairs, len(raw)
 
 
 def irrigation(literature: Path) -> Read:
@@ -191,7 +206,7 @@ def irrigation(literature: Path) -> Read:
         )
     pairs = pd.concat(frames, ignore_index=True).dropna(subset=["control_mean", "treated_mean"])
     pairs = pairs.assign(lever="irrigation", fraction=PEDON, ecosystem="cropland")
-    return _plausible(pairs, "irrigation synthesis 2021", len(series) + len(beside))
+    return pairs, len(series) + len(beside)
 
 
 NATIVE = {"cropping": "cultivation", "irrigated cropping": "cultivation", "grazing": "grazing_of_native_land",
@@ -219,7 +234,6 @@ def native_pairs(literature: Path) -> Read:
         [used.merge(native.reset_index(), on=pair), restored.merge(cropped.reset_index(), on=pair)], ignore_index=True
     )
     citation = pairs["Citation"].astype("str")
-    years = _numbers(pairs["Time since LUC (yr)"])
     out = pd.DataFrame(
         {
             "study": citation.str.extract(r"^\W*([\w'-]+)")[0].fillna("no citation")
@@ -234,13 +248,13 @@ def native_pairs(literature: Path) -> Read:
             "control": pairs["Pair ID"].astype("str") + pairs["lever"].str.contains("restoration").map(str),
             "depth_top": 0.0,
             "depth_bottom": 30.0,
-            "duration": years.where(years > 0),
+            "duration": _years(pairs["Time since LUC (yr)"]),
             "ecosystem": pairs["lever"].map(ECOSYSTEM).fillna(pairs["LULC category"]),
             "latitude": pd.to_numeric(pairs["Latitude"], errors="coerce"),
             "longitude": pd.to_numeric(pairs["Longitude"], errors="coerce"),
         }
     )
-    return _plausible(out, "native and farmed pairs 2017", len(sites))
+    return out, len(sites)
 
 
 def forest_to_cropland(literature: Path) -> Read:
@@ -265,7 +279,7 @@ def forest_to_cropland(literature: Path) -> Read:
             "ecosystem": "cropland",
         }
     )
-    return _plausible(pairs, "forest to cropland 2014", len(raw))
+    return pairs, len(raw)
 
 
 CONVERSION = {
@@ -297,7 +311,7 @@ def conversions(literature: Path) -> Read:
             "comparison": "space_for_time",
         }
     )
-    return _plausible(pairs, "conversions 2000", len(raw))
+    return pairs, len(raw)
 
 
 def hedgerows(literature: Path) -> Read:
@@ -306,8 +320,9 @@ def hedgerows(literature: Path) -> Read:
     by = ["Site", "Upper_Depth", "Lower_Depth", "HR_age"]
     cores = raw.groupby([*by, "Treatment", "Location"], as_index=False)["per_C"].mean()
     arms = cores.groupby([*by, "Treatment"])["per_C"].agg(["mean", "std", "count"]).unstack()  # noqa: PD010
-    both = arms.dropna().reset_index()
-    clay = raw.groupby(by)["clay"].mean().reset_index()["clay"]
+    complete = arms.dropna()
+    clay = raw.groupby(by)["clay"].mean().reindex(complete.index).to_numpy()
+    both = complete.reset_index()
     pairs = pd.DataFrame(
         {
             "study": "Chiartas 2022",
@@ -323,11 +338,11 @@ def hedgerows(literature: Path) -> Read:
             "depth_top": both["Upper_Depth"],
             "depth_bottom": both["Lower_Depth"],
             "duration": both["HR_age"],
-            "clay": clay.reindex(both.index),
+            "clay": clay,
             "ecosystem": "cropland",
         }
     )
-    return _plausible(pairs, "hedgerows 2022", len(raw))
+    return pairs, len(raw)
 
 
 def grazing(literature: Path) -> Read:
@@ -362,23 +377,24 @@ def grazing(literature: Path) -> Read:
     pairs = pd.concat(frames, ignore_index=True).assign(
         study="alpine grazing exclusion", lever="grazing_exclusion", ecosystem="grassland"
     )
-    return _plausible(pairs, "grazing exclusion", len(parts) + len(plants))
+    return pairs, len(parts) + len(plants)
 
 
 READERS: dict[str, Callable[[Path], Read]] = {
-    "agevidence_us_kenya": agevidence,
-    "soilhealthdb_jian2020": soil_health,
-    "emde2021_irrigation_soc": irrigation,
-    "sanderman2017_native_agriculture_pairs": native_pairs,
-    "forest_grassland_conversion": forest_to_cropland,
-    "post_kwon2000": conversions,
-    "chiartas_hedgerow_soil_carbon": hedgerows,
-    "grazing_exclusion_necromass_zxhm": grazing,
+    "AgEvidence": agevidence,
+    "SoilHealthDB": soil_health,
+    "irrigation synthesis 2021": irrigation,
+    "native and farmed pairs 2017": native_pairs,
+    "forest to cropland 2014": forest_to_cropland,
+    "conversions 2000": conversions,
+    "hedgerows 2022": hedgerows,
+    "grazing exclusion": grazing,
 }
-"""What reads each synthesis."""
+"""What reads each synthesis, by the name that its pairs have as a compilation; their terms stand in
+``data/curation/fitted.py``."""
 
 
-def read_all(literature: Path) -> Read:
+def read_all(literature: Path) -> tuple[pd.DataFrame, list[str]]:
     """Pairs of every synthesis, and what was left out.
 
     Parameters
@@ -386,6 +402,10 @@ def read_all(literature: Path) -> Read:
     literature
         Folder of raw files, one subfolder per source.
     """
-    found = [reader(literature) for reader in READERS.values()]
-    frames = [pairs.dropna(axis=1, how="all") for pairs, _ in found]
-    return pd.concat(frames, ignore_index=True), [note for _, notes in found for note in notes]
+    frames, notes = [], []
+    for name, reader in READERS.items():
+        pairs, read = reader(literature)
+        kept, said = plausible(pairs, name, read)
+        frames.append(kept.dropna(axis=1, how="all"))
+        notes.append(said)
+    return pd.concat(frames, ignore_index=True), notes

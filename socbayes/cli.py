@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
-from socbayes.given import options_given, scenario_given, schema_told, tables_given, units_given
+from socbayes.given import options_given, options_of_each, scenario_given, schema_told, tables_given, units_given
 from socbayes.plan_commands import add_to
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
@@ -74,7 +74,11 @@ Others = Annotated[
 ]
 Options = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="An option of the model; may be given several times."),
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="An option of the model; may be given several times. `fit` takes VALUE,VALUE for a run of each.",
+    ),
 ]
 Units = Annotated[
     list[str] | None, typer.Option("--unit", help="Unit of a column, as column=unit; may be given several times.")
@@ -209,7 +213,11 @@ def _otherwise(role: TableRole) -> str:
     return "bundled" if role.bundled else "refused" if role.required else "none"
 
 
-@app.command(epilog="Example: [bold]socbayes fit cue --data my.csv --draws 3000 --seed 1[/bold]")
+@app.command(
+    epilog="Examples: [bold]socbayes fit cue --data my.csv --draws 3000 --seed 1[/bold]; [bold]socbayes fit field "
+    "--data plots.csv --with management.csv --with weather.csv --option structure=rothc,icbm --store runs/farm[/bold] "
+    "makes a run for each structure, for [bold]socbayes project runs/farm/rothc runs/farm/icbm[/bold]"
+)
 def fit(
     model: Annotated[str, typer.Argument(help="A model: `socbayes models` lists them.")],
     data: Data = None,
@@ -236,24 +244,31 @@ def fit(
 ) -> None:
     """Fit a model to its bundled tables, or to yours; a table with faults is refused before sampling."""
     record = model_record(model)
-    options = options_given(record, option or ())
+    each = options_of_each(record, option or ())
     tables = tables_given(record, data, others or (), units_given(unit or ()))
 
     from socbayes.inference.fit import fit as sample
+    from socbayes.inference.runs import new_run_folder
     from socbayes.spec import spec_of
 
     try:
-        built = record.build(tables, **options)
+        built = {label: record.build(tables, **options) for label, options in each.items()}
     except (TypeError, ValueError) as error:  # what only the model can see, such as a ratio to zero
         raise SocbayesError(str(error)) from error
-    for note in spec_of(built).notes:
-        console_of().print(f"  {note}", markup=False)
     asked = {"draws": draws, "tune": tune, "target_accept": target_accept, "climbs": climbs}
     effort: dict[str, Any] = dict(record.effort) | {key: value for key, value in asked.items() if value is not None}
-    fitted = sample(built, **effort, chains=chains, seed=seed, store=store, progress=progress)
-    folder = fitted.attrs["store"]
-    console_of().print(f"Run: {folder}; next: socbayes report {folder} -o report.html", markup=False)
-    _judge({model: fitted})
+    whole = store if len(built) == 1 else new_run_folder(model, store)
+    fitted: dict[str, xr.DataTree] = {}
+    for label, one in built.items():
+        if label:
+            console_of().print(f"[bold]{label}[/bold], {len(fitted) + 1} of {len(built)}")
+        for note in spec_of(one).notes:
+            console_of().print(f"  {note}", markup=False)
+        folder = whole / label if label and whole else whole
+        fitted[label or model] = sample(one, **effort, chains=chains, seed=seed, store=folder, progress=progress)
+    made = " ".join(str(one.attrs["store"]) for one in fitted.values())
+    console_of().print(f"Run: {made}; next: socbayes report {made} -o report.html", markup=False)
+    _judge(fitted)
 
 
 @app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000[/bold]")
@@ -383,16 +398,19 @@ def demo(
     tune: Tune = 1000,
     chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20261121,
+    allow_failed: Annotated[
+        bool, typer.Option("--allow-failed", help="Plans and credits of the trial also where its fit failed; marked.")
+    ] = False,
     progress: Progress = True,
 ) -> None:
-    """Fit, check, compare and report the baseline models on bundled data."""
+    """Fit, check, compare and report models of the literature, and credit two plans on a field trial."""
     import json
 
     from socbayes.demo import SUMMARY, run
 
     if quick:
         draws, tune, chains = 150, 250, 2
-    page = run(output, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    page = run(output, draws=draws, tune=tune, chains=chains, seed=seed, allow_failed=allow_failed, progress=progress)
     if not progress:
         _written(page)
     if not json.loads((page.parent / SUMMARY).read_text(encoding="utf-8"))["passed"]:

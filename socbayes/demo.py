@@ -1,6 +1,8 @@
-"""The whole way on bundled data: models fitted, checked, compared and reported.
+"""The whole way on bundled data: models fitted, checked, compared and reported, and a field trial up to credits.
 
-Which models and which scenarios is said by ``demonstrated`` of their records.
+Which models of literatures and which scenarios is said by ``demonstrated`` of their records; the field trial stands in
+:mod:`socbayes.demo_plots`. Fits are made beside each other (:mod:`socbayes.demo_fits`), and each is checked while the
+others go on.
 """
 
 from __future__ import annotations
@@ -9,16 +11,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.demo_fits import Job, made, memory_of
+from socbayes.demo_plots import MODEL, Decision, decide, summarised
 from socbayes.errors import SocbayesError
 from socbayes.files import write_text
 from socbayes.screen import console_of, diagnostics_table, scenario_table
-from socbayes.subjects import ModelRecord, model_records
+from socbayes.subjects import ModelRecord, model_record, model_records
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,9 +45,10 @@ def run(
     chains: int = 4,
     seed: int = 20261121,
     store: str | os.PathLike[str] | None = None,
+    allow_failed: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Fit, check, compare and report the models of the demonstration on bundled data.
+    """Fit, check, compare and report the models of the demonstration on bundled data, and credit plans on a trial.
 
     Parameters
     ----------
@@ -54,6 +60,8 @@ def run(
         Seed of everything random.
     store
         Folder of the runs, ``<output>/runs`` by default; runs of an earlier demonstration in it are replaced.
+    allow_failed
+        Whether plans and credits are computed although the fit of the trial failed its checks; they are then marked.
     progress
         Whether to show progress bars and results.
 
@@ -68,30 +76,76 @@ def run(
     """
     from socbayes import scenarios
     from socbayes.inference.checks import check
+    from socbayes.inference.runs import load
     from socbayes.report import report
 
     started = time.perf_counter()
     output = Path(output)
     store = output / "runs" if store is None else Path(store)
+    records = {name: record for name, record in model_records().items() if record.demonstrated}
+    effort = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
+    jobs = [Job(name, _emptied(store / name), _effort(effort, records[name])) for name in sorted(records, key=_rows)]
+    jobs = [*jobs[:0:-1], Job(MODEL, _emptied(store / MODEL), effort), jobs[0]]  # the longest first
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
-    effort = {"draws": draws, "tune": tune, "chains": chains}
-    records = {name: record for name, record in model_records().items() if record.demonstrated}
-    for name, record in records.items():
-        fits[name] = _fitted(record, effort, seed, _emptied(store / name), progress)
-        before = time.perf_counter()
-        checks[name] = check(fits[name])
-        numbers[name] = summarise(fits[name], checks[name]) | {"check_seconds": round(time.perf_counter() - before, 1)}
-    settings = [(name, one) for name, record in records.items() for one in record.demonstrated]
-    gains = [scenarios.compare(fits[name], one, seed=seed) for name, one in settings]
-    page = report(*fits.values(), gains, path=output / PAGE, checks=list(checks.values()))
-    seconds = round(time.perf_counter() - started, 1)
-    summary = _summary(numbers, gains, seed, seconds)
+    decision = Decision()
+    with _shown(jobs, progress) as look:
+        for job in made(jobs, look):
+            fitted = load(job.folder)
+            before = time.perf_counter()
+            checks[job.name] = check(fitted)
+            seconds = {"check_seconds": round(time.perf_counter() - before, 1)}
+            memory = {"peak_memory_mb": memory_of(job.folder)}
+            numbers[job.name] = summarise(fitted, checks[job.name]) | memory | seconds
+            fits[job.name] = fitted
+            if job.name == MODEL:
+                decision = decide(fitted, seed=seed, allow_failed=allow_failed)
+    order = [*records, MODEL]  # not that in which they were done
+    fits, numbers = {name: fits[name] for name in order}, {name: numbers[name] for name in order}
+    gains = [scenarios.compare(fits[name], one, seed=seed) for name in records for one in records[name].demonstrated]
+    page = report(*fits.values(), gains, decision.items, path=output / PAGE, checks=[checks[name] for name in order])
+    summary = _summary(numbers, gains, seed, round(time.perf_counter() - started, 1))
+    summary["plans"] = summarised(decision)
     write_text(output / SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     if progress:
         _show(fits, gains, summary, page)
+        _show_decision(decision)
     return page
+
+
+def _rows(name: str) -> int:
+    """Rows of the bundled tables of a model, which tell how long a fit to them takes beside others."""
+    from socbayes.datasets import load_dataset
+
+    return sum(len(load_dataset(one.bundled)) for one in model_record(name).tables if one.bundled)
+
+
+def _effort(effort: Mapping[str, int], record: ModelRecord) -> dict[str, int]:
+    """Draws that a model needs, in proportion to those that were asked for."""
+    return {**effort, "draws": round(effort["draws"] * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS)}
+
+
+@contextmanager
+def _shown(jobs: Sequence[Job], progress: bool) -> Iterator[Callable[[Sequence[Job]], None]]:
+    """Show how far fits have come."""
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[stage]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console_of(), refresh_per_second=2) as bar:
+        tasks = {job: bar.add_task(job.name, start=False, stage="waiting", total=1) for job in jobs}
+
+        def look(running: Sequence[Job]) -> None:
+            for job in running:
+                bar.start_task(tasks[job])
+                bar.update(tasks[job], stage=job.stage, completed=job.stage == "done")
+
+        yield look
+        for task in tasks.values():
+            bar.update(task, stage="done", completed=1)
 
 
 def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: int, seconds: float) -> dict[str, Any]:
@@ -104,24 +158,6 @@ def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: 
         "models": dict(numbers),
         "scenarios": [scenario_numbers(gain) for gain in gains],
     }
-
-
-def _fitted(record: ModelRecord, effort: dict[str, int], seed: int, store: Path, progress: bool) -> xr.DataTree:
-    """Fit a model to its bundled tables."""
-    from socbayes.inference.fit import fit
-
-    if progress:
-        _say(f"\n[bold]{record.name}[/bold]")
-    draws = round(effort["draws"] * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS)
-    return fit(
-        record.build(),
-        draws=draws,
-        tune=effort["tune"],
-        chains=effort["chains"],
-        seed=seed,
-        store=store,
-        progress=progress,
-    )
 
 
 def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
@@ -144,7 +180,6 @@ def summarise(fitted: xr.DataTree, checks: Checks) -> dict[str, Any]:
         "compile_seconds": round(float(attrs["compile_seconds"]), 1),
         "sampling_seconds": round(float(attrs["sampling_seconds"]), 1),
         "prediction_seconds": round(float(attrs["after_seconds"]), 1),
-        "peak_memory_mb": _peak_memory(),
         "passed": facts.converged and checks.passed,
         "failures": [*facts.failures, *checks.failures],
         "findings": findings(fitted),
@@ -168,18 +203,6 @@ def scenario_numbers(gain: ScenarioComparison) -> dict[str, Any]:
     return of | {"converged": gain.converged, "notes": gain.table.attrs["notes"], "scenarios": rows}
 
 
-def _peak_memory() -> int | None:
-    """Largest memory of this process so far in MB; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
-
-
 def _emptied(folder: Path) -> Path:
     """Make room for a run by removing an older one, and nothing else."""
     from socbayes.inference.runs import SPEC
@@ -189,10 +212,6 @@ def _emptied(folder: Path) -> Path:
             raise SocbayesError(f"{folder} holds something other than a run; name another folder")
         shutil.rmtree(folder)
     return folder
-
-
-def _say(text: str) -> None:
-    console_of().print(text, highlight=False)
 
 
 def _show(
@@ -210,3 +229,15 @@ def _show(
     if not summary["passed"]:
         console.print("[bold red]At least one fit did not pass its checks: do not use its numbers.[/bold red]")
     console.print(f"Report: [bold]{escape(str(page))}[/bold]  ({summary['seconds']:.0f} s)", highlight=False)
+
+
+def _show_decision(decision: Decision) -> None:
+    """Print what plans would be credited on the trial, or why they are not."""
+    from rich.markup import escape
+
+    console = console_of()
+    if decision.sheet is None:
+        console.print(f"[bold red]No plans and no credits.[/bold red] {escape(str(decision.refused))}", highlight=False)
+        return
+    for sentence in decision.sheet.text:
+        console.print(sentence, markup=False, highlight=False)

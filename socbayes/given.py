@@ -215,6 +215,45 @@ def options_given(record: ModelRecord, texts: Sequence[str]) -> dict[str, Any]:
     return options
 
 
+def options_of_each(record: ModelRecord, texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read options of one model, or of several that differ in one option: ``structure=rothc,icbm``.
+
+    Parameters
+    ----------
+    record
+        Of the model.
+    texts
+        Options as for :func:`options_given`; one of them may have several values, with commas between.
+
+    Returns
+    -------
+    dict
+        Options by the value that tells a model from the others; by an empty text where there is one model.
+
+    Raises
+    ------
+    UnknownNameError, SocbayesError
+        As for :func:`options_given`; for values of two options, or one that is empty or written twice.
+
+    Examples
+    --------
+    >>> from socbayes.subjects import model_record
+    >>> options_of_each(model_record("field"), ["structure=rothc,icbm", "until=2030"])
+    {'rothc': {'structure': 'rothc', 'until': 2030.0}, 'icbm': {'structure': 'icbm', 'until': 2030.0}}
+    """
+    options = options_given(record, texts)
+    several = [name for name, value in options.items() if isinstance(value, str) and "," in value]
+    if not several:
+        return {"": options}
+    if len(several) > 1:
+        raise SocbayesError(f"one option may have several values, not {' and '.join(several)}")
+    name = several[0]
+    values = [value.strip() for value in options[name].split(",")]
+    if "" in values or len(set(values)) < len(values):
+        raise SocbayesError(f"--option {name}={options[name]}: every value stands once, and none is empty")
+    return {value: options | {name: value_of(value)} for value in values}
+
+
 def scenario_given(text: str) -> tuple[str, dict[str, Any]]:
     """Read ``"name: setting=value, setting=value"``; without a name the settings are the name.
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
-SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation", "effects")
+SUBJECTS = ("cue", "priming", "mcp", "joint", "field", "soil_incubation", "effects", "root_inputs")
 """Every subject: a folder of ``socbayes.models`` that has a ``record``."""
 
 

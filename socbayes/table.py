@@ -10,6 +10,7 @@ nowhere else. A column of your own is kept when its name starts with ``x_``.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from socbayes.errors import EmptyTableError, Fault, TableFaultsError, UnknownNameError
+from socbayes.errors import EmptyTableError, Fault, SocbayesError, TableFaultsError, UnknownNameError
 from socbayes.reading.cells import cell_faults, cell_rules, dates_of, natural, numbers_of
 from socbayes.reading.dates import year_or_missing
 from socbayes.reading.decimals import DecimalMark, decimal_mark
@@ -200,6 +201,54 @@ def examine_table(
     except EmptyTableError as error:
         fault = Fault("empty table", None, "", "no rows", f"at least one row: {kind.meaning}", str(error))
         return pd.DataFrame(), [fault]
+
+
+def examine_frame(
+    table: object, schema: str, units: Mapping[str, str] | None = None
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Examine a frame that is given to a model, whose columns are in the unit of their quantity if nothing is stated.
+
+    Parameters
+    ----------
+    table
+        What was given; one that :func:`read_table` has read does not change.
+    schema
+        Name of the kind of table.
+    units
+        Of columns that are in another unit.
+
+    Returns
+    -------
+    table, faults
+        As of :func:`examine_table`, with the notes of the frame kept.
+
+    Raises
+    ------
+    SocbayesError
+        If it is no frame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> examined, faults = examine_frame(pd.DataFrame({"crop": ["wheat"], "harvest_index": [0.4]}),
+    ...                                  "crop_carbon_allocation")
+    >>> examined["harvest_index"].tolist(), faults
+    ([0.4], [])
+    """
+    if not isinstance(table, pd.DataFrame):
+        said = " ".join(reprlib.repr(table).split())
+        raise SocbayesError(f"{said} is no table: give a frame, such as of read_table(path, {schema!r})")
+    stated = table.attrs.get("units")
+    stated = stated if isinstance(stated, dict) else {}
+    own = {
+        name: QUANTITIES[name].unit
+        for name in table.columns
+        if name in QUANTITIES and name not in stated and QUANTITIES[name].unit
+    }
+    examined, faults = examine_table(table, schema, own | dict(units or {}))
+    notes = [*table.attrs.get("notes", []), *examined.attrs.get("notes", [])]
+    examined.attrs["notes"] = list(dict.fromkeys(notes))
+    return examined, faults
 
 
 def faults_table(faults: Iterable[Fault]) -> pd.DataFrame:

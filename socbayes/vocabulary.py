@@ -121,6 +121,15 @@ EVIDENCE_LEVERS = (
 """What changed between the two soils of a pair of effects: the treated one has it, the control has not. Liming is lime
 or another source of calcium; restoration is of land that was farmed, afforestation of land that was not forest;
 cultivation turns native land into cropland, and grazing or plantation of native land into pasture or planted forest."""
+ALLOCATION_RATIOS = ("straw_to_product", "root_to_shoot", "rhizodeposit_to_root")
+"""Ratios that say how the carbon of a crop is shared out; the shoot is product and straw together."""
+CROP_GROUPS = ("cereal", "legume", "oilseed", "root_crop")
+"""Groups of annual crops whose carbon is shared out alike."""
+GROWN = ("compiled", "field", "potted", "hydroponic", "unspecified", "traced")
+"""How plants of an allocation ratio were grown: compiled coefficients are of mature crops in fields; traced ones are
+of carbon that a labelled crop took up at one stage."""
+GROWTH_STAGES = ("tillering", "elongation", "anthesis")
+"""Stages at which crops were labelled."""
 VALUE_ORIGINS = ("measured", "pooled", "estimated", "derived", "printed", "digitised")
 """How a value of a field table came about: measured on its own plot; measured on
 one sample bulked from several plots; assumed or interpolated by the source;
@@ -686,6 +695,17 @@ _QUANTITIES = (
     _N("input_share_roots", "1", "Share of root carbon that enters the soil.", lower=0, upper=1),
     _N("input_share_rhizodeposits", "1", "Share of rhizodeposit carbon that enters the soil.", lower=0, upper=1),
     _N("root_carbon_input", "kg/ha/year", "Fixed root carbon input.", lower=0, upper=20000),
+    _N("crop_group", "", "Group of crops.", "category", categories=CROP_GROUPS),
+    _N(
+        "allocation_ratio",
+        "",
+        "Which two parts of the annual carbon of a crop a ratio compares.",
+        "category",
+        categories=ALLOCATION_RATIOS,
+    ),
+    _N("carbon_ratio", "1", "Carbon of the first part over that of the second.", lower=0, upper=1000),
+    _N("grown", "", "How the plants were grown.", "category", categories=GROWN),
+    _N("growth_stage", "", "Stage at which a crop was labelled.", "category", categories=GROWTH_STAGES),
     # --- field plots through time ------------------------------------------------
     _N(
         "plot",
@@ -1432,6 +1452,13 @@ _SCHEMAS = (
         ),
         key=("observation",),
         ordered=(("depth_top", "depth_bottom"),),
+    ),
+    TableSchema(
+        "crop_allocation_ratios",
+        "ratio of two parts of the annual carbon of one crop, as one study states it",
+        required=("observation", "study", "crop", "crop_group", "allocation_ratio", "carbon_ratio"),
+        optional=("grown", "growth_stage", "yield_dry_matter", "fertilizer_nitrogen", "doi"),
+        key=("observation",),
     ),
 )
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("socbayes.models",),
     ("socbayes.inference",),
     ("socbayes.scenarios", "socbayes.models.*.scenarios", "socbayes.models.*.trials",
-     "socbayes.models.field.forecasts", "socbayes.models.field.foresight"),
+     "socbayes.models.field.forecasts", "socbayes.models.field.foresight", "socbayes.models.field.differences"),
     ("socbayes.published", "socbayes.wording", "socbayes.models.*.published"),
     ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
      "socbayes.models.*.effect_figures"),

@@ -322,6 +322,32 @@ def test_fits_take_the_effort_of_their_record(name, tmp_path, monkeypatch):
     assert taken.get("tune") == model_record(name).effort.get("tune")
 
 
+def test_several_structures_are_fitted_by_one_command_into_a_folder_each(field_files, tmp_path, monkeypatch):
+    made = []
+
+    def pretend(model, *, store, **_):
+        made.append((Path(store), model.socbayes_spec.choices["structure"]))
+        fitted = cue_fit(converged=int(len(made) == 1), failures="[]" if len(made) == 1 else '["2 divergent"]')
+        fitted.attrs["store"] = str(store)
+        return fitted
+
+    monkeypatch.setattr("socbayes.inference.fit.fit", pretend)
+    arguments = ("fit", "field", "--data", "plots.csv", "--with", "management.csv", "--option")
+    said = said_by(*arguments, "structure=icbm, two_pool_series", "--store", "runs/farm", code=cli.FAILED_GATE)
+    assert made == [(Path("runs/farm/icbm"), "icbm"), (Path("runs/farm/two_pool_series"), "two_pool_series")]
+    assert "icbm, 1 of 2" in said
+    assert "two_pool_series, 2 of 2" in said
+    assert "next: socbayes report runs/farm/icbm runs/farm/two_pool_series -o report.html" in said
+    assert "FAILED ITS CHECKS" in said
+    made.clear()
+    for wrong, hint in (("structure=icbm,ocbm", "did you mean 'icbm'"), ("structure=icbm,icbm", "stands once"),
+                        ("structure=icbm,", "none is empty")):  # fmt: skip
+        assert hint in said_by(*arguments, wrong, "--store", "runs/other", code=cli.BAD_INPUT)
+    assert "one option may have" in said_by(*arguments, "structure=a,b", "--option", "stocks=c,d", code=cli.BAD_INPUT)
+    assert not made
+    assert not (tmp_path / "runs/other").exists()
+
+
 def attached():
     """A model that says of itself nothing."""
     return SimpleNamespace(socbayes_spec=ModelSpec("cue", ""))
@@ -380,8 +406,8 @@ def test_demo_scenarios_are_named_once():
 
 
 def test_demo_takes_more_draws_where_a_record_asks_for_them():
-    assert [round(1500 * record.effort.get("draws", demo.USUAL_DRAWS) / demo.USUAL_DRAWS) for record in (
-        model_record("cue"), model_record("mcp"))] == [1500, 2000]  # fmt: skip
+    asked = {"draws": 1500, "tune": 1000}
+    assert [demo._effort(asked, model_record(name))["draws"] for name in ("cue", "mcp")] == [1500, 2000]
 
 
 @pytest.mark.parametrize(

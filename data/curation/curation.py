@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from fitted import carried_text
 
 from socbayes.vocabulary import QUANTITIES, SCHEMAS
 
@@ -203,6 +204,15 @@ SOURCES: dict[str, dict] = {
         "2007, Bolinder 2015, Fan 2017, Hirte 2018, Keel 2017, Seitz 2023, Taghizadeh-Toosi 2020, Wuest-Galey 2020.",
         "doi": "10.34776/as105e",
         "path": "https://github.com/cran/SoilManageR",
+        "licence": MIT,
+        "licence_note": "",
+    },
+    "whep_crop_root_coefficients": {
+        "title": "whep and afsetools",
+        "citation": "Aguilera E. et al., R packages whep and afsetools, coefficients of crop biomass, compiled from "
+        "IPCC 2006 and 2019, Bolinder et al. 2007, Guzman et al. 2014, Kyle et al. 2011, Wolf et al. 2015 and others.",
+        "doi": "",
+        "path": "https://github.com/eduaguilera/whep",
         "licence": MIT,
         "licence_note": "",
     },
@@ -555,8 +565,8 @@ from the priming tables.
 """
 
 
-def licences_text(resources: list[dict]) -> str:
-    """Write the licence of every table and source as Markdown."""
+def licences_text(resources: list[dict], folder: Path = DATA) -> str:
+    """Licence of every table and source, and what the posterior summaries in a folder rest on, as Markdown."""
     lines = [LICENCE_HEADER, "| table | licences of its sources | commercial use |", "| --- | --- | --- |"]
     for entry in resources:
         names = ", ".join(licence["name"] for licence in entry["licenses"])
@@ -567,7 +577,7 @@ def licences_text(resources: list[dict]) -> str:
             note = f" ({source['licence_note']})" if source["licence_note"] else ""
             doi = f" doi:{source['doi']}." if source["doi"] else ""
             lines.append(f"- {source['citation']}{doi} <{source['path']}>. Licence: {source['licence']}{note}.")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + carried_text(folder, resources)) + "\n"
 
 
 def arguments() -> argparse.Namespace:

@@ -7,4 +7,4 @@ from socbayes.models.effects.pooled import counted_once, evidence
 
 __all__ = ["PRIORS", "QUANTITIES", "build", "counted_once", "coverage", "evidence", "prior_table"]
 
-__getattr__ = submodules(__name__, ("baseline", "figures", "layout", "scenarios"))
+__getattr__ = submodules(__name__, ("baseline", "factors", "figures", "layout", "scenarios", "through_core"))

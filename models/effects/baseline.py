@@ -28,14 +28,14 @@ fraction of carbon. For pair i of lever l and fraction f:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.errors import SocbayesError
 from socbayes.models.blocks import half_centred, require_studies, weak_groups
+from socbayes.models.effects.arms import ArmErrors, control_errors, spreads
 from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE, Pairs, lay_out
-from socbayes.models.effects.pooled import CONVERTED, evidence
+from socbayes.models.effects.pooled import CONVERTED, KIND_OF_ROLE, joined, judged
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, notes_of, prior_records
 
@@ -134,8 +134,11 @@ def build(
     ------
     EmptyTableError, TooFewGroupsError
         If the tables have no rows, fewer than two studies, or one row per study.
+    TableFaultsError
+        For every column and cell of a table that cannot be right, such as a lever that is none, with the nearest one.
     SocbayesError
-        If a row states no effect, a mean is not above zero, or doses of one lever have several units.
+        If what is given is no frame, two rows are called alike, a row states no effect, a mean is not above zero, or
+        doses of one lever have several units.
 
     Examples
     --------
@@ -147,16 +150,18 @@ def build(
     import pymc as pm
 
     others = {"cover_crops": cover_crops, "elevated_co2": elevated_co2, "necromass": necromass}
-    given = {role: frame for role, frame in others.items() if frame is not None}
-    together, dropped = evidence([table, *(CONVERTED[role](frame) for role, frame in given.items())])
+    given = {"table": judged(table)} | {
+        role: judged(frame, KIND_OF_ROLE[role]) for role, frame in others.items() if frame is not None
+    }
+    together, dropped = joined(
+        [CONVERTED[role](frame) if role in CONVERTED else frame for role, frame in given.items()]
+    )
     require_studies(together)
     pairs = lay_out(together)
     prior = Priors(PRIORS, priors)
     labels = together["observation"].astype("str").tolist()
-    if len(set(labels)) < len(labels):
-        raise SocbayesError("column 'observation': a name stands in two rows of the tables together")
     with pm.Model(coords=_coords(pairs, labels)) as model:
-        _likelihood(prior, pairs, _Errors.of(prior, pairs))
+        _likelihood(prior, pairs, ArmErrors.of(prior, pairs))
     notes = (*(note for frame in given.values() for note in notes_of(frame)), *dropped, *pairs.notes, *_once(pairs))
     spec = ModelSpec(
         model="effects",
@@ -169,7 +174,7 @@ def build(
         notes=notes,
         target_accept=0.97,
     )
-    attach(model, spec, {"table": table, **given})
+    attach(model, spec, given)
     return model
 
 
@@ -209,42 +214,14 @@ def _once(pairs: Pairs) -> tuple[str, ...]:
     return (f"Of one study each, so that how studies differ is that of other effects: {', '.join(alone)}.",)
 
 
-class _Errors(NamedTuple):
-    """Sampling variance of the log of each arm's mean, control and treated; each (row,)."""
-
-    control: TensorVariable | np.ndarray
-    treated: TensorVariable | np.ndarray
-
-    @classmethod
-    def of(cls, prior: Priors, pairs: Pairs) -> _Errors:
-        """Variances as stated, and where they are not, of coefficients of variation learned from those stated."""
-        import pymc as pm
-        import pytensor.tensor as pt
-
-        known = np.isfinite(pairs.errors.variance)
-        if known.all():
-            return cls(pairs.errors.variance[:, 0], pairs.errors.variance[:, 1])
-        median = prior.sample("variation_median", dims="fraction")
-        of_study = weak_groups("variation_study", prior.sample("variation_study_sd"), "study")
-        log_variation = median[pairs.fraction] + of_study[pairs.study]
-        rows, arms = np.nonzero(np.isfinite(pairs.errors.log_variation))
-        if rows.size:
-            scatter = prior.sample("variation_scatter")
-            observed = pm.Data("log_variation_recorded", pairs.errors.log_variation[rows, arms])
-            pm.Normal("log_variation", log_variation[rows], scatter, observed=observed)
-        learned = pt.exp(2 * log_variation)[:, None] / pairs.errors.replicates
-        variance = pt.where(known, np.where(known, pairs.errors.variance, 0.0), learned)
-        return cls(variance[:, 0], variance[:, 1])
-
-
-def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
+def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors) -> None:
     """Expected log ratios, and those observed."""
     import pymc as pm
     import pytensor.tensor as pt
 
     log_ratio = prior.sample("log_ratio", dims="effect")
-    study_sd = pm.Deterministic("study_sd", _spreads(prior, "study_sd", "_median"), dims="effect")
-    residual_sd = pm.Deterministic("residual_sd", _spreads(prior, "residual", "_median"), dims="effect")
+    study_sd = pm.Deterministic("study_sd", spreads(prior, "study_sd", "effect"), dims="effect")
+    residual_sd = pm.Deterministic("residual_sd", spreads(prior, "residual", "effect"), dims="effect")
     site_sd = prior.sample("site_sd")
     eta = log_ratio[pairs.effect]
     study_variance = study_sd[pairs.effect_of_group] ** 2 + pairs.one_site * site_sd**2
@@ -258,10 +235,7 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: _Errors) -> None:
         at_site = half_centred("site_effect", site_sd, "site")
         eta = eta + (pairs.site >= 0) * at_site[np.maximum(pairs.site, 0)]
     variance = errors.treated + residual_sd[pairs.effect] ** 2 + pairs.lone * site_sd**2
-    if pairs.shared:
-        first = np.array([int(np.flatnonzero(pairs.control == place)[0]) for place in range(len(pairs.shared))])
-        error = weak_groups("control_error", pt.sqrt(pt.as_tensor(errors.control)[first]), "shared_control")
-        eta = eta - (pairs.control >= 0) * error[np.maximum(pairs.control, 0)]
+    eta = eta - control_errors(pairs, errors)
     scatter = pt.inc_subtensor(pt.zeros(len(pairs.effects))[pairs.effect], errors.treated + errors.control)
     scatter = scatter / np.bincount(pairs.effect) + residual_sd**2
     pm.Deterministic("pair_scatter", pt.sqrt(scatter), dims="effect")
@@ -298,15 +272,6 @@ def _study_effects(pairs: Pairs, log_ratio: TensorVariable, scale: TensorVariabl
         coords.add_coord("study_of_few", [pairs.groups_of[index] for index in rest])
         effect = pt.set_subtensor(effect[rest], half_centred("study_of_few_effect", scale[rest], "study_of_few"))
     return pm.Deterministic("study_effect", effect, dims="study_effect_of")
-
-
-def _spreads(prior: Priors, name: str, median: str) -> TensorVariable:
-    """Standard deviation of each effect, log-normal about what effects have in common; shape (effect,)."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    middle, spread = prior.sample(f"{name}{median}"), prior.sample(f"{name}_spread")
-    return pt.exp(middle + spread * pm.Normal(f"{name}_of_effect", dims="effect"))
 
 
 def _small_studies(prior: Priors, pairs: Pairs, log_ratio: TensorVariable) -> TensorVariable | float:

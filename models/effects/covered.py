@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.errors import UnknownNameError
 from socbayes.frames import filled, numeric
 from socbayes.models.effects.layout import log_ratios
-from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS
+from socbayes.models.effects.pooled import judged
+from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS, QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,13 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     fraction
         The fraction to count.
 
+    Raises
+    ------
+    TableFaultsError
+        For every column and cell that cannot be right.
+    UnknownNameError
+        For a fraction that is none, with those there are.
+
     Returns
     -------
     pandas.DataFrame
@@ -61,6 +70,9 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     """
     import pandas as pd
 
+    if fraction not in (known := QUANTITIES["fraction"].categories):
+        raise UnknownNameError(f"there is no fraction {fraction!r}; known: {', '.join(known)}")
+    table = judged(table)
     rows = table[table["fraction"] == fraction]
     ratio = log_ratios(rows)
     counted = pd.DataFrame(
@@ -99,6 +111,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Columns pairs, studies, gains and compilations; indexed by lever and fraction.
     """
+    table = judged(table)
     ratio = log_ratios(table)
     counted = table.assign(gain=ratio > 0, compilation=filled(table, "compilation", NOT_STATED))
     return counted.groupby(["lever", "fraction"]).agg(

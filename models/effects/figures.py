@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.facts import facts_of
 from socbayes.plots.style import (
     BLUE,
     GREY,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["lever_effects", "lever_funnel", "lever_moderators"]
+__all__ = ["lever_effects", "lever_factors", "lever_funnel", "lever_moderators"]
 
 
 def effect_labels(fitted: xr.DataTree) -> list[str]:
@@ -58,6 +59,40 @@ def lever_effects(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     intervals(ax, new, places - 0.18, GREY, label="new study")
     intervals(ax, typical, places + 0.12, BLUE, label="typical study")
     ax.set_xlabel(with_interval("change of carbon (percent)"))
+    ax.legend(loc="best")
+    return figure
+
+
+def factor_labels(fitted: xr.DataTree) -> list[str]:
+    """Levers of a fit through the core for a reader, each with what it acts on."""
+    entries = facts_of(fitted).spec.choices["entries"]
+    return [f"{readable(str(name))}, on {entries[str(name)]}" for name in fitted["posterior"]["lever"].to_numpy()]
+
+
+@styled
+def lever_factors(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
+    """Change of plant input or decomposition with each lever, in the typical study and in a new one.
+
+    Parameters
+    ----------
+    fitted
+        A fit of :mod:`socbayes.models.effects.factors`.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    posterior = fitted["posterior"].to_dataset()
+    labels = factor_labels(fitted)
+    figure, ax = panel(ax, 1.4 + 0.3 * len(labels))
+    places = rows_of(ax, labels)
+    zero_line(ax)
+    # Of factors the logarithm is drawn: a few studies leave some lever with many times its input.
+    intervals(ax, flat(posterior["log_factor_new_study"]), places - 0.18, GREY, label="new study")
+    intervals(ax, flat(posterior["log_factor"]), places + 0.12, BLUE, label="typical study")
+    ax.set_xlabel(with_interval("log factor on input or decomposition"))
     ax.legend(loc="best")
     return figure
 

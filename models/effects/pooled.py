@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.frames import filled, numeric
+from socbayes.models.effects.record import RECORD
 from socbayes.vocabulary import EVIDENCE_LEVERS, SCHEMAS
 
 if TYPE_CHECKING:
@@ -104,6 +105,47 @@ def necromass_pairs(table: pd.DataFrame) -> pd.DataFrame:
 
 CONVERTED = {"cover_crops": cover_crop_pairs, "elevated_co2": elevated_co2_pairs, "necromass": necromass_pairs}
 """How tables of other kinds become pairs, by their role in the model."""
+KIND_OF_ROLE = {role.role: role.schema for role in RECORD.models[0].tables}
+"""Kind of table by the argument of ``build`` that takes it."""
+
+
+def judged(table: object, schema: str = "effect_pairs") -> pd.DataFrame:
+    """A table as ``read_table`` would have read it; one that it has read does not change.
+
+    Parameters
+    ----------
+    table
+        What was given.
+    schema
+        Kind of table that is wanted.
+
+    Raises
+    ------
+    SocbayesError
+        If it is no frame.
+    EmptyTableError
+        If it has no rows.
+    TableFaultsError
+        For every column and cell that cannot be right.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pair = {"observation": "a", "study": "Kitur 1994", "lever": "no_tilage", "fraction": "soil_organic_carbon"}
+    >>> judged(pd.DataFrame([pair]))
+    Traceback (most recent call last):
+    socbayes.errors.TableFaultsError: table of kind 'effect_pairs': 1 fault
+    """
+    import pandas as pd
+
+    from socbayes.table import examine_frame
+
+    if isinstance(table, pd.DataFrame) and not len(table):
+        raise EmptyTableError("the table has no rows: nothing to fit")
+    examined, faults = examine_frame(table, schema)
+    if faults:
+        raise TableFaultsError(faults, f"table of kind {schema!r}")
+    return examined
 
 
 def evidence(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
@@ -117,34 +159,49 @@ def evidence(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
     Raises
     ------
     SocbayesError
-        If a column that names a pair is not there, or has empty cells.
+        If there is no table, or one of them is no frame.
+    EmptyTableError
+        If one has no rows.
+    TableFaultsError
+        For every column and cell that cannot be right.
 
     Returns
     -------
     pairs, notes
         One table, and what was dropped, in sentences.
     """
+    if tables is None or not len(tables):
+        raise SocbayesError("no table is given: expected a sequence of tables of kind 'effect_pairs'")
+    return joined([judged(table) for table in tables])
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
+    """The same of tables that were judged before.
+
+    Parameters
+    ----------
+    tables
+        Of kind ``effect_pairs``.
+
+    Raises
+    ------
+    SocbayesError
+        If two rows are called alike.
+
+    Returns
+    -------
+    pairs, notes
+        As of :func:`evidence`.
+    """
     import pandas as pd
 
-    for table in tables:
-        _require_columns(table)
-    filled_in = [table.dropna(axis=1, how="all") for table in tables if len(table)]
-    together = pd.concat(filled_in, ignore_index=True) if filled_in else tables[0]
+    together = pd.concat([table.dropna(axis=1, how="all") for table in tables], ignore_index=True)
+    if (again := together["observation"].astype("str").duplicated()).any():
+        first = together.loc[again.idxmax(), "observation"]
+        raise SocbayesError(
+            f"column 'observation': {int(again.sum())} names stand in two rows of the tables together, first {first!r}"
+        )
     return counted_once(together)
-
-
-def _require_columns(table: pd.DataFrame) -> None:
-    """Refuse a table that does not say of each row which study, lever and fraction it is of."""
-    for column in SCHEMAS["effect_pairs"].required:
-        if column not in table:
-            raise SocbayesError(
-                f"the table has no column {column!r}; sb.read_table(..., schema='effect_pairs') reads it"
-            )
-        if (empty := table[column].isna()).any():
-            first = table.index[int(np.flatnonzero(empty)[0])]
-            raise SocbayesError(
-                f"column {column!r}: {int(empty.sum())} of {len(table)} cells are empty, first row {first}"
-            )
 
 
 def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -162,6 +219,11 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     table
         Of kind ``effect_pairs``. Rows of no ``compilation`` are of one.
 
+    Raises
+    ------
+    SocbayesError
+        If a column that names a pair is not there.
+
     Returns
     -------
     pairs, notes
@@ -176,6 +238,8 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     >>> len(once), said
     (1, ['1 pairs of 1 studies stand in another compilation as well and are counted once.'])
     """
+    if missing := [name for name in SCHEMAS["effect_pairs"].required if name not in table]:
+        raise SocbayesError(f"the table has no column {missing[0]!r}: expected one of kind 'effect_pairs'")
     if "compilation" not in table or table["compilation"].nunique() < 2:
         return table, []
     compilation = filled(table, "compilation", "")

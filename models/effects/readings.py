@@ -53,11 +53,27 @@ def funnel_told(fitted: xr.DataTree) -> str:
     return f"Small studies find more carbon than large ones with {few(more)}, and less with {few(less)}."
 
 
+def factors_told(fitted: xr.DataTree) -> str:
+    """Name the levers that surely raise or lower what they act on in the typical study."""
+    posterior = fitted["posterior"].to_dataset()
+    labels = figures.factor_labels(fitted)
+    typical, new = flat(posterior["log_factor"]), flat(posterior["log_factor_new_study"])
+    above = (typical > 0).mean(axis=0)
+    up = [labels[place] for place in np.argsort(-above) if above[place] >= SURE]
+    down = [labels[place] for place in np.argsort(above) if above[place] <= 1 - SURE]
+    surest = int(np.abs(above - 0.5).argmax())
+    return (
+        f"In the typical study, the factor is surely above one for {few(up)} and surely below for {few(down)}, of "
+        f"{len(labels)} levers. For {labels[surest]} its logarithm in a new study would be {said(new[:, surest])}."
+    )
+
+
 READINGS: dict[str, tuple[Reading, ...]] = {
     "effects": (
         Reading("Effects of levers", figures.lever_effects, effects_told, opens=1),
         Reading("What effects depend on", figures.lever_moderators, moderators_told, needs=("slope",)),
         Reading("Small studies and large ones", figures.lever_funnel, funnel_told, needs=("small_study",)),
     ),
+    "effect_factors": (Reading("What levers act on", figures.lever_factors, factors_told, opens=1),),
 }
 """Figures of each model, in the order they are read."""

@@ -2,6 +2,13 @@
 
 from socbayes.subjects import ModelRecord, Subject, TableRole
 
+_TABLES = (
+    TableRole("table", "effect_pairs", "effect_pairs"),
+    TableRole("cover_crops", "cover_crop_fractions", "cover_crop_fractions", required=False),
+    TableRole("elevated_co2", "elevated_co2_pairs", "elevated_co2_pairs", required=False),
+    TableRole("necromass", "necromass_pairs", "necromass_pairs", required=False),
+)
+
 RECORD = Subject(
     name="effects",
     title="Effects of levers",
@@ -10,12 +17,7 @@ RECORD = Subject(
             name="effects",
             title="Effects of levers on carbon",
             module="socbayes.models.effects.baseline",
-            tables=(
-                TableRole("table", "effect_pairs", "effect_pairs"),
-                TableRole("cover_crops", "cover_crop_fractions", "cover_crop_fractions", required=False),
-                TableRole("elevated_co2", "elevated_co2_pairs", "elevated_co2_pairs", required=False),
-                TableRole("necromass", "necromass_pairs", "necromass_pairs", required=False),
-            ),
+            tables=_TABLES,
             limits=(
                 "Effects are log ratios of what was sampled to one depth, mostly of contents: a stock also changes with"
                 " bulk density, and tillage moves carbon between depths.",
@@ -27,6 +29,19 @@ RECORD = Subject(
             ),
             # Levers of three studies learn how studies differ from the others, so draws carry less each.
             effort={"draws": 2200, "tune": 1000},
+        ),
+        ModelRecord(
+            name="effect_factors",
+            title="What levers act on",
+            module="socbayes.models.effects.factors",
+            tables=_TABLES,
+            limits=(
+                "Controls are taken to be in balance, and the structure to hold with its published rates.",
+                "A lever acts on input or on decomposition, never on both: the ratios alone cannot tell them apart.",
+                "The climate of a pair is a prior about its mean temperature, constant in time.",
+            ),
+            effort={"draws": 2500, "tune": 1000},
+            options=("structure", "entries.NAME"),
         ),
     ),
 )

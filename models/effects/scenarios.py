@@ -9,8 +9,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.models.effects.layout import BY_LOG, MODERATORS, moderator_values
-from socbayes.models.effects.pooled import CONVERTED
-from socbayes.models.effects.record import RECORD
+from socbayes.models.effects.pooled import CONVERTED, KIND_OF_ROLE
 from socbayes.scenarios.draws import Draws, Predicted, known_label, student_factor
 from socbayes.vocabulary import SCHEMAS
 
@@ -133,7 +132,7 @@ def _rows_of_study(draws: Draws) -> pd.DataFrame:
     counted = set(draws.fitted["observed_data"]["obs"].to_numpy().tolist()) if draws.study else set()
     frames = []
     for role in facts_of(draws.fitted).spec.tables if draws.study else ():
-        rows = draws.stated(*SCHEMAS[TABLES[role]].columns, role=role)
+        rows = draws.stated(*SCHEMAS[KIND_OF_ROLE[role]].columns, role=role)
         if len(rows):
             frames.append(CONVERTED[role](rows) if role in CONVERTED else rows)
     found = (
@@ -223,7 +222,5 @@ def _of_moderators(
     return total, {name: tuple(members) for name, members in said.items()}
 
 
-TABLES = {role.role: role.schema for role in RECORD.models[0].tables}
-"""Kind of table by the argument of ``build`` that took it."""
 PREDICTORS = {"effects": effect}
 """What each model predicts; see :mod:`socbayes.scenarios.predict`."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from socbayes.datasets import load_dataset
 from socbayes.inference.calibration import few
+from socbayes.models.effects import factors
 from socbayes.models.effects.baseline import build
 
 if TYPE_CHECKING:
@@ -25,4 +26,12 @@ def few_pairs() -> pm.Model:
     return build(kept.assign(treated_sd=kept["treated_sd"].where(some), control_sd=kept["control_sd"].where(some)))
 
 
-CALIBRATION: dict[str, Callable[[], pm.Model]] = {"effects": few_pairs}
+def few_factors() -> pm.Model:
+    """Two levers through RothC, one on input and one on decomposition, with stated errors; some years are missing."""
+    table = load_dataset("effect_pairs")
+    table = table[table["lever"].isin(("litter_removed", "warming")) & table["treated_sd"].notna()]
+    kept = few(table[table["fraction"] == factors.WHOLE], 6, 3)
+    return factors.build(kept)
+
+
+CALIBRATION: dict[str, Callable[[], pm.Model]] = {"effects": few_pairs, "effect_factors": few_factors}

@@ -5,6 +5,7 @@ from socbayes.models.field.model import PRIORS, QUANTITIES, build, prior_table
 
 _FROM = {
     "forecasts": ("average", "forecast", "predict_plots", "with_measurement_error"),
+    "differences": ("differences_left_out", "score_differences"),
     "foresight": ("leave_future_out", "leave_one_site_out"),
 }
 
@@ -13,12 +14,14 @@ __all__ = [
     "QUANTITIES",
     "average",
     "build",
+    "differences_left_out",
     "forecast",
     "leave_future_out",
     "leave_one_site_out",
     "predict_plots",
     "prior_table",
+    "score_differences",
     "with_measurement_error",
 ]
 
-__getattr__ = submodules(__name__, ("record", "forecasts", "foresight", "figures"), _FROM)
+__getattr__ = submodules(__name__, ("record", "forecasts", "foresight", "differences", "figures"), _FROM)

@@ -19,6 +19,7 @@ from socbayes.models.field.amendments import counted_in, with_no_char
 from socbayes.models.field.draws import per_draw
 from socbayes.models.field.runs import decomposition, factored, natural_parameters, pools_of_shares
 from socbayes.models.field.setup import Setup
+from socbayes.models.field.years import LINEAR_SCHEMES, over_years, recurs
 from socbayes.structures.forcing import month_length
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class Branches:
         Length of a month in the structure's unit of time, and steps in it.
     scheme
         Of integration.
+    linear
+        Whether a step is linear in the pools.
     """
 
     structure: Structure
     interval: float
     steps: int
     scheme: str
+    linear: bool
 
     def run(self, pools: np.ndarray, parameters: np.ndarray, drivers: np.ndarray, months: np.ndarray) -> np.ndarray:
         """Pools of every draw at the turns of some months.
@@ -66,6 +70,27 @@ class Branches:
         -------
         numpy.ndarray
             (time, sample, pool); NaN where a step failed.
+        """
+        if self.linear and recurs(drivers, months, len(self.structure.pools)):
+            found = over_years(self.every_month, pools, parameters, drivers, months)
+            if found is not None:
+                return found
+        return self.every_month(pools, parameters, drivers, months)
+
+    def every_month(
+        self, pools: np.ndarray, parameters: np.ndarray, drivers: np.ndarray, months: np.ndarray
+    ) -> np.ndarray:
+        """The same, month by month.
+
+        Parameters
+        ----------
+        pools, parameters, drivers, months
+            As for :meth:`run`.
+
+        Returns
+        -------
+        numpy.ndarray
+            As of :meth:`run`.
         """
         # Compiled runs are slow to import.
         from socbayes.core.kernels import program
@@ -87,8 +112,7 @@ class Branches:
         """
         from socbayes.core.integrate import stack_drivers
 
-        stacked = stack_drivers(self.structure, data.forcing.drivers)
-        values = stacked.eval(mode="FAST_COMPILE")
+        values = evaluated(stack_drivers(self.structure, data.forcing.drivers))
         return np.broadcast_to(values, (data.plots.rows, len(data.plots.labels), values.shape[2]))
 
     def weights(self, data: Layout, fractions: Sequence[str]) -> np.ndarray:
@@ -133,7 +157,8 @@ def _branches(published: Structure, manured: bool, periods: int, amendments: tup
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
     interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
-    return Branches(structure, interval, steps, scheme)
+    linear = structure.linear and scheme in LINEAR_SCHEMES
+    return Branches(structure, interval, steps, scheme, linear)
 
 
 def with_additions(structure: Structure, drivers: tuple[str, ...]) -> Structure:
@@ -226,10 +251,23 @@ def beginnings(
     values = natural_parameters(data, flat, flat["rate"], flat["plant"], constants, data.plots.periods)
     every = np.zeros(samples * plots.size)
     spread = {name: value + every if np.ndim(value) == 0 else value for name, value in values.items()}
-    parameters = stack_parameters(branches.structure, spread).eval(mode="FAST_COMPILE")
+    parameters = evaluated(stack_parameters(branches.structure, spread))
     carbon = np.tile(data.forcing.carbon[plots], samples)
     pools = with_no_char(
         branches.structure, pools_of_shares(flat["log_share"], flat["stock"], data.setup.weights["total"], carbon)
     )
     shape = (samples, plots.size, -1)
-    return pools.eval(mode="FAST_COMPILE").reshape(shape), parameters.reshape(shape)
+    return evaluated(pools).reshape(shape), parameters.reshape(shape)
+
+
+def evaluated(graph: Any) -> np.ndarray:
+    """Value of a graph without inputs, step by step: it is computed once, so rewriting it first takes longer.
+
+    Parameters
+    ----------
+    graph
+        A tensor that rests on constants only.
+    """
+    from pytensor.compile.mode import Mode
+
+    return np.asarray(graph.eval(mode=Mode(linker="py", optimizer="None")))

@@ -1,12 +1,22 @@
-"""Names of crops as people write them: which of them say that nothing grows, and which one may be meant."""
+"""Crops as people write them: which of them say that nothing grows, and what carbon others leave with a yield."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from socbayes.labels import tidied
-from socbayes.vocabulary import nearest
+from socbayes.models.root_inputs.allocated import (
+    CARBON_OF_DRY_MATTER,
+    crop_of,
+    entering_of,
+    known_crops,
+    plant_input,
+)
+from socbayes.vocabulary import CI_PROB, nearest
 
 SHOWN = 8
 """Names of a sentence; of the rest the number is said."""
@@ -68,8 +78,8 @@ def with_nearest(crops: Sequence[str]) -> str:
     """
     from socbayes.datasets import load_dataset
 
-    table = ["fallow", *load_dataset("crop_carbon_allocation")["crop"]]
-    known = {" ".join(sorted(words_of(name))): name for name in table}
+    table = ["fallow", *load_dataset("crop_carbon_allocation")["crop"], *known_crops()]
+    known = {" ".join(sorted(words_of(name))): name for name in reversed(table)}
     said = []
     for crop in crops[:SHOWN]:
         # A green or a weedy fallow is no slip of the pen for a bare one.
@@ -77,3 +87,123 @@ def with_nearest(crops: Sequence[str]) -> str:
         hint = None if understood else nearest(" ".join(sorted(words_of(crop))), list(known))
         said.append(f"{crop!r} (did you mean {known[hint]!r}?)" if hint else f"{crop!r}")
     return ", ".join(said) + (f" and {len(crops) - SHOWN} others" if len(crops) > SHOWN else "")
+
+
+class Left(NamedTuple):
+    """Carbon that a crop leaves in the soil with its yields.
+
+    Parameters
+    ----------
+    carbon
+        Median for a new study, t C/ha, (row,); NaN where the crop is not known.
+    error
+        Standard deviation of its logarithm, (row,).
+    coefficients
+        The same carbon by point coefficients, (row,); NaN where there are none.
+    crop
+        Crop that the name is taken for; empty where none is known.
+    """
+
+    carbon: np.ndarray
+    error: np.ndarray
+    coefficients: np.ndarray
+    crop: str
+
+
+def carbon_left(crop: str, dry_matter: Any) -> Left:
+    """Plant carbon that enters the soil with a harvest: straw, roots and rhizodeposits.
+
+    Parameters
+    ----------
+    crop
+        Name; the order of its words does not matter.
+    dry_matter
+        Yield, t/ha.
+
+    Examples
+    --------
+    >>> left = carbon_left("winter wheat", 5.0)
+    >>> left.crop, bool(left.carbon < left.coefficients)
+    ('wheat', True)
+    """
+    grain = np.asarray(dry_matter, dtype="float64")
+    found = crop_of(crop)
+    if not found:
+        unknown = np.full(grain.shape, np.nan)
+        return Left(unknown, unknown, unknown, "")
+    carbon, error = plant_input(crop, grain)
+    return Left(carbon, error, _by_coefficients(crop, grain), found)
+
+
+def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
+    """Plant carbon that enters the soil with a harvest, t C/ha, and the crop that the name is taken for.
+
+    NaN and no name for a crop that is not known; see :func:`carbon_left`.
+
+    Parameters
+    ----------
+    crop
+        Name; the order of its words does not matter.
+    dry_matter
+        Yield, t/ha.
+
+    Examples
+    --------
+    >>> carbon, crop = carbon_from_yield("winter wheat", 5.0)
+    >>> bool(0.5 < carbon < 2.0), crop
+    (True, 'wheat')
+    """
+    left = carbon_left(crop, dry_matter)
+    return left.carbon, left.crop
+
+
+def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:
+    """Plant carbon by the shares of ``crop_carbon_allocation``, in proportion to the yield; NaN for other crops."""
+    from socbayes.datasets import load_dataset
+
+    table = load_dataset("crop_carbon_allocation").dropna(subset=["carbon_share_product"]).set_index("crop")
+    words = words_of(crop)
+    named = {str(name): words_of(str(name)) for name in table.index}
+    fitting = [name for name, has in named.items() if has == words] or [
+        name for name, has in named.items() if words <= has
+    ]
+    if not fitting:
+        return np.full(dry_matter.shape, np.nan)
+    row = table.loc[fitting[0]]
+    entering = sum(
+        row[f"carbon_share_{part}"] * row[f"input_share_{part}"] for part in ("straw", "roots", "rhizodeposits")
+    )
+    by_share: np.ndarray = dry_matter * CARBON_OF_DRY_MATTER * entering / row["carbon_share_product"]
+    return by_share
+
+
+def sentences_on(left: dict[str, Left]) -> list[str]:
+    """What became of yields, and what point coefficients would have made of them.
+
+    Parameters
+    ----------
+    left
+        By name of a crop, the carbon of its rows.
+    """
+    known = {name: one for name, one in left.items() if one.crop}
+    if not known:
+        return []
+    said = "; ".join(_told(name, one) for name, one in known.items())
+    return [
+        f"Carbon inputs follow from yields by how crops share out their carbon: {said}. Most of that error is common "
+        "to all plots."
+    ]
+
+
+def _told(name: str, left: Left) -> str:
+    """Carbon of one crop with its error, and that by coefficients."""
+    from scipy.stats import norm
+
+    reach = np.exp(float(norm.ppf((1 + CI_PROB) / 2)) * float(np.mean(left.error)))
+    called = name if words_of(name) == words_of(left.crop) else f"{name} as {left.crop}"
+    share = entering_of(name)
+    of_straw = f"{100 * share.straw:.0f} % of the straw enters" + (f", {share.said}" if share.said else "")
+    point = float(np.mean(left.coefficients))
+    other = f"{point:.2f} by point coefficients" if np.isfinite(point) else "no point coefficients"
+    mean = float(np.mean(left.carbon))
+    return f"{called} {mean:.2f} t C/ha a harvest, good to a factor of {reach:.1f} ({other}; {of_straw})"

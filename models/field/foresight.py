@@ -11,10 +11,10 @@ only what is left out has.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -213,7 +213,26 @@ def leave_one_site_out(
     >>> table = leave_one_site_out(obs, management, structures=two, store="runs/sites")  # doctest: +SKIP
     """
     tables = judged(obs, management, weather)
-    obs = tables.obs
+    parts = site_parts(tables.obs)
+    until = float(tables.obs["year"].max())
+    return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until)
+
+
+def site_parts(obs: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Observations known and left out by the site that is left out; see :func:`split_site`.
+
+    Raises
+    ------
+    SocbayesError
+        If there are not two sites, or nothing is left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"site": ["a", "a", "b", "b"], "plot": "1", "year": [2000.0, 2005.0] * 2, "soc_stock": 50.0})
+    >>> list(site_parts(obs))
+    ['a', 'b']
+    """
     sites = sorted(obs["site"].unique())
     if len(sites) < 2:
         raise SocbayesError(f"leaving out the only site, {sites[0]!r}, leaves nothing to learn from")
@@ -221,7 +240,7 @@ def leave_one_site_out(
     parts = {site: (known, left_out) for site, (known, left_out) in parts.items() if len(left_out)}
     if not parts:
         raise SocbayesError("no plot has a second sample to foresee")
-    return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until=float(obs["year"].max()))
+    return parts
 
 
 def _compared(
@@ -233,36 +252,76 @@ def _compared(
     until: float | None,
 ) -> pd.DataFrame:
     """Scores of each structure on what each split leaves out, best first."""
-    setups, layouts = {}, {}
-    for label, settings in structures.items():  # before any fit, so that what cannot be is said at once
-        setups[label] = setup_of(**{name: settings[name] for name in _SETUP if name in settings})
-        require_sound(tables, setups[label])
-        layouts[label] = _laid_out(label, parts, tables, setups[label], until)
+    scores: dict[str, list[dict[str, np.ndarray]]] = {label: [] for label in structures}
+    converged = dict.fromkeys(structures, True)
+    for run in runs_without(parts, tables, structures, store, sampling, until):
+        scores[run.label].append(_scores(run))
+        converged[run.label] &= facts_of(run.fitted).converged
     rows, densities = {}, {}
-    for label, settings in structures.items():
-        options = {name: value for name, value in settings.items() if name not in _SETUP}
-        scores, converged = [], []
-        for part, (known, _) in parts.items():
-            model = model_of(tables.with_obs(known), setups[label], until=until, **options)
-            fitted = _fitted(model, _run_folder(store, label, part), sampling, told=_told(settings))
-            scores.append(_scores(fitted, layouts[label][part], len(known), sampling["seed"]))
-            facts = facts_of(fitted)
-            converged.append(facts.converged)
-            if not converged[-1]:
-                log.warning(
-                    "%s: its scores are unsure, as the fit did not converge: %s",
-                    f"{label} {part}".strip(),
-                    "; ".join(facts.failures),
-                )
-        joined = {name: np.concatenate([score[name] for score in scores]) for name in scores[0]}
+    for label, of_parts in scores.items():
+        joined = {name: np.concatenate([score[name] for score in of_parts]) for name in of_parts[0]}
         densities[label] = joined["density"]
         rows[label] = {
             "crps": joined["crps"].mean(),
             **{f"coverage_{round(100 * p)}": joined["inside"][:, k].mean() for k, p in enumerate(COVERED)},
             "measurements": joined["density"].size,
-            "converged": all(converged),
+            "converged": converged[label],
         }
     return ranked(densities, rows).rename_axis("structure")
+
+
+class Without(NamedTuple):
+    """A fit without a part of the data, and that part laid out beside what it learned from."""
+
+    label: str
+    """Of the structure."""
+    part: str
+    fitted: xr.DataTree
+    data: Layout
+    """Rows from ``seen`` on are those left out."""
+    seen: int
+    seed: int
+
+
+def runs_without(
+    parts: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    tables: FieldTables,
+    structures: Mapping[str, Mapping[str, Any]],
+    store: Path,
+    sampling: Sampling,
+    until: float | None,
+) -> Iterator[Without]:
+    """Fit every structure without each part in turn; what cannot be is said before the first fit.
+
+    Parameters
+    ----------
+    parts
+        By name: observations that are known, and those left out.
+    tables
+        All tables, as judged.
+    structures, store, sampling
+        As for :func:`leave_future_out`.
+    until
+        Year up to which drivers are known; the last that is fitted if None.
+    """
+    setups, layouts = {}, {}
+    for label, settings in structures.items():
+        setups[label] = setup_of(**{name: settings[name] for name in _SETUP if name in settings})
+        require_sound(tables, setups[label])
+        layouts[label] = _laid_out(label, parts, tables, setups[label], until)
+    for label, settings in structures.items():
+        options = {name: value for name, value in settings.items() if name not in _SETUP}
+        for part, (known, _) in parts.items():
+            model = model_of(tables.with_obs(known), setups[label], until=until, **options)
+            fitted = _fitted(model, _run_folder(store, label, part), sampling, told=_told(settings))
+            facts = facts_of(fitted)
+            if not facts.converged:
+                log.warning(
+                    "%s: its scores are unsure, as the fit did not converge: %s",
+                    f"{label} {part}".strip(),
+                    "; ".join(facts.failures),
+                )
+            yield Without(label, part, fitted, layouts[label][part], len(known), sampling["seed"])
 
 
 def _laid_out(
@@ -317,9 +376,43 @@ def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr
     return fit(model, store=folder, **sampling)
 
 
-def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str, np.ndarray]:
-    """Log density, CRPS in t/ha and whether intervals cover, of each measurement in rows from ``seen`` on."""
-    posterior = fitted["posterior"].to_dataset()
+def _scores(run: Without) -> dict[str, np.ndarray]:
+    """Log density, CRPS in t/ha and whether intervals cover, of each measurement left out."""
+    foreseen = foreseen_by(run)
+    return {
+        "density": log_mean_exp(foreseen.density),
+        "crps": crps(foreseen.values, np.exp(foreseen.observed)),
+        "inside": covered(np.log(foreseen.values), foreseen.observed),
+    }
+
+
+class Foreseen(NamedTuple):
+    """What a fit foresees of measurements it did not see."""
+
+    row: np.ndarray
+    """Row of the tables laid out together, (measurement,)."""
+    kind: np.ndarray
+    """Name of the kind of each, (measurement,)."""
+    observed: np.ndarray
+    """Logarithms of what was measured, (measurement,)."""
+    mean: np.ndarray
+    """Logarithms of what would read without error, (sample, measurement)."""
+    values: np.ndarray
+    """Measurements drawn, with their errors, t/ha, (sample, measurement)."""
+    density: np.ndarray
+    """Log density of what was measured, (sample, measurement)."""
+
+
+def foreseen_by(run: Without) -> Foreseen:
+    """Draw what a fit foresees of the measurements left out of it.
+
+    Parameters
+    ----------
+    run
+        Of :func:`runs_without`.
+    """
+    data, seen = run.data, run.seen
+    posterior = run.fitted["posterior"].to_dataset()
     every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // SCORED_DRAWS)
     thinned = posterior.isel(draw=slice(None, None, every)).stack(sample=("chain", "draw"))
     drawn = draws_of(
@@ -329,7 +422,7 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
     # One got by difference at the sites that were seen is no measurement there, so its error was not learned.
     foreseeable = np.isin(measured.names, names)[measured.kind]
     left_out = np.flatnonzero((measured.row >= seen) & measured.scored & foreseeable)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(run.seed)
     mean = _foreseen(data, drawn, left_out, seen, rng)
     mean, shared = _with_density_error(mean, data, left_out, drawn)
     learned = drawn.values["error"][:, [names.index(measured.names[k]) for k in measured.kind[left_out]]]
@@ -341,11 +434,8 @@ def _scores(fitted: xr.DataTree, data: Layout, seen: int, seed: int) -> dict[str
         its = np.array([other is one for other in classes])[measured.kind[left_out]]
         density[:, its] = one.log_density(observed[its], mean[:, its], spread[:, its])
         values[:, its] = one.replicates(mean[:, its], spread[:, its], rng)
-    return {
-        "density": log_mean_exp(density),
-        "crps": crps(values, np.exp(observed)),
-        "inside": covered(np.log(values), observed),
-    }
+    kind = np.array(measured.names)[measured.kind[left_out]]
+    return Foreseen(measured.row[left_out], kind, observed, mean, values, density)
 
 
 def _foreseen(data: Layout, drawn: Draws, left_out: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
-from socbayes.models.field.crops import is_bare, with_nearest, words_of
+from socbayes.models.field.crops import Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CARBON_OF_DRY_MATTER = 0.45
 #: Carbon of fresh farmyard manure: assumed, 3.0 t in the 35 t that Rothamsted's plots get in a year; no table has it.
 CARBON_OF_FRESH_MANURE = 3.0 / 35.0
 ASSUMED_INPUT = 3.0  # t C/ha/year
@@ -28,41 +27,6 @@ LONGEST_CROP = 1.5
 MANAGED = ("plant", "manure", "cover", "modifier")
 """What management says of a month."""
 _HAIR = 0.01  # months; years are written with few digits
-_ENTERING = ("straw", "roots", "rhizodeposits")
-
-
-def carbon_from_yield(crop: str, dry_matter: Any) -> tuple[Any, str]:
-    """Plant carbon that enters the soil with a harvest, t C/ha, and the crop of the coefficients used.
-
-    Straw, roots and rhizodeposits in proportion to the harvested product
-    (``crop_carbon_allocation``); NaN and no name for a crop that is not there.
-
-    Parameters
-    ----------
-    crop
-        Name; the order of its words does not matter.
-    dry_matter
-        Yield, t/ha.
-
-    Examples
-    --------
-    >>> carbon, coefficients = carbon_from_yield("winter wheat", 5.0)
-    >>> round(float(carbon), 2), coefficients
-    (1.87, 'wheat, winter')
-    """
-    from socbayes.datasets import load_dataset
-
-    table = load_dataset("crop_carbon_allocation").set_index("crop")
-    words = words_of(crop)
-    named = {str(name): words_of(str(name)) for name in table.index}
-    found = [name for name, has in named.items() if has == words] or [
-        name for name, has in named.items() if words <= has
-    ]
-    if not found:
-        return np.nan, ""
-    row = table.loc[found[0]]
-    entering = sum(row[f"carbon_share_{part}"] * row[f"input_share_{part}"] for part in _ENTERING)
-    return dry_matter * CARBON_OF_DRY_MATTER * entering / row["carbon_share_product"], found[0]
 
 
 @dataclass(eq=False)
@@ -142,6 +106,9 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    level_error
+        Standard deviation of the log of an error that all plant inputs share, where most of the stated carbon follows
+        from yields; else NaN.
     taken
         What became of each row.
     notes
@@ -172,6 +139,7 @@ class Managed:
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
+        self.level_error = np.nan
         given = [one for one in (table, plan) if one is not None and len(one)]
         self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
@@ -187,6 +155,7 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
+        self.level_error = _shared_error(carbon, np.where(planned, np.nan, input_errors(table)), planned)
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
@@ -439,31 +408,20 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
         Of schema ``field_management``.
     """
     notes = []
-    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
-    harvest, of_harvest = _yields(table)
-    plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
-    used, without = {}, []
-    turned = np.zeros(len(table), dtype=bool)
-    for name in sorted(set(crop) - {""}):
-        rows = (crop == name).to_numpy() & ~np.isfinite(plant)
-        told = rows & np.isfinite(harvest)
-        if told.any():
-            plant[told], used[name] = carbon_from_yield(name, harvest[told])
-            turned |= told & bool(used[name])
-        if (rows & ~told).any():
-            without.append(name)
-    if known := {name: source for name, source in used.items() if source}:
-        said = ", ".join(name if words_of(name) == words_of(source) else f"{name} as {source}"
-                         for name, source in known.items())  # fmt: skip
-        notes.append(f"Carbon inputs follow from yields by crop allocation coefficients: {said}.")
+    crop = filled(table, "crop", "").astype(str)
+    _, of_harvest, _ = _yields(table)
+    plant, _, left, without = _converted(table)
+    known = [name for name, one in left.items() if one.crop]
+    turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
+    notes += sentences_on(left)
     if (turned & of_harvest).any():
         notes.append(
             f"Yields are those of one harvest: a row of up to {LONGEST_CROP:g} years has one, a longer row one a year."
         )
     if (turned & ~of_harvest).any():
         notes.append("Yields are per year, as their unit says, however long a row is.")
-    if missing := [name for name, source in used.items() if not source]:
-        notes.append(f"No allocation coefficients for {with_nearest(missing)}: their inputs are unknown.")
+    if missing := [name for name, one in left.items() if not one.crop]:
+        notes.append(f"No allocation of carbon is known of {with_nearest(missing)}: their inputs are unknown.")
     if without:
         notes.append(
             f"Rows of {with_nearest(without)} state neither a yield nor a plant_carbon_input: their inputs are "
@@ -473,6 +431,45 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
     return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
+
+
+def input_errors(table: pd.DataFrame) -> np.ndarray:
+    """Standard deviation of the log of the plant carbon of each row that follows from a yield, NaN else; (row,).
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``.
+    """
+    return _converted(table)[1]
+
+
+def _shared_error(carbon: np.ndarray, error: np.ndarray, planned: np.ndarray) -> float:
+    """Mean error of the log of inputs that follow from yields, by their carbon; NaN where most is stated otherwise."""
+    entering = np.where(~planned & (carbon > 0), carbon, 0.0)
+    told = np.isfinite(error) & (entering > 0)
+    if not told.any() or entering[told].sum() < 0.5 * entering.sum():
+        return np.nan
+    return float(np.average(error[told], weights=entering[told]))
+
+
+def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
+    """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
+    plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
+    harvest, _, years = _yields(table)
+    plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
+    error = np.full(len(table), np.nan)
+    left, without = {}, []
+    for name in sorted(set(crop) - {""}):
+        rows = (crop == name).to_numpy() & ~np.isfinite(plant)
+        told = rows & np.isfinite(harvest)
+        if told.any():
+            # Shares depend on what one harvest brings, not on how much that is a year.
+            left[name] = one = carbon_left(name, harvest[told] * years[told])
+            plant[told], error[told] = one.carbon / years[told], one.error
+        if (rows & ~told).any():
+            without.append(name)
+    return plant, error, left, without
 
 
 def of_one_season(table: pd.DataFrame) -> np.ndarray:
@@ -490,12 +487,14 @@ def of_one_season(table: pd.DataFrame) -> np.ndarray:
     return turned & (length < 1.0 - _HAIR)
 
 
-def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Harvested dry matter of each row, t/ha/year, NaN where nothing is said, and whether it is of one harvest."""
+def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Harvested dry matter of each row, t/ha/year, NaN where nothing is said; if of one harvest; its years."""
     once = numeric(table, "yield_per_harvest")
     length = numeric(table, "end_year") - numeric(table, "start_year")
     years = np.where((length > 0) & (length <= LONGEST_CROP), length, 1.0)
-    return np.where(np.isfinite(once), once / years, numeric(table, "yield_dry_matter")), np.isfinite(once)
+    of_harvest = np.isfinite(once)
+    years = np.where(of_harvest, years, 1.0)
+    return np.where(of_harvest, once / years, numeric(table, "yield_dry_matter")), of_harvest, years
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -167,7 +167,8 @@ def build(
         may change from one sample to the next.
     management
         Table of schema ``field_management``. Inputs are taken as stated, or
-        from yields by ``crop_carbon_allocation``. Rows of a treatment hold
+        from yields by how crops share out their carbon (``sb.models.root_inputs``),
+        whose error is then the prior of ``input_level``. Rows of a treatment hold
         while a plot has it, and say when it changes.
     weather
         Table of schema ``field_weather``.
@@ -261,7 +262,7 @@ def model_of(
     start = initial_shares(data)
     known = _carried_prior(prior)
     learned = _carried_parameters(data, known)
-    own = Priors(PRIORS, priors)
+    own = Priors(_with_level_error(data.forcing.level_error), priors)
     with pm.Model(coords=_coords(data, start.largest, learned)) as model:
         values = sample_effects(data, own, start.largest, start.fixed is None)
         if learned:
@@ -302,6 +303,16 @@ def model_of(
         tables.by_role,
     )
     return model
+
+
+def _with_level_error(error: float) -> tuple[Prior, ...]:
+    """Priors, that of the level of inputs as wide as what they follow from yields with."""
+    if not np.isfinite(error):
+        return PRIORS
+    level = Prior(
+        "input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", "error of shares of crop carbon"
+    )
+    return tuple(level if one.name == level.name else one for one in PRIORS)
 
 
 def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:

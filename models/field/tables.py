@@ -172,28 +172,18 @@ def _examined(table: pd.DataFrame, schema: str) -> tuple[pd.DataFrame, list[Faul
     """A table in canonical units, and its faults."""
     import pandas as pd
 
-    from socbayes.table import examine_table
+    from socbayes.table import examine_frame
 
-    if not isinstance(table, pd.DataFrame):
-        raise SocbayesError(f"{table!r} is no table: give a frame, such as of read_table(path, {schema!r})")
-
-    # Columns called as their quantity are in its unit, as read_table leaves them, unless the frame says otherwise.
-    stated = table.attrs.get("units")
-    stated = stated if isinstance(stated, dict) else {}
-    units = {name: QUANTITIES[name].unit for name in table.columns if name in QUANTITIES and name not in stated}
-    units = {name: unit for name, unit in units.items() if unit}
-    per_harvest = schema == SCHEMAS["management"] and _per_harvest(table)
-    if per_harvest:
-        units["yield_dry_matter"] = f"{per_harvest}/year"
-    examined, faults = examine_table(table, schema, units)
+    per_harvest = schema == SCHEMAS["management"] and isinstance(table, pd.DataFrame) and _per_harvest(table)
+    units = {"yield_dry_matter": f"{per_harvest}/year"} if per_harvest else {}
+    examined, faults = examine_frame(table, schema, units)
     if per_harvest:
         examined = _renamed(examined, "yield_dry_matter", "yield_per_harvest")
     if schema == SCHEMAS["obs"]:
         attrs = examined.attrs
         examined, wrong, notes = dated(examined)
-        examined.attrs = attrs | {"notes": [*notes_of(examined), *notes]}
+        examined.attrs = attrs | {"notes": list(dict.fromkeys([*notes_of(examined), *notes]))}
         faults += wrong
-    examined.attrs["notes"] = list(dict.fromkeys([*notes_of(table), *notes_of(examined)]))
     return examined, faults
 
 

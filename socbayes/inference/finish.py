@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,8 @@ def _facts(result: xr.DataTree, model: pm.Model, settings: Settings, found: Sequ
         "tune": settings.tune,
         "chains": settings.chains,
         "data_sha256": settings.data,
-        "parameters": int(sum(rv.size.eval() for rv in model.free_RVs)),
+        # Of the draws, as every graph that is evaluated would be compiled.
+        "parameters": sum(prod(result["posterior"][rv.name].shape[2:]) for rv in model.free_RVs),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": json.dumps(versions()),
     }

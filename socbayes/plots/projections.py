@@ -28,8 +28,9 @@ from socbayes.plots.style import (
     zero_line,
 )
 from socbayes.scenarios.draws import DO_NOT_USE
-from socbayes.scenarios.gains import gains_of, portfolio
+from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.levers import lever_called
+from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import (
     DIMS,
     TOTAL,

@@ -9,12 +9,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.files import write_text
 from socbayes.inference.checks import Checks, check
 from socbayes.report.comparisons import described
 from socbayes.report.html import tidy
 from socbayes.report.projections import Chapter, alarms_of, chapters_of, is_ranking
+from socbayes.report.refused import refused_chapter
 from socbayes.report.section import Section, beside_baseline, section_on
 from socbayes.scenarios import ScenarioComparison
 from socbayes.scenarios.credit_sheet import CreditSheet
@@ -44,6 +45,7 @@ class Items:
     projections: list[xr.Dataset] = field(default_factory=list)
     sheets: list[CreditSheet] = field(default_factory=list)
     rankings: list[pd.DataFrame] = field(default_factory=list)
+    refusals: list[ConvergenceError] = field(default_factory=list)
 
 
 def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[Checks] | None) -> Path:
@@ -63,6 +65,7 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     scenarios = [described(comparison) for comparison in comparisons]
     told = {sentence for section in sections for sentence in section.limits}
     chapters = chapters_of(given.projections, given.sheets, given.rankings, told)
+    chapters += [refused_chapter(error, place) for place, error in enumerate(given.refusals)]
 
     files = resources.files("socbayes.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -109,6 +112,8 @@ def _sort_into(given: Items, items: Iterable[Any]) -> None:
             given.sheets.append(item)
         elif isinstance(item, pd.DataFrame) and is_ranking(item):
             given.rankings.append(item)
+        elif isinstance(item, ConvergenceError):
+            given.refusals.append(item)
         elif isinstance(item, (list, tuple)):
             _sort_into(given, item)
         else:

@@ -15,8 +15,9 @@ from socbayes.report.pictures import Picture, picture
 from socbayes.report.readings import Reading
 from socbayes.scenarios.credit_sheet import KNOWN, CreditSheet
 from socbayes.scenarios.credits import CO2_PER_C, Credit
-from socbayes.scenarios.gains import gain_table, gains_of, portfolio
+from socbayes.scenarios.gains import gain_table, gains_of
 from socbayes.scenarios.levers import levers
+from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import (
     baseline_of,
     converged,

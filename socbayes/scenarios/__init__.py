@@ -14,9 +14,10 @@ from socbayes.scenarios.validation import validation
 # Plans run on the compiled core, which costs a second to import.
 _FROM = {
     "gain_parts": ("gain_variance",),
-    "gains": ("gain_table", "gains_of", "portfolio", "response_curve"),
+    "gains": ("gain_table", "gains_of", "response_curve"),
     "inputs": ("with_inputs",),
     "plan_files": ("read_plans", "under"),
+    "portfolios": ("portfolio", "project_portfolio"),
     "projections": ("dry_run", "project"),
     "reversals": ("permanence",),
     "transit": ("with_transit",),
@@ -40,6 +41,7 @@ __all__ = [
     "predict_known",
     "predict_new",
     "project",
+    "project_portfolio",
     "read_plans",
     "read_projection",
     "register",

@@ -1,9 +1,8 @@
-"""What plans gain over business as usual: tables, probabilities, response to dose, and many fields together."""
+"""What plans gain over business as usual: tables, probabilities, and response to dose."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -257,93 +256,3 @@ def doses_given(doses: Sequence[float]) -> list[float]:
     if not wanted.size or not np.isfinite(wanted).all():
         raise SocbayesError(f"doses have to be numbers, one or more, such as [0, 0.5, 1], not {doses!r}")
     return [float(dose) for dose in wanted]
-
-
-def portfolio(projections: xr.Dataset | Iterable[xr.Dataset], areas: Mapping[str, float] | None = None) -> xr.Dataset:
-    """Many fields as one: area-weighted means draw by draw, so that errors they share do not average away.
-
-    Parameters
-    ----------
-    projections
-        Of :func:`socbayes.scenarios.project`, by the same fits, plans, years, draws and seed.
-    areas
-        Area of plots by name, ha; those of the plans, or all alike, by default.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``known`` (plan, sample, plot, year, fraction), t/ha, of the one plot ``portfolio``, for :func:`gain_table`;
-        ``gain_sd`` (plan, year), t/ha, of its gain, and ``gain_sd_if_independent``, what it would be if the errors of
-        fields had nothing to do with each other; ``attrs["area"]`` in ha.
-
-    Raises
-    ------
-    SocbayesError
-        For projections of other draws or plans than each other, a plot that is in two, or areas that are none.
-
-    Examples
-    --------
-    >>> portfolio(projection, {"north": 12.0, "south": 30.0})["gain_sd"]  # doctest: +SKIP
-    """
-    import xarray as xr
-
-    given = [projections] if isinstance(projections, xr.Dataset) else list(projections)
-    if not given:
-        raise SocbayesError("a portfolio needs one projection or more")
-    first, area, seen = given[0], 0.0, set[str]()
-    total: Any = 0.0
-    variance: Any = 0.0
-    for one in given:
-        _require_alike(first, one)
-        labels = one["plot"].to_numpy().tolist()
-        if twice := seen & set(labels):
-            raise SocbayesError(f"{', '.join(sorted(twice))} is in two projections")
-        seen |= set(labels)
-        weight = _areas(one, labels, areas)
-        total = total + (one["known"] * weight).sum("plot")
-        variance = variance + (gains_of(one).var("sample") * weight**2).sum("plot")
-        area += float(weight.sum())
-    if areas and (strangers := sorted(set(areas) - seen)):
-        raise SocbayesError(f"areas of plots that are in no projection: {', '.join(strangers)}")
-    result = (total / area).expand_dims(plot=["portfolio"]).transpose("plan", "sample", "plot", "year", "fraction")
-    failed = [one for one in given if not one.attrs.get("converged", 1)]
-    texts = [text for one in failed for text in json.loads(str(one.attrs.get("failures", "[]")))]
-    attrs = first.attrs | {
-        "area": area,
-        "converged": int(not failed),
-        "failures": json.dumps(list(dict.fromkeys(texts))),
-        "notes": "\n".join(dict.fromkeys(note for one in given for note in str(one.attrs["notes"]).splitlines())),
-    }
-    attrs |= {"warning": DO_NOT_USE} if failed else {}
-    found = xr.Dataset({"known": result.assign_attrs(units="t/ha")}, attrs=attrs)
-    spread = {"gain_sd": gains_of(found).std("sample").isel(plot=0, drop=True),
-              "gain_sd_if_independent": np.sqrt(variance) / area}  # fmt: skip
-    for name, values in spread.items():
-        found[name] = values.reindex(plan=found["plan"], fill_value=0.0)
-    return found
-
-
-def _areas(one: xr.Dataset, labels: list[str], areas: Mapping[str, float] | None) -> xr.DataArray:
-    """Area of each plot, (plot,)."""
-    import xarray as xr
-
-    if areas is not None and not isinstance(areas, Mapping):
-        raise SocbayesError(f"areas are by plot, such as {{{labels[0]!r}: 12.0}}, not a {type(areas).__name__}")
-    if areas is not None and (missing := [name for name in labels if name not in areas]):
-        raise SocbayesError(f"no area of {', '.join(missing[:5])}: give that of every plot, or none")
-    stated = one["area"].to_numpy() if "area" in one.coords else np.ones(len(labels))
-    try:
-        values = stated if areas is None else np.array([float(areas[name]) for name in labels])
-    except (TypeError, ValueError) as error:
-        raise SocbayesError(f"areas are numbers, in ha: {error}") from error
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise SocbayesError("areas have to be zero or more, and one of them above zero")
-    return xr.DataArray(values, dims="plot", coords={"plot": labels})
-
-
-def _require_alike(first: xr.Dataset, one: xr.Dataset) -> None:
-    for name in ("plan", "year", "fraction", "structure"):
-        if not np.array_equal(first[name].to_numpy(), one[name].to_numpy()):
-            raise SocbayesError(f"projections differ in their {name}: project them with the same fits, plans and draws")
-    if first.attrs.get("seed") != one.attrs.get("seed") or first.attrs["baseline"] != one.attrs["baseline"]:
-        raise SocbayesError("projections differ in their seed or baseline, so their draws are not paired")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from socbayes.scenarios.plan_runs import _learned as learned_factor
-from socbayes.scenarios.plan_runs import _per as unit_factor
+from socbayes.scenarios.plan_courses import learned_factor, unit_factor
 from socbayes.scenarios.rerun import Window, begun_runs, beside, ready_again, windows
 
 if TYPE_CHECKING:

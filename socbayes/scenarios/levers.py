@@ -3,14 +3,16 @@
 An effect is a normal on the log scale, per unit of dose. That of an amount is
 of the carbon that a unit of dose brings; that of a factor multiplies plant
 input or decomposition. Published factors of carbon stocks are read as ratios of
-two steady states, of which input over decomposition is the cause.
+two steady states, of which input over decomposition is the cause. Factors that
+were learned from pairs are those that a structure of the core needs to make them
+in the time they took; a ratio of stocks is never taken for one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -40,6 +42,8 @@ ACTIONS = {
     "evaporation": "potential evapotranspiration times one plus the dose",
 }
 """What a lever can act on, in words."""
+FACTORS = {"plant_factor": "input", "rate_factor": "decomposition"}
+"""Actions that are factors, by what :mod:`socbayes.models.effects.factors` calls them."""
 UNCERTAIN = ("plant_factor", "plant_added", "manure_added", "rate_factor")
 """Actions of which the effect of a unit of dose is not known exactly."""
 LOWEST = dict.fromkeys((*UNCERTAIN, "plant_cover"), 0.0) | dict.fromkeys(("plant_share", "rain", "evaporation"), -1.0)
@@ -70,6 +74,8 @@ class Lever:
         Levers that a plan cannot have on one plot at the same time.
     studies, pairs
         How many the effect rests on; 0 where nobody counted.
+    through
+        Mean and spread by structure, where the effect was learned through structures of the core.
     """
 
     name: str
@@ -83,21 +89,25 @@ class Lever:
     excludes: tuple[str, ...] = ()
     studies: int = 0
     pairs: int = 0
+    through: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def effect(self, standard: np.ndarray) -> np.ndarray:
+    def effect(self, standard: np.ndarray, structure: str = "") -> np.ndarray:
         """Effect of a unit of dose for every draw, on the log scale, (sample,).
 
         Parameters
         ----------
         standard
             Standard normals, (sample,).
+        structure
+            Structure that is run: the effect is that which was learned through it, or, where none was, that of all.
 
         Examples
         --------
         >>> LEVERS["no_tillage"].effect(np.zeros(1)).round(3).tolist()
         [-0.063]
         """
-        return self.mean + self.sd * standard
+        mean, sd = self.through.get(structure, (self.mean, self.sd))
+        return mean + sd * standard
 
 
 def ratio_of(*factors: tuple[float, float], over: Sequence[tuple[float, float]] = ()) -> tuple[float, float]:
@@ -220,26 +230,32 @@ def _stored() -> dict[str, dict[str, object]]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def with_effects(effects: dict[str, dict[str, object]], every: Sequence[Lever] = _EVERY) -> dict[str, Lever]:
-    """Levers whose priors are replaced by what was learned of them.
+def with_effects(effects: Mapping[str, Mapping[str, object]], every: Sequence[Lever] = _EVERY) -> dict[str, Lever]:
+    """Levers whose priors are replaced by what was learned of them through structures of the core.
 
     Parameters
     ----------
     effects
-        By lever: ``mean`` and ``sd`` of the effect of a unit of dose on the log scale, ``source``, and ``studies`` and
-        ``pairs`` where they are counted; ``acts_on`` where it is another of :data:`ACTIONS` than in the prior.
+        By lever: ``acts_on``, one of :data:`FACTORS`; ``through``, by structure ``mean`` and ``sd`` of the log factor
+        in a new study; ``source``; ``studies`` and ``pairs``. What else is there, such as the log ratio of stocks, is
+        not read. A lever that adds carbon keeps its amount, unless the factor is known better than
+        that (:func:`says_more`); one whose dose is carbon keeps it always.
     every
         The levers.
 
     Raises
     ------
     SocbayesError
-        For an effect of no lever that is known, of one without an uncertain effect, or of the wrong form.
+        For an effect of no lever that is known, of one without an uncertain effect, or of the wrong form; for one that
+        no structure was run for, such as a ratio of stocks; and for a factor on decomposition where the lever acts on
+        input, or the other way round.
 
     Examples
     --------
-    >>> with_effects({"no_tillage": {"mean": -0.05, "sd": 0.01, "source": "ours"}})["no_tillage"].source
-    'ours'
+    >>> learned = {"acts_on": "rate_factor", "through": {"rothc": {"mean": -0.05, "sd": 0.01}}, "source": "ours"}
+    >>> lever = with_effects({"no_tillage": learned})["no_tillage"]
+    >>> lever.source, lever.mean
+    ('ours', -0.05)
     """
     known = {lever.name: lever for lever in every}
     for name, effect in effects.items():
@@ -247,18 +263,59 @@ def with_effects(effects: dict[str, dict[str, object]], every: Sequence[Lever] =
         if lever is None or lever.acts_on not in UNCERTAIN:
             raise SocbayesError(f"{EFFECTS_FILE}: {name!r} is no lever with an effect to learn: " + ", ".join(
                 one.name for one in every if one.acts_on in UNCERTAIN))  # fmt: skip
-        try:
-            mean, sd, source = float(str(effect["mean"])), float(str(effect["sd"])), str(effect["source"])
-            studies, pairs = (int(str(effect.get(key, 0))) for key in ("studies", "pairs"))
-        except (KeyError, ValueError) as error:
-            raise SocbayesError(f"{EFFECTS_FILE}: {name}: mean, sd and source are needed ({error})") from error
-        if not (np.isfinite(mean) and 0 <= sd < np.inf):
-            raise SocbayesError(f"{EFFECTS_FILE}: {name}: mean {mean} and sd {sd} are no distribution")
-        acts_on = str(effect.get("acts_on", lever.acts_on))
-        if acts_on not in UNCERTAIN:
-            raise SocbayesError(f"{EFFECTS_FILE}: {name}: acts_on is one of {', '.join(UNCERTAIN)}, not {acts_on!r}")
-        known[name] = replace(lever, mean=mean, sd=sd, source=source, acts_on=acts_on, studies=studies, pairs=pairs)
+        learned = _learned(lever, effect)
+        # A factor of pairs is of their usual dose: it says nothing of one by the ton.
+        if lever.acts_on in FACTORS or (lever.unit != _CARBON and says_more(learned, lever)):
+            known[name] = learned
     return known
+
+
+def _learned(lever: Lever, effect: Mapping[str, object]) -> Lever:
+    """A lever with a factor that was learned through the core."""
+    where = f"{EFFECTS_FILE}: {lever.name}"
+    through, acts_on = effect.get("through"), str(effect.get("acts_on", ""))
+    if not isinstance(through, Mapping) or not through or acts_on not in FACTORS:
+        raise SocbayesError(
+            f"{where}: acts_on ({' or '.join(FACTORS)}) and through, with mean and sd by structure, are needed: a log "
+            "ratio of stocks is no effect on input or decomposition"
+        )
+    if lever.acts_on in FACTORS and acts_on != lever.acts_on:
+        raise SocbayesError(f"{where}: is a {ACTIONS[lever.acts_on]}, not a {ACTIONS[acts_on]}")
+    try:
+        of = {str(name): (float(one["mean"]), float(one["sd"])) for name, one in through.items()}
+        source = str(effect["source"])
+        studies, pairs = (int(str(effect.get(key, 0))) for key in ("studies", "pairs"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SocbayesError(f"{where}: mean, sd and source are needed ({error})") from error
+    for name, (mean, sd) in of.items():
+        if not (np.isfinite(mean) and 0 < sd < np.inf):
+            raise SocbayesError(f"{where}: mean {mean} and sd {sd} through {name} are no distribution")
+    means, sds = np.array(list(of.values())).T
+    mean, sd = float(means.mean()), float(np.sqrt((sds**2).mean() + means.var()))
+    return replace(lever, mean=mean, sd=sd, source=source, acts_on=acts_on, studies=studies, pairs=pairs, through=of)
+
+
+def says_more(learned: Lever, amount: Lever) -> bool:
+    """Whether a learned factor is better known than the amount of carbon that a lever adds.
+
+    What is compared is the spread over what the lever does: of a factor, over its distance from one.
+
+    Parameters
+    ----------
+    learned
+        The lever as a factor on input.
+    amount
+        The same as an amount.
+
+    Examples
+    --------
+    >>> amount = LEVERS["cover_crop"]
+    >>> says_more(replace(amount, mean=0.3, sd=0.1), amount), says_more(replace(amount, mean=0.3, sd=0.3), amount)
+    (True, False)
+    """
+    factor = np.exp(learned.mean + learned.sd**2 / 2)
+    relative = factor * np.sqrt(np.expm1(learned.sd**2)) / abs(factor - 1.0) if factor != 1.0 else np.inf
+    return bool(relative < np.sqrt(np.expm1(amount.sd**2)))
 
 
 LEVERS: dict[str, Lever] = with_effects({})
@@ -303,7 +360,9 @@ def levers() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per lever, ``lever`` as index. ``mean`` and ``sd`` are of the effect of a unit of dose on the log scale;
-        NaN where the dose says all. ``attrs["not_used"]`` names stored effects of levers that no plan knows.
+        NaN where the dose says all. ``learned_through`` names the structures that an effect was learned through, each
+        with its own mean and spread in a plan. ``attrs["not_used"]`` names stored effects that no plan takes: of levers
+        it does not know, and of those that keep the amount of carbon they add.
 
     Examples
     --------
@@ -324,11 +383,13 @@ def levers() -> pd.DataFrame:
             "sd": one.sd if one.acts_on in UNCERTAIN else np.nan,
             "studies": one.studies,
             "pairs": one.pairs,
+            "learned_through": ", ".join(one.through),
             "excludes": ", ".join(one.excludes),
             "source": one.source,
         }
         for one in known_levers().values()
     ]
     table = pd.DataFrame(rows).set_index("lever")
-    table.attrs["not_used"] = sorted(set(_stored()) - _LEARNABLE)
+    taken = {one.name for one in known_levers().values() if one.through}
+    table.attrs["not_used"] = sorted(set(_stored()) - taken)
     return table

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.errors import SocbayesError, TableFaultsError
 from socbayes.facts import facts_of
-from socbayes.models.field.branches import RATE_DRIVER, Branches, beginnings, branches_of
+from socbayes.models.field.branches import Branches, beginnings, branches_of
 from socbayes.models.field.draws import draws_of, fitted_to, largest_pool, new_plots, process_noise
 from socbayes.models.field.effects import of_known_plots
 from socbayes.models.field.forecasts import firsts_of, place_of
@@ -24,6 +26,7 @@ from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.draws import values_of
 from socbayes.scenarios.levers import UNCERTAIN
+from socbayes.scenarios.plan_courses import course_of, parting
 from socbayes.scenarios.planned import (
     adoption_of,
     altering,
@@ -35,7 +38,6 @@ from socbayes.scenarios.planned import (
     with_climate,
 )
 from socbayes.scenarios.plans import Plan, Plans
-from socbayes.structures.forcing import input_factor
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,8 +85,10 @@ class Prepared:
     ----------
     label
         Of the fit.
+    baseline
+        Name of the plan that others are compared with.
     data
-        Its tables laid out to the last year projected.
+        Tables of the fit laid out to the last year projected.
     branches
         Its structure as a compiled run.
     kinds
@@ -100,6 +104,7 @@ class Prepared:
     """
 
     label: str
+    baseline: str
     data: Layout
     branches: Branches
     kinds: Mapping[str, Runs]
@@ -109,7 +114,7 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def standard_normals(plans: Plans, draws: int, seed: int) -> dict[str, np.ndarray]:
+def standard_normals(plans: Plans, draws: int, seed: int, structure: str = "") -> dict[str, np.ndarray]:
     """Effects of levers for every draw on the log scale: each lever has draws of its own, whatever else is planned.
 
     Parameters
@@ -118,10 +123,12 @@ def standard_normals(plans: Plans, draws: int, seed: int) -> dict[str, np.ndarra
         Any plans.
     draws, seed
         How many, and their seed.
+    structure
+        Structure that is run: effects that were learned through it are those.
     """
     every = {one.lever.name: one.lever for plan in plans.plans.values() for one in plan.doses}
     return {
-        name: lever.effect(np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws))
+        name: lever.effect(np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(draws), structure)
         for name, lever in every.items()
     }
 
@@ -151,12 +158,14 @@ def prepare(
     TableFaultsError
         For everything of the plans that the fit cannot do.
     """
-    setup, tables = setup_of_fit(fitted, structure), tables_of_fit(fitted)
-    laid = partial(lay_out, setup=setup, until=float(years.max()), known_until=facts_of(fitted).spec.choices["until"])
-    data = laid(tables)
+    spec, setup, tables = facts_of(fitted).spec, setup_of_fit(fitted, structure), tables_of_fit(fitted)
+    laid = partial(lay_out, setup=setup, until=float(years.max()), known_until=spec.choices["until"])
+    words = (spec.to_json(), hashlib.sha256(pickle.dumps(tables)).hexdigest(), float(years.max()))
+    data = _usual(_Asked(words, setup.structure, partial(laid, tables)))
     if faults := faults_of(plans, tables, data, years):
         raise TableFaultsError(faults, "plans")
-    values = _enough(values_of(fitted, count, seed), count, seed)
+    drawn_once = values_of(fitted, count, seed)
+    values = _enough(drawn_once, count, seed)
     drawn = draws_of(fitted["posterior"].to_dataset(), values)
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
@@ -177,6 +186,23 @@ def prepare(
             )
         return layouts[key]
 
+    baseline = plans.plans[plans.baseline]
+
+    def of_its_plots(plan: Plan, kind: str, adopts: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Elsewhere the climate of a plan that names its plots is that of the baseline; a new plot is one of them."""
+        own = columns(plan, adopts[plan.name])
+        if kind == "new" or not plan.plots or plan.climate is baseline.climate:
+            return own
+        key = (id(own), plan.plots)
+        if key not in elsewhere:
+            usual, about = columns(baseline, adopts[plans.baseline]), np.isin(data.plots.labels, plan.plots)[:, None]
+            elsewhere[key] = tuple(
+                np.where(about, own[course % len(own)], usual[course % len(usual)])
+                for course in range(max(len(own), len(usual)))
+            )
+        return elsewhere[key]
+
+    elsewhere: dict[Any, tuple[np.ndarray, ...]] = {}
     kinds = {}
     for kind, labels, plots, at in (
         ("known", data.plots.labels, everywhere, of_known_plots(data, values, largest)),
@@ -187,15 +213,34 @@ def prepare(
         adopts = {name: _adopts(plan, data, plans, kind) for name, plan in plans.plans.items()}
         kinds[kind] = Runs(
             labels, plots, at,
-            {name: columns(plan, adopts[name]) for name, plan in plans.plans.items()},
+            {name: of_its_plots(plan, kind, adopts) for name, plan in plans.plans.items()},
             {name: _doses(plan, data, adopts[name], first) for name, plan in plans.plans.items()},
         )  # fmt: skip
     faults, notes = reach_of(plans, data, kinds["known"].columns, layouts[id(None), None][0])
     if faults:
         raise TableFaultsError(faults, "plans")
     notes = [*data.notes, *notes_of(plans, tables, data), *notes]
+    if (size := len(next(iter(drawn_once.values())))) < count:
+        notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
     member = np.zeros(count, dtype="int64")
-    return Prepared(label, data, branches, kinds, {}, member, months_of(years, data.plots), tuple(notes))
+    return Prepared(
+        label, plans.baseline, data, branches, kinds, {}, member, months_of(years, data.plots), tuple(notes)
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a layout follows from, and how to get it."""
+
+    words: tuple[Any, ...]
+    structure: Structure
+    laid: Callable[[], Layout] = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _usual(asked: _Asked) -> Layout:
+    """Layout of a fit without a plan, kept for the next plans: most of the time of preparing is spent on it."""
+    return asked.laid()
 
 
 def _enough(values: Mapping[str, np.ndarray], count: int, seed: int) -> dict[str, np.ndarray]:
@@ -223,7 +268,9 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
     )
 
 
-def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = None) -> np.ndarray:
+def run_plans(
+    prepared: Prepared, kind: str, fractions: Sequence[str] | None = None, threads: int | None = None
+) -> np.ndarray:
     """Stocks under every plan, t/ha, (plan, sample, run, year, fraction).
 
     Parameters
@@ -234,6 +281,8 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
         ``"known"`` or ``"new"``.
     fractions
         Names of fractions; all that the structure shows by default.
+    threads
+        Plots that are run at a time; as many as there are processors by default.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
     weights = branches.weights(data, fractions or list(data.setup.weights))
@@ -241,31 +290,46 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
     result = np.empty(shape)
+    usual = prepared.baseline
 
+    # What is not finite then is said below.
+    @np.errstate(over="ignore", invalid="ignore")
     def run(place: int) -> None:
         plot = int(runs.plots[place])
         months = prepared.months[plot]
         branch = int(min(data.plots.known[plot], months.min()))
-        past = runs.columns[names[0]][0][:branch, plot][:, None]
+        past = runs.columns[usual][0][:branch, plot][:, None]
         own = every[:, place]
         begun = branches.run(pools[:, place], own, past, np.array([branch]))[0]
         when, back = np.unique(months - branch, return_inverse=True)
-        rows = slice(branch, int(months.max()))
+        rows = slice(branch, branch + int(when[-1]))
+
+        def course(name: str, first: int, start: np.ndarray, times: np.ndarray) -> np.ndarray:
+            return course_of(prepared, runs.columns[name], runs.doses[name], plot, branch + first, start, own, times)
+
+        plain = course(usual, 0, begun, when)
         seen: dict[Any, np.ndarray] = {}
         for number, name in enumerate(names):
-            active = [one for one in runs.doses[name] if one[2][rows, plot].any()]
+            acting = runs.columns[name], runs.doses[name]
+            shared = parting((runs.columns[usual], runs.doses[usual]), acting, plot, rows)
+            doses = [(lever, dose[rows, plot].tobytes()) for _, lever, dose in acting[1] if dose[rows, plot].any()]
             # A plan that leaves a plot as it is needs no run of its own.
-            key = (id(runs.columns[name]), tuple((lever, dose[rows, plot].tobytes()) for _, lever, dose in active))
+            key = None if shared == rows.stop - rows.start else (id(acting[0]), tuple(doses))
             if key not in seen:
-                with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is said below
-                    drivers, parameters = _changed(prepared, runs.columns[name], active, plot, rows, own)
-                    carbon = branches.run(begun, parameters, drivers, when)[back] @ weights * data.forcing.carbon[plot]
-                seen[key] = np.moveaxis(carbon, 1, 0)
+                carbon = plain
+                if key is not None:
+                    # Until it differs from the baseline it is the baseline, to the last bit.
+                    same = int((when <= shared).sum())
+                    done, start = (int(when[same - 1]), plain[same - 1]) if same else (0, begun)
+                    if done < shared:
+                        start = course(usual, done, start, np.array([shared - done]))[0]
+                    carbon = np.concatenate([plain[:same], course(name, shared, start, when[same:] - shared)])
+                seen[key] = np.moveaxis(carbon[back] @ weights * data.forcing.carbon[plot], 1, 0)
             result[number, :, place] = seen[key]
 
     # Compiled runs let other threads go on; each plot has its own part of the result.
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
-        list(threads.map(run, range(runs.plots.size)))
+    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8)) as pool:
+        list(pool.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
     # Years before the first sample of a plot are none of its run.
@@ -275,77 +339,3 @@ def run_plans(prepared: Prepared, kind: str, fractions: Sequence[str] | None = N
             "the structure can run"
         )
     return result
-
-
-def _changed(
-    prepared: Prepared,
-    columns: Sequence[np.ndarray],
-    active: Iterable[tuple[str, str, np.ndarray]],
-    plot: int,
-    rows: slice,
-    parameters: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Drivers, (month, 1 or sample, driver), and parameters, (sample, parameter), of one plot under one plan."""
-    drivers = np.stack([one[rows, plot] for one in columns], axis=1)
-    if len(columns) > 1:
-        drivers = drivers[:, prepared.member]
-    acting = list(active)
-    if not acting:
-        return drivers, parameters
-    samples = len(parameters)
-    data, roles, position = prepared.data, prepared.data.setup.roles, prepared.branches.position
-    steady = all(np.ptp(dose[rows, plot]) == 0 for _, _, dose in acting)
-    factors = {"plant": np.ones((1, 1)), "rate": np.ones((1, 1))}
-    share: Any = 0.0
-    added: dict[str, Any] = {}
-    for acts_on, name, dose in acting:
-        # An effect that is the same in all months is that of one.
-        effect, doses = prepared.effects.get(name, np.zeros(samples)), dose[rows, plot][: 1 if steady else None, None]
-        if acts_on == "plant_share":
-            share = share + doses
-        elif acts_on.endswith("_factor"):
-            kind = acts_on.removesuffix("_factor")
-            factors[kind] = factors[kind] * np.exp(doses * effect)
-        else:
-            kind = acts_on.removesuffix("_added")
-            added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
-    factors["plant"] = factors["plant"] * np.maximum(1.0 + share, 0.0)
-    per = {name: part * _per(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
-    carbon = {name: each * added["plant"] for name, each in per.items()}
-    if "manure" in added:
-        carbon[roles.manure] = _per(data, roles.manure, plot) * added["manure"]
-    if steady:
-        # It is a parameter then, and drivers stay one for all draws.
-        changed = parameters.copy()
-        for place, name in enumerate(prepared.branches.structure.parameter_names):
-            for kind, called in (("plant", "input_factor"), ("rate", "rate_factor")):
-                if name == called or name.startswith(f"{called}_"):
-                    changed[:, place] *= factors[kind][0]
-            if name.removesuffix("_added") in carbon and name.endswith("_added"):
-                changed[:, place] += carbon[name.removesuffix("_added")][0]
-        return drivers, changed
-    result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
-    result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
-    for name in roles.plant:
-        result[..., position(name)] *= factors["plant"]
-    for name, values in carbon.items():
-        # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.
-        result[..., position(name)] += values / _learned(prepared, name, plot, rows, parameters)
-    return result, parameters
-
-
-def _per(data: Layout, driver: str, plot: int) -> float:
-    """What multiplies t C/ha/year to give the unit of a driver."""
-    unit = next(one.unit for one in data.setup.structure.drivers if one.name == driver)
-    return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
-
-
-def _learned(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
-    """Learned factor on an input in every month, (month or 1, sample)."""
-    names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
-    if driver == prepared.data.setup.roles.manure:
-        return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0
-    if plots.periods == 1:
-        return parameters[:, names.index("input_factor")][None]
-    each = np.array([names.index(f"input_factor_{number + 1}") for number in range(plots.periods)])
-    return parameters[:, each[plots.period[rows, plot]]].T

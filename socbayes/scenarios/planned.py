@@ -301,7 +301,8 @@ def reach_of(
         different = np.array([(one != usual) & ~(np.isnan(one) & np.isnan(usual)) for one in columns[name]])
         reached = different.any(axis=(0, 1, 3))
         follows = adoption_of(plan, data.plots.labels, plans.areas) < np.inf
-        idle = ~reached & (follows | bool(weather))
+        about = np.isin(data.plots.labels, plan.plots) | (not plan.plots)
+        idle = ~reached & (follows | (about & bool(weather)))
         if not idle.any():
             continue
         if weather and not reached.any() and not (cover or plan.overrides):
@@ -353,7 +354,9 @@ def changes_of(plans: Plans, data: Layout, years: np.ndarray) -> Iterator[dict[s
         for place, plot in enumerate(data.plots.labels):
             timed: list[Dose | Override] = [*plan.doses, *plan.overrides, *changes]
             for one in timed:
-                of_climate = one in changes
+                of_climate = any(one is change for change in changes)
+                if of_climate and plan.plots and plot not in plan.plots:
+                    continue
                 start = max(first if one.start is None else one.start, -np.inf if of_climate else adopts[place])
                 until = min(last, np.inf if one.end is None else one.end)
                 if start >= until:

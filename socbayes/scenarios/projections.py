@@ -94,19 +94,15 @@ def project(
     import xarray as xr
 
     ready = ready_to_run(fits, plans, years, weights, draws, seed, allow_failed, structures)
-    shown = [list(one.data.setup.weights) for one in ready.prepared]
-    common = [name for name in shown[0] if all(name in others for others in shown)]
+    common = common_fractions(ready)
     pieces = [
-        _labelled(one, {kind: run_plans(one, kind, common) for kind in KINDS}, common, ready) for one in ready.prepared
+        labelled(one, {kind: run_plans(one, kind, common) for kind in KINDS}, common, ready) for one in ready.prepared
     ]
     result = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="sample", join="exact")
     labels, read = ready.prepared[0].data.plots.labels, ready.plans
     adoption = np.stack([adoption_of(plan, labels, read.areas) for plan in read.plans.values()])
     adoption = np.where(adoption == np.inf, np.nan, np.maximum(adoption, ready.wanted.min()))
     result["adoption"] = (("plan", "plot"), adoption, {"long_name": "year from which a plot follows a plan"})
-    if read.areas:
-        result.coords["area"] = ("plot", np.array([read.areas.get(name, 1.0) for name in labels]), {"units": "ha"})
-    result.attrs = ready.attrs
     return result
 
 
@@ -219,12 +215,12 @@ def ready_to_run(
         raise SocbayesError(f"weights are by label of a fit, such as {{'rothc': 0.7, 'icbm': 0.3}}, not {weights!r}")
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
-    effects = standard_normals(read, draws, seed)
     member = np.random.default_rng([seed, 1]).permutation(draws) % RESAMPLED
     prepared, done = [], 0
     for label, count in counts.items():
         one = prepare(named[label], label, read, wanted, count, seed, (structures or {}).get(label))
         mine = slice(done, done + count)
+        effects = standard_normals(read, draws, seed, _called(named[label]))
         drawn = {name: effect[mine] for name, effect in effects.items()}
         prepared.append(replace(one, effects=drawn, member=member[mine]))
         done += count
@@ -267,25 +263,54 @@ def _of_levers(plans: Plans) -> list[str]:
     return notes
 
 
-def _labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[str], ready: Ready) -> xr.Dataset:
-    """Stocks of one fit with names."""
+def common_fractions(ready: Ready) -> list[str]:
+    """Fractions that all fits show.
+
+    Parameters
+    ----------
+    ready
+        Of :func:`ready_to_run`.
+    """
+    shown = [list(one.data.setup.weights) for one in ready.prepared]
+    return [name for name in shown[0] if all(name in others for others in shown)]
+
+
+def labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[str], ready: Ready) -> xr.Dataset:
+    """Stocks of one fit with names, and areas where plans state them.
+
+    Parameters
+    ----------
+    one
+        Of the fit.
+    stocks
+        By kind, of :func:`socbayes.scenarios.plan_runs.run_plans`.
+    fractions
+        Their names.
+    ready
+        Of :func:`ready_to_run`.
+    """
     import xarray as xr
 
     meanings = {"known": "carbon of the plots measured", "new": "carbon of a plot not measured"}
-    return xr.Dataset(
+    result = xr.Dataset(
         {
             kind: (
-                ("plan", "sample", dim, "year", "fraction"),
-                stocks[kind],
+                ("plan", "sample", KINDS[kind], "year", "fraction"),
+                values,
                 {"units": UNIT, "long_name": meanings[kind]},
             )
-            for kind, dim in KINDS.items()
+            for kind, values in stocks.items()
         },
         coords={
             "plan": list(ready.plans.plans),
             "year": ready.wanted,
             "fraction": fractions,
             "structure": ("sample", [one.label] * len(one.member)),
-            **{dim: one.kinds[kind].labels for kind, dim in KINDS.items()},
+            **{KINDS[kind]: one.kinds[kind].labels for kind in stocks},
         },
+        attrs=ready.attrs,
     )
+    if ready.plans.areas:
+        areas = np.array([ready.plans.areas.get(name, 1.0) for name in one.kinds["known"].labels])
+        result.coords["area"] = ("plot", areas, {"units": "ha"})
+    return result

@@ -10,8 +10,8 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.models.field.branches import beginnings
+from socbayes.scenarios.plan_courses import changed
 from socbayes.scenarios.plan_runs import KINDS, Prepared
-from socbayes.scenarios.plan_runs import _changed as changed
 from socbayes.scenarios.planned import months_of
 from socbayes.scenarios.projected import baseline_of, converged, plans_in, require_projection
 from socbayes.scenarios.projections import Fits, Given, Ready, ready_to_run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dask
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from made_field import fit_called, fit_of, fit_with_weather, management, one_pool, samples
@@ -10,8 +12,9 @@ from made_field import fit_called, fit_of, fit_with_weather, management, one_poo
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gain_parts import gain_variance
-from socbayes.scenarios.gains import gain_table, gains_of, portfolio, response_curve
+from socbayes.scenarios.gains import gain_table, gains_of, response_curve
 from socbayes.scenarios.plan_files import read_plans, under
+from socbayes.scenarios.portfolios import portfolio, project_portfolio
 from socbayes.scenarios.projections import project
 from socbayes.scenarios.reversals import half_lives, permanence
 
@@ -168,6 +171,35 @@ def test_errors_that_fields_share_do_not_average_away(projection):
 def test_what_is_no_portfolio_is_refused(projection, change, areas, text):
     with pytest.raises(SocbayesError, match=text):
         portfolio(change(projection), areas)
+
+
+def test_fields_in_pieces_are_the_whole():
+    """Forty fields of three sites and two structures, seven at a time, share draws as they do in one projection."""
+    names = [f"F{number:02d}" for number in range(40)]
+    soil = pd.DataFrame([
+        {"site": f"S{number % 3}", "plot": name, "treatment": ("usual", "cover")[number % 2], "year": year,
+         "soc_stock": 40.0 + number % 7}
+        for number, name in enumerate(names) for year in (2012.0, 2022.0)
+    ])  # fmt: skip
+    rows = pd.concat([management().assign(site=f"S{place}") for place in range(3)], ignore_index=True)
+    fits = {name: fit_of(name, soil, rows, draws=20) for name in ("icbm", "rothc")}
+    plans = PLANS | {"areas": {name: 1.0 + place % 4 for place, name in enumerate(names)}}
+    settings = {"years": FEW, "draws": 40, "seed": 3}
+    whole = portfolio(project(fits, plans, **settings))
+    pieces = project_portfolio(fits, plans, piece=7, **settings)
+    xr.testing.assert_allclose(pieces, whole, rtol=1e-12)
+    assert pieces.attrs == whole.attrs
+    mine = {name: float(place) for place, name in enumerate(names)}
+
+    def through_dask(function, pieces):
+        return dask.compute(*(dask.delayed(function, pure=False)(piece) for piece in pieces))
+
+    other = project_portfolio(fits, plans, piece=10, areas=mine, each=through_dask, **settings)
+    xr.testing.assert_allclose(other, portfolio(project(fits, plans, **settings), mine), rtol=1e-12)
+    for wrong, text in (({"piece": 0}, "1 or more"), ({"drws": 1}, "no setting called drws"),
+                        ({"areas": {"F00": 1.0}}, "no area of F01")):  # fmt: skip
+        with pytest.raises(SocbayesError, match=text):
+            project_portfolio(fits, plans, **(settings | wrong))
 
 
 def test_a_gain_decays_as_its_pool_does_when_levers_are_given_up():

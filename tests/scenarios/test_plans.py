@@ -196,21 +196,69 @@ def test_published_factors_are_ratios_of_steady_states():
     assert -LEVERS["no_tillage"].mean == pytest.approx(np.log([1.09, 1.03, 1.10, 1.04]).mean())
 
 
-def test_stored_effects_take_the_place_of_priors():
-    found = with_effects({"manure": {"mean": 0.1, "sd": 0.05, "source": "ours", "studies": 3, "pairs": 9}})["manure"]
-    assert (found.mean, found.sd, found.source, found.studies, found.pairs) == (0.1, 0.05, "ours", 3, 9)
-    assert LEVERS["manure"].source.startswith("assumed")
-    effect = {"mean": 0.1, "sd": 0.05, "source": "ours"}
-    assert with_effects({"cover_crop": effect | {"acts_on": "plant_factor"}})["cover_crop"].acts_on == "plant_factor"
-    for wrong in (
-        {"manur": effect},
-        {"warming": effect},
-        {"manure": {"mean": 0.1}},
-        {"manure": effect | {"sd": -1.0}},
-        {"manure": effect | {"acts_on": "rain"}},
-    ):
-        with pytest.raises(SocbayesError, match=r"lever_effects\.json"):
-            with_effects(wrong)
+def learned(mean, sd, acts_on, structure="rothc"):
+    return {"acts_on": acts_on, "through": {structure: {"mean": mean, "sd": sd}}, "source": "ours"}
+
+
+def test_effects_learned_through_the_core_take_the_place_of_priors():
+    stored = learned(-0.1, 0.05, "rate_factor") | {"studies": 3, "pairs": 9, "log_ratio": {"mean": 0.04, "sd": 0.02}}
+    stored["through"]["icbm"] = {"mean": -0.2, "sd": 0.05}
+    found = with_effects({"no_tillage": stored})["no_tillage"]
+    assert (found.source, found.studies, found.pairs) == ("ours", 3, 9)
+    assert found.mean == pytest.approx(-0.15)
+    assert found.sd == pytest.approx(np.hypot(0.05, 0.05)), "structures that differ are part of the spread"
+    assert LEVERS["no_tillage"].source.startswith("IPCC")
+    standard = np.array([0.0, 1.0])
+    np.testing.assert_allclose(found.effect(standard, "icbm"), [-0.2, -0.15])
+    np.testing.assert_allclose(found.effect(standard, "century"), found.effect(standard))
+    np.testing.assert_allclose(LEVERS["no_tillage"].effect(standard, "icbm"), LEVERS["no_tillage"].effect(standard))
+
+
+def test_levers_of_amounts_keep_them_unless_pairs_say_more():
+    sure, vague = learned(0.3, 0.1, "plant_factor"), learned(0.1, 0.3, "plant_factor")
+    found = with_effects({"cover_crop": sure})["cover_crop"]
+    assert (found.acts_on, found.mean) == ("plant_factor", 0.3)
+    assert with_effects({"cover_crop": vague})["cover_crop"] == LEVERS["cover_crop"]
+    # Doses of manure are of carbon: a factor at the usual dose of a study says nothing of a ton.
+    assert with_effects({"manure": sure})["manure"] == LEVERS["manure"]
+
+
+def test_a_ratio_of_stocks_is_never_an_effect():
+    ratio = {"mean": 0.06, "sd": 0.03, "source": "pairs"}
+    factor = learned(0.1, 0.05, "rate_factor")
+    wrong = {
+        "no lever with an effect": {"manur": factor},
+        "no_tillage, reduced_tillage": {"warming": factor},
+        "a log ratio of stocks is no effect": {"no_tillage": ratio},
+        "acts_on .plant_factor or rate_factor.": {"no_tillage": ratio | {"acts_on": "rate_factor"}},
+        "are needed: a log ratio": {"no_tillage": factor | {"through": {}}},
+        "is a factor on decomposition, not a factor on plant input": {"no_tillage": learned(0.1, 0.1, "plant_factor")},
+        "are no distribution": {"no_tillage": learned(0.1, 0.0, "rate_factor")},
+        "mean, sd and source are needed": {"no_tillage": {key: factor[key] for key in ("acts_on", "through")}},
+        "needed .'sd'.": {"no_tillage": factor | {"through": {"rothc": {"mean": 0.1}}}},
+        "needed .*number": {"no_tillage": factor | {"through": {"rothc": 0.1}}},
+    }
+    for said, effects in wrong.items():
+        with pytest.raises(SocbayesError, match=rf"lever_effects\.json.*{said}"):
+            with_effects(effects)
+
+
+def test_plans_take_the_effect_of_the_structure_that_is_run(monkeypatch):
+    from socbayes.scenarios import levers as module
+    from socbayes.scenarios.plan_runs import standard_normals
+
+    stored = learned(-0.1, 0.01, "rate_factor")
+    stored["through"]["icbm"] = {"mean": -0.4, "sd": 0.01}
+    file = {"no_tillage": stored, "litter_doubled": learned(0.7, 0.1, "plant_factor"), "cover_crop": learned(
+        0.1, 0.3, "plant_factor")}  # fmt: skip
+    monkeypatch.setattr(module, "_stored", lambda: file)
+    plans = read_plans({"plans": {"p": {"levers": {"no_tillage": 1.0}}}})
+    rothc, icbm = (standard_normals(plans, 200, 1, name)["no_tillage"] for name in ("rothc", "icbm"))
+    np.testing.assert_allclose(rothc - icbm, 0.3)
+    table = levers()
+    assert table.loc["no_tillage", "learned_through"] == "rothc, icbm"
+    assert table.loc["cover_crop", "learned_through"] == ""
+    assert table.attrs["not_used"] == ["cover_crop", "litter_doubled"]
 
 
 @pytest.mark.parametrize(

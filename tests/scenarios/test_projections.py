@@ -266,6 +266,29 @@ def test_an_effect_that_changes_in_time_is_that_of_one_that_does_not():
         np.testing.assert_allclose(changing, constant, rtol=1e-6)
 
 
+@pytest.mark.parametrize("structure", ["icbm", "rothc"])
+def test_years_that_come_back_are_as_every_month_of_them(structure, monkeypatch):
+    """Steps between samples, at the turn of a year and within it; a ramp; giving up; against runs of all months."""
+    rows = [
+        {"lever": "no_tillage", "dose": 1.0, "start": 2024.5, "end": 2041},
+        {"lever": "plant_carbon", "dose": 1.0, "start": 2026},
+        {"lever": "carbon_input", "dose": 0.2, "start": 2030.25, "ramp": 3},
+    ]
+    given = {"plans": {"p": {"levers": rows}, "q": {"levers": {"cover_crop": 1.0}}}}
+    fitted = fit_with_weather(structure)
+    fast = project(fitted, given, years=YEARS, draws=20)
+    monkeypatch.setattr("socbayes.models.field.branches.recurs", lambda *arguments: False)
+    slow = project(fitted, given, years=YEARS, draws=20)
+    monkeypatch.setattr("socbayes.scenarios.plan_courses.steps_of", lambda doses: [])
+    slowest = project(fitted, given, years=YEARS, draws=20)
+    for kind in ("known", "new"):
+        assert (fast[kind] != slow[kind]).any()
+        np.testing.assert_allclose(fast[kind], slow[kind], rtol=1e-11)
+        np.testing.assert_allclose(slow[kind], slowest[kind], rtol=1e-11)
+    early = gains_of(fast).sel(plan="p", year=slice(2022, 2024))
+    assert (early == 0.0).all()
+
+
 def test_manure_is_beside_the_learned_level_of_manure():
     rows = management(manure_carbon_input=1.0)
     fitted = fit_of("rothc", samples(), rows, spread=0.3, still=("rate_constant", "rate_effect"))
@@ -341,6 +364,36 @@ def test_sites_that_a_change_of_climate_does_not_reach_are_named():
     last = gains_of(result).isel(year=-1, plan=0)
     assert (last.sel(plot="Farm A1") < 0).all()
     assert (last.sel(plot="Far A1") == 0).all()
+
+
+@pytest.mark.parametrize("climate", [{"warming": 3.0}, {"resample": True}])
+def test_the_climate_of_a_plan_is_that_of_its_plots(climate):
+    """Elsewhere it is that of the baseline, and a new plot has that of the plan."""
+    given = {"climate": {"warming": 1.0}, "plans": {"p": {"plots": ["A1"], "climate": climate}, "q": {}}}
+    fitted = fit_with_weather()
+    result = project(fitted, given, years=FEW, draws=24)
+    last = gains_of(result).isel(year=-1)
+    assert (last.sel(plan="p", plot="A1") != 0).all()
+    assert (last.sel(plan="p", plot=["A2", "B1", "B2"]) == 0).all()
+    assert (last.sel(plan="q") == 0).all()
+    assert (gains_of(result, "new").isel(year=-1).sel(plan="p") != 0).all()
+    assert "changes nothing on" not in result.attrs["notes"]
+    everywhere = given | {"plans": {"p": {"climate": climate}}}
+    np.testing.assert_allclose(
+        last.sel(plan="p", plot="A1"),
+        gains_of(project(fitted, everywhere, years=FEW, draws=24)).sel(plot="A1")[0, :, -1],
+    )
+    rows = dry_run(fitted, given, years=FEW).query("plan == 'p'")
+    assert set(rows["plot"]) == ({"A1"} if "warming" in climate else set())
+
+
+def test_draws_that_are_there_again_are_named():
+    fitted = fit_called("icbm")
+    assert (
+        "of 300 draws 100 are there again, as the fit has 200"
+        in project(fitted, plan(), years=FEW, draws=300).attrs["notes"]
+    )
+    assert "there again" not in project(fitted, plan(), years=FEW, draws=200).attrs["notes"]
 
 
 def test_doses_of_one_lever_add_up():

@@ -148,6 +148,8 @@ def test_predictions_move_with_years_and_name_what_they_do_not_use(fitted):
     assert float(abs(nothing).max()) == 0
     with pytest.raises(UnknownNameError, match="manure"):
         sb.predict_new(fitted, lever="manur", seed=1)
+    with pytest.raises(UnknownNameError, match=CARBON):
+        sb.predict_new(fitted, lever="no_change", fraction="soil_organic_carbn", seed=1)
     with pytest.raises(SocbayesError, match="expected a number above zero"):
         sb.predict_new(fitted, lever="manure", duration=0.0, seed=1)
 
@@ -267,12 +269,55 @@ def test_too_few_studies_are_refused():
         effects.build(table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2}))
 
 
-def test_a_table_without_levers_or_with_an_empty_name_is_refused():
-    rows = table({"log_response_ratio": 0.1}, {"log_response_ratio": 0.2, "study": None})
-    with pytest.raises(SocbayesError, match="no column 'lever'"):
-        effects.build(rows.drop(columns="lever").dropna(subset="study"))
-    with pytest.raises(SocbayesError, match="column 'study': 1 of 2 cells are empty, first row 1"):
-        effects.build(rows)
+def given(**columns) -> pd.DataFrame:
+    """Two good rows, with columns replaced or left out where they are None."""
+    rows = table({"control_mean": 20.0, "treated_mean": 22.0}, {"control_mean": 21.0, "treated_mean": 22.0})
+    return rows.assign(**columns).drop(columns=[name for name, column in columns.items() if column is None])
+
+
+WRONG = (
+    (given(lever=None), "column 'lever': missing column"),
+    (given(study=["A 2001", ""]), "row 3, column 'study'"),
+    (given(lever="cover_crp"), "did you mean `cover_crop`?"),
+    (given(control_mean=["20 g/kg", "21"]), "row 2, column 'control_mean': text in a number: found '20 g/kg'"),
+    (given(treated_mean=-1.0), "row 2, column 'treated_mean': out of range"),
+    (given(ecosystem="crops on the moon"), "column 'ecosystem': unknown category"),
+    (given(yields=1.0), "column 'yields': unknown column"),
+)
+
+
+@pytest.mark.parametrize(("rows", "said"), WRONG)
+@pytest.mark.parametrize("door", [effects.build, effects.coverage, lambda rows: effects.evidence([rows])])
+def test_every_fault_of_a_table_is_found_at_the_door(door, rows, said):
+    with pytest.raises(TableFaultsError) as caught:
+        door(rows)
+    assert said in str(caught.value)
+
+
+def test_what_is_no_table_or_one_of_another_kind_is_refused():
+    for door in (effects.build, effects.coverage):
+        for nothing in (None, [given()], "effect_pairs"):
+            with pytest.raises(SocbayesError, match="is no table: give a frame, such as of read_table"):
+                door(nothing)
+    with pytest.raises(SocbayesError, match="is no table"):
+        effects.evidence(given())
+    for empty in ([], None):
+        with pytest.raises(SocbayesError, match="no table is given"):
+            effects.evidence(empty)
+    with pytest.raises(TableFaultsError, match="cover_crop_fractions"):
+        effects.build(given(), cover_crops=given())
+    with pytest.raises(SocbayesError, match="the table has no column 'study'"):
+        effects.counted_once(given(study=None))
+
+
+def test_names_that_stand_in_two_tables_are_refused():
+    with pytest.raises(SocbayesError, match="2 names stand in two rows of the tables together, first 'row 0'"):
+        effects.evidence([given(), given()])
+
+
+def test_coverage_of_a_fraction_that_is_none_is_refused():
+    with pytest.raises(UnknownNameError, match=r"there is no fraction 'necromas'; known: .*, necromass"):
+        effects.coverage(given(), fraction="necromas")
 
 
 def test_an_empty_table_is_refused():

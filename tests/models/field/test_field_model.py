@@ -23,12 +23,13 @@ from socbayes.inference.runs import load
 from socbayes.inference.stored import load_posterior
 from socbayes.models.field import layout
 from socbayes.models.field import model as field
+from socbayes.models.field.crops import carbon_left
 from socbayes.models.field.draws import _repeated, new_plots, variance_parts
 from socbayes.models.field.effects import log_factors
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.forecasts import average, forecast, predict_plots, with_measurement_error
 from socbayes.models.field.initial import SMALLEST_SHARE, initial_shares, log_steady_shares
-from socbayes.models.field.management import carbon_from_yield, filled_by_month
+from socbayes.models.field.management import filled_by_month
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.runs import trajectories
 from socbayes.models.field.setup import setup_of
@@ -852,10 +853,11 @@ def test_gaps_are_filled_with_the_mean_of_the_month():
 
 
 def test_inputs_follow_from_yields():
-    carbon, source = carbon_from_yield("barley, spring", 4.0)
-    assert source == "barley, spring"
-    assert carbon == pytest.approx(4.0 * 0.45 * (0.4 * 0.15 + 0.09 + 0.059) / 0.451)
-    assert np.isnan(carbon_from_yield("rice", 4.0)[0])
+    left = carbon_left("barley, spring", 4.0)
+    assert left.crop == "barley"
+    assert left.coefficients == pytest.approx(4.0 * 0.45 * (0.4 * 0.15 + 0.09 + 0.059) / 0.451)
+    assert abs(np.log(left.carbon / left.coefficients)) < 2 * left.error
+    assert np.isnan(carbon_left("pasture", 4.0).carbon)
 
 
 def test_months_are_turns_of_months():

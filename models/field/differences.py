@@ -1,0 +1,192 @@
+"""Structures judged by what a treatment does at a site they did not see.
+
+A stock may be foreseen well because it hardly changes, and a gain badly. What
+a plan is judged by is the difference between treatments, so it is that which is
+compared here: the mean stock of a treatment less that of the treatment it is
+measured against, at dates and sites left out of the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
+from socbayes.inference.fit import Sampling
+from socbayes.inference.scores import COVERED, covered, crps
+from socbayes.models.field.foresight import SAMPLING, Foreseen, foreseen_by, runs_without, site_parts
+from socbayes.models.field.tables import judged
+from socbayes.vocabulary import CI_PROB, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def differences_left_out(
+    obs: pd.DataFrame,
+    management: pd.DataFrame | None = None,
+    weather: pd.DataFrame | None = None,
+    *,
+    structures: Mapping[str, Mapping[str, Any]],
+    against: Mapping[str, str],
+    store: str | Path,
+    **sampling: Unpack[Sampling],
+) -> pd.DataFrame:
+    """Fit each structure without each site in turn, and compare differences between its treatments with those foreseen.
+
+    Parameters
+    ----------
+    obs, management, weather, structures, store, **sampling
+        As for :func:`leave_one_site_out`, whose fits are read where they are in the store. Trials that share a site
+        are left out one by one if each is given as a site of its own.
+    against
+        By site, the treatment that others are measured against.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per ``structure``, ``site``, ``treatment`` and calendar ``year`` in which both treatments were sampled:
+        ``observed`` difference of mean stocks, t/ha; ``mean``, ``sd`` and limits ``low`` and ``high`` of the one
+        foreseen, errors of measurement included; ``measurement_sd`` of these errors alone; ``at_first``, the difference
+        at the first samples, which the fit did see; whether intervals of 50 and 89 % hold it, ``crps``, and whether
+        the fit ``converged``.
+
+    Raises
+    ------
+    SocbayesError
+        If there are not two sites, treatments are not stated, one in ``against`` is not of its site, or a site with
+        several treatments has none.
+
+    Examples
+    --------
+    >>> table = differences_left_out(obs, management, structures=two,
+    ...                              against={"Farm": "usual"}, store="runs/sites")  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    tables = judged(obs, management, weather)
+    parts = site_parts(tables.obs)
+    _require_treatments(tables.obs, list(parts), against)
+    frames = []
+    for run in runs_without(
+        parts, tables, structures, Path(store), SAMPLING | sampling, float(tables.obs["year"].max())
+    ):
+        known, left_out = parts[run.part]
+        first = known[known["site"] == run.part].groupby("treatment")["soc_stock"].mean()
+        if run.part in against:
+            rows = _differences(foreseen_by(run), left_out, run.seen, against[run.part], first)
+            converged = facts_of(run.fitted).converged
+            frames.append(rows.assign(structure=run.label, site=run.part, converged=converged))
+    if not frames or not sum(map(len, frames)):
+        raise SocbayesError("no two treatments of a site were sampled in the same year after their first sample")
+    table = pd.concat(frames, ignore_index=True)
+    front = ["structure", "site", "treatment", "year"]
+    return table[[*front, *(name for name in table.columns if name not in front)]]
+
+
+def score_differences(table: pd.DataFrame, by: str = "structure") -> pd.DataFrame:
+    """Coverage, bias and errors of differences between treatments.
+
+    Parameters
+    ----------
+    table
+        Of :func:`differences_left_out`.
+    by
+        Column, or several, that the rows of the result are of.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``coverage_50`` and ``coverage_89``; ``bias``, mean of observed less foreseen, t/ha, beside ``measurement_sd``,
+        the pooled error of measurement of one difference; ``rmse`` of the mean foreseen, and ``rmse_at_first`` were the
+        difference to stay that of the first samples; ``crps``, t/ha; ``differences`` counted; whether all fits
+        ``converged``. Differences of one trial go together, so that of few trials none of this is sure.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> one = pd.DataFrame({"structure": ["x"], "observed": [2.0], "mean": [1.0], "measurement_sd": [0.5],
+    ...     "at_first": [0.0], "inside_50": [False], "inside_89": [True], "crps": [0.6], "converged": [True]})
+    >>> score_differences(one).loc["x", ["bias", "rmse", "rmse_at_first"]].tolist()
+    [1.0, 1.0, 2.0]
+    """
+    import pandas as pd
+
+    def scores(rows: pd.DataFrame) -> pd.Series:
+        off, still = rows["observed"] - rows["mean"], rows["observed"] - rows["at_first"]
+        return pd.Series(
+            {
+                **{f"coverage_{round(100 * p)}": rows[f"inside_{round(100 * p)}"].mean() for p in COVERED},
+                "bias": off.mean(),
+                "measurement_sd": np.sqrt((rows["measurement_sd"] ** 2).mean()),
+                "rmse": np.sqrt((off**2).mean()),
+                "rmse_at_first": np.sqrt((still**2).mean()),
+                "crps": rows["crps"].mean(),
+                "differences": len(rows),
+                "converged": bool(rows["converged"].all()),
+            }
+        )
+
+    return pd.DataFrame({key: scores(rows) for key, rows in table.groupby(by)}).T.rename_axis(by)
+
+
+def _require_treatments(obs: pd.DataFrame, sites: list[str], against: Mapping[str, str]) -> None:
+    """Refuse what cannot be compared; all faults at once."""
+    if "treatment" not in obs or obs["treatment"].isna().all():
+        raise SocbayesError("column 'treatment' of the observations is needed: differences are between treatments")
+    faults = []
+    for site in against:
+        if site not in sites:
+            hint = nearest(str(site), sites)
+            faults.append(f"against: no site {site!r} to leave out" + (f"; did you mean {hint!r}?" if hint else ""))
+    for site in sites:
+        here = sorted(obs.loc[obs["site"] == site, "treatment"].dropna().unique())
+        if site not in against and len(here) > 1:
+            faults.append(f"against: {site!r} has no treatment to measure others against; it has {', '.join(here)}")
+        elif site in against and against[site] not in here:
+            hint = nearest(str(against[site]), here)
+            faults.append(
+                f"against: {site!r} has no treatment {against[site]!r}; "
+                + (f"did you mean {hint!r}?" if hint else f"it has {', '.join(here)}")
+            )
+    if faults:
+        raise SocbayesError("; ".join(faults))
+
+
+def _differences(foreseen: Foreseen, left_out: pd.DataFrame, seen: int, against: str, first: pd.Series) -> pd.DataFrame:
+    """Differences between treatments and one of them, by treatment and calendar year."""
+    import pandas as pd
+
+    total = foreseen.kind == "total"
+    rows = left_out.iloc[foreseen.row[total] - seen]
+    treatment, year = rows["treatment"].to_numpy(), np.floor(rows["year"].to_numpy(dtype=float))
+    stocks = {"observed": np.exp(foreseen.observed[total])[None], "true": np.exp(foreseen.mean[:, total])}
+    stocks |= {"values": foreseen.values[:, total]}
+    found = []
+    for other, when in sorted({(t, y) for t, y in zip(treatment, year, strict=True) if isinstance(t, str)}):
+        with_it, without = ((treatment == one) & (year == when) for one in (other, against))
+        if other == against or not without.any():
+            continue
+        observed, true, values = (s[:, with_it].mean(axis=1) - s[:, without].mean(axis=1) for s in stocks.values())
+        low, high = np.quantile(values, [(1 - CI_PROB) / 2, (1 + CI_PROB) / 2])
+        inside = covered(values[:, None], observed)[0]
+        found.append(
+            {
+                "treatment": other,
+                "year": int(when),
+                "observed": observed[0],
+                "mean": values.mean(),
+                "sd": values.std(),
+                "low": low,
+                "high": high,
+                "measurement_sd": (values - true).std(),
+                "at_first": float(first.get(other, np.nan) - first.get(against, np.nan)),
+                **{f"inside_{round(100 * p)}": bool(inside[k]) for k, p in enumerate(COVERED)},
+                "crps": float(crps(values[:, None], observed)[0]),
+            }
+        )
+    return pd.DataFrame(found)

@@ -1,0 +1,25 @@
+"""The record of this subject: see :mod:`socbayes.subjects`."""
+
+from socbayes.subjects import ModelRecord, Subject, TableRole
+
+RECORD = Subject(
+    name="root_inputs",
+    title="Root inputs",
+    models=(
+        ModelRecord(
+            name="root_inputs",
+            title="How crops share out their carbon",
+            module="socbayes.models.root_inputs.baseline",
+            tables=(TableRole("table", "crop_allocation_ratios", "crop_allocation_ratios"),),
+            limits=(
+                "Most bundled ratios are coefficients of compilations that also read one another, so that they differ"
+                " less than fields do.",
+                "Of a root that grew and died before the harvest, and of exudates that were respired, nothing is in"
+                " these ratios.",
+                "Rhizodeposits rest on few numbers, one of them an assumption that many tables repeat.",
+                "How root carbon follows the yield is assumed, between in proportion and not at all.",
+            ),
+            effort={"draws": 3000, "tune": 1500},
+        ),
+    ),
+)
