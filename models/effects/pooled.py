@@ -131,10 +131,9 @@ def judged(table: object, schema: str = "effect_pairs") -> pd.DataFrame:
     Examples
     --------
     >>> import pandas as pd
-    >>> pair = {"observation": "a", "study": "Kitur 1994", "lever": "no_tilage", "fraction": "soil_organic_carbon"}
-    >>> judged(pd.DataFrame([pair]))
-    Traceback (most recent call last):
-    socbayes.errors.TableFaultsError: table of kind 'effect_pairs': 1 fault
+    >>> pair = {"observation": "a", "study": "Kitur 1994", "lever": "no_tillage", "fraction": "necromass"}
+    >>> judged(pd.DataFrame([pair])).attrs["schema"]
+    'effect_pairs'
     """
     import pandas as pd
 

@@ -14,6 +14,9 @@ _SAME_DATA = (
     "the same pairs; theirs takes imputed variances as known, ours learns them, and shared controls err together"
 )
 _FACTOR = "theirs is of stocks to 30 cm after 20 years in one climate, ours of what was sampled, anywhere"
+_CULTIVATED = (
+    "theirs is of stocks to 30 cm in one climate; half of the pairs of ours are of forest, most of it tropical"
+)
 _RESIDUES = "theirs is high over medium input of any kind, ours straw left over straw taken away; else as for tillage"
 _GRAZED = "theirs is of high intensity, ours of any, of stocks to 30 cm, and of land that was compared with native land"
 _RESTORED = "theirs is the ratio of two factors, that of land set aside over that of annual crops; ours of any age"
@@ -87,7 +90,7 @@ PUBLISHED = (
     _factor("reduced_tillage", "reduced tillage", 1.04, 4),
     _factor("manure", "manure and high input (over medium input)", 1.44, 13),
     _factor("residue_return", "high input without manure (over medium input)", 1.11, 10, _RESIDUES),
-    _factor("cultivation", "annual crops on native land", *ANNUAL_CROPS),
+    _factor("cultivation", "annual crops on native land", *ANNUAL_CROPS, _CULTIVATED),
     _factor("grazing_of_native_land", "intensive grazing of native grassland", 0.90, 8, _GRAZED),
     _factor(
         "grassland_restoration",
