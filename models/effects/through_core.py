@@ -127,7 +127,7 @@ def left(decline: Decline, time: Any, exp: Callable[[Any], Any] = np.exp) -> Any
     Examples
     --------
     >>> left(decline_of("icbm"), np.array([0.0, 10.0])).round(3).tolist()
-    [1.0, 0.832]
+    [1.0, 0.838]
     """
     return sum(share * exp(-rate * time) for rate, share in zip(decline.rates, decline.shares, strict=True))
 
@@ -152,7 +152,7 @@ def ratio(decline: Decline, entry: str, log_factor: Any, time: Any, exp: Callabl
     --------
     >>> faster = ratio(decline_of("rothc"), "decomposition", np.log(1.5), np.array([1.0, 10.0, 1e5]))
     >>> faster.round(3).tolist()
-    [0.943, 0.854, 0.694]
+    [0.975, 0.895, 0.694]
     """
     if entry == "input":
         kept = left(decline, time, exp)

@@ -236,7 +236,7 @@ def test_a_ratio_of_stocks_is_never_an_effect():
         "are no distribution": {"no_tillage": learned(0.1, 0.0, "rate_factor")},
         "mean, sd and source are needed": {"no_tillage": {key: factor[key] for key in ("acts_on", "through")}},
         "needed .'sd'.": {"no_tillage": factor | {"through": {"rothc": {"mean": 0.1}}}},
-        "needed .*number": {"no_tillage": factor | {"through": {"rothc": 0.1}}},
+        "needed .*not subscriptable": {"no_tillage": factor | {"through": {"rothc": 0.1}}},
     }
     for said, effects in wrong.items():
         with pytest.raises(SocbayesError, match=rf"lever_effects\.json.*{said}"):
