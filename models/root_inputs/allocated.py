@@ -28,12 +28,12 @@ PARTS = ("product", "straw", "roots", "rhizodeposits")
 """Parts of the annual carbon of a crop."""
 CARBON_OF_DRY_MATTER = 0.45
 QUALIFIERS = frozenset(
-    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "field", "rainfed", "irrigated")
+    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "rainfed", "irrigated")
 )
 """Words that a name of a crop may have beside the crop."""
 WHOLE = "silage"
 """Word that says that the whole shoot is harvested."""
-SAME_AS = {"fodder beet": "sugar beet", "corn": "maize"}
+SAME_AS = {"fodder beet": "sugar beet", "corn": "maize", "field pea": "pea", "field bean": "faba bean"}
 """Crops that are taken for another; what is assumed is said."""
 DRAWS = 2000
 
