@@ -244,7 +244,7 @@ def left_out(fit: xr.DataTree, table: pd.DataFrame) -> pd.DataFrame:
         design, centre, sd = linear(rows, posterior, int(draw))
         noise = posterior["scatter"].to_numpy()[..., draw][rows.ratio, rows.kind] ** 2
         covariance = (design * sd**2) @ design.T + np.diag(noise)
-        # Of a block left out, the inverse holds mean and covariance given all the rest (Rasmussen & Williams 2006, 5.12).
+        # Of a block left out, the inverse holds mean and covariance given all the rest (Rasmussen & Williams 2006).
         inverse = np.linalg.inv(covariance)
         away = inverse @ (logged - design @ centre)
         for name in np.unique(study):
@@ -294,7 +294,7 @@ def nitrogen_classes(literature: Path) -> float:
 
 def covered(found: pd.DataFrame) -> list[str]:
     """Lines of the table of studies left out."""
-    lines = ["| ratio | numbers | ratios | studies | inside 89 % | inside 50 % | root mean square error | expected error |",
+    lines = ["| ratio | numbers | ratios | studies | inside 89 % | inside 50 % | error (RMS) | expected |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for (ratio, kind), rows in found.groupby(["ratio", "kind"], sort=False):
         lines.append(

@@ -562,6 +562,12 @@ and `posteriors/mcp_process-1.nc` say of pump efficacy was learned from these
 tables, `cue` and the priming tables: treat them as bound by the same terms.
 `posteriors/cue_process-1.nc` was learned from `cue`, `posteriors/priming_process-1.nc`
 from the priming tables.
+
+`root_inputs.json` was learned from `crop_allocation_ratios` and from two sources
+that are not bundled: roots over shoot of the Global Root Traits data base (Guerrero-Ramirez N. et al. 2020, Global
+Ecology and Biogeography, doi:10.1111/geb.13179), public, to be cited, without a licence; and a table of crops labelled
+with carbon 14 (Sun Z. et al. 2018, Scientific Reports 8:3160, doi:10.1038/s41598-018-21547-y), whose copy shows none.
+It holds means and standard deviations of a fit, none of their numbers.
 """
 
 

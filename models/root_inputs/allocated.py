@@ -28,12 +28,12 @@ PARTS = ("product", "straw", "roots", "rhizodeposits")
 """Parts of the annual carbon of a crop."""
 CARBON_OF_DRY_MATTER = 0.45
 QUALIFIERS = frozenset(
-    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "field", "rainfed", "irrigated")
+    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "rainfed", "irrigated")
 )
 """Words that a name of a crop may have beside the crop."""
 WHOLE = "silage"
 """Word that says that the whole shoot is harvested."""
-SAME_AS = {"fodder beet": "sugar beet", "corn": "maize"}
+SAME_AS = {"fodder beet": "sugar beet", "corn": "maize", "field pea": "pea", "field bean": "faba bean"}
 """Crops that are taken for another; what is assumed is said."""
 DRAWS = 2000
 
@@ -186,14 +186,15 @@ def entering_of(name: str) -> Entering:
     kind = own["crop"].str.contains(WHOLE)
     if len(own):
         row = (own[kind] if allocation.whole and kind.any() else own[~kind] if (~kind).any() else own).iloc[0]
-        return Entering(*(float(row[share]) for share in shares))
+        straw, roots, rhizodeposits = (float(row[share]) for share in shares)
+        return Entering(straw, roots, rhizodeposits)
     of_group = [
         row
         for row in table.to_dict("records")
         if (known := crop_of(str(row["crop"]))) and allocation_of(known).group == allocation.group
     ]
-    usual = [float(np.median([row[share] for row in of_group])) for share in shares]
-    return Entering(*usual, said=f"as of other {allocation.group.replace('_', ' ')}s")
+    straw, roots, rhizodeposits = (float(np.median([row[share] for row in of_group])) for share in shares)
+    return Entering(straw, roots, rhizodeposits, said=f"as of other {allocation.group.replace('_', ' ')}s")
 
 
 def log_moments(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.published import Published
+from socbayes.published import Draws, Published
 from socbayes.vocabulary import ALLOCATION_RATIOS
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ _ONE_OF_OURS = "theirs is one of the compilations that ours rests on"
 _WITH_RESPIRATION = "theirs counts what roots respired, ours does not, and is of one crop at its usual yield"
 
 
-def _ratio(name: str, crop: str):
+def _ratio(name: str, crop: str) -> Draws:
     """Draws of a ratio of a crop."""
 
     def ours(posterior: xr.Dataset) -> xr.DataArray:
-        result: xr.DataArray = np.exp(posterior["log_ratio"].sel(allocation_ratio=name, crop=crop))
+        result: Any = np.exp(posterior["log_ratio"].sel(allocation_ratio=name, crop=crop))
         return result
 
     return ours

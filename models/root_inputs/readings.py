@@ -26,7 +26,7 @@ def roots_told(fitted: xr.DataTree) -> str:
     """
     posterior = fitted["posterior"].to_dataset()
     ratios = posterior["log_ratio"].sel(allocation_ratio=ALLOCATION_RATIOS[1])
-    crop = str(ratios["crop"].to_numpy()[int(ratios.median(("chain", "draw")).argmax())])
+    crop = str(ratios["crop"].to_numpy()[int(np.argmax(np.median(flat(ratios), axis=0)))])
     spread = posterior["log_ratio_spread"].sel(allocation_ratio=ALLOCATION_RATIOS[1])
     return (
         f"Of all crops, {crop} has most root for its shoot: {said(np.exp(flat(ratios.sel(crop=crop))))} in the typical "

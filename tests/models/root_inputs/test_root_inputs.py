@@ -87,7 +87,7 @@ def test_new_studies_are_wider_than_known_ones_and_move_with_yield_and_nitrogen(
     assert high < usual
     some, much = (ratio(Draws(fitted), crop="maize", fertilizer_nitrogen=dose) for dose in (90.0, 290.0))
     assert much.centre.mean() - some.centre.mean() == pytest.approx(-0.36, abs=0.06)
-    assert some.assumed == ("allocation_ratio = root_to_shoot",)
+    assert some.assumed == ("allocation_ratio = root_to_shoot", "yield_dry_matter = 5.42")
     assert ratio(Draws(fitted), **straw, fertilizer_nitrogen=90.0).not_used == (
         "fertilizer_nitrogen, on which only roots over shoot depend",
     )
