@@ -269,7 +269,11 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
 
 
 def run_plans(
-    prepared: Prepared, kind: str, fractions: Sequence[str] | None = None, threads: int | None = None
+    prepared: Prepared,
+    kind: str,
+    fractions: Sequence[str] | None = None,
+    threads: int | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Stocks under every plan, t/ha, (plan, sample, run, year, fraction).
 
@@ -283,13 +287,16 @@ def run_plans(
         Names of fractions; all that the structure shows by default.
     threads
         Plots that are run at a time; as many as there are processors by default.
+    out
+        What stocks are written to.
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
     weights = branches.weights(data, fractions or list(data.setup.weights))
     pools, every = beginnings(branches, data, runs.plots, runs.at)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
-    result = np.empty(shape)
+    result = np.empty(shape) if out is None else out
+    failed = np.zeros((runs.plots.size, len(pools)), dtype=bool)
     usual = prepared.baseline
 
     # What is not finite then is said below.
@@ -324,7 +331,9 @@ def run_plans(
                     if done < shared:
                         start = course(usual, done, start, np.array([shared - done]))[0]
                     carbon = np.concatenate([plain[:same], course(name, shared, start, when[same:] - shared)])
-                seen[key] = np.moveaxis(carbon[back] @ weights * data.forcing.carbon[plot], 1, 0)
+                seen[key] = np.moveaxis((carbon @ (weights * data.forcing.carbon[plot]))[back], 1, 0)
+                if not np.isfinite(seen[key].sum()):
+                    failed[place] |= ~np.isfinite(seen[key]).all(axis=(1, 2))
             result[number, :, place] = seen[key]
 
     # Compiled runs let other threads go on; each plot has its own part of the result.
@@ -332,10 +341,9 @@ def run_plans(
         list(pool.map(run, range(runs.plots.size)))
     if "process" in runs.at:
         result *= np.exp(runs.at["process"])[..., None]
-    # Years before the first sample of a plot are none of its run.
-    if failed := int((~np.isfinite(result)).any(axis=(0, 2, 3, 4)).sum()):
+    if several := int(failed.any(axis=0).sum()):
         raise SocbayesError(
-            f"{prepared.label}: runs of {failed} of {len(pools)} draws failed under some plan: a dose is beyond what "
+            f"{prepared.label}: runs of {several} of {len(pools)} draws failed under some plan: a dose is beyond what "
             "the structure can run"
         )
     return result

@@ -16,7 +16,7 @@ from socbayes.errors import SocbayesError
 from socbayes.models.field.draws import SHARED
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gains import gains_of
-from socbayes.scenarios.plan_runs import Prepared, run_plans
+from socbayes.scenarios.plan_runs import Prepared
 from socbayes.scenarios.projections import Fits, Given, Ready, common_fractions, labelled, ready_to_run
 
 if TYPE_CHECKING:
@@ -176,13 +176,8 @@ def _whole(parts: Sequence[_Part], areas: Mapping[str, float] | None, attrs: Map
 
 def _of_piece(ready: Ready, areas: Mapping[str, float] | None, which: np.ndarray) -> _Part:
     """Run some fields of all fits, and sum them."""
-    import xarray as xr
-
-    fractions, pieces = common_fractions(ready), []
-    for one in ready.prepared:
-        some = _some_of(one, which)
-        pieces.append(labelled(some, {"known": run_plans(some, "known", fractions, threads=1)}, fractions, ready))
-    return _part(pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="sample", join="exact"), areas)
+    some = replace(ready, prepared=[_some_of(one, which) for one in ready.prepared])
+    return _part(labelled(some, common_fractions(ready), threads=1), areas)
 
 
 def _some_of(one: Prepared, which: np.ndarray) -> Prepared:

@@ -91,14 +91,8 @@ def project(
     >>> result = project(fitted, plans, years=range(2026, 2057))  # doctest: +SKIP
     >>> gain_table(result)  # doctest: +SKIP
     """
-    import xarray as xr
-
     ready = ready_to_run(fits, plans, years, weights, draws, seed, allow_failed, structures)
-    common = common_fractions(ready)
-    pieces = [
-        labelled(one, {kind: run_plans(one, kind, common) for kind in KINDS}, common, ready) for one in ready.prepared
-    ]
-    result = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="sample", join="exact")
+    result = labelled(ready, common_fractions(ready))
     labels, read = ready.prepared[0].data.plots.labels, ready.plans
     adoption = np.stack([adoption_of(plan, labels, read.areas) for plan in read.plans.values()])
     adoption = np.where(adoption == np.inf, np.nan, np.maximum(adoption, ready.wanted.min()))
@@ -275,23 +269,31 @@ def common_fractions(ready: Ready) -> list[str]:
     return [name for name in shown[0] if all(name in others for others in shown)]
 
 
-def labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[str], ready: Ready) -> xr.Dataset:
-    """Stocks of one fit with names, and areas where plans state them.
+def labelled(ready: Ready, fractions: Sequence[str], threads: int | None = None) -> xr.Dataset:
+    """Run the plans on all fits, one after the other, and name their stocks; with areas where plans state them.
 
     Parameters
     ----------
-    one
-        Of the fit.
-    stocks
-        By kind, of :func:`socbayes.scenarios.plan_runs.run_plans`.
+    ready
+        Of :func:`ready_to_run`, of as many kinds of plots as are wanted.
     fractions
         Their names.
-    ready
-        Of :func:`ready_to_run`.
+    threads
+        As for :func:`socbayes.scenarios.plan_runs.run_plans`.
     """
     import xarray as xr
 
     meanings = {"known": "carbon of the plots measured", "new": "carbon of a plot not measured"}
+    kinds, counts = ready.prepared[0].kinds, [len(one.member) for one in ready.prepared]
+    ends = np.cumsum([0, *counts])
+    stocks = {}
+    for kind, runs in kinds.items():
+        shape = (len(ready.plans.plans), int(ends[-1]), len(runs.labels), ready.wanted.size, len(fractions))
+        # Fits write to one array: joining theirs would take as long as half of the runs.
+        stocks[kind] = np.empty(shape)
+        for one, first, last in zip(ready.prepared, ends[:-1], ends[1:], strict=True):
+            run_plans(one, kind, fractions, threads, stocks[kind][:, first:last])
+    labels = [one.label for one, count in zip(ready.prepared, counts, strict=True) for _ in range(count)]
     result = xr.Dataset(
         {
             kind: (
@@ -304,13 +306,13 @@ def labelled(one: Prepared, stocks: Mapping[str, np.ndarray], fractions: list[st
         coords={
             "plan": list(ready.plans.plans),
             "year": ready.wanted,
-            "fraction": fractions,
-            "structure": ("sample", [one.label] * len(one.member)),
-            **{KINDS[kind]: one.kinds[kind].labels for kind in stocks},
+            "fraction": list(fractions),
+            "structure": ("sample", labels),
+            **{KINDS[kind]: runs.labels for kind, runs in kinds.items()},
         },
         attrs=ready.attrs,
     )
     if ready.plans.areas:
-        areas = np.array([ready.plans.areas.get(name, 1.0) for name in one.kinds["known"].labels])
+        areas = np.array([ready.plans.areas.get(name, 1.0) for name in kinds["known"].labels])
         result.coords["area"] = ("plot", areas, {"units": "ha"})
     return result
