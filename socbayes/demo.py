@@ -141,13 +141,15 @@ def _shown(jobs: Sequence[Job], progress: bool) -> Iterator[Callable[[Sequence[J
         tasks = {job: bar.add_task(job.name, start=False, stage="waiting", total=1) for job in jobs}
 
         def look(running: Sequence[Job]) -> None:
-            for job in running:
-                bar.start_task(tasks[job])
-                bar.update(tasks[job], stage=job.stage, completed=job.stage == "done")
+            for job, task in tasks.items():
+                if job in running:
+                    bar.start_task(task)
+                    bar.update(task, stage=job.stage)
+                elif job.stage == "done":
+                    bar.update(task, stage="done", completed=1)
 
         yield look
-        for task in tasks.values():
-            bar.update(task, stage="done", completed=1)
+        look([])
 
 
 def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: int, seconds: float) -> dict[str, Any]:
