@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.demo_fits import Job, made, memory_of
-from socbayes.demo_plots import MODEL, Decision, decide, summarised
+from socbayes.demo_plots import EFFORT, MODEL, Decision, decide, summarised
 from socbayes.errors import SocbayesError
 from socbayes.files import write_text
 from socbayes.screen import console_of, diagnostics_table, scenario_table
-from socbayes.subjects import ModelRecord, model_record, model_records
+from socbayes.subjects import model_record, model_records
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,8 +84,10 @@ def run(
     store = output / "runs" if store is None else Path(store)
     records = {name: record for name, record in model_records().items() if record.demonstrated}
     effort = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
-    jobs = [Job(name, _emptied(store / name), _effort(effort, records[name])) for name in sorted(records, key=_rows)]
-    jobs = [*jobs[:0:-1], Job(MODEL, _emptied(store / MODEL), effort), jobs[0]]  # the longest first
+    jobs = [
+        Job(name, _emptied(store / name), _effort(effort, records[name].effort)) for name in sorted(records, key=_rows)
+    ]
+    jobs = [*jobs[:0:-1], Job(MODEL, _emptied(store / MODEL), _effort(effort, EFFORT)), jobs[0]]  # the longest first
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
@@ -121,9 +123,9 @@ def _rows(name: str) -> int:
     return sum(len(load_dataset(one.bundled)) for one in model_record(name).tables if one.bundled)
 
 
-def _effort(effort: Mapping[str, int], record: ModelRecord) -> dict[str, int]:
+def _effort(effort: Mapping[str, int], needed: Mapping[str, int]) -> dict[str, int]:
     """Draws that a model needs, in proportion to those that were asked for."""
-    return {**effort, "draws": round(effort["draws"] * record.effort.get("draws", USUAL_DRAWS) / USUAL_DRAWS)}
+    return {**effort, "draws": round(effort["draws"] * needed.get("draws", USUAL_DRAWS) / USUAL_DRAWS)}
 
 
 @contextmanager
@@ -139,13 +141,15 @@ def _shown(jobs: Sequence[Job], progress: bool) -> Iterator[Callable[[Sequence[J
         tasks = {job: bar.add_task(job.name, start=False, stage="waiting", total=1) for job in jobs}
 
         def look(running: Sequence[Job]) -> None:
-            for job in running:
-                bar.start_task(tasks[job])
-                bar.update(tasks[job], stage=job.stage, completed=job.stage == "done")
+            for job, task in tasks.items():
+                if job in running:
+                    bar.start_task(task)
+                    bar.update(task, stage=job.stage)
+                elif job.stage == "done":
+                    bar.update(task, stage="done", completed=1)
 
         yield look
-        for task in tasks.values():
-            bar.update(task, stage="done", completed=1)
+        look([])
 
 
 def _summary(numbers: Mapping[str, Any], gains: list[ScenarioComparison], seed: int, seconds: float) -> dict[str, Any]:

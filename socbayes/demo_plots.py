@@ -23,6 +23,8 @@ MODEL = "field"
 """Name of the model that the trial is fitted with."""
 TRIAL = "Hoosfield barley"
 STRUCTURE = "icbm"
+EFFORT = {"draws": 1333}
+"""Draws that it needs: runs of three plots over 146 years take long, and 24 parameters mix well."""
 YEARS = (2026.0, 2031.0, 2036.0, 2046.0, 2056.0)
 HECTARES = 10.0
 """Of each plot. Made up: a credit sheet needs the land that plots stand for."""

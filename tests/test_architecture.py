@@ -28,8 +28,8 @@ LAYERS = (
     ("socbayes.plots", "socbayes.models.*.figures", "socbayes.models.*.process_figures",
      "socbayes.models.*.effect_figures"),
     ("socbayes.report", "socbayes.models.*.readings"),
-    ("socbayes.demo", "socbayes.cli", "socbayes.given", "socbayes.screen", "socbayes.plan_commands",
-     "socbayes.credit_command"),
+    ("socbayes.demo", "socbayes.demo_fits", "socbayes.demo_plots", "socbayes.cli", "socbayes.given", "socbayes.screen",
+     "socbayes.plan_commands", "socbayes.credit_command"),
 )  # fmt: skip
 SAMPLERS = ("pymc", "nutpie", "arviz")
 

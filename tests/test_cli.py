@@ -407,7 +407,7 @@ def test_demo_scenarios_are_named_once():
 
 def test_demo_takes_more_draws_where_a_record_asks_for_them():
     asked = {"draws": 1500, "tune": 1000}
-    assert [demo._effort(asked, model_record(name))["draws"] for name in ("cue", "mcp")] == [1500, 2000]
+    assert [demo._effort(asked, model_record(name).effort)["draws"] for name in ("cue", "mcp")] == [1500, 2000]
 
 
 @pytest.mark.parametrize(
