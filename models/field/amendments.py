@@ -20,6 +20,7 @@ from socbayes.observations import HEADER
 from socbayes.priors import Prior
 from socbayes.spec import joined
 from socbayes.structures.amendments import CHAR, MANURE, QUALITIES, input_of, takes_amendments
+from socbayes.structures.forcing import roles_of
 from socbayes.vocabulary import AMENDMENTS
 
 if TYPE_CHECKING:
@@ -91,6 +92,17 @@ def kinds_of(management: pd.DataFrame | None, plan: pd.DataFrame | None, structu
     return (*fitted, *(kind for kind in planned if kind not in fitted))
 
 
+def kind_of_lever(lever: str) -> str:
+    """Amendment that a lever, or a column of management, spreads: that of its name, else farmyard manure.
+
+    Examples
+    --------
+    >>> kind_of_lever("compost"), kind_of_lever("manure"), kind_of_lever("manure_carbon_input")
+    ('compost', 'farmyard_manure', 'farmyard_manure')
+    """
+    return lever if lever in AMENDMENTS else MANURE
+
+
 def carbon_by_kind(table: pd.DataFrame, manure: np.ndarray, kinds: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Carbon of each row that counts as manure, and of each amendment; NaN in rows that say nothing of either.
 
@@ -154,13 +166,37 @@ def of_amendments(
             f"{structure.name} does not say which pools amendments enter: {joined(others)} "
             "has the quality of its manure, or of plants where it has none."
         )
-    learned = [kind for kind in kinds if not set(fitted) <= {MANURE} and (kind in fitted or kind == MANURE)]
+    beside = [*fitted, *([MANURE] if _has_manure(management) else [])]
+    learned = [kind for kind in kinds if not set(fitted) <= {MANURE} and kind in beside]
     if learned:
         yield f"The humified share of {joined(learned)} is learned about the published one."
+    if MANURE in kinds:
+        own = roles_of(structure).manure
+        yield (
+            f"Farmyard manure stands beside other amendments and is one of them: {QUALITIES[MANURE].humified:.2f} of "
+            "its carbon is humified as published, "
+            + (f"where {structure.name} has a quality of manure of its own." if own else
+               f"where without others {structure.name} would take it for plants.")
+        )  # fmt: skip
     if MANURE in kinds and (_has_manure(management) or _has_manure(plan)):
         yield "Columns of manure are of farmyard manure, and add up with amendments."
     if only := [kind for kind in kinds if kind not in learned]:
         yield f"The fit has seen no {joined(only)}: its humified share is drawn about the published one."
+
+
+def states_char(table: pd.DataFrame, structure: Structure) -> np.ndarray:
+    """Whether each row of management states carbon that persists in a run, (row,).
+
+    Parameters
+    ----------
+    table
+        Of schema ``field_management``.
+    structure
+        What runs: one that does not take amendments has no char either.
+    """
+    lasting = [kind for kind, quality in QUALITIES.items() if quality.persistent and takes_amendments(structure)]
+    stated: np.ndarray = filled(table, "amendment", "").isin(lasting).to_numpy() & (numeric(table, AMOUNT) > 0)
+    return stated
 
 
 def kinds_run(kinds: Sequence[str], settled: bool) -> tuple[str, ...]:

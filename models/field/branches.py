@@ -20,6 +20,7 @@ from socbayes.models.field.draws import per_draw
 from socbayes.models.field.runs import decomposition, factored, natural_parameters, pools_of_shares
 from socbayes.models.field.setup import Setup
 from socbayes.models.field.years import LINEAR_SCHEMES, over_years, recurs
+from socbayes.structures.amendments import input_of
 from socbayes.structures.forcing import month_length
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def _branches(published: Structure, manured: bool, periods: int, amendments: tup
     structure = factored(setup, manured, periods, amendments)
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
+    structure = with_additions(structure, tuple(input_of(kind) for kind in amendments))
     interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
     linear = structure.linear and scheme in LINEAR_SCHEMES
     return Branches(structure, interval, steps, scheme, linear)

@@ -17,7 +17,7 @@ from socbayes.core.environment import ZERO_CELSIUS
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means, groups
 from socbayes.models.field import unused
-from socbayes.models.field.amendments import amendment_drivers, kinds_of, of_amendments
+from socbayes.models.field.amendments import amendment_drivers, kinds_of, kinds_run, of_amendments
 from socbayes.models.field.equivalent import stocks_on
 from socbayes.models.field.layers import Sampled, layer_modelled
 from socbayes.models.field.management import ASSUMED_INPUT, PAST_MONTHS, Managed, spread_before
@@ -272,7 +272,9 @@ def _forcing_of(
     drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
     before, *amended = spread_before(tables.management, places, treatment[0], plots.start, kinds)
     past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
-    notes += _of_the_past(before + sum(amended), managed.manure + managed.amendments.sum(axis=0), plots)
+    settling = [kinds.index(kind) for kind in kinds_run(kinds, settled=True)]
+    before_all = before + sum(amended[kind] for kind in settling)
+    notes += _of_the_past(before_all, managed.manure + managed.amendments[settling].sum(axis=0), plots)
     notes += tuple(of_amendments(tables.management, tables.plan, structure, kinds))
     factors = [input_factor(structure.carbon_unit + "/year", *pair) for pair in _soils(plots)]
     rates = np.array([input_factor(f"{structure.carbon_unit}/{structure.time_unit}", *pair) for pair in _soils(plots)])

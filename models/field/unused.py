@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.frames import filled, numeric
-from socbayes.models.field.amendments import AMOUNT
+from socbayes.models.field.amendments import AMOUNT, states_char
 from socbayes.models.field.layers import Sampled
 from socbayes.models.field.management import MANAGED, RowsTaken
 from socbayes.models.field.matching import NAMES, known_plots, matched, names_of
@@ -59,7 +59,7 @@ def of_management(tables: FieldTables, obs: pd.DataFrame, taken: RowsTaken, setu
         rows = slice(begin, begin + len(table))
         begin += len(table)
         yield from _of_names(called, table, known_plots(obs))
-        yield from _of_rows(called, table, taken, rows)
+        yield from _of_rows(called, table, taken, rows, setup)
         yield from _of_cells(called, table, taken, rows)
         yield from _of_columns(called, table, obs, taken, rows, setup)
 
@@ -114,7 +114,7 @@ def _of_other_treatments(called: str, table: pd.DataFrame, known: pd.DataFrame) 
         )
 
 
-def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) -> Iterator[str]:
+def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice, setup: Setup) -> Iterator[str]:
     """Rows of known plots that say nothing of any month of a run."""
     held, inside = taken.held[rows], taken.inside[rows]
     gave = np.any([taken.gave[name][rows] for name in MANAGED], axis=0)
@@ -123,11 +123,14 @@ def _of_rows(called: str, table: pd.DataFrame, taken: RowsTaken, rows: slice) ->
     )
     says |= filled(table, "crop", "").ne("").to_numpy()
     # What made the soil before it was sampled is the mean manure of the time before.
-    past = held & ~inside & taken.before[rows]
-    past &= np.any([numeric(table, name) > 0 for name in (*_OF_COLUMNS["manure"], AMOUNT)], axis=0)
+    before, char = held & ~inside & taken.before[rows], states_char(table, setup.structure)
+    past = before & np.any([numeric(table, name) > 0 for name in _OF_COLUMNS["manure"]], axis=0)
+    past |= before & (numeric(table, AMOUNT) > 0) & ~char
+    char &= held & taken.before[rows]
     for which, why in (
         (past, "Taken for the manure of before the first samples only"),
-        (held & ~inside & ~past, "Not used, as outside the runs of the plots, or the time of their treatment"),
+        (char, "Biochar of before the first samples is taken for ordinary carbon of the soil"),
+        (held & ~inside & ~past & ~char, "Not used, as outside the runs of the plots, or the time of their treatment"),
         (inside & gave & taken.beyond[rows], "Used in part, as the runs of the plots begin later or end earlier"),
         (inside & ~gave & ~says, "Not used, as no input, cover or modifier is stated"),
         (

@@ -15,7 +15,8 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
     For questions in which a pool takes no part: mineral-associated carbon in
     an incubation of days, for example. Where the rates of other flows read the
     pool, it is empty. Fractions lack the pools too, and those of no other pool
-    go; parameters, drivers and what is said of them stay.
+    go; amendments enter the pools that are left of those they entered, by their
+    shares; parameters, drivers and what is said of them stay.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
             return {name: weight for name, weight in parts.items() if name not in pools}
         return kept(parts)
 
-    entries = {name: rest(parts) for name, parts in structure.entries.items()}
+    # What would enter a pool that is left out enters the others, by their shares.
+    entries = {name: _whole(rest(parts)) for name, parts in structure.entries.items()}
     return replace(
         structure,
         name=f"{structure.name} without {', '.join(pools)}",
@@ -73,3 +75,11 @@ def without(structure: Structure, pools: Sequence[str]) -> Structure:
         fractions={name: left for name, parts in structure.fractions.items() if (left := rest(parts))},
         entries=entries if all(entries.values()) else {},  # else what is spread has no pool to enter
     )
+
+
+def _whole(parts: Fraction) -> Fraction:
+    """Shares over their sum."""
+    if not isinstance(parts, Mapping):
+        return parts
+    total = sum(parts.values())
+    return {name: share / total for name, share in parts.items()}

@@ -99,5 +99,5 @@ def _given(prepared: Prepared, driver: str, plot: int, window: Window) -> np.nda
     stated = window.drivers[..., prepared.branches.position(driver)]
     factor = learned_factor(prepared, driver, plot, window.rows, window.parameters)
     added = window.parameters[:, prepared.branches.structure.parameter_names.index(f"{driver}_added")]
-    mean: np.ndarray = (stated * factor + added).mean(axis=0) / unit_factor(prepared.data, driver, plot)
+    mean: np.ndarray = (stated * factor + added).mean(axis=0) / unit_factor(prepared, driver, plot)
     return np.broadcast_to(mean, added.shape)

@@ -193,7 +193,7 @@ _EVERY = (
     Lever("manure", "Farmyard manure", "manure_added", _CARBON, (0.0, 4.0), 0.0, 0.2,
           "assumed: carbon of manure known to 20 %"),
     Lever("compost", "Compost", "manure_added", _CARBON, (0.0, 6.0), 0.0, 0.2,
-          "assumed: enters as manure does, carbon known to 20 %"),
+          "assumed: enters as manure does, or as the compost that a fit has seen; carbon known to 20 %"),
     Lever("no_tillage", "No tillage", "rate_factor", _SHARE, (0.0, 1.0), *_faster(_NO_TILLAGE), _IPCC,
           ("reduced_tillage",)),
     Lever("reduced_tillage", "Reduced tillage", "rate_factor", _SHARE, (0.0, 1.0), *_faster(_REDUCED), _IPCC,

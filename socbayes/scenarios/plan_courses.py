@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.models.field.amendments import kind_of_lever
 from socbayes.models.field.branches import RATE_DRIVER
+from socbayes.structures.amendments import input_of
 from socbayes.structures.forcing import input_factor
 
 if TYPE_CHECKING:
-    from socbayes.models.field.layout import Layout
     from socbayes.scenarios.plan_runs import Prepared
 
 type Acting = Sequence[tuple[str, str, np.ndarray]]
@@ -160,12 +161,17 @@ def changed(
             factors[kind] = factors[kind] * np.exp(doses * effect)
         else:
             kind = acts_on.removesuffix("_added")
+            if kind == "manure" and data.forcing.amendments:
+                kind = kind_of_lever(name)
             added[kind] = added.get(kind, 0.0) + doses * np.exp(effect)
     factors["plant"] = factors["plant"] * np.maximum(1.0 + share, 0.0)
-    per = {name: part * unit_factor(data, name, plot) for name, part in roles.plant.items()} if "plant" in added else {}
-    carbon = {name: each * added["plant"] for name, each in per.items()}
-    if "manure" in added:
-        carbon[roles.manure] = unit_factor(data, roles.manure, plot) * added["manure"]
+    plant = added.pop("plant", None)
+    carbon = {} if plant is None else {
+        name: part * unit_factor(prepared, name, plot) * plant for name, part in roles.plant.items()
+    }  # fmt: skip
+    for kind, tons in added.items():
+        driver = roles.manure if kind == "manure" else input_of(kind)
+        carbon[driver] = unit_factor(prepared, driver, plot) * tons
     if steady:
         # It is a parameter then, and drivers stay one for all draws.
         changed = parameters.copy()
@@ -174,7 +180,7 @@ def changed(
                 if name == called or name.startswith(f"{called}_"):
                     changed[:, place] *= factors[kind][0]
             if name.removesuffix("_added") in carbon and name.endswith("_added"):
-                changed[:, place] += carbon[name.removesuffix("_added")][0]
+                changed[:, place] += carbon[name.removesuffix("_added")][0] / _level(prepared, name, parameters)
         return drivers, changed
     result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
     result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
@@ -186,20 +192,27 @@ def changed(
     return result, parameters
 
 
-def unit_factor(data: Layout, driver: str, plot: int) -> float:
+def unit_factor(prepared: Prepared, driver: str, plot: int) -> float:
     """What multiplies t C/ha/year to give the unit of a driver.
 
     Parameters
     ----------
-    data
-        Of the fit.
+    prepared
+        Of :func:`socbayes.scenarios.plan_runs.prepare`.
     driver
         Its name.
     plot
         Position of the plot.
     """
-    unit = next(one.unit for one in data.setup.structure.drivers if one.name == driver)
-    return input_factor(unit, data.plots.density[plot], data.plots.depth[plot]) or 1.0
+    plots = prepared.data.plots
+    unit = next(one.unit for one in prepared.branches.structure.drivers if one.name == driver)
+    return input_factor(unit, plots.density[plot], plots.depth[plot]) or 1.0
+
+
+def _level(prepared: Prepared, called: str, parameters: np.ndarray) -> Any:
+    """Learned factor on an amendment, (sample,), by its driver or what is added to it; one for all else."""
+    names, kind = prepared.branches.structure.parameter_names, called.removesuffix("_added").removesuffix("_input")
+    return parameters[:, names.index(f"{kind}_level")] if kind in prepared.data.forcing.amendments else 1.0
 
 
 def learned_factor(prepared: Prepared, driver: str, plot: int, rows: slice, parameters: np.ndarray) -> Any:
@@ -219,6 +232,8 @@ def learned_factor(prepared: Prepared, driver: str, plot: int, rows: slice, para
         (sample, parameter).
     """
     names, plots = prepared.branches.structure.parameter_names, prepared.data.plots
+    if driver not in prepared.data.setup.structure.driver_names:
+        return np.reshape(_level(prepared, driver, parameters), (1, -1))
     if driver == prepared.data.setup.roles.manure:
         return parameters[:, names.index("manure_factor")][None] if prepared.data.forcing.manured else 1.0
     if plots.periods == 1:

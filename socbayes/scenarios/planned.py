@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import Fault
+from socbayes.models.field.amendments import kind_of_lever
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.tables import HAIR, FieldTables, with_plan
 from socbayes.models.field.weather import expected_weather
@@ -119,6 +120,8 @@ def altering(plan: Plan, adopts: np.ndarray, first: float) -> Callable[[Managed,
     def change(managed: Managed, plots: Plots) -> None:
         for one in plan.overrides:
             values = getattr(managed, _ATTRIBUTES[one.column])
+            if one.column == "manure_carbon_input" and managed.kinds:  # farmyard manure, which is one of them then
+                values = managed.amendments[managed.kinds.index(kind_of_lever(one.column))]
             values[dose_in_time(one, plots, adopts, first) > 0] = one.value
         for dose in cover:
             # Plants cover the soil where management does not say otherwise.
@@ -234,16 +237,21 @@ def _cannot(plan: Plan, tables: FieldTables, data: Layout, where: str) -> Iterat
     setup, changes = data.setup, plan.climate.changes if plan.climate else ()
     acted = {one.lever.acts_on: one.lever.name for one in (*plan.doses, *changes)}
     acted |= {one.column: one.column for one in plan.overrides if one.column != "manure_carbon_input"}
+    kinds = data.forcing.amendments
     for acts_on, name in acted.items():
+        if kinds and acts_on == "manure_added":
+            continue  # each has a driver of its own
         if acts_on in _NEEDED and not _shows(setup.roles, acts_on):
             able = [one for one in list_structures() if _shows(roles_of(get(one)), acts_on)]
             yield Fault("no driver of a lever", None, where, f"{name} for {setup.structure.name}",
                         f"a structure with a driver of {' or '.join(_NEEDED[acts_on])}: {', '.join(able)}")  # fmt: skip
-    manured = [name for name in acted if name in ("manure_added", "manure_carbon_input")]
+    manured = [one.lever.name for one in plan.doses if one.lever.acts_on == "manure_added"]
     manured += [one.column for one in plan.overrides if one.column == "manure_carbon_input"]
-    if data.forcing.amendments and manured:
-        yield Fault("amendments have a quality of their own", None, where, ", ".join(dict.fromkeys(manured)),
-                    f"nothing of manure, as the fit tells {', '.join(data.forcing.amendments)} apart",
+    unseen = [name for name in dict.fromkeys(manured) if kinds and kind_of_lever(name) not in kinds]
+    if unseen:
+        spread = [f"{name} (of {kind_of_lever(name)})" for name in unseen]
+        yield Fault("amendments have a quality of their own", None, where, ", ".join(spread),
+                    f"what was spread in the fit, which tells {', '.join(kinds)} apart",
                     "give forecast() a table of management that names the amendment")  # fmt: skip
     if any(one.column == "plant_carbon_input" for one in plan.overrides) and not data.forcing.input_stated:
         yield Fault("inputs were not stated", None, where, "plant_carbon_input",

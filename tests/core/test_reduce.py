@@ -1,10 +1,13 @@
 """Structures with pools left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from socbayes.core import StructureError, without
 from socbayes.structures import get, simulate
+from socbayes.structures.amendments import with_amendments
 
 
 def test_without_a_pool_is_the_structure_with_the_pool_empty():
@@ -33,6 +36,15 @@ def test_fractions_lack_what_is_left_out_and_the_rest_stays():
     assert without(get("con"), ["dissolved"]).dissolved == ()
     for name in ("input_shares", "decomposition", "month_steps", "carried", "paced"):
         assert getattr(reduced, name) == getattr(mcp, name)
+
+
+def test_what_is_spread_enters_the_pools_that_are_left_by_their_shares():
+    rothc = get("rothc")
+    shared = replace(rothc, entries=dict(rothc.entries) | {"humified": {"rpm": 0.2, "bio": 0.3, "hum": 0.5}})
+    reduced = without(shared, ["bio"])
+    assert reduced.entries["humified"] == pytest.approx({"rpm": 2 / 7, "hum": 5 / 7})
+    assert without(shared, ["iom"]).entries == {}
+    assert with_amendments(reduced, ["peat"]).drivers[-1].name == "peat_input"
 
 
 def test_weights_of_pools_that_stay_are_kept():

@@ -16,10 +16,10 @@ from socbayes.core.structure import StructureError
 from socbayes.errors import TableFaultsError
 from socbayes.inference.fit import fit
 from socbayes.models import field
-from socbayes.models.field.amendments import drawn_qualities
+from socbayes.models.field.amendments import drawn_qualities, kinds_of, of_amendments
 from socbayes.models.field.runs import trajectories
 from socbayes.structures import get, list_structures
-from socbayes.structures.amendments import CHAR_DECAY, MANURE, QUALITIES, quality_table, with_amendments
+from socbayes.structures.amendments import CHAR, CHAR_DECAY, MANURE, QUALITIES, quality_table, with_amendments
 from socbayes.vocabulary import AMENDMENTS, CI_PROB
 
 TAIL = (1.0 - CI_PROB) / 2.0
@@ -84,11 +84,9 @@ def test_published_manure_of_rothc_is_a_quality_as_any_other():
 def test_all_that_is_spread_enters_pools_of_every_structure(name):
     structure = get(name)
     run = with_amendments(structure, AMENDMENTS)
-    entering = {}
-    for flow in run.trace.flows[len(structure.trace.flows) :]:
-        if flow.source == "input":
-            entering.setdefault(flow.target, 0)
-    assert set(entering) <= set(run.pools)
+    entering = {flow.target for flow in run.trace.flows[len(structure.trace.flows) :] if flow.source == "input"}
+    declared = {pool for entry in ("labile", "resistant", "humified") for pool in structure.entries[entry]}
+    assert entering == declared | {CHAR}
     values = {v: 0.3 for v in (*run.trace.x, *run.trace.p, *run.trace.u)}
     values |= dict.fromkeys(run.trace.p[-2 * len(AMENDMENTS) :], 0.4)
     new = [flow.rate for flow in run.trace.flows[len(structure.trace.flows) :] if flow.source == "input"]
@@ -144,6 +142,38 @@ def test_rows_of_amendments_add_up_with_manure_and_follow_who_says_first():
     assert "straw, farmyard_manure and peat is learned about the published one" in said
     assert "Columns of manure are of farmyard manure, and add up with amendments." in said
     assert "Not used, as" not in said
+
+
+def test_notes_tell_what_the_fit_has_from_what_a_plan_adds():
+    fitted = amended(cover=("peat", 2.0), usual=("straw", 0.0))
+    rothc = get("rothc")
+    for structure, own in (
+        (rothc, "rothc has a quality of manure of its own"),
+        (get("icbm"), "icbm would take it for"),
+    ):
+        kinds = kinds_of(fitted, manured(), structure)
+        said = list(of_amendments(fitted, manured(), structure, kinds))
+        assert "The humified share of peat is learned about the published one." in said
+        assert "The fit has seen no farmyard_manure: its humified share is drawn about the published one." in said
+        assert any(note.startswith("Farmyard manure stands beside") and "0.20" in note and own in note for note in said)
+    alone = of_amendments(manured(), None, rothc, kinds_of(manured(), None, rothc))
+    assert not list(alone)
+
+
+def test_biochar_of_before_the_first_sample_is_not_said_to_be_manure():
+    table = amended(cover=("biochar", 5.0), usual=("straw", 0.0))
+    early = table[table["treatment"] == "cover"].assign(start_year=2000.8, end_year=2009.8, plant_carbon_input=np.nan)
+    notes = lay_out(farm.plots(), pd.concat([table, early], ignore_index=True), structure="icbm").notes
+    said = "Biochar of before the first samples is taken for ordinary carbon of the soil: 1 row of the management table"
+    assert any(note.startswith(said) for note in notes)
+    assert not any(word in note for note in notes for word in ("for the manure of before", "Of the manure", "Not used"))
+    assert not any("Manure of the trial" in note for note in notes)
+    within = lay_out(farm.plots(), table, structure="icbm").notes
+    assert not any("before the first samples" in note for note in within)
+    # Where a structure does not tell amendments apart, it is manure as any other.
+    own = replace(get("icbm"), name="own", entries={})
+    plain = lay_out(farm.plots(), pd.concat([table, early], ignore_index=True), structure=own).notes
+    assert any("Taken for the manure of before the first samples only: 1 row" in note for note in plain)
 
 
 def test_amendments_go_on_as_in_the_last_years_unless_a_plan_says_otherwise():
