@@ -11,7 +11,7 @@ from socbayes.datasets import load_dataset
 from socbayes.errors import EmptyTableError, SocbayesError, TooFewGroupsError, UnknownNameError
 from socbayes.inference.diagnostics import judged
 from socbayes.models import root_inputs
-from socbayes.models.field.crops import carbon_from_yield, carbon_left
+from socbayes.models.field.crops import carbon_left
 from socbayes.models.field.management import carbon_inputs, input_errors
 from socbayes.models.root_inputs import allocated
 from socbayes.models.root_inputs.baseline import ROOT, STRAW, lay_out
@@ -285,17 +285,17 @@ def test_two_harvests_a_year_leave_what_each_would():
 
 
 def test_crops_without_shares_of_their_own_take_those_of_their_group():
-    carbon, crop = carbon_from_yield("rice", 4.0)
-    assert crop == "rice"
-    assert carbon > 0
+    left = carbon_left("rice", 4.0)
+    assert left.crop == "rice"
+    assert left.carbon > 0
     (note,) = [one for one in carbon_inputs(management(crop="rice", yield_dry_matter=4.0))[2] if "rice" in one]
     assert "no point coefficients; 15 % of the straw enters, as of other cereals" in note
 
 
 def test_nothing_is_known_of_a_cover_crop():
-    carbon, crop = carbon_from_yield("cover crop", 3.0)
-    assert np.isnan(carbon)
-    assert crop == ""
+    left = carbon_left("cover crop", 3.0)
+    assert np.isnan(left.carbon)
+    assert left.crop == ""
     assert carbon_inputs(management(crop="cover crop", yield_dry_matter=3.0))[2][-1].startswith("No allocation")
 
 
