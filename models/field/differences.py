@@ -18,7 +18,7 @@ from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.inference.fit import Sampling
 from socbayes.inference.scores import COVERED, covered, crps
-from socbayes.models.field.foresight import SAMPLING, Foreseen, foreseen_by, runs_without, site_parts
+from socbayes.models.field.foresight import SAMPLING, Foreseen, Without, foreseen_by, runs_without, site_parts
 from socbayes.models.field.tables import judged
 from socbayes.vocabulary import CI_PROB, nearest
 
@@ -51,9 +51,9 @@ def differences_left_out(
     pandas.DataFrame
         One row per ``structure``, ``site``, ``treatment`` and calendar ``year`` in which both treatments were sampled:
         ``observed`` difference of mean stocks, t/ha; ``mean``, ``sd`` and limits ``low`` and ``high`` of the one
-        foreseen, errors of measurement included; ``measurement_sd`` of these errors alone; ``at_first``, the difference
-        at the first samples, which the fit did see; whether intervals of 50 and 89 % hold it, ``crps``, and whether
-        the fit ``converged``.
+        foreseen, errors of measurement included; ``measurement_sd`` of these errors alone; ``at_first``, the
+        difference at the first samples, which the fit did see, NaN where the two were first sampled in different
+        years; whether intervals of 50 and 89 % hold it, ``crps``, and whether the fit ``converged``.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def differences_left_out(
         parts, tables, structures, Path(store), SAMPLING | sampling, float(tables.obs["year"].max())
     ):
         known, left_out = parts[run.part]
-        first = known[known["site"] == run.part].groupby("treatment")["soc_stock"].mean()
         if run.part in against:
+            first = _first_totals(run, known)
             rows = _differences(foreseen_by(run), left_out, run.seen, against[run.part], first)
             converged = facts_of(run.fitted).converged
             frames.append(rows.assign(structure=run.label, site=run.part, converged=converged))
@@ -101,30 +101,34 @@ def score_differences(table: pd.DataFrame, by: str = "structure") -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        ``coverage_50`` and ``coverage_89``; ``bias``, mean of observed less foreseen, t/ha, beside ``measurement_sd``,
-        the pooled error of measurement of one difference; ``rmse`` of the mean foreseen, and ``rmse_at_first`` were the
-        difference to stay that of the first samples; ``crps``, t/ha; ``differences`` counted; whether all fits
-        ``converged``. Differences of one trial go together, so that of few trials none of this is sure.
+        ``coverage_50`` and ``coverage_89``; ``bias``, mean of observed less foreseen, t/ha, beside
+        ``measurement_sd``, the pooled error of measurement of one difference; ``rmse`` of the mean foreseen; of the
+        ``compared`` differences whose first is known, ``rmse_compared`` of the mean foreseen and ``rmse_at_first``
+        were they to stay as at first; ``crps``, t/ha; ``differences`` counted; whether all fits ``converged``.
+        Differences of one trial go together, so that of few trials none of this is sure.
 
     Examples
     --------
     >>> import pandas as pd
     >>> one = pd.DataFrame({"structure": ["x"], "observed": [2.0], "mean": [1.0], "measurement_sd": [0.5],
     ...     "at_first": [0.0], "inside_50": [False], "inside_89": [True], "crps": [0.6], "converged": [True]})
-    >>> score_differences(one).loc["x", ["bias", "rmse", "rmse_at_first"]].tolist()
+    >>> score_differences(one).loc["x", ["bias", "rmse_compared", "rmse_at_first"]].tolist()
     [1.0, 1.0, 2.0]
     """
     import pandas as pd
 
     def scores(rows: pd.DataFrame) -> pd.Series:
         off, still = rows["observed"] - rows["mean"], rows["observed"] - rows["at_first"]
+        both = still.notna()
         return pd.Series(
             {
                 **{f"coverage_{round(100 * p)}": rows[f"inside_{round(100 * p)}"].mean() for p in COVERED},
                 "bias": off.mean(),
                 "measurement_sd": np.sqrt((rows["measurement_sd"] ** 2).mean()),
                 "rmse": np.sqrt((off**2).mean()),
-                "rmse_at_first": np.sqrt((still**2).mean()),
+                "rmse_compared": np.sqrt((off[both] ** 2).mean()),
+                "rmse_at_first": np.sqrt((still[both] ** 2).mean()),
+                "compared": int(both.sum()),
                 "crps": rows["crps"].mean(),
                 "differences": len(rows),
                 "converged": bool(rows["converged"].all()),
@@ -157,7 +161,19 @@ def _require_treatments(obs: pd.DataFrame, sites: list[str], against: Mapping[st
         raise SocbayesError("; ".join(faults))
 
 
-def _differences(foreseen: Foreseen, left_out: pd.DataFrame, seen: int, against: str, first: pd.Series) -> pd.DataFrame:
+def _first_totals(run: Without, known: pd.DataFrame) -> pd.DataFrame:
+    """Mean stock of the first samples of the site left out, t/ha, (calendar year, treatment)."""
+    measured = run.data.measured
+    total = (measured.row < run.seen) & (np.array(measured.names)[measured.kind] == "total")
+    rows = known.iloc[measured.row[total]]
+    stocks = rows.assign(stock=np.exp(measured.observed[total]), when=np.floor(rows["year"].to_numpy(dtype=float)))
+    here = stocks[stocks["site"] == run.part]
+    return here.pivot_table(index="when", columns="treatment", values="stock")
+
+
+def _differences(
+    foreseen: Foreseen, left_out: pd.DataFrame, seen: int, against: str, first: pd.DataFrame
+) -> pd.DataFrame:
     """Differences between treatments and one of them, by treatment and calendar year."""
     import pandas as pd
 
@@ -184,7 +200,7 @@ def _differences(foreseen: Foreseen, left_out: pd.DataFrame, seen: int, against:
                 "low": low,
                 "high": high,
                 "measurement_sd": (values - true).std(),
-                "at_first": float(first.get(other, np.nan) - first.get(against, np.nan)),
+                "at_first": float((first[other] - first[against]).mean()) if {other, against} <= set(first) else np.nan,
                 **{f"inside_{round(100 * p)}": bool(inside[k]) for k, p in enumerate(COVERED)},
                 "crps": float(crps(values[:, None], observed)[0]),
             }

@@ -33,13 +33,20 @@ def two_sites():
 
 
 def test_a_difference_at_a_new_site_is_foreseen(two_sites, tmp_path):
+    """Also where stocks follow from contents and densities."""
     obs, management = two_sites
+    depth = {"depth_top": 0.0, "depth_bottom": 20.0, "bulk_density": 1.25}
+    obs = obs.drop(columns="soc_stock").assign(soil_organic_carbon=obs["soc_stock"] / (1.25 * 20.0 * 0.1), **depth)
     settings = {"structures": ICBM, "store": tmp_path, "draws": 150, "tune": 250, "chains": 2, "progress": False}
     leave_one_site_out(obs, management, **settings)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fit.nc")}
     table = differences_left_out(obs, management, against={"Farm": "usual", "Hill": "usual"}, **settings)
+    obs = obs.assign(soc_stock=obs["soil_organic_carbon"] * 1.25 * 20.0 * 0.1)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fit.nc")} == before  # fits are shared
     assert set(table["site"]) == {"Farm", "Hill"}
+    begun = obs[obs["year"] == 2000.0].pivot_table(index="site", columns="treatment", values="soc_stock")
+    gap = (begun["more"] - begun["usual"]).loc[table["site"]]
+    np.testing.assert_allclose(table["at_first"], gap, rtol=1e-10)
     assert set(table["treatment"]) == {"more"}
     assert len(table) == 2 * 8
     last = table[table["year"] == 2010]
@@ -73,8 +80,22 @@ def test_differences_are_of_means_of_one_calendar_year():
     truth = np.log(np.tile(stocks, (3, 1)))
     values = np.exp(truth) + np.array([-1.0, 0.0, 1.0])[:, None] * np.array([1.0, 1.0, 0.0, 0.0, 0.0])
     foreseen = Foreseen(np.arange(5) + 7, np.array(["total"] * 5), np.log(stocks + 1.0), truth, values, truth)
-    table = differences._differences(foreseen, left_out, 7, "b", pd.Series({"a": 20.0, "b": 19.0}))
+    first = pd.DataFrame({"a": [np.nan, 20.0], "b": [31.0, 19.0]}, index=[1990.0, 2000.0])
+    table = differences._differences(foreseen, left_out, 7, "b", first)
     assert table[["treatment", "year"]].to_numpy().tolist() == [["a", 2001]]
     row = table.iloc[0]
     np.testing.assert_allclose([row["observed"], row["mean"], row["at_first"]], [7.0, 7.0, 1.0])
     np.testing.assert_allclose(row["measurement_sd"], np.sqrt(2 / 3))
+
+
+def test_treatments_begun_in_different_years_have_no_first_difference():
+    left_out = pd.DataFrame({"treatment": ["a", "b"], "year": [2001.0, 2001.0]})
+    stocks = np.log([[30.0, 25.0]])
+    foreseen = Foreseen(np.arange(2), np.array(["total"] * 2), stocks[0], stocks, np.exp(stocks), stocks)
+    first = pd.DataFrame({"a": [np.nan, 20.0], "b": [31.0, np.nan]}, index=[1990.0, 2000.0])
+    table = differences._differences(foreseen, left_out, 0, "b", first)
+    assert np.isnan(table.loc[0, "at_first"])
+    seen = pd.concat([table, table.assign(at_first=3.0, observed=6.0)]).assign(structure="x", converged=True)
+    scores = score_differences(seen).loc["x"]
+    assert scores[["differences", "compared"]].tolist() == [2, 1]
+    np.testing.assert_allclose(scores[["rmse_compared", "rmse_at_first"]].astype(float), [1.0, 3.0])
