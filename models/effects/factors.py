@@ -11,13 +11,15 @@ whose log factor is :math:`\theta_{sl}`,
 
 - R is :func:`socbayes.models.effects.through_core.ratio`, exact for a constant
   climate and a linear structure with its published parameters.
-- m, the rate modifier, is RothC's factor of temperature at the stated mean
-  temperature times one of moisture and cover, which no pair states: it has a
-  prior. What a study does not state of its temperature is drawn from the others.
+- m, the rate modifier, is RothC's factor of temperature, mean over a year with
+  the stated mean temperature whose months swing as is usual there, times one of
+  moisture and cover, which no pair states: it has a prior. What a study does not
+  state of its temperature is drawn from the others.
 - start is by how much the two soils of a study differed before the lever was
   pulled. It does not grow with time, as what the lever does; without it short
   studies would need factors without measure.
-- Years that a study does not state are drawn from those of the lever's others.
+- Years that a study does not state are drawn from those of the lever's others, with
+  an assumed spread where hardly one states them.
 - Errors, stated or not, and controls that serve several pairs are as in
   :mod:`socbayes.models.effects.baseline`.
 """
@@ -57,8 +59,13 @@ USUAL_START, USUAL_SPREAD = 0.05, 0.2
 """Medians of the priors of start_sd and study_sd: only how studies are sampled hangs on them, not what is found."""
 CALENDAR = (1900, 2100)
 """A time since a lever was pulled that lies here is the year of sampling."""
+UNKNOWN_YEARS = 0.7
+"""Spread over studies of the log of years that a lever was pulled, where hardly one states them: assumed."""
 FEWEST_CLIMATES = 3
-"""Studies from which on their temperatures say what those of the others may be."""
+"""Studies from which on their temperatures, or years, say what those of the others may be."""
+SWING, SWING_PER_DEGREE, SWINGS = 14.0, -0.5, (1.0, 18.0)
+"""Degrees between the mean of a year and its warmest month, where the mean is zero, and the change of that with the
+mean, and the limits of it: assumed, as pairs state no months. Warm climates are the steadier ones."""
 
 _SHARED = {prior.name: prior for prior in baseline.PRIORS}
 PRIORS = (
@@ -278,13 +285,23 @@ def _entries(levers: list[str], given: Mapping[str, str]) -> dict[str, str]:
     return usual | dict(given)
 
 
+def _warmth(mean: np.ndarray) -> np.ndarray:
+    """RothC's factor of temperature, mean over years of these mean temperatures, degrees Celsius, (study,).
+
+    The factor bends upwards where it is cool, so that it is larger over the months of a year than at their mean.
+    """
+    swing = np.clip(SWING + SWING_PER_DEGREE * mean, *SWINGS)
+    months = mean[:, None] + swing[:, None] * np.sin(np.pi / 6 * np.arange(12))
+    return np.asarray(rothc_temperature(months)).mean(axis=1)
+
+
 def _log_modifier(prior: Priors, rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[str]]:
     """Log of the rate modifier of each study, (study,), and what is said of it."""
     import pymc as pm
     import pytensor.tensor as pt
 
     temperature = group_means(numeric(rows, "mean_annual_temperature"), pairs.study, len(pairs.studies))
-    factor = rothc_temperature(temperature[np.isfinite(temperature)])
+    factor = _warmth(temperature[np.isfinite(temperature)])
     log_warm = np.full(temperature.shape, np.nan)
     log_warm[np.isfinite(temperature)] = np.log(np.maximum(factor, 1e-3))
     told = log_warm[np.isfinite(log_warm)]
@@ -317,7 +334,11 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     mean, spread = np.zeros(missing.size), np.zeros(missing.size)
     for number, group in enumerate(missing):
         others = of_group[(lever == lever[group]) & np.isfinite(of_group)]
-        mean[number], spread[number] = others.mean(), others.std()
+        told = others.std()
+        mean[number], spread[number] = (
+            others.mean(),
+            told if others.size >= FEWEST_CLIMATES else max(told, UNKNOWN_YEARS),
+        )
     pm.modelcontext(None).add_coord("study_without_years", [pairs.groups_of[place] for place in missing])
     log_years = mean + spread * pm.Normal("years_standardised", dims="study_without_years")
     place = np.zeros(len(pairs.groups_of), dtype="int64")

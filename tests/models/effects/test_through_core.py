@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
@@ -16,11 +17,14 @@ from pytensor.gradient import verify_grad
 
 import socbayes as sb
 from socbayes.core.dimensions import per_year
+from socbayes.core.environment import rothc_temperature
 from socbayes.core.steady_state import find_steady_state
 from socbayes.core.structure import StructureError
 from socbayes.errors import SocbayesError, TooFewGroupsError, UnknownNameError
 from socbayes.models.effects import factors
+from socbayes.models.effects.layout import lay_out
 from socbayes.models.effects.through_core import ENTRIES, MODIFIER, USUAL_STOCK, decline_of, left, ratio
+from socbayes.priors import Priors
 from socbayes.scenarios.levers import FACTORS, LEVERS, with_effects
 from socbayes.spec import spec_of
 from socbayes.structures import get
@@ -262,6 +266,38 @@ def test_years_and_temperatures_that_nobody_states_are_drawn_and_said():
     assert "Years of 3 pairs of 1 studies are drawn" in notes
     assert "1 pairs are taken to last as long as others of their study" in notes
     assert "Mean temperature of 1 of 8 studies is drawn from those of the others" in notes
+
+
+def test_a_year_of_months_is_warmer_to_decomposers_than_its_mean():
+    # Inner Uppland round Uppsala, normals of 1991 to 2020: January -3, July 17 degrees Celsius, and months between on a
+    # cosine (SMHI, "Upplands klimat", smhi.se/kunskapsbanken/klimat/klimatet-i-sveriges-landskap/upplands-klimat-1.4918).
+    uppsala = 7.0 - 10.0 * np.cos(np.pi / 6 * np.arange(12))
+    weather = sb.load_dataset("field_weather").dropna(subset="temperature")
+    rothamsted = weather.groupby("month")["temperature"].mean().to_numpy(dtype=float)
+    assert rothamsted.shape == (12,)
+    for months in (uppsala, rothamsted):
+        mean = np.array([months.mean()])
+        assert factors._warmth(mean)[0] == pytest.approx(rothc_temperature(months).mean(), rel=0.15)
+        assert factors._warmth(mean)[0] > 1.02 * rothc_temperature(mean)[0]
+    assert factors._warmth(np.array([7.0]))[0] > 1.2 * rothc_temperature(7.0)
+    rows = made(studies=2).assign(mean_annual_temperature=7.0)
+    with pm.Model(coords={"study": sorted(set(rows["study"]))}) as model:
+        pace, _ = factors._log_modifier(Priors(factors.PRIORS), rows, lay_out(rows))
+        warm = model.compile_fn(pace - model["moisture_and_cover"], inputs=[], on_unused_input="ignore", point_fn=False)
+    np.testing.assert_allclose(warm(), np.log(factors._warmth(np.array([7.0]))[0]))
+
+
+@pytest.mark.parametrize(("stating", "least", "most"), [(1, 0.6, 0.8), (2, 0.6, 0.8), (4, 0.05, 0.2)])
+def test_years_are_as_unsure_as_the_studies_that_state_them_are_few(stating, least, most):
+    rows = made(studies=5)
+    rows = rows[rows["lever"] == "no_tillage"].reset_index(drop=True)
+    own = rows["study"].str.split().str[-1].astype(int)
+    rows["duration"] = np.where(own < stating, 10.0 * 1.1**own, np.nan)
+    pairs = lay_out(rows)
+    with pm.Model():
+        years, _ = factors._log_years(rows, pairs)
+        drawn = pm.draw(years[int(np.flatnonzero(own == 4)[0])], 2000, random_seed=1)
+    assert least < drawn.std() < most
 
 
 def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
