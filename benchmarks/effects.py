@@ -9,9 +9,10 @@ number, and writes ``docs/effects`` and ``data/lever_effects.json``: the factor 
 plant input or decomposition that each lever is in a new study, learned through
 structures of the core, with the log ratio of stocks beside it. Fits are those of
 log ratios, in the folder ``--store``, and one for each structure, in folders named
-after it. A fit that is in its folder already is read, not repeated; of one that did
-not converge nothing is written but its name. ``--levers`` and ``--draws`` are for a trial, which
-prints and writes nothing.
+after it. A fit that is in its folder already is read, not repeated, and one that was cut short is
+finished; one of other pairs or of fewer draws is refused. Of one that did not converge nothing
+is written but its name. ``--levers`` and ``--draws`` are for a trial, which prints and writes
+nothing but its fits, in folders of their own.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from effect_sources import read_all
 
 import socbayes as sb
+from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.files import write_text
+from socbayes.inference.rebuild import model_of_run
+from socbayes.inference.runs import FIT, SPEC, read_settings
 from socbayes.models.effects import factors
 from socbayes.models.effects.covered import coverage, summary
 from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE
@@ -71,12 +75,32 @@ def together(given: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
 
 
 def fitted(given: dict[str, pd.DataFrame], store: Path, effort: dict[str, int], structure: str = "") -> xr.DataTree:
-    """The fit in the folder, made or finished first where it is not there; through a structure where one is named."""
-    if (store / "fit.nc").exists():
-        return sb.load(store)
+    """The fit in the folder, made or finished first where it is not there; through a structure where one is named.
+
+    A fit of other pairs, of another model or of fewer draws than asked for is never taken for it.
+    """
     record = model_record("effect_factors" if structure else "effects")
     model = record.build(given, **({"structure": structure} if structure else {}))
-    return sb.fit(model, seed=SEED, chains=4, cores=2, store=store, progress=False, **{**record.effort, **effort})
+    asked: dict[str, Any] = {**record.effort, **effort}
+    if not ((store / FIT).exists() or (store / SPEC).exists()):
+        return sb.fit(model, seed=SEED, chains=4, cores=2, store=store, progress=False, **asked)
+    try:
+        if (store / FIT).exists():
+            there = sb.load(store)
+            has = int(there["posterior"].sizes["draw"])
+            model_of_run(facts_of(there).spec, None, str(there.attrs.get("data_sha256", "")), model)
+        else:
+            has = read_settings(store).draws
+        if has < asked.get("draws", has):
+            raise SocbayesError(f"the run is of {has} draws of a chain, not {asked['draws']}")
+        return sb.resume(store, model, progress=False)
+    except SocbayesError as error:
+        raise SystemExit(f"{store}: {error}; name another --store, or remove the folder") from error
+
+
+def in_folder(store: Path, model: str, *, trial: bool) -> Path:
+    """Folder of a fit; those of trials are apart, so that nothing else is ever taken from them."""
+    return store.with_name("_".join([store.name, *([model] if model else []), *(["trial"] if trial else [])]))
 
 
 def limits(draws: np.ndarray) -> list[float]:
@@ -270,15 +294,13 @@ def main() -> None:
     print(covered[covered["pairs"] > 0]["said"].to_string())
     print(*notes, sep="\n")
     effort = {"draws": arguments.draws, "tune": arguments.draws} if arguments.draws else {}
-    folders = {"": arguments.store} | {
-        name: arguments.store.with_name(f"{arguments.store.name}_{name}") for name in arguments.structures
-    }
+    trial = bool(arguments.levers or arguments.draws)
+    folders = {name: in_folder(arguments.store, name, trial=trial) for name in ("", *arguments.structures)}
     fits = {name: fitted(given, folder, effort, name) for name, folder in folders.items()}
     failed = {name: fit for name, fit in fits.items() if not facts_of(fit).converged}
     for name, fit in failed.items():
         notes.append(f"Nothing is told of the fit of {name or 'log ratios'}, which failed: {fit.attrs['failures']}")
         print(notes[-1])
-    trial = bool(arguments.levers or arguments.draws)
     told = {name: fit for name, fit in fits.items() if trial or name not in failed}
     ratios, through = told.get(""), {name: fit for name, fit in told.items() if name}
     found = numbers(ratios, pairs) if ratios is not None else {}

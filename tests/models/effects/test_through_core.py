@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from socbayes.core.environment import rothc_temperature
 from socbayes.core.steady_state import find_steady_state
 from socbayes.core.structure import StructureError
 from socbayes.errors import SocbayesError, TooFewGroupsError, UnknownNameError
+from socbayes.inference.runs import save
 from socbayes.models.effects import factors
 from socbayes.models.effects.layout import lay_out
 from socbayes.models.effects.through_core import ENTRIES, MODIFIER, USUAL_STOCK, decline_of, left, ratio
@@ -225,9 +227,46 @@ def test_what_a_fit_through_the_core_says_of_itself(fitted):
     assert set(spec.quantities) <= set(fitted["posterior"].data_vars)
 
 
-def test_what_is_written_is_what_plans_read(fitted, monkeypatch):
+@pytest.fixture
+def effects(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
-    effects = importlib.import_module("effects")
+    return importlib.import_module("effects")
+
+
+def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, effects, tmp_path):
+    others = dict.fromkeys(effects.CONVERTED)
+    store = effects.in_folder(tmp_path / "effects", "rothc", trial=False)
+    assert store != effects.in_folder(tmp_path / "effects", "rothc", trial=True)
+    store.mkdir()
+    save(fitted, store / "fit.nc")
+    taken = effects.fitted({"table": made(), **others}, store, {"draws": 400}, "rothc")
+    np.testing.assert_array_equal(taken["posterior"]["log_factor"], fitted["posterior"]["log_factor"])
+    changed = made().assign(treated_mean=lambda table: table["treated_mean"] * 1.01)
+    for pairs, draws, structure, why in (
+        (made().iloc[:-1], 400, "rothc", "differs in .*name another --store"),
+        (changed, 400, "rothc", "the values it observes.*name another --store"),
+        (made(), 401, "rothc", "400 draws of a chain, not 401.*name another --store"),
+        (made(), 400, "icbm", "differs in choices"),
+    ):
+        with pytest.raises(SystemExit, match=why):
+            effects.fitted({"table": pairs, **others}, store, {"draws": draws}, structure)
+
+
+def test_a_run_that_was_cut_short_is_finished(effects, tmp_path, monkeypatch):
+    store = tmp_path / "effects_rothc"
+    store.mkdir()
+    (store / "spec.json").touch()
+    monkeypatch.setattr(effects, "read_settings", lambda folder: SimpleNamespace(draws=400))
+    monkeypatch.setattr(effects.sb, "resume", lambda folder, model, progress: (folder, model))
+    given = {"table": made(studies=2), **dict.fromkeys(effects.CONVERTED)}
+    folder, model = effects.fitted(given, store, {"draws": 400}, "rothc")
+    assert folder == store
+    assert spec_of(model).choices["structure"] == "rothc"
+    with pytest.raises(SystemExit, match="400 draws of a chain, not 500"):
+        effects.fitted(given, store, {"draws": 500}, "rothc")
+
+
+def test_what_is_written_is_what_plans_read(fitted, effects):
     found = effects.learned({"rothc": fitted}, made())
     levers = with_effects(found)
     assert levers["no_tillage"].acts_on == "rate_factor"
@@ -270,7 +309,7 @@ def test_years_and_temperatures_that_nobody_states_are_drawn_and_said():
 
 def test_a_year_of_months_is_warmer_to_decomposers_than_its_mean():
     # Inner Uppland round Uppsala, normals of 1991 to 2020: January -3, July 17 degrees Celsius, and months between on a
-    # cosine (SMHI, "Upplands klimat", smhi.se/kunskapsbanken/klimat/klimatet-i-sveriges-landskap/upplands-klimat-1.4918).
+    # cosine: SMHI, "Upplands klimat", smhi.se/kunskapsbanken/klimat/klimatet-i-sveriges-landskap/upplands-klimat-1.4918
     uppsala = 7.0 - 10.0 * np.cos(np.pi / 6 * np.arange(12))
     weather = sb.load_dataset("field_weather").dropna(subset="temperature")
     rothamsted = weather.groupby("month")["temperature"].mean().to_numpy(dtype=float)
