@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ FAILED = "error.txt"
 """Beside the folder of a run that could not be made: why."""
 LOOK = 0.5
 """Seconds between two looks at processes."""
+WATCH = 1.0
+"""Seconds between two looks of a process at the one that started it."""
 AT_A_TIME = 2
 """Fits at a time, where there are as many cores: each takes about a gigabyte of memory."""
 
@@ -115,7 +118,9 @@ def _begun(job: Job) -> subprocess.Popen[bytes]:
     """Start a process that makes a fit."""
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     _error_of(job).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "socbayes.demo_fits", job.name, str(job.folder), json.dumps(dict(job.effort))]
+    given = [job.name, str(job.folder), json.dumps(dict(job.effort))]
+    # Without -P a file of the working directory that is named as a module of the library would be imported for it.
+    command = [sys.executable, "-P", "-m", "socbayes.demo_fits", *given]
     with _error_of(job).open("wb") as said:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
 
@@ -140,7 +145,9 @@ def _why(job: Job, code: int) -> str:
     """Why a fit could not be made."""
     lines = _error_of(job).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     said = lines[-1] if lines else "it said nothing"
-    ended = f"signal {-code}, perhaps for want of memory" if code < 0 else f"exit code {code}"
+    # A system that runs out of memory kills, and gives no other signal.
+    short = ", perhaps for want of memory" if code == -getattr(signal, "SIGKILL", 0) else ""
+    ended = f"signal {-code}{short}" if code < 0 else f"exit code {code}"
     return f"{job.name} could not be fitted ({ended}): {said}"
 
 
@@ -167,6 +174,18 @@ def _peak_memory() -> int | None:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however that ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(arguments: Sequence[str]) -> None:
     """Make one fit: name, folder of the run, and effort as JSON.
 
@@ -175,6 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     arguments
         Those three.
     """
+    _end_with_parent()
     from socbayes.demo_plots import MODEL, trial
     from socbayes.files import write_text
     from socbayes.inference.fit import fit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +64,70 @@ def test_a_caller_who_stops_leaves_no_process_behind(tmp_path, begun):
     assert next(found).name == "short"
     found.close()
     assert begun["long"].poll() is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_caller_who_is_ended_leaves_no_process_behind(tmp_path, how):
+    child = "import pathlib, sys, time; from socbayes import demo_fits; demo_fits._end_with_parent(); "
+    child += "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
+    caller = f"""
+import pathlib, subprocess, sys
+from socbayes import demo_fits
+def begun(job):
+    child = subprocess.Popen([sys.executable, "-c", {child!r}, str(job.folder)])
+    print(child.pid, flush=True)
+    return child
+demo_fits._begun = begun
+list(demo_fits.made([demo_fits.Job("long", pathlib.Path({str(tmp_path / "long")!r}), {{}})]))
+"""
+    with subprocess.Popen([sys.executable, "-c", caller], stdout=subprocess.PIPE, text=True) as parent:
+        child_id = int(parent.stdout.readline())
+        until(lambda: (tmp_path / "long").exists())
+        parent.send_signal(how)
+        parent.wait(20)
+    until(lambda: not alive(child_id))
+
+
+def alive(process: int) -> bool:
+    """Whether a process is at work; one that ended and that nobody asked about is not."""
+    said = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False).stdout
+    return bool(said.strip()) and not said.strip().startswith("Z")
+
+
+def until(true, seconds: float = 30.0) -> None:
+    """Wait for something to be so."""
+    last = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < last, "it is not so within the time"
+        time.sleep(0.05)
+
+
+def test_a_process_that_makes_a_fit_watches_the_one_that_started_it(monkeypatch):
+    watched = []
+    monkeypatch.setattr(demo_fits, "_end_with_parent", lambda: watched.append(True))
+    with pytest.raises(ValueError, match="unpack"):
+        demo_fits.main([])
+    assert watched == [True]
+
+
+def test_a_file_of_the_working_directory_is_not_taken_for_a_module(tmp_path, monkeypatch):
+    (tmp_path / "secrets.py").write_text("raise SystemExit('a file of the user was run')")
+    monkeypatch.chdir(tmp_path)
+    process = demo_fits._begun(Job("no_such_model", tmp_path / "run", {"seed": 1}))
+    process.wait(60)
+    said = (tmp_path / "run-error.txt").read_text("utf-8")
+    assert "a file of the user was run" not in said
+    assert "no model named 'no_such_model'" in said
+
+
+@pytest.mark.parametrize(("code", "memory"), [(-9, True), (-15, False), (-11, False), (1, False)])
+def test_only_a_process_that_was_killed_may_have_wanted_memory(tmp_path, code, memory):
+    one = job(tmp_path, "cue")
+    demo_fits._error_of(one).touch()
+    said = demo_fits._why(one, code)
+    assert ("want of memory" in said) == memory
+    assert (f"signal {-code}" in said) == (code < 0)
 
 
 def test_stages_are_told_by_the_folder(tmp_path):
