@@ -8,7 +8,7 @@ a rule, which is no statement that anybody conforms to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import ConvergenceError
@@ -98,7 +98,9 @@ def decide(fitted: xr.DataTree, *, seed: int, allow_failed: bool = False) -> Dec
     except ConvergenceError as error:
         return Decision(refused=error)
     areas = pd.DataFrame({"plot": projection["plot"].to_numpy(), "area [ha]": HECTARES})
-    return Decision(projection, credit_sheet(projection, areas, buffer=BUFFER, allow_failed=allow_failed))
+    sheet = credit_sheet(projection, areas, buffer=BUFFER, allow_failed=allow_failed)
+    made_up = f"{HECTARES:g} ha of each plot are made up, to show a credit sheet."
+    return Decision(projection, replace(sheet, notes=(*sheet.notes, made_up)))
 
 
 def summarised(decision: Decision) -> dict[str, Any]:

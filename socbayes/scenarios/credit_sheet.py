@@ -23,6 +23,7 @@ from socbayes.scenarios.projected import (
     baseline_of,
     converged,
     marks,
+    of_the_first_year,
     plots_in,
     projects_in,
     require_projection,
@@ -291,15 +292,17 @@ def _require_stocks(stocks: Sequence[np.ndarray], plots: Sequence[str], period: 
 
 
 def _of_the_start(projection: xr.Dataset, plan: str | None, start: float) -> tuple[str, ...]:
-    """Say which plans differ from the baseline in the first year already: what was before it is lost sight of."""
+    """Say where stocks of the first year are predicted, and which plans differ from the baseline in it already."""
+    said = tuple(of_the_first_year(float(projection.attrs.get("last_sample", np.nan)), start))
     base = stocks_in(projection, baseline_of(projection), start)
     early = [
         name for name in projects_in(projection, plan)
         if not np.allclose(stocks_in(projection, name, start), base, rtol=1e-6, equal_nan=True)
     ]  # fmt: skip
     if not early:
-        return ()
+        return said
     return (
+        *said,
         f"{', '.join(early)}: stocks differ from the baseline in {start:g} already, so the plan began earlier. The "
         f"gain holds what came before; reductions and removals count from the baseline's stock of {start:g}.",
     )

@@ -30,6 +30,8 @@ DIMS = {
 """Dimensions of the stocks of plots that were measured, and of plots that were not."""
 TOTAL = "total"
 """The fraction that is all carbon."""
+FORESEEN = 2.0
+"""Years after the last sample from which on it is said that stocks at the start are predicted themselves."""
 
 
 def read_projection(path: str | Path) -> xr.Dataset:
@@ -200,6 +202,24 @@ def baseline_of(projection: xr.Dataset) -> str:
         Stocks under several plans.
     """
     return str(projection.attrs["baseline"])
+
+
+def of_the_first_year(last_sample: float, start: float) -> list[str]:
+    """Say that stocks in the first year are predicted, where the last sample is years before it.
+
+    Parameters
+    ----------
+    last_sample, start
+        Decimal years of the last sample of any plot, and of the first stock projected.
+
+    Examples
+    --------
+    >>> of_the_first_year(1998.8, 2026.0), of_the_first_year(2021.8, 2022.0)
+    (['Stocks of 2026 are predicted: the last sample is of 1998.'], [])
+    """
+    if not start - last_sample >= FORESEEN:
+        return []
+    return [f"Stocks of {start:g} are predicted: the last sample is of {int(last_sample)}."]
 
 
 def year_in(projection: xr.Dataset, year: float | None) -> float:

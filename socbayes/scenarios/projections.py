@@ -18,11 +18,13 @@ import numpy as np
 
 from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.models.field.forecasts import allotted, shares_of, years_of
+from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
 from socbayes.scenarios.planned import adoption_of, changes_of
 from socbayes.scenarios.plans import Plans, end_of
+from socbayes.scenarios.projected import of_the_first_year
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,7 +224,9 @@ def ready_to_run(
     for one in prepared:
         if one.data.plots.labels != first:
             raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
+    sampled = max(float(tables_of_fit(one).obs["year"].max()) for one in named.values())
     notes = [*read.notes, *(note for one in prepared for note in one.notes), *_of_levers(read)]
+    notes += of_the_first_year(sampled, float(wanted.min()))
     attrs = {
         "baseline": read.baseline,
         "converged": int(not failed),
@@ -230,6 +234,7 @@ def ready_to_run(
         "structure": ", ".join(f"{label} {share:.2f}" for label, share in shares.items()),
         "notes": "\n".join(dict.fromkeys(notes)),
         "seed": seed,
+        "last_sample": sampled,
         "ends": json.dumps(_ends(read)),
     }
     return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))

@@ -165,6 +165,13 @@ def test_what_is_no_projection_is_refused(change, complaint):
         credit_sheet(change(MADE), AREAS)
 
 
+def test_a_start_that_is_predicted_is_said_to_be_and_one_soon_after_the_samples_is_not():
+    said = "Stocks of 2025 are predicted: the last sample is of 2010."
+    assert said in credit_sheet(made_projection().assign_attrs(last_sample=2010.5), AREAS).text
+    for other in (made_projection(), made_projection().assign_attrs(last_sample=2024.5)):
+        assert not any("are predicted" in sentence for sentence in credit_sheet(other, AREAS).text)
+
+
 def test_a_plan_that_began_before_the_projection_is_named():
     (note,) = credit_sheet(MADE.sel(year=slice(2030, None)), AREAS).notes
     assert note.startswith("cover, straw off: stocks differ from the baseline in 2030 already")

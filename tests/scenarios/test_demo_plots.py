@@ -42,6 +42,16 @@ def test_plans_are_projected_and_credited(decided, tables):
     assert {line.credit.area for line in decided.sheet.lines if line.group == "plots measured"} == {3 * HECTARES}
 
 
+def test_what_is_made_up_and_what_is_predicted_stands_on_sheet_and_page(decided, tmp_path):
+    page = " ".join(report(decided.items, path=tmp_path / "report.html").read_text("utf-8").split())
+    for sentence in (
+        "10 ha of each plot are made up, to show a credit sheet.",
+        "Stocks of 2026 are predicted: the last sample is of 1998.",
+    ):
+        assert sentence in decided.sheet.text
+        assert sentence in page
+
+
 def test_numbers_are_those_of_the_sheet(decided):
     numbers = json.loads(json.dumps(summarised(decided)))
     assert list(numbers["credits"]) == list(numbers["gains_t_c_per_ha"]) == list(PLANS["plans"])[1:]
