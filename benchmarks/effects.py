@@ -38,7 +38,7 @@ from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE
 from socbayes.models.effects.pooled import CONVERTED, evidence
 from socbayes.plots.style import flat
 from socbayes.report.readings import published_rows
-from socbayes.scenarios.levers import FACTORS, LEVERS, UNCERTAIN, with_effects
+from socbayes.scenarios.levers import ACTIONS, FACTORS, LEVERS, UNCERTAIN, with_effects
 from socbayes.subjects import model_record
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
 from socbayes.wording import said
@@ -121,6 +121,11 @@ def learned(fits: dict[str, xr.DataTree], pairs: pd.DataFrame) -> dict[str, dict
             row = counted.loc[(lever, WHOLE)]
             said_of = f"log factor on {entry}, learned from pairs of {row['compilations']} as runs of {', '.join(fits)}"
             one = found.setdefault(lever, {"acts_on": called[entry], "through": {}, "source": said_of})
+            if one["acts_on"] != called[entry]:
+                raise SystemExit(
+                    f"{lever}: the fit through {structure} is of a {ACTIONS[called[entry]]}, others of a "
+                    f"{ACTIONS[str(one['acts_on'])]}; name another --store"
+                )
             one |= {"studies": int(row["studies"]), "pairs": int(row["pairs"])}
             through = one["through"]
             assert isinstance(through, dict)

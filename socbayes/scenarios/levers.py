@@ -279,8 +279,10 @@ def _learned(lever: Lever, effect: Mapping[str, object]) -> Lever:
             f"{where}: acts_on ({' or '.join(FACTORS)}) and through, with mean and sd by structure, are needed: a log "
             "ratio of stocks is no effect on input or decomposition"
         )
-    if lever.acts_on in FACTORS and acts_on != lever.acts_on:
-        raise SocbayesError(f"{where}: is a {ACTIONS[lever.acts_on]}, not a {ACTIONS[acts_on]}")
+    # What adds carbon acts on input, whether as an amount or as a factor.
+    expected = lever.acts_on if lever.acts_on in FACTORS else "plant_factor"
+    if acts_on != expected:
+        raise SocbayesError(f"{where}: is a {ACTIONS[expected]}, not a {ACTIONS[acts_on]}")
     try:
         of = {str(name): (float(one["mean"]), float(one["sd"])) for name, one in through.items()}
         source = str(effect["source"])

@@ -233,6 +233,7 @@ def test_a_ratio_of_stocks_is_never_an_effect():
         "acts_on .plant_factor or rate_factor.": {"no_tillage": ratio | {"acts_on": "rate_factor"}},
         "are needed: a log ratio": {"no_tillage": factor | {"through": {}}},
         "is a factor on decomposition, not a factor on plant input": {"no_tillage": learned(0.1, 0.1, "plant_factor")},
+        "cover_crop: is a factor on plant input, not a fa": {"cover_crop": learned(-0.3, 0.01, "rate_factor")},
         "are no distribution": {"no_tillage": learned(0.1, 0.0, "rate_factor")},
         "mean, sd and source are needed": {"no_tillage": {key: factor[key] for key in ("acts_on", "through")}},
         "needed .'sd'.": {"no_tillage": factor | {"through": {"rothc": {"mean": 0.1}}}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -278,6 +279,17 @@ def test_what_is_written_is_what_plans_read(fitted, effects):
     assert list(levers["residue_return"].through) == ["rothc"]
     table = effects.of_factors({"rothc": fitted}, found, None)
     assert any(line.startswith("| **no_tillage** | 36 | 12 | decomposition | not told | -0.") for line in table)
+
+
+def test_fits_that_do_not_agree_what_a_lever_acts_on_are_refused(fitted, effects):
+    other = fitted.copy()
+    spec = json.loads(other.attrs["spec"])
+    spec["choices"]["entries"]["no_tillage"] = "input"
+    other.attrs["spec"] = json.dumps(spec)
+    with pytest.raises(
+        SystemExit, match="no_tillage: the fit through icbm is of a factor on plant input, others of a fa"
+    ):
+        effects.learned({"rothc": fitted, "icbm": other}, made())
 
 
 def test_levers_of_plans_act_on_what_factors_are_learned_of():
