@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
-from socbayes.given import options_given, options_of_each, scenario_given, schema_told, tables_given, units_given
+from socbayes.given import options_of_each, scenario_given, schema_told, tables_given, units_given
 from socbayes.plan_commands import add_to
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
@@ -144,7 +144,9 @@ def validate(
     if others:
         record = _record_of(file, schema)
         tables = tables_given(record, file, others, units_given(unit or ()))
-        notes = list(spec_of(record.build(tables, **options_given(record, option or ()))).notes)
+        each = options_of_each(record, option or ())
+        built = [record.build(tables, **options) for options in each.values()]
+        notes = list(dict.fromkeys(note for one in built for note in spec_of(one).notes))
     elif schema is None:
         raise SocbayesError("--schema says which kind of table it is, or --with names those that go with it")
     else:
@@ -265,10 +267,31 @@ def fit(
         for note in spec_of(one).notes:
             console_of().print(f"  {note}", markup=False)
         folder = whole / label if label and whole else whole
-        fitted[label or model] = sample(one, **effort, chains=chains, seed=seed, store=folder, progress=progress)
+        try:
+            fitted[label or model] = sample(one, **effort, chains=chains, seed=seed, store=folder, progress=progress)
+        except KeyboardInterrupt as interrupted:
+            raise KeyboardInterrupt(
+                " ".join([str(interrupted) or "Interrupted.", *_of_others(each, label, whole)])
+            ) from None
+        except Exception:
+            for sentence in _of_others(each, label, whole):
+                console_of().print(sentence, markup=False)
+            raise
     made = " ".join(str(one.attrs["store"]) for one in fitted.values())
     console_of().print(f"Run: {made}; next: socbayes report {made} -o report.html", markup=False)
     _judge(fitted)
+
+
+def _of_others(each: Mapping[str, Mapping[str, Any]], label: str, whole: Path | None) -> list[str]:
+    """Say which runs of a command are done, and which are not begun, where one of several was cut short or failed."""
+    labels = list(each)
+    done, left = labels[: labels.index(label)], labels[labels.index(label) + 1 :]
+    said = [f"Done: {', '.join(str(whole / one) for one in done)}."] if done and whole else []
+    if left and whole:
+        option = next((name for name, value in each[label].items() if value != each[left[0]][name]), "NAME")
+        stores = " or ".join(f"--option {option}={one} --store {whole / one}" for one in left)
+        said.append(f"Not begun: {', '.join(left)} (the same command with one value: {stores}).")
+    return said
 
 
 @app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000[/bold]")

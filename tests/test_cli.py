@@ -348,6 +348,35 @@ def test_several_structures_are_fitted_by_one_command_into_a_folder_each(field_f
     assert not (tmp_path / "runs/other").exists()
 
 
+@pytest.mark.parametrize(
+    ("ended", "code"), [(KeyboardInterrupt("Interrupted: 60 draws."), 130), (SocbayesError("no finite density"), 2)],
+    ids=["interrupted", "failed"],
+)  # fmt: skip
+def test_structures_that_are_not_begun_are_named(ended, code, field_files, monkeypatch):
+    begun = []
+
+    def pretend(model, *, store, **_):
+        begun.append(str(store))
+        if len(begun) == 2:
+            raise ended
+        return cue_fit()
+
+    monkeypatch.setattr("socbayes.inference.fit.fit", pretend)
+    arguments = ("fit", "field", "--data", "plots.csv", "--with", "management.csv", "--store", "runs/farm", "--option")
+    said = said_by(*arguments, "structure=icbm,rothc,two_pool_series", code=code)
+    assert begun == ["runs/farm/icbm", "runs/farm/rothc"]
+    assert str(ended) in said
+    assert "Done: runs/farm/icbm." in said
+    assert "Not begun: two_pool_series (the same command with one value: " in said
+    assert "--option structure=two_pool_series --store runs/farm/two_pool_series" in said
+
+
+def test_tables_are_validated_for_every_structure_that_is_named(field_files):
+    both = ("validate", "plots.csv", "--with", "management.csv", "--option", "structure=icbm,two_pool_series")
+    assert "no faults" in said_by(*both)
+    assert "did you mean 'icbm'" in said_by(*both[:-1], "structure=two_pool_series,ocbm", code=2)
+
+
 def attached():
     """A model that says of itself nothing."""
     return SimpleNamespace(socbayes_spec=ModelSpec("cue", ""))
