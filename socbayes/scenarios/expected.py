@@ -47,7 +47,7 @@ def explained(
     variance = float(quantity.var(ddof=1))
     if variance == 0:
         return 0.0, 0.0, np.zeros(repeats * samples)
-    group = np.arange(samples) if drawn is None else np.unique(drawn, return_inverse=True)[1]
+    group = _groups(np.arange(samples) if drawn is None else drawn)
     count = int(group.max()) + 1
     terms = _terms(results, count)
     target = quantity - quantity.mean()
@@ -70,6 +70,13 @@ def explained(
     share = float(np.clip(1 - ratio, 0, 1))
     scaled = (left - left.mean()).ravel()
     return share, error, scaled * np.sqrt(variance * (1 - share) / scaled.var()) if scaled.any() else scaled
+
+
+def _groups(drawn: np.ndarray) -> np.ndarray:
+    """Which draw each is, counted in the order in which they come, (sample,)."""
+    _, first, group = np.unique(drawn, return_index=True, return_inverse=True)
+    ordered: np.ndarray = np.argsort(np.argsort(first))[group]
+    return ordered
 
 
 def _products(terms: np.ndarray) -> np.ndarray:
