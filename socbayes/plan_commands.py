@@ -39,7 +39,7 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
     """List the levers that a plan may pull, or describe one: evidence, effect of a dose, source."""
     from rich.markup import escape
 
-    from socbayes.scenarios.levers import lever_called
+    from socbayes.scenarios.levers import known_levers, lever_called
     from socbayes.scenarios.levers import levers as listed
     from socbayes.screen import frame_table
 
@@ -53,9 +53,10 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
     console.print(f"[bold]{row.name}[/bold]: {escape(row['title'])}, {row['acts_on']}")
     console.print(f"Dose: {row['unit']}; evidence from {row['lowest']:g} to {row['highest']:g}", markup=False)
     if row["mean"] == row["mean"]:
-        console.print(
-            f"Effect of a unit of dose, log scale: mean {row['mean']:.3f}, standard deviation {row['sd']:.3f}"
-        )
+        through = known_levers()[str(row.name)].through
+        for label, (mean, sd) in (dict(through) | {"any other": (row["mean"], row["sd"])}).items():
+            told = f" through {label}" if through else ""
+            console.print(f"Effect of a unit of dose{told}, log scale: mean {mean:.3f}, standard deviation {sd:.3f}")
     console.print(f"Source: {row['source']}", markup=False)
     if row["excludes"]:
         console.print(f"Excludes: {row['excludes']}", markup=False)

@@ -77,6 +77,8 @@ class Forcing:
         t C/ha of one unit of a pool, (plot,).
     amendments
         Amendments with a quality of their own.
+    joined
+        Whether manure of any month is in the driver of plants, as the structure has none of its own for it.
     """
 
     drivers: dict[str, Any]
@@ -88,6 +90,7 @@ class Forcing:
     manured: bool
     carbon: np.ndarray
     amendments: tuple[str, ...] = ()
+    joined: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,6 +292,7 @@ def _forcing_of(
         manured=bool(roles.manure) and applied,
         carbon=1.0 / np.array(factors),
         amendments=kinds,
+        joined=not roles.manure and bool(managed.manure.any()),
     )
     return forcing, notes
 

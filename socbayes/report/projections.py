@@ -16,7 +16,7 @@ from socbayes.report.readings import Reading
 from socbayes.scenarios.credit_sheet import KNOWN, CreditSheet
 from socbayes.scenarios.credits import CO2_PER_C, Credit
 from socbayes.scenarios.gains import gain_table, gains_of
-from socbayes.scenarios.levers import levers
+from socbayes.scenarios.levers import known_levers, levers
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import (
     baseline_of,
@@ -27,6 +27,7 @@ from socbayes.scenarios.projected import (
     require_projection,
     table_converged,
 )
+from socbayes.structures import list_structures
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import direction, number, probability, said
 
@@ -192,21 +193,35 @@ def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
         return None
     rows = [
         [str(row["title"]), str(row["acts_on"]), f"{row['lowest']:g} to {row['highest']:g} {row['unit']}",
-         "the dose" if row["mean"] != row["mean"] else f"{row['mean']:+.3f} ± {row['sd']:.3f}", str(row["source"])]
-        for row in used.to_dict("records")
+         "the dose" if row["mean"] != row["mean"] else _effects(str(name), projection), str(row["source"])]
+        for name, row in zip(used.index, used.to_dict("records"), strict=True)
     ]  # fmt: skip
     return Chapter(
         f"levers-{place + 1}",
         "levers",
         "Levers",
         "What the plans pull, and how well it is known. An effect is of a unit of dose, on the log scale, with its "
-        "standard deviation; it is drawn once for all plots, so its error does not average away over them.",
+        "standard deviation, of each structure where it was learned through them; it is drawn once for all plots, so "
+        "its error does not average away over them.",
         True,  # what is known of levers does not rest on this fit
         [],
         ["lever", "acts on", "range of evidence", "effect", "source"],
         rows,
         [],
     )
+
+
+def _effects(name: str, projection: xr.Dataset) -> str:
+    """Effect of a lever that the fits of a projection took: of each structure that it was learned through, its own."""
+    lever = known_levers()[name]
+    labels = [part.rpartition(" ")[0] for part in str(projection.attrs.get("structure", "")).split(", ")]
+    if not set(labels) <= set(list_structures()):
+        labels = [*lever.through]  # what the user called a fit does not say its structure
+    taken = {label: lever.through.get(label, (lever.mean, lever.sd)) for label in labels} if lever.through else {}
+    distinct = list(dict.fromkeys(taken.values())) or [(lever.mean, lever.sd)]
+    if len(distinct) == 1:
+        return "{:+.3f} ± {:.3f}".format(*distinct[0])
+    return "; ".join(f"{label} {mean:+.3f} ± {sd:.3f}" for label, (mean, sd) in taken.items())
 
 
 def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:

@@ -307,10 +307,15 @@ def _require_there(projection: xr.Dataset, one: Measurement, errors: Errors, end
         raise SocbayesError(f"{one.of} has no years: leave the year out")
     if one.year is None and "year" in dims:
         raise SocbayesError(f"say in which year {one.of} is measured")
-    if one.year is not None and year_in(projection, one.year) > end:
-        raise SocbayesError(
-            f"it is measured in {one.year:g}, after the credit of {end:g}: what it tells comes too late"
-        )
+    if one.year is not None:
+        year, last = year_in(projection, one.year), float(projection["year"].to_numpy().max())
+        # An input of the last year projected is that of the months before it.
+        done = min(year + float(projection[one.of].attrs.get("lasts", 0.0)), last)
+        if done > end:
+            until = f" to {done:g}" if done > year else ""
+            raise SocbayesError(
+                f"it is measured in {one.year:g}{until}, after the credit of {end:g}: what it tells comes too late"
+            )
     if one.plots and "plot" not in dims:
         raise SocbayesError(f"{one.of} is not of plots: leave plots out")
     for label in one.plots:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.scenarios.credits import Credit, credit
+from socbayes.scenarios.credits import FEW_DRAWS, Credit, credit
 from socbayes.scenarios.design import Design, stated_design
 from socbayes.scenarios.projected import (
     TOTAL,
     baseline_of,
     converged,
+    different_draws,
     marks,
     of_the_first_year,
     plots_in,
@@ -203,7 +204,7 @@ def credit_sheet(
         line for name in plans for rule in asked for line in _lines(projection, design, name, rule, kept, (start, end))
     ]
     notes = (
-        *marks(projection), *design.notes, *_of_the_start(projection, plan, start),
+        *marks(projection), *design.notes, *_of_few_draws(projection), *_of_the_start(projection, plan, start),
         *_of_new_plots(projection, plans, (start, end)),
     )  # fmt: skip
     return CreditSheet(tuple(lines), baseline_of(projection), start, end, converged(projection), notes)
@@ -289,6 +290,17 @@ def _require_stocks(stocks: Sequence[np.ndarray], plots: Sequence[str], period: 
                 f"no stock of {', '.join(absent)} in {year:g}: a plot starts with its first sample, so begin the "
                 "projection after it"
             )
+
+
+def _of_few_draws(projection: xr.Dataset) -> tuple[str, ...]:
+    """Say that draws are few where some of them are there again; of all draws each line says so."""
+    drawn = different_draws(projection)
+    if drawn is None or len(drawn) < FEW_DRAWS or (different := np.unique(drawn).size) >= FEW_DRAWS:
+        return ()
+    return (
+        f"{different} of the {len(drawn):,} draws differ, too few to tell a quantile: take {FEW_DRAWS} or more of the "
+        "fits.",
+    )
 
 
 def _of_the_start(projection: xr.Dataset, plan: str | None, start: float) -> tuple[str, ...]:

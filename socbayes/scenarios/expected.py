@@ -9,7 +9,9 @@ DRAWS_PER_TERM = 20
 """Draws that each coefficient rests on at least."""
 
 
-def explained(quantity: np.ndarray, results: np.ndarray) -> tuple[float, float, np.ndarray]:
+def explained(
+    quantity: np.ndarray, results: np.ndarray, drawn: np.ndarray | None = None
+) -> tuple[float, float, np.ndarray]:
     """Expected share of the variance of a quantity that is gone when results are known.
 
     Parameters
@@ -18,6 +20,8 @@ def explained(quantity: np.ndarray, results: np.ndarray) -> tuple[float, float, 
         Draws, (sample,).
     results
         Simulated results of the same draws, several times over, (repeat, sample, result).
+    drawn
+        What tells draws of the posterior apart, (sample,), where some are there again; all differ by default.
 
     Returns
     -------
@@ -43,10 +47,12 @@ def explained(quantity: np.ndarray, results: np.ndarray) -> tuple[float, float, 
     variance = float(quantity.var(ddof=1))
     if variance == 0:
         return 0.0, 0.0, np.zeros(repeats * samples)
-    terms = _terms(results)
+    group = _groups(np.arange(samples) if drawn is None else drawn)
+    count = int(group.max()) + 1
+    terms = _terms(results, count)
     target = quantity - quantity.mean()
-    # Every repeat of a draw is in one fold: a draw must not foresee itself.
-    fold = np.random.default_rng(samples).permutation(samples) % FOLDS
+    # Every repeat of a draw is in one fold, and so is a draw that is there again: it must not foresee itself.
+    fold = (np.random.default_rng(count).permutation(count) % FOLDS)[group]
     left = np.empty((repeats, samples))
     # Sums over a fold, taken off those over all draws: one pass over the draws fits all folds.
     of_terms = np.stack([_products(terms[:, fold == one]) for one in range(FOLDS)])
@@ -59,10 +65,18 @@ def explained(quantity: np.ndarray, results: np.ndarray) -> tuple[float, float, 
         left[:, out] = target[out] - terms[:, out] @ coefficients
     squares = (left**2).mean(axis=0)
     ratio = float(squares.mean() / (target**2).mean())
-    error = float((squares - ratio * target**2).std(ddof=1) / variance / np.sqrt(samples))
+    each = np.bincount(group, squares - ratio * target**2)
+    error = float(each.std(ddof=1) / variance * np.sqrt(count) / samples)
     share = float(np.clip(1 - ratio, 0, 1))
     scaled = (left - left.mean()).ravel()
     return share, error, scaled * np.sqrt(variance * (1 - share) / scaled.var()) if scaled.any() else scaled
+
+
+def _groups(drawn: np.ndarray) -> np.ndarray:
+    """Which draw each is, counted in the order in which they come, (sample,)."""
+    _, first, group = np.unique(drawn, return_index=True, return_inverse=True)
+    ordered: np.ndarray = np.argsort(np.argsort(first))[group]
+    return ordered
 
 
 def _products(terms: np.ndarray) -> np.ndarray:
@@ -72,13 +86,13 @@ def _products(terms: np.ndarray) -> np.ndarray:
     return products
 
 
-def _terms(results: np.ndarray) -> np.ndarray:
-    """A constant, results, and squares and products of as many of their main directions as the draws can bear."""
+def _terms(results: np.ndarray, different: int) -> np.ndarray:
+    """A constant, results, and squares and products of as many of their main directions as different draws can bear."""
     repeats, samples, count = results.shape
     flat = results.reshape(-1, count)
     scale = flat.std(axis=0)
     flat = (flat - flat.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
-    most = max(1, samples // DRAWS_PER_TERM)
+    most = max(1, different // DRAWS_PER_TERM)
     along = flat @ np.linalg.eigh(_products(flat))[1][:, ::-1]
     spread = along.std(axis=0)
     along /= np.where(spread > 0, spread, 1.0)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from socbayes.scenarios.plan_runs import Prepared
     from socbayes.scenarios.projections import Fits, Given
 
-PLANT, MANURE = "plant_input", "manure_input"
+PLANT, MANURE, TOGETHER = "plant_input", "manure_input", "carbon_input"
 """Variables of a projection."""
 MEANINGS = {
+    TOGETHER: "carbon of plants and manure together, as some structure takes both by one driver, that a plot is given "
+    "in the year from then on",
     PLANT: "carbon of plants that a plot is given in the year from then on",
     MANURE: "carbon of manure that a plot is given in the year from then on",
 }
@@ -46,9 +48,10 @@ def with_inputs(
     -------
     xarray.Dataset
         The projection with ``plant_input`` (plan, sample, plot, year), t C/ha/year, and ``manure_input`` where all
-        structures tell manure from plants: what is stated of a plot with the factor that the fit learned on it, and
-        what levers do to it, in the 12 months from a year on (in the last year, of those before it). They can be
-        measured: ``Measurement("straw and roots of 2030", 2030, of="plant_input", error=0.2)``.
+        structures tell manure from plants; with ``carbon_input`` of both instead where manure is given and some
+        structure takes it by the driver of plants. It is what is stated of a plot with the factor that the fit learned
+        on it, and what levers do to it, in the 12 months from a year on (in the last year, of those before it). They
+        can be measured: ``Measurement("straw and roots of 2030", 2030, of="plant_input", error=0.2)``.
 
     Raises
     ------
@@ -68,10 +71,13 @@ def with_inputs(
     """
     ready = ready_again(projection, fits, plans, weights, structures)
     names = [PLANT] if any(not one.data.setup.roles.manure for one in ready.prepared) else [PLANT, MANURE]
+    spread = any(one.column == "manure_carbon_input" for plan in ready.plans.plans.values() for one in plan.overrides)
+    if any(one.data.forcing.joined or (spread and not one.data.setup.roles.manure) for one in ready.prepared):
+        names = [TOGETHER]
     pieces = [_inputs(one, names, ready.wanted) for one in ready.prepared]
     return projection.assign({
         name: beside(projection, "known", name, [one[place] for one in pieces], ready).assign_attrs(
-            units="t/ha/year", long_name=MEANINGS[name]
+            units="t/ha/year", long_name=MEANINGS[name], lasts=1.0
         )
         for place, name in enumerate(names)
     })  # fmt: skip
@@ -84,6 +90,7 @@ def _inputs(prepared: Prepared, names: list[str], years: np.ndarray) -> np.ndarr
     result = np.empty(shape)
     roles = prepared.data.setup.roles
     drivers = {PLANT: tuple(roles.plant), MANURE: (roles.manure,)}
+    drivers[TOGETHER] = (*roles.plant, *([roles.manure] if roles.manure else []))
     for place, plot in enumerate(runs.plots.tolist()):
         for number, plan in enumerate(runs.columns):
             for when, window in enumerate(windows(prepared, "known", place, plan, years.tolist(), every)):

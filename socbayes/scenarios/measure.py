@@ -28,6 +28,7 @@ from socbayes.scenarios.expected import explained
 from socbayes.scenarios.projected import (
     baseline_of,
     converged,
+    different_draws,
     marks,
     plot_meant,
     plots_in,
@@ -90,7 +91,8 @@ def next_measurements(
         ``credited`` and ``credited_after`` what the rule credits now and is expected to then, ``quantile`` and
         ``quantile_after`` the same from draws; ``credited_moves`` how far the measurement may move the
         credited figure (a standard deviation, t CO2e/ha); ``credited_rise`` its expected rise on all land, t CO2e.
-        ``converged`` is 0 where the fit must not be used; ``attrs["notes"]`` say how it was computed.
+        ``converged`` is 0 where the fit must not be used; ``attrs["notes"]`` say how it was computed, and
+        what the projection noted.
 
     Raises
     ------
@@ -139,6 +141,7 @@ def next_measurements(
         f"{len(land.gains):,} draws; credited figures computed as in {now.rule.title}.",
         *((f"Of the rules of the areas the first counts, not {', '.join(others)}.",) if others else ()),
         *(() if priced else ("Not all measurements have a cost, so they are ranked by credited tonnes alone.",)),
+        *str(projection.attrs.get("notes", "")).splitlines(),
     ]  # fmt: skip
     return table
 
@@ -164,12 +167,15 @@ class _Land:
         Of each point, (point,).
     design
         Which plots stand for how much of it.
+    drawn
+        What tells draws of the posterior apart, (sample,); None where the projection does not say.
     """
 
     gains: np.ndarray
     means: np.ndarray
     strata: np.ndarray
     design: Design
+    drawn: np.ndarray | None
 
 
 def _land(projection: xr.Dataset, design: Design, plan: str, year: float) -> _Land:
@@ -177,7 +183,8 @@ def _land(projection: xr.Dataset, design: Design, plan: str, year: float) -> _La
     weight = np.array([design.areas[name] / design.strata.count(name) for name in design.strata])
     both = [stocks_in(projection, name, year)[:, places] for name in (plan, baseline_of(projection))]
     of_points = (both[0] - both[1]) * CO2_PER_C
-    return _Land(of_points @ (weight / weight.sum()), of_points.mean(axis=0), np.array(design.strata), design)
+    gains, drawn = of_points @ (weight / weight.sum()), different_draws(projection)
+    return _Land(gains, of_points.mean(axis=0), np.array(design.strata), design, drawn)
 
 
 def _results(
@@ -221,7 +228,9 @@ def _row(one: Measurement, land: _Land, results: np.ndarray | None, now: Credit)
     """What one measurement is expected to change."""
     gains, design, rule = land.gains, land.design, now.rule
     total = float(gains.var(ddof=1))
-    share, error, left = explained(gains, results) if results is not None else (0.0, 0.0, gains - gains.mean())
+    share, error, left = 0.0, 0.0, gains - gains.mean()
+    if results is not None:
+        share, error, left = explained(gains, results, land.drawn)
     sampling, freedom = now.sampling_sd, now.degrees_of_freedom
     if one.points and np.isfinite(freedom):
         sampling = float(np.sqrt(sampling_variance(land.means, land.strata, design.areas, one.points)))

@@ -22,6 +22,7 @@ from socbayes.models.field.effects import of_known_plots
 from socbayes.models.field.forecasts import firsts_of, place_of
 from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.noise import visits
+from socbayes.models.field.plots import month_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.draws import values_of
@@ -99,6 +100,10 @@ class Prepared:
         Course of climate of every draw, (sample,).
     months
         Months of the years projected since the start of each plot, (plot, year).
+    sampled
+        Month of the last sample of all plots, counted from the year 0: plans begin after it.
+    chosen
+        Which of the draws chosen of the fit each is, (sample,); some are there several times where it has fewer.
     notes
         What was assumed, and what of the plans does nothing somewhere.
     """
@@ -111,7 +116,22 @@ class Prepared:
     effects: Mapping[str, np.ndarray]
     member: np.ndarray
     months: np.ndarray
+    sampled: int
+    chosen: np.ndarray
     notes: tuple[str, ...]
+
+    def branch(self, plot: int) -> int:
+        """Month since the start of a plot up to which no plan does anything, and all plans share a run.
+
+        A plot that was sampled once counts as known for a time beyond its sample: plans may begin within it.
+
+        Parameters
+        ----------
+        plot
+            Its position.
+        """
+        known, start = self.data.plots.known[plot], self.data.plots.start[plot]
+        return int(min(known, self.months[plot].min(), self.sampled - start))
 
 
 def standard_normals(plans: Plans, draws: int, seed: int, structure: str = "") -> dict[str, np.ndarray]:
@@ -165,7 +185,9 @@ def prepare(
     if faults := faults_of(plans, tables, data, years):
         raise TableFaultsError(faults, "plans")
     drawn_once = values_of(fitted, count, seed)
-    values = _enough(drawn_once, count, seed)
+    size = len(next(iter(drawn_once.values())))
+    chosen = _enough(size, count, seed)
+    values = {name: value[chosen] for name, value in drawn_once.items()}
     drawn = draws_of(fitted["posterior"].to_dataset(), values)
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
@@ -220,12 +242,11 @@ def prepare(
     if faults:
         raise TableFaultsError(faults, "plans")
     notes = [*data.notes, *notes_of(plans, tables, data), *notes]
-    if (size := len(next(iter(drawn_once.values())))) < count:
+    if size < count:
         notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
-    member = np.zeros(count, dtype="int64")
-    return Prepared(
-        label, plans.baseline, data, branches, kinds, {}, member, months_of(years, data.plots), tuple(notes)
-    )
+    member, sampled = np.zeros(count, dtype="int64"), int(month_of(tables.obs["year"].max()))
+    months = months_of(years, data.plots)
+    return Prepared(label, plans.baseline, data, branches, kinds, {}, member, months, sampled, chosen, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -243,13 +264,10 @@ def _usual(asked: _Asked) -> Layout:
     return asked.laid()
 
 
-def _enough(values: Mapping[str, np.ndarray], count: int, seed: int) -> dict[str, np.ndarray]:
-    """Draws by variable, some of them again where a fit has fewer than are wanted."""
-    size = len(next(iter(values.values())))
-    if size >= count:
-        return dict(values)
-    chosen = np.concatenate([np.arange(size), np.random.default_rng(seed).choice(size, count - size)])
-    return {name: value[chosen] for name, value in values.items()}
+def _enough(size: int, count: int, seed: int) -> np.ndarray:
+    """Positions of draws, (count,), some of them again where a fit has fewer than are wanted."""
+    again = np.random.default_rng(seed).choice(size, max(0, count - size))
+    return np.concatenate([np.arange(min(size, count)), again])
 
 
 def _adopts(plan: Plan, data: Layout, plans: Plans, kind: str) -> np.ndarray:
@@ -304,7 +322,7 @@ def run_plans(
     def run(place: int) -> None:
         plot = int(runs.plots[place])
         months = prepared.months[plot]
-        branch = int(min(data.plots.known[plot], months.min()))
+        branch = prepared.branch(plot)
         past = runs.columns[usual][0][:branch, plot][:, None]
         own = every[:, place]
         begun = branches.run(pools[:, place], own, past, np.array([branch]))[0]

@@ -219,3 +219,7 @@ def _require_alike(first: xr.Dataset, one: xr.Dataset) -> None:
             raise SocbayesError(f"projections differ in their {name}: project them with the same fits, plans and draws")
     if first.attrs.get("seed") != one.attrs.get("seed") or first.attrs["baseline"] != one.attrs["baseline"]:
         raise SocbayesError("projections differ in their seed or baseline, so their draws are not paired")
+    if "made_of" in first.attrs and "made_of" in one.attrs and first.attrs["made_of"] != one.attrs["made_of"]:
+        raise SocbayesError(
+            "projections are of other fits, plans or draws than each other, so their draws are not paired"
+        )

@@ -280,6 +280,17 @@ def stocks_in(
     return values
 
 
+def different_draws(projection: xr.Dataset) -> np.ndarray | None:
+    """What tells draws of the posterior apart, (sample,); None where the projection does not say.
+
+    Parameters
+    ----------
+    projection
+        Stocks under several plans.
+    """
+    return projection["draw"].to_numpy() if "draw" in projection.coords else None
+
+
 def plots_in(projection: xr.Dataset, kind: str = "known") -> list[str]:
     """Labels of the plots of a kind.
 

@@ -8,15 +8,17 @@ the same on all plots: its error does not average away over many fields.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.inference.diagnostics import fingerprint
 from socbayes.models.field.forecasts import allotted, shares_of, years_of
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
@@ -74,9 +76,10 @@ def project(
     -------
     xarray.Dataset
         ``known`` (plan, sample, plot, year, fraction) and ``new`` (plan, sample, new_plot, year, fraction), t/ha;
-        ``adoption`` (plan, plot), the year from which a plot follows a plan; ``structure`` (sample) as a coordinate,
-        and ``area`` (plot) where the plans state areas. ``attrs`` hold the name of the ``baseline``, whether the fits
-        ``converged``, their ``failures`` and ``notes``.
+        ``adoption`` (plan, plot), the year from which a plot follows a plan; as coordinates ``structure``
+        (sample), ``draw`` (sample), which draw of its fit each is, and ``area`` (plot) where the plans state areas.
+        ``attrs`` hold the name of the ``baseline``, whether the fits ``converged``, their ``failures`` and ``notes``,
+        and in ``made_of`` a fingerprint of fits, plans and draws.
 
     Raises
     ------
@@ -236,8 +239,27 @@ def ready_to_run(
         "seed": seed,
         "last_sample": sampled,
         "ends": json.dumps(_ends(read)),
+        "made_of": _made_of(read, shares, draws, float(wanted.min()), [fingerprint(named[label]) for label in counts]),
     }
     return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))
+
+
+def _made_of(*parts: Any) -> str:
+    """Fingerprint of what decides the draws of a projection: another dose, another fit or fewer draws have another."""
+    return hashlib.sha256(repr(_plain(parts)).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """The same thing in the same words, whether its numbers are whole and wherever they came from."""
+    if is_dataclass(value):
+        return [_plain(getattr(value, one.name)) for one in fields(value)]
+    if isinstance(value, Mapping):
+        return [(str(name), _plain(one)) for name, one in value.items()]
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, int | float | np.number):
+        return float(value)
+    return value.to_csv() if hasattr(value, "to_csv") else value if value is None else str(value)
 
 
 def _ends(plans: Plans) -> dict[str, float | None]:
@@ -299,6 +321,7 @@ def labelled(ready: Ready, fractions: Sequence[str], threads: int | None = None)
         for one, first, last in zip(ready.prepared, ends[:-1], ends[1:], strict=True):
             run_plans(one, kind, fractions, threads, stocks[kind][:, first:last])
     labels = [one.label for one, count in zip(ready.prepared, counts, strict=True) for _ in range(count)]
+    drawn = [f"{one.label} {number}" for one in ready.prepared for number in one.chosen.tolist()]
     result = xr.Dataset(
         {
             kind: (
@@ -313,6 +336,7 @@ def labelled(ready: Ready, fractions: Sequence[str], threads: int | None = None)
             "year": ready.wanted,
             "fraction": list(fractions),
             "structure": ("sample", labels),
+            "draw": ("sample", drawn, {"long_name": "draw of a fit; some are there again where it has fewer"}),
             **{KINDS[kind]: runs.labels for kind, runs in kinds.items()},
         },
         attrs=ready.attrs,

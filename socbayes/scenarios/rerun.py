@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from socbayes.core.structure import Structure
 
-ALIKE = ("seed", "baseline", "structure", "ends")
-"""What attributes have to agree in."""
+MADE_OF = "made_of"
+ALIKE = ("seed", "baseline", "structure", "ends", MADE_OF)
+"""What attributes have to agree in; projections that do not say the last are taken at the word of the others."""
 
 
 YEAR = 12
@@ -77,8 +78,10 @@ def ready_again(
         fits, plans, years.tolist(), weights, projection.sizes["sample"], int(projection.attrs["seed"]),
         not converged(projection), structures,
     )  # fmt: skip
-    odd = [name for name in ALIKE if str(ready.attrs[name]) != str(projection.attrs.get(name))]
+    told = [name for name in ALIKE if name != MADE_OF or name in projection.attrs]
+    odd = [name for name in told if str(ready.attrs[name]) != str(projection.attrs.get(name))]
     odd += [f"plan {name!r}" for name in plans_in(projection) if name not in ready.plans.plans]
+    odd = ["a fit, a plan or the number of draws" if name == MADE_OF else name for name in odd]
     if odd:
         raise SocbayesError(
             f"the projection differs from these fits and plans in {', '.join(odd)}: give what it was projected from"
@@ -166,8 +169,8 @@ def last_pools(prepared: Prepared, kind: str, place: int, plan: str, begun: tupl
     if branches.structure.linear:
         return np.ones(len(branches.structure.pools))
     plot, months = int(runs.plots[place]), prepared.months[int(runs.plots[place])]
-    branch, last = int(min(prepared.data.plots.known[plot], months.min())), int(months.max())
-    past = next(iter(runs.columns.values()))[0][:branch, plot][:, None]
+    branch, last = prepared.branch(plot), int(months.max())
+    past = runs.columns[prepared.baseline][0][:branch, plot][:, None]
     now = branches.run(pools[:, place], every[:, place], past, np.array([branch]))[0]
     drivers, parameters = _acting(prepared, kind, place, plan, slice(branch, last), every)
     return branches.run(now, parameters, drivers, np.array([last - branch]))[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +48,8 @@ def with_transit(
     -------
     xarray.Dataset
         The projection with ``transit_time`` (plan, sample, plot) and ``transit_time_new`` (plan, sample, new_plot),
-        years; NaN of a plan that adds no carbon, and of one that adds some to one pool and takes it from another.
+        years; NaN of a plan that adds no carbon, and of one that takes some away, from all pools or from one.
+        ``attrs["notes"]`` name the fits whose structure is not linear.
 
     Raises
     ------
@@ -85,7 +86,17 @@ def with_transit(
         for kind in KINDS
         if kind in projection
     }
-    return projection.assign(arrays)
+    notes = [*str(projection.attrs.get("notes", "")).splitlines(), *_of_old_carbon(ready.prepared)]
+    return projection.assign(arrays).assign_attrs(notes="\n".join(dict.fromkeys(notes)))
+
+
+def _of_old_carbon(prepared: Sequence[Prepared]) -> list[str]:
+    """Say of which fits added carbon changes how long the carbon stays that is there already."""
+    return [
+        f"{one.label} is not linear: transit times are of the added carbon, not of the old carbon that it sets free."
+        for one in prepared
+        if not one.branches.structure.linear
+    ]
 
 
 def _times(prepared: Prepared, kind: str, baseline: str, years: tuple[float, float]) -> np.ndarray:
@@ -108,6 +119,6 @@ def _times(prepared: Prepared, kind: str, baseline: str, years: tuple[float, flo
             added[np.abs(added) <= ROUNDING * np.abs(entering[baseline]).sum(axis=-1, keepdims=True)] = 0.0
             pools = last_pools(prepared, kind, place, name, begun)
             matrices = transfers(structure, pools, later.parameters, later.drivers)[0].mean(axis=0)
-            mixed = (added > 0).any(axis=-1) & (added < 0).any(axis=-1)
-            result[number, :, place] = np.where(mixed, np.nan, mean_transit_times(structure, matrices, added))
+            taken = (added < 0).any(axis=-1)
+            result[number, :, place] = np.where(taken, np.nan, mean_transit_times(structure, matrices, added))
     return result / (12.0 * month_length(structure))

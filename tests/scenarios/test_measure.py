@@ -147,6 +147,48 @@ def test_results_that_say_nothing_explain_nothing():
     assert explained(np.ones(100), rng.standard_normal((4, 100, 1)))[0] == 0
 
 
+def test_draws_that_are_there_again_do_not_foresee_themselves():
+    """Two hundred draws, most of them five times over: results that say nothing of the quantity explain nothing."""
+    shares, errors = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        quantity, results = rng.standard_normal(200), rng.standard_normal((200, 8))
+        drawn = np.concatenate([np.arange(200), rng.choice(200, 800)])
+        seen = results[drawn] + 0.3 * rng.standard_normal((4, 1000, 8))
+        share, error, _ = explained(quantity[drawn], seen, np.array([f"fit {one}" for one in drawn]))
+        shares.append(share)
+        errors.append(error)
+    assert explained(quantity[drawn], seen)[0] > 0.1  # what taking them for different draws would say
+    assert max(shares) < 0.05
+    # A result that says half of it does so, with the error of two hundred draws.
+    half, error, _ = explained(quantity[drawn], (quantity[drawn] + rng.standard_normal((4, 1000)))[..., None], drawn)
+    assert half == pytest.approx(0.5, abs=3 * error)
+    alone = explained(quantity, (quantity + rng.standard_normal((4, 200)))[..., None])[1]
+    assert error == pytest.approx(alone, rel=0.5)
+
+
+def test_draws_that_are_there_again_are_counted_once():
+    """What is drawn anew for each of them, such as the effect of a lever, makes them no further draws of the fit."""
+    fitted, plans = fit_of("icbm", draws=25), {"plans": {"more": {"levers": {"plant_carbon": 1.0}}}}
+    made = project(fitted, plans, years=(2022.0, 2032.0), draws=200)
+    assert np.unique(made["draw"]).size == 50
+    with_more = made.assign(told=("sample", np.exp(np.random.default_rng(3).standard_normal(200))))
+    table = next_measurements(with_more, [Measurement("told", of="told", error=0.1)], every_point=True)
+    assert any("50 of the 200 draws differ, too few" in note for note in table.attrs["notes"])
+    assert np.unique(project(fitted, plans, years=(2022.0, 2032.0), draws=50)["draw"]).size == 50
+    few = next_measurements(with_more, [Measurement("told", of="told", error=0.1)], every_point=True)
+    unsaid = next_measurements(
+        with_more.drop_vars("draw"), [Measurement("told", of="told", error=0.1)], every_point=True
+    )
+    assert few["narrowing_error"].item() != unsaid["narrowing_error"].item()
+    assert not any("draws differ" in note for note in unsaid.attrs["notes"])
+
+
+def test_what_a_projection_notes_is_told_with_what_to_measure():
+    told = next_measurements(MADE.assign_attrs(notes="one\ntwo"), [Measurement("a", 2040.0)], errors=FINE)
+    assert told.attrs["notes"][-2:] == ["one", "two"]
+
+
 def test_a_square_is_seen():
     rng = np.random.default_rng(3)
     truth = rng.standard_normal((2000, 2))
@@ -258,6 +300,19 @@ def test_a_measurement_after_the_credit_comes_too_late():
         next_measurements(MADE, [Measurement("a", 2045.0)], year=2040.0, errors=FINE)
     with pytest.raises(SocbayesError, match="a seed is a whole number"):
         next_measurements(MADE, [Measurement("a", 2045.0)], errors=FINE, seed=-1)
+
+
+def test_an_input_is_known_when_its_year_is_over():
+    fitted, plans = fit_of("icbm"), {"plans": {"more": {"levers": {"carbon_input": 0.2}}}}
+    made = with_inputs(project(fitted, plans, years=(2022.0, 2030.0, 2040.0), draws=100), fitted, plans)
+    rank = {"year": 2030.0, "errors": FINE}
+    with pytest.raises(SocbayesError, match=r"measured in 2030 to 2031, after the credit of 2030: .* too late"):
+        next_measurements(made, [Measurement("a", 2030.0, of="plant_input", error=0.1)], **rank)
+    assert len(next_measurements(made, [Measurement("a", 2022.0, of="plant_input", error=0.1)], **rank)) == 1
+    # That of the last year is of the months before it, and a stock is there at once.
+    rank["year"] = 2040.0
+    assert len(next_measurements(made, [Measurement("a", 2040.0, of="plant_input", error=0.1)], **rank)) == 1
+    assert len(next_measurements(made, [Measurement("a", 2040.0)], **rank)) == 1
 
 
 def test_a_plot_counts_once_however_it_is_named():

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from socbayes.cli import BAD_INPUT, FAILED_GATE, app
 from socbayes.errors import SocbayesError
 from socbayes.plan_commands import CHANGES, GAINS, PROJECTION, weights_given, years_given
+from socbayes.report.projections import levers_chapter
 
 PLAN = """
 [plans.cover]
@@ -44,6 +45,28 @@ def test_levers_are_listed_and_described():
     wrong = CliRunner().invoke(app, ["levers", "manur"])
     assert wrong.exit_code == BAD_INPUT
     assert "did you mean 'manure'" in wrong.output
+
+
+def test_what_was_learned_through_structures_is_told_of_each(monkeypatch):
+    through = {"rothc": {"mean": -0.3, "sd": 0.1}, "icbm": {"mean": -0.1, "sd": 0.05}}
+    learned = {"acts_on": "rate_factor", "through": through, "source": "ours", "studies": 9, "pairs": 99}
+    monkeypatch.setattr("socbayes.scenarios.levers._stored", lambda: {"no_tillage": learned})
+    told = CliRunner().invoke(app, ["levers", "no_tillage"]).output
+    assert "through rothc, log scale: mean -0.300, standard deviation 0.100" in told
+    assert "through icbm, log scale: mean -0.100, standard deviation 0.050" in told
+    assert "through any other, log scale: mean -0.200" in told
+    (row,) = levers_chapter(projection_of("rothc 1.00"), 0).rows
+    assert "-0.300 ± 0.100" in row
+    for structure in ("rothc 0.50, icbm 0.50", "mine 1.00"):
+        (row,) = levers_chapter(projection_of(structure), 0).rows
+        assert "rothc -0.300 ± 0.100; icbm -0.100 ± 0.050" in row
+    monkeypatch.setattr("socbayes.scenarios.levers._stored", dict)
+    (row,) = levers_chapter(projection_of("rothc 1.00"), 0).rows
+    assert "-0.063 ± 0.034" in row
+
+
+def projection_of(structure):
+    return xr.Dataset(attrs={"structure": structure, "notes": "Effect of no_tillage: ours."})
 
 
 def test_a_projection_is_written_whole(invoke, tmp_path):

@@ -426,6 +426,20 @@ def test_draws_that_are_there_again_are_named():
     assert "there again" not in project(fitted, plan(), years=FEW, draws=200).attrs["notes"]
 
 
+def test_a_plot_sampled_once_gets_what_is_planned_after_its_sample():
+    """It counts as known for a year beyond its sample, which the plan must not wait for."""
+    once = samples().query("plot != 'A1' or year > 2020")
+    fitted = fit_of("rothc", once, management(), draws=10)
+    given = levers({"lever": "plant_carbon", "dose": 2.0, "start": 2022.0, "end": 2023.0})
+    found, without = (
+        gains_of(project(fitted, given, years=years, draws=10)).sel(plan="p", year=[2023.0, 2025.0])
+        for years in ([2022.0, 2023.0, 2025.0], [2023.0, 2025.0])
+    )
+    np.testing.assert_allclose(without, found, rtol=1e-12)
+    for year, gained in ((2023.0, 1.24), (2025.0, 0.72)):
+        assert float(without.sel(plot="A1", year=year).mean()) == pytest.approx(gained, rel=0.1)
+
+
 def test_doses_of_one_lever_add_up():
     fitted = fit_called("icbm")
     halves = [{"lever": "carbon_input", "dose": 0.5}] * 2

@@ -10,8 +10,10 @@ from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.inputs import with_inputs
 from socbayes.scenarios.plan_files import read_plans, under
+from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
+from socbayes.scenarios.rerun import begun_runs, last_pools, ready_again
 from socbayes.scenarios.reversals import permanence
 from socbayes.scenarios.transit import with_transit
 from socbayes.structures import get
@@ -75,9 +77,37 @@ def test_added_carbon_leaves_a_warmer_soil_sooner():
 def test_of_a_structure_that_is_not_linear_rates_are_those_of_the_last_pools():
     fitted, stopped = fit_called("mcp"), MORE.stopped(2032)
     made = project(fitted, stopped, years=YEARS, draws=10)
-    times = with_transit(made, fitted, stopped, year=2032)["transit_time"].sel(plan="p")
+    told = with_transit(made, fitted, stopped, year=2032)
+    times = told["transit_time"].sel(plan="p")
     assert bool(np.isfinite(times).all())
     assert bool((times > 0).all())
+    note = "mcp is not linear: transit times are of the added carbon, not of the old carbon that it sets free."
+    assert note in told.attrs["notes"].splitlines()
+    assert note not in made.attrs["notes"].splitlines()
+    # The pools that rates are taken at are those of the projection's last year.
+    prepared = ready_again(made, fitted, stopped).prepared[0]
+    pools = last_pools(prepared, "known", 0, "p", begun_runs(prepared, "known"))
+    weights = prepared.branches.weights(prepared.data, ["total"])[:, 0] * prepared.data.forcing.carbon[0]
+    last = made["known"].sel(plan="p", plot="A1", year=2052.0, fraction="total")
+    np.testing.assert_allclose(pools @ weights, last, rtol=1e-9)
+
+
+def test_carbon_that_is_taken_away_has_no_transit_time():
+    fitted, less = fit_called("rothc"), {"plans": {"p": {"levers": {"carbon_input": -0.2}}}}
+    told = with_transit(project(fitted, less, years=YEARS, draws=10), fitted, less, year=2032)
+    assert bool(told["transit_time"].isnull().all())
+    assert bool(told["transit_time_new"].isnull().all())
+    assert "not linear" not in told.attrs["notes"]
+
+
+def test_manure_stays_longer_than_plant_carbon():
+    """RothC takes a part of manure as humus, which turns over slowest."""
+    fitted = fit_with_weather()
+    given = read_plans({"plans": {name: {"levers": {name: 1.0}} for name in ("manure", "plant_carbon")}}).stopped(2032)
+    times = with_transit(project(fitted, given, years=YEARS, draws=40), fitted, given, year=2032)["transit_time"]
+    longer = times.sel(plan="manure") / times.sel(plan="plant_carbon")
+    assert bool((longer > 1.0).all())
+    assert float(longer.sel(plot="A1").median()) == pytest.approx(1.13, abs=0.01)
 
 
 def test_what_was_not_projected_from_these_is_refused():
@@ -90,6 +120,23 @@ def test_what_was_not_projected_from_these_is_refused():
     for year in (2022.0, 2060.0, "2032", np.nan):
         with pytest.raises(SocbayesError, match="after the first year projected"):
             with_transit(made, fitted, stopped, year=year)
+    another = read_plans(
+        {"plans": {"p": {"levers": {"carbon_input": 0.3}}, "till": {"levers": {"no_tillage": 1.0}}}}
+    ).stopped(2032)
+    for odd, fit, plans in (
+        (made.isel(sample=slice(None, None, 2)), fitted, stopped),
+        (made, fitted, another),
+        (made, fit_of("icbm", seed=2), stopped),
+    ):
+        with pytest.raises(SocbayesError, match="plans in a fit, a plan or the number of draws"):
+            with_inputs(odd, fit, plans)
+    with pytest.raises(SocbayesError, match="other fits, plans or draws"):
+        portfolio([made.sel(plot=["A1"]), project(fitted, another, years=YEARS, draws=20).sel(plot=["A2"])])
+    # Numbers written otherwise are the same plan; a projection that does not say what it is of is taken as it is.
+    again = with_inputs(made, fitted, MORE.stopped(np.float64(2032.0)))
+    unsaid = made.copy()
+    del unsaid.attrs["made_of"]
+    np.testing.assert_array_equal(with_inputs(unsaid, fitted, stopped)["plant_input"], again["plant_input"])
     part = with_transit(made.sel(plot=["B1"]), fitted, stopped, year=2032)
     assert part["transit_time"].dims == ("plan", "sample", "plot")
     assert part["plot"].to_numpy().tolist() == ["B1"]
@@ -123,6 +170,22 @@ def test_added_carbon_is_weighed_apart_from_what_was_learned_of_plants():
     assert float(more["plant_input"].median()) == pytest.approx(2.0, rel=0.1)
     assert float(np.log(more["manure_input"]).std()) == pytest.approx(0.2, rel=0.25)
     assert abs(float(np.corrcoef(np.log(more["manure_input"]), np.log(more["plant_input"]))[0, 1])) < 0.4
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_manure_that_some_structure_takes_with_plants_is_weighed_with_them(stated):
+    """Weighed input is the same thing through every structure, whether management or a plan spreads the manure."""
+    given = management(manure_carbon_input=3.0) if stated else management()
+    fits = {name: fit_of(name, samples(), given, still=("input_level",)) for name in ("rothc", "icbm")}
+    spread = [] if stated else [{"manure_carbon_input": 3.0, "start": 2022.0}]
+    plans = {"plans": {"p": {"levers": {"carbon_input": 0.2}, "management": spread}}}
+    told = with_inputs(project(fits, plans, years=YEARS, draws=200), fits, plans)
+    assert "plant_input" not in told
+    assert "manure_input" not in told
+    assert "by one driver" in told["carbon_input"].attrs["long_name"]
+    medians = told["carbon_input"].sel(plan="p", year=2032.0).groupby("structure").median("sample")
+    np.testing.assert_allclose(medians.sel(structure="icbm"), medians.sel(structure="rothc"), rtol=0.15)
+    assert float(medians.sel(structure="rothc", plot="A1")) == pytest.approx(1.2 * 2.4 + 3.0, rel=0.15)
 
 
 def test_several_fits_are_one_after_the_other_and_come_back_from_a_file(tmp_path):
