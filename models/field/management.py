@@ -106,9 +106,11 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    yield_share
+        Share of the plant carbon that plots get in the known months that follows from yields.
     level_error
-        Standard deviation of the log of an error that all plant inputs share, where most of the stated carbon follows
-        from yields; else NaN.
+        Standard deviation of the log of an error that all plant inputs share, where most of that carbon follows from
+        yields; else NaN.
     taken
         What became of each row.
     notes
@@ -139,7 +141,7 @@ class Managed:
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
-        self.level_error = np.nan
+        self.yield_share, self.level_error = 0.0, np.nan
         given = [one for one in (table, plan) if one is not None and len(one)]
         self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
@@ -155,7 +157,7 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
-        self.level_error = _shared_error(carbon, np.where(planned, np.nan, input_errors(table)), planned)
+        error, given = input_errors(table), np.zeros(len(table))
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
@@ -182,6 +184,7 @@ class Managed:
 
             parts, ends = held(end)
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
+            given[rows] += np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
             for kind, spread in enumerate(by_kind):
                 spreads = [_sum(part, spread[rows], part) for part in parts]
                 self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
@@ -201,6 +204,7 @@ class Managed:
                 ended.append(called)
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(called)
+        self.yield_share, self.level_error = _from_yields(carbon * given, error)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -444,13 +448,14 @@ def input_errors(table: pd.DataFrame) -> np.ndarray:
     return _converted(table)[1]
 
 
-def _shared_error(carbon: np.ndarray, error: np.ndarray, planned: np.ndarray) -> float:
-    """Mean error of the log of inputs that follow from yields, by their carbon; NaN where most is stated otherwise."""
-    entering = np.where(~planned & (carbon > 0), carbon, 0.0)
+def _from_yields(carbon: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    """Share of carbon that follows from yields, and the mean error of its log by carbon; NaN where most is stated."""
+    entering = np.where(carbon > 0, carbon, 0.0)
     told = np.isfinite(error) & (entering > 0)
-    if not told.any() or entering[told].sum() < 0.5 * entering.sum():
-        return np.nan
-    return float(np.average(error[told], weights=entering[told]))
+    if not told.any():
+        return 0.0, np.nan
+    share = float(entering[told].sum() / entering.sum())
+    return share, np.nan if share < 0.5 else float(np.average(error[told], weights=entering[told]))
 
 
 def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
