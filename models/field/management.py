@@ -11,8 +11,9 @@ import numpy as np
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
-from socbayes.models.field.crops import Left, carbon_left, is_bare, sentences_on, with_nearest
+from socbayes.models.field.crops import SHOWN, Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
+from socbayes.models.root_inputs.allocated import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -418,6 +419,18 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
+    if far := [
+        f"{name} at {table['site'].iloc[row]} in {numeric(table, 'start_year')[row]:g}"
+        for name in known
+        for row in np.flatnonzero(turned & (crop == name).to_numpy())[left[name].far]
+    ]:
+        more = f" and {len(far) - SHOWN} more" if len(far) > SHOWN else ""
+        notes.append(
+            f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
+            f"proportion to them: {', '.join(far[:SHOWN])}{more}."
+        )
+    if (turned & np.isfinite(numeric(table, "fertilizer_nitrogen"))).any():
+        notes.append("Roots beside yields follow fertilizer_nitrogen where a row states it.")
     if (turned & of_harvest).any():
         notes.append(
             f"Yields are those of one harvest: a row of up to {LONGEST_CROP:g} years has one, a longer row one a year."
@@ -462,6 +475,7 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
     """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
+    nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
     error = np.full(len(table), np.nan)
     left, without = {}, []
@@ -470,7 +484,7 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
         told = rows & np.isfinite(harvest)
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
-            left[name] = one = carbon_left(name, harvest[told] * years[told])
+            left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
             plant[told], error[told] = one.carbon / years[told], one.error
         if (rows & ~told).any():
             without.append(name)

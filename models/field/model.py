@@ -300,7 +300,13 @@ def model_of(
                 "priors": sorted(priors or {}),
                 "callers_own": _callers_own(setup, prior),
             },
-            notes=(*data.notes, *_of_level(data, own), *start.notes, *_of_bare_plots(data), *_what_is_carried(setup, known, learned)),
+            notes=(
+                *data.notes,
+                *_of_level(data, own),
+                *start.notes,
+                *_of_bare_plots(data),
+                *_what_is_carried(setup, known, learned),
+            ),
         ),
         tables.by_role,
     )
@@ -311,9 +317,7 @@ def _with_level_error(error: float) -> tuple[Prior, ...]:
     """Priors, that of the level of inputs as wide as what they follow from yields with."""
     if not np.isfinite(error):
         return PRIORS
-    level = Prior(
-        "input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", _OF_YIELDS
-    )
+    level = Prior("input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", _OF_YIELDS)
     return tuple(level if one.name == level.name else one for one in PRIORS)
 
 

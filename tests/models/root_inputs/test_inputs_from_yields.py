@@ -54,8 +54,7 @@ STATED = [row(plot=plot, plant_carbon_input=2.0) for plot in "AB"]
         (STATED + yearly(2010, 5, site="Elsewhere", plot="Z"), PLOTS),
         (STATED + yearly(1990, 5, plot="A"), PLOTS),
         (
-            [row(plot="A", start_year=1990.0, end_year=2018.0, plant_carbon_input=2.0)]
-            + yearly(2018, 2, plot="A"),
+            [row(plot="A", start_year=1990.0, end_year=2018.0, plant_carbon_input=2.0), *yearly(2018, 2, plot="A")],
             PLOTS[PLOTS["plot"] == "A"],
         ),
     ],
@@ -93,3 +92,12 @@ def test_a_prior_of_the_callers_is_the_one_that_the_note_says():
 def test_plots_of_one_kind_of_inputs_need_no_word_of_it():
     for rows in (STATED, [grown(treatment=one) for one in "xy"]):
         assert not any("input_level" in note for note in spec_of(rows).notes)
+
+
+def test_stated_nitrogen_is_used_beside_yields_and_named_as_unused_elsewhere():
+    of_yields, of_inputs = (
+        spec_of([one(treatment="x", fertilizer_nitrogen=200.0) | more]).notes
+        for one, more in ((grown, {}), (row, {"plant_carbon_input": 2.0}))
+    )
+    assert not any("does not use" in note for note in of_yields)
+    assert any("does not use: fertilizer_nitrogen" in note for note in of_inputs)
