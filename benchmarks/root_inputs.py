@@ -458,10 +458,8 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
         + f"the slope over the closed classes of nitrogen of the R package whep is {nitrogen_classes(literature):.2f}. "
         "How roots are spread over depth is in none of the sources and is not modelled, nor are perennial crops.",
         "",
-        "Of the error of inputs, plots of like yield have most in common, plots of unlike yield less: between {0} at "
-        "{1:g} and {2:g} t/ha of one study, the log of the input differs with a standard deviation of ".format(
-            *FAR_APART
-        )
+        "Of the error of inputs, plots of like yield have most in common, plots of unlike yield less: between {} at "
+        "{:g} and {:g} t/ha of one study, the log of the input differs with a standard deviation of ".format(*FAR_APART)
         + f"{difference_sd(*FAR_APART):.2f} about what is expected. A fit to plots takes the error for one number, of "
         "all plots and all sites, so that inputs at a site that is not in it are foreseen too narrowly. Below a "
         "quarter and above four times the usual yield of a crop, inputs are taken in proportion to the yield.",

@@ -419,16 +419,7 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
-    if far := [
-        f"{name} at {table['site'].iloc[row]} in {numeric(table, 'start_year')[row]:g}"
-        for name in known
-        for row in np.flatnonzero(turned & (crop == name).to_numpy())[left[name].far]
-    ]:
-        more = f" and {len(far) - SHOWN} more" if len(far) > SHOWN else ""
-        notes.append(
-            f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
-            f"proportion to them: {', '.join(far[:SHOWN])}{more}."
-        )
+    notes += _of_far_yields(table, crop, turned, left)
     if (turned & np.isfinite(numeric(table, "fertilizer_nitrogen"))).any():
         notes.append("Roots beside yields follow fertilizer_nitrogen where a row states it.")
     if (turned & of_harvest).any():
@@ -448,6 +439,26 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     if (fresh[~np.isfinite(manure)] > 0).any():
         notes.append(f"Fresh manure is assumed to hold {100 * CARBON_OF_FRESH_MANURE:.1f} % carbon.")
     return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
+
+
+def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, left: dict[str, Left]) -> list[str]:
+    """Which rows have yields so far from the usual one that inputs are taken in proportion to them."""
+    when = numeric(table, "start_year")
+    years: dict[str, list[str]] = {}
+    for name in [name for name, one in left.items() if one.crop]:
+        for row in np.flatnonzero(turned & (crop == name).to_numpy())[left[name].far]:
+            years.setdefault(f"{name} at {table['site'].iloc[row]}", []).append(f"{when[row]:g}")
+    if not years:
+        return []
+    told = [
+        f"{what} (from {', '.join(some[:3])}{f' and {len(some) - 3} rows more' if len(some) > 3 else ''})"
+        for what, some in list(years.items())[:SHOWN]
+    ]
+    more = f" and {len(years) - SHOWN} others" if len(years) > SHOWN else ""
+    return [
+        f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
+        f"proportion to them: {', '.join(told)}{more}."
+    ]
 
 
 def input_errors(table: pd.DataFrame) -> np.ndarray:

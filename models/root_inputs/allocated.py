@@ -230,7 +230,7 @@ def log_moments(allocation: Allocation, dry_matter: Any, nitrogen: Any = None) -
         Mineral nitrogen, kg/ha/year; what coefficients hold at where None or NaN.
     """
     relative = np.log(np.asarray(dry_matter, dtype="float64") / allocation.usual_yield)
-    relative = np.clip(relative, -np.log(NEAR), np.log(NEAR))  # no study was further off
+    relative = np.clip(relative, -np.log(NEAR), np.log(NEAR))  # slopes are not known further off
     shape = (-1,) + (1,) * relative.ndim
     mean = allocation.log_ratio.reshape(shape) + allocation.yield_slope.reshape(shape) * relative
     variance = (allocation.log_sd**2 + allocation.spread**2).reshape(shape) + (

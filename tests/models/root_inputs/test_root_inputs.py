@@ -243,7 +243,7 @@ def test_far_from_the_usual_yield_inputs_are_in_proportion_to_it():
 def test_rows_far_from_the_usual_yield_are_named():
     table = management(yield_dry_matter=[0.02, 5.0])
     (note,) = [one for one in carbon_inputs(table)[2] if "in proportion" in one]
-    assert note.endswith(": winter wheat at Farm in 2010.")
+    assert note.endswith(": winter wheat at Farm (from 2010).")
 
 
 @pytest.mark.parametrize(
