@@ -129,8 +129,8 @@ obs.head(3)
 
 # %% [markdown]
 # Management says how much plant carbon enters the soil in a year. Here it is
-# stated; it could follow from yields (`crop`, `yield_dry_matter`) by bundled
-# allocation coefficients. Weather is only the annual mean temperature.
+# stated; it could follow from yields (`crop`, `yield_dry_matter`) by how crops
+# share out their carbon. Weather is only the annual mean temperature.
 
 # %%
 YEARS = range(2012, 2025)

@@ -11,6 +11,9 @@ import numpy as np
 from socbayes.labels import tidied
 from socbayes.models.root_inputs.allocated import (
     CARBON_OF_DRY_MATTER,
+    NEAR,
+    WHOLE,
+    allocation_of,
     crop_of,
     entering_of,
     known_crops,
@@ -95,22 +98,25 @@ class Left(NamedTuple):
     Parameters
     ----------
     carbon
-        Median for a new study, t C/ha, (row,); NaN where the crop is not known.
+        Centre for a new study, t C/ha, (row,); NaN where the crop is not known.
     error
         Standard deviation of its logarithm, (row,).
     coefficients
         The same carbon by point coefficients, (row,); NaN where there are none.
     crop
         Crop that the name is taken for; empty where none is known.
+    far
+        Whether the yield is so far from the usual one that carbon is taken in proportion to it, (row,).
     """
 
     carbon: np.ndarray
     error: np.ndarray
     coefficients: np.ndarray
     crop: str
+    far: np.ndarray
 
 
-def carbon_left(crop: str, dry_matter: Any) -> Left:
+def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Left:
     """Plant carbon that enters the soil with a harvest: straw, roots and rhizodeposits.
 
     Parameters
@@ -119,6 +125,8 @@ def carbon_left(crop: str, dry_matter: Any) -> Left:
         Name; the order of its words does not matter.
     dry_matter
         Yield, t/ha.
+    fertilizer_nitrogen
+        kg/ha/year, (row,); what coefficients hold at where None or NaN.
 
     Examples
     --------
@@ -130,9 +138,11 @@ def carbon_left(crop: str, dry_matter: Any) -> Left:
     found = crop_of(crop)
     if not found:
         unknown = np.full(grain.shape, np.nan)
-        return Left(unknown, unknown, unknown, "")
-    carbon, error = plant_input(crop, grain)
-    return Left(carbon, error, _by_coefficients(crop, grain), found)
+        return Left(unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool))
+    carbon, error = plant_input(crop, grain, fertilizer_nitrogen)
+    usual = allocation_of(crop).usual_yield
+    far = (grain > 0) & ((grain < usual / NEAR) | (grain > usual * NEAR))
+    return Left(carbon, error, _by_coefficients(crop, grain), found, far)
 
 
 def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:
@@ -140,14 +150,12 @@ def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:
     from socbayes.datasets import load_dataset
 
     table = load_dataset("crop_carbon_allocation").dropna(subset=["carbon_share_product"]).set_index("crop")
-    words = words_of(crop)
-    named = {str(name): words_of(str(name)) for name in table.index}
-    fitting = [name for name, has in named.items() if has == words] or [
-        name for name, has in named.items() if words <= has
-    ]
-    if not fitting:
+    words, found = words_of(crop), crop_of(crop)
+    same = [name for name in map(str, table.index) if crop_of(name) == found and (WHOLE in name) == (WHOLE in words)]
+    if not same:
         return np.full(dry_matter.shape, np.nan)
-    row = table.loc[fitting[0]]
+    # As typed before as understood before any kind of the crop.
+    row = table.loc[min(same, key=lambda name: (words_of(name) != words, words_of(name) != words_of(found)))]
     entering = sum(
         row[f"carbon_share_{part}"] * row[f"input_share_{part}"] for part in ("straw", "roots", "rhizodeposits")
     )
@@ -169,7 +177,7 @@ def sentences_on(left: dict[str, Left]) -> list[str]:
     said = "; ".join(_told(name, one) for name, one in known.items())
     return [
         f"Carbon inputs follow from yields by how crops share out their carbon: {said}. Most of that error is common "
-        "to all plots."
+        "to plots of like yield."
     ]
 
 

@@ -69,8 +69,10 @@ class Forcing:
         Whether any month of any plot has a stated carbon input.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    yield_share
+        Share of the plant carbon of known months that follows from yields.
     level_error
-        Standard deviation of the log of an error that all plant inputs share, as they follow from yields; else NaN.
+        Standard deviation of the log of an error that all plant inputs share, as most follow from yields; else NaN.
     manured
         Whether any manure is applied in known months through a driver of its own.
     carbon
@@ -86,6 +88,7 @@ class Forcing:
     means: dict[str, Any]
     input_stated: bool
     input_error: np.ndarray
+    yield_share: float
     level_error: float
     manured: bool
     carbon: np.ndarray
@@ -288,6 +291,7 @@ def _forcing_of(
         means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
+        yield_share=managed.yield_share,
         level_error=managed.level_error,
         manured=bool(roles.manure) and applied,
         carbon=1.0 / np.array(factors),

@@ -11,8 +11,9 @@ import numpy as np
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
-from socbayes.models.field.crops import Left, carbon_left, is_bare, sentences_on, with_nearest
+from socbayes.models.field.crops import SHOWN, Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
+from socbayes.models.root_inputs.allocated import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,9 +107,11 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
+    yield_share
+        Share of the plant carbon that plots get in the known months that follows from yields.
     level_error
-        Standard deviation of the log of an error that all plant inputs share, where most of the stated carbon follows
-        from yields; else NaN.
+        Standard deviation of the log of an error that all plant inputs share, where most of that carbon follows from
+        yields; else NaN.
     taken
         What became of each row.
     notes
@@ -139,7 +142,7 @@ class Managed:
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
-        self.level_error = np.nan
+        self.yield_share, self.level_error = 0.0, np.nan
         given = [one for one in (table, plan) if one is not None and len(one)]
         self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
@@ -155,7 +158,7 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
-        self.level_error = _shared_error(carbon, np.where(planned, np.nan, input_errors(table)), planned)
+        error, given = input_errors(table), np.zeros(len(table))
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
@@ -182,6 +185,7 @@ class Managed:
 
             parts, ends = held(end)
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
+            given[rows] += np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
             for kind, spread in enumerate(by_kind):
                 spreads = [_sum(part, spread[rows], part) for part in parts]
                 self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
@@ -201,6 +205,7 @@ class Managed:
                 ended.append(called)
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(called)
+        self.yield_share, self.level_error = _from_yields(carbon * given, error)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -414,6 +419,9 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
+    notes += _of_far_yields(table, crop, turned, left)
+    if (turned & np.isfinite(numeric(table, "fertilizer_nitrogen"))).any():
+        notes.append("Roots beside yields follow fertilizer_nitrogen where a row states it.")
     if (turned & of_harvest).any():
         notes.append(
             f"Yields are those of one harvest: a row of up to {LONGEST_CROP:g} years has one, a longer row one a year."
@@ -433,6 +441,26 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     return plant, np.where(np.isfinite(manure), manure, fresh * CARBON_OF_FRESH_MANURE), tuple(notes)
 
 
+def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, left: dict[str, Left]) -> list[str]:
+    """Which rows have yields so far from the usual one that inputs are taken in proportion to them."""
+    when = numeric(table, "start_year")
+    years: dict[str, list[str]] = {}
+    for name in [name for name, one in left.items() if one.crop]:
+        for row in np.flatnonzero(turned & (crop == name).to_numpy())[left[name].far]:
+            years.setdefault(f"{name} at {table['site'].iloc[row]}", []).append(f"{when[row]:g}")
+    if not years:
+        return []
+    told = [
+        f"{what} (from {', '.join(some[:3])}{f' and {len(some) - 3} rows more' if len(some) > 3 else ''})"
+        for what, some in list(years.items())[:SHOWN]
+    ]
+    more = f" and {len(years) - SHOWN} others" if len(years) > SHOWN else ""
+    return [
+        f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
+        f"proportion to them: {', '.join(told)}{more}."
+    ]
+
+
 def input_errors(table: pd.DataFrame) -> np.ndarray:
     """Standard deviation of the log of the plant carbon of each row that follows from a yield, NaN else; (row,).
 
@@ -444,19 +472,21 @@ def input_errors(table: pd.DataFrame) -> np.ndarray:
     return _converted(table)[1]
 
 
-def _shared_error(carbon: np.ndarray, error: np.ndarray, planned: np.ndarray) -> float:
-    """Mean error of the log of inputs that follow from yields, by their carbon; NaN where most is stated otherwise."""
-    entering = np.where(~planned & (carbon > 0), carbon, 0.0)
+def _from_yields(carbon: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    """Share of carbon that follows from yields, and the mean error of its log by carbon; NaN where most is stated."""
+    entering = np.where(carbon > 0, carbon, 0.0)
     told = np.isfinite(error) & (entering > 0)
-    if not told.any() or entering[told].sum() < 0.5 * entering.sum():
-        return np.nan
-    return float(np.average(error[told], weights=entering[told]))
+    if not told.any():
+        return 0.0, np.nan
+    share = float(entering[told].sum() / entering.sum())
+    return share, np.nan if share < 0.5 else float(np.average(error[told], weights=entering[told]))
 
 
 def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
     """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
+    nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
     error = np.full(len(table), np.nan)
     left, without = {}, []
@@ -465,7 +495,7 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
         told = rows & np.isfinite(harvest)
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
-            left[name] = one = carbon_left(name, harvest[told] * years[told])
+            left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
             plant[told], error[told] = one.carbon / years[told], one.error
         if (rows & ~told).any():
             without.append(name)

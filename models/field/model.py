@@ -12,8 +12,9 @@ exactly is uncertain on the log scale and partially pooled:
 The treatment of a plot may change: see :mod:`socbayes.models.field.treatments`.
 
 The stated standard deviation of an input is that of ``plot``, independent of
-other plots; what is wrong with inputs everywhere (``level``, a third) comes on
-top and is not narrowed by it: replace its prior where inputs are known better.
+other plots; what is wrong with inputs everywhere (``level``: a third, or what inputs
+follow from yields with, where most of the carbon does) comes on top and is not
+narrowed by it: replace its prior where inputs are known better.
 Effects of treatments, and departures of the pools of a plot, are inverse
 hyperbolic sines of normals: small ones are the same, large ones grow in
 proportion.
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
+_OF_YIELDS = "most inputs follow from yields by shares of crop carbon, with this error; stated ones get it too"
 _FEW = "few groups cannot show that they do not differ, so the spread is kept from zero"
 
 PRIORS = (
@@ -80,7 +82,7 @@ PRIORS = (
     ),
     Prior("site_rate_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"{_FEW}: median 0.25"),
     Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.15"),
-    Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "allometric inputs are good to about a third"),
+    Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "stated inputs are good to about a third"),
     Prior(
         "input_level_unstated",
         "Normal",
@@ -298,7 +300,13 @@ def model_of(
                 "priors": sorted(priors or {}),
                 "callers_own": _callers_own(setup, prior),
             },
-            notes=(*data.notes, *start.notes, *_of_bare_plots(data), *_what_is_carried(setup, known, learned)),
+            notes=(
+                *data.notes,
+                *_of_level(data, own),
+                *start.notes,
+                *_of_bare_plots(data),
+                *_what_is_carried(setup, known, learned),
+            ),
         ),
         tables.by_role,
     )
@@ -309,10 +317,22 @@ def _with_level_error(error: float) -> tuple[Prior, ...]:
     """Priors, that of the level of inputs as wide as what they follow from yields with."""
     if not np.isfinite(error):
         return PRIORS
-    level = Prior(
-        "input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", "error of shares of crop carbon"
-    )
+    level = Prior("input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", _OF_YIELDS)
     return tuple(level if one.name == level.name else one for one in PRIORS)
+
+
+def _of_level(data: Layout, priors: Priors) -> tuple[str, ...]:
+    """Which prior of the level of inputs plots get where only some of their carbon follows from yields."""
+    share = data.forcing.yield_share
+    if not 0 < share < 1:
+        return ()
+    whom = "for plots with stated inputs too"
+    if np.isnan(data.forcing.level_error):
+        whom = "for plots with yields too, in place of the error of those"
+    return (
+        f"{min(max(round(100 * share), 1), 99)} % of the carbon that plots get follows from yields: the prior of "
+        f"input_level is {priors.table().loc['input_level', 'distribution']}, {whom}.",
+    )
 
 
 def prior_table(priors: Mapping[str, Override] | None = None) -> pd.DataFrame:

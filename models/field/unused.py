@@ -18,6 +18,7 @@ from socbayes.models.field.matching import NAMES, known_plots, matched, names_of
 from socbayes.models.field.measurements import Measurements
 from socbayes.models.field.plots import PLACE, Plots, places_of
 from socbayes.models.field.soil_mass import DENSITIES, FRAGMENTS
+from socbayes.models.root_inputs.allocated import crop_of
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.spec import joined
 
@@ -175,8 +176,12 @@ def _of_columns(
     used |= {name for names in _OF_COLUMNS.values() for name in names} | {AMOUNT, "amendment"}
     used |= {name for name in ("study", "block") if name in obs and obs[name].notna().any()}
     turned = filled(table, "crop", "").ne("") & ~np.isfinite(numeric(table, "plant_carbon_input"))
-    if (turned.to_numpy() & taken.gave["plant"][rows]).any():
+    turned = turned.to_numpy() & taken.gave["plant"][rows]
+    if turned.any():
         used |= {"crop"}
+    grows = turned & (filled(table, "crop", "").map(crop_of) != "").to_numpy()
+    if (grows & np.isfinite(numeric(table, "fertilizer_nitrogen"))).any():
+        used |= {"fertilizer_nitrogen"}
     if idle := _stated(table, [name for name in table if name not in used]):
         yield f"The {called} states what this model does not use: {_some(idle, 20)}."
     roles = setup.roles

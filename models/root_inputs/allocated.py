@@ -28,14 +28,21 @@ PARTS = ("product", "straw", "roots", "rhizodeposits")
 """Parts of the annual carbon of a crop."""
 CARBON_OF_DRY_MATTER = 0.45
 QUALIFIERS = frozenset(
-    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "rainfed", "irrigated")
-)
+    ("winter", "spring", "summer", "autumn", "grain", "silage", "durum", "seed", "dry", "rainfed", "irrigated",
+     "first", "second", "third", "crop")
+)  # fmt: skip
 """Words that a name of a crop may have beside the crop."""
+KINDS = frozenset(("field", "fodder", "sugar"))
+"""Words of names of crops that alone are no crop."""
 WHOLE = "silage"
 """Word that says that the whole shoot is harvested."""
 SAME_AS = {"fodder beet": "sugar beet", "corn": "maize", "field pea": "pea", "field bean": "faba bean"}
 """Crops that are taken for another; what is assumed is said."""
+NEAR = 4.0
+"""Factor about the usual yield within which shares follow the yield; beyond it inputs are in proportion to it."""
 DRAWS = 2000
+NODES = 9
+"""Of the Gauss-Hermite rule, for each ratio."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Allocation:
     crop, group
         Names.
     usual_yield
-        t/ha/year, at which the ratios hold.
+        t/ha/year of what is harvested, at which the ratios hold.
     log_ratio, log_sd
         Of straw over product, roots over shoot and rhizodeposits over roots: mean and standard deviation in the
         typical study, (ratio,).
@@ -118,14 +125,21 @@ def crop_of(name: str) -> str:
     >>> crop_of("Wheat, winter"), crop_of("faba"), crop_of("winter wheat and vetch")
     ('wheat', 'faba bean', '')
     """
-    words = frozenset(re.findall(r"[^\W_]+", tidied(name).casefold())) - QUALIFIERS
-    if not words:
-        return ""
     names = {frozenset(known.split()): known for known in known_crops()}
     names |= {frozenset(other.split()): known for other, known in SAME_AS.items() if known in names.values()}
+    singular = QUALIFIERS.union(*names)
+    typed = re.findall(r"[^\W_]+", tidied(name).casefold())
+    words = frozenset(_singular(word, singular) for word in typed) - QUALIFIERS
+    if not words - KINDS:
+        return ""
     if words in names:
         return names[words]
     return next((known for has, known in names.items() if words <= has), "")
+
+
+def _singular(word: str, known: frozenset[str]) -> str:
+    """A word without the ending of its plural, where that makes a known one of it."""
+    return next((one for one in (word, word.removesuffix("s"), word.removesuffix("es")) if one in known), word)
 
 
 def allocation_of(name: str) -> Allocation:
@@ -140,7 +154,11 @@ def allocation_of(name: str) -> Allocation:
     ------
     UnknownNameError
         For a crop that is not known, with the nearest name.
+    SocbayesError
+        If the name is none.
     """
+    if not isinstance(name, str):
+        raise SocbayesError(f"crop={name!r}: expected the name of a crop, such as 'winter wheat'")
     crop = crop_of(name)
     if not crop:
         hint = nearest(str(name), list(known_crops()))
@@ -149,10 +167,12 @@ def allocation_of(name: str) -> Allocation:
     stored = _stored()
     one = stored["crops"][crop]
     straw, root = stored["straw_yield"][one["group"]], stored["root_yield"]
+    whole = WHOLE in tidied(name).casefold()
     return Allocation(
         crop=crop,
         group=one["group"],
-        usual_yield=one["usual_yield"],
+        # What is harvested of a whole shoot is its straw too.
+        usual_yield=one["usual_yield"] * (1 + float(np.exp(one["log_ratio"][STRAW])) if whole else 1.0),
         log_ratio=np.array(one["log_ratio"]),
         log_sd=np.array(one["log_sd"]),
         spread=np.array(stored["spread"]),
@@ -162,7 +182,7 @@ def allocation_of(name: str) -> Allocation:
         nitrogen_sd=stored["root_nitrogen"][1] * NITROGEN_RESPONSE[one["group"]],
         rows=one["rows"],
         studies=one["studies"],
-        whole=WHOLE in tidied(name).casefold(),
+        whole=whole,
     )
 
 
@@ -197,9 +217,7 @@ def entering_of(name: str) -> Entering:
     return Entering(straw, roots, rhizodeposits, said=f"as of other {allocation.group.replace('_', ' ')}s")
 
 
-def log_moments(
-    allocation: Allocation, dry_matter: Any, nitrogen: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def log_moments(allocation: Allocation, dry_matter: Any, nitrogen: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the log ratios of a new study at a yield; each (ratio, ...).
 
     Parameters
@@ -209,38 +227,44 @@ def log_moments(
     dry_matter
         Yield, t/ha/year.
     nitrogen
-        Mineral nitrogen, kg/ha/year; what coefficients hold at where None.
+        Mineral nitrogen, kg/ha/year; what coefficients hold at where None or NaN.
     """
     relative = np.log(np.asarray(dry_matter, dtype="float64") / allocation.usual_yield)
+    relative = np.clip(relative, -np.log(NEAR), np.log(NEAR))  # slopes are not known further off
     shape = (-1,) + (1,) * relative.ndim
     mean = allocation.log_ratio.reshape(shape) + allocation.yield_slope.reshape(shape) * relative
     variance = (allocation.log_sd**2 + allocation.spread**2).reshape(shape) + (
         allocation.yield_slope_sd.reshape(shape) * relative
     ) ** 2
     if nitrogen is not None:
-        beyond = (nitrogen - USUAL_NITROGEN) / 100
+        beyond = np.nan_to_num((np.asarray(nitrogen, dtype="float64") - USUAL_NITROGEN) / 100)
         mean[ROOT] += allocation.nitrogen * beyond
         variance[ROOT] += (allocation.nitrogen_sd * beyond) ** 2
     return mean, variance
 
 
-def plant_input(crop: str, dry_matter: Any) -> tuple[Any, Any]:
-    """Plant carbon that enters the soil with a harvest: its median, t C/ha, and the error of its logarithm.
+def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> tuple[Any, Any]:
+    """Plant carbon that enters the soil with a harvest: its centre, t C/ha, and the error of its logarithm.
 
-    Straw, roots and rhizodeposits, each by the share of it that enters. The error is that of a new study: all plots
-    of a crop share most of it. A sum of log-normal parts is taken for log-normal, of the same mean and variance.
+    Straw, roots and rhizodeposits, each by the share of it that enters. Centre and error are the mean, raised to a
+    power of e, and the standard deviation of the logarithm in a new study: plots of like yield share most of it.
+    Below a quarter and above four times the usual yield the input is in proportion to the yield.
 
     Parameters
     ----------
     crop
         As for :func:`crop_of`.
     dry_matter
-        Yield, t/ha, above zero; NaN and zero give themselves.
+        Yield, t/ha; NaN and zero give themselves.
+    fertilizer_nitrogen
+        kg/ha/year, of the shape of the yield; what coefficients hold at where None or NaN.
 
     Raises
     ------
     UnknownNameError
         For a crop that is not known, with the nearest name.
+    SocbayesError
+        For a yield or nitrogen that is no number, below zero or infinite.
 
     Examples
     --------
@@ -249,26 +273,50 @@ def plant_input(crop: str, dry_matter: Any) -> tuple[Any, Any]:
     (True, True)
     """
     allocation, share = allocation_of(crop), entering_of(crop)
-    grain = np.asarray(dry_matter, dtype="float64")
-    mean, variance = log_moments(allocation, np.where(grain > 0, grain, 1.0))
-    first, second = np.exp(mean + variance / 2), np.exp(2 * mean + 2 * variance)
-    if allocation.whole:
-        first[STRAW], second[STRAW] = 0.0, 0.0
-    below = share.roots + share.rhizodeposits * first[RHIZODEPOSIT]
-    below_squared = (
-        share.roots**2
-        + 2 * share.roots * share.rhizodeposits * first[RHIZODEPOSIT]
-        + share.rhizodeposits**2 * second[RHIZODEPOSIT]
-    )
-    total = share.straw * first[STRAW] + (1 + first[STRAW]) * first[ROOT] * below
-    squared = (
-        share.straw**2 * second[STRAW]
-        + 2 * share.straw * (first[STRAW] + second[STRAW]) * first[ROOT] * below
-        + (1 + 2 * first[STRAW] + second[STRAW]) * second[ROOT] * below_squared
-    )
-    log_variance = np.log(squared / total**2)
-    median = CARBON_OF_DRY_MATTER * grain * total * np.exp(-log_variance / 2)
-    return median, np.sqrt(log_variance)
+    grain = _amounts("dry_matter", dry_matter)
+    nitrogen = None if fertilizer_nitrogen is None else _amounts("fertilizer_nitrogen", fertilizer_nitrogen)
+    mean, variance = log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)
+    node, weight = np.polynomial.hermite_e.hermegauss(NODES)
+    weight = weight / weight.sum()
+    ratio = np.exp(mean[:, None] + np.sqrt(variance)[:, None] * node.reshape((-1,) + (1,) * grain.ndim))
+    first, second = np.zeros((2, *grain.shape))
+    for straw, of_straw in zip(ratio[STRAW], weight, strict=True):
+        for root, of_root in zip(ratio[ROOT], weight, strict=True):
+            log = np.log(entering_carbon(share, 0.0 * straw if allocation.whole else straw, root, ratio[RHIZODEPOSIT]))
+            of_node = of_straw * of_root * weight
+            first += np.tensordot(of_node, log, 1)
+            second += np.tensordot(of_node, log**2, 1)
+    return CARBON_OF_DRY_MATTER * grain * np.exp(first), np.sqrt(second - first**2)
+
+
+def entering_carbon(share: Entering, straw: Any, root: Any, rhizodeposit: Any) -> Any:
+    """Carbon that enters the soil over that of the product.
+
+    Parameters
+    ----------
+    share
+        Of each part that enters.
+    straw, root, rhizodeposit
+        Ratios of straw over product, roots over shoot and rhizodeposits over roots.
+    """
+    return share.straw * straw + (1 + straw) * root * (share.roots + share.rhizodeposits * rhizodeposit)
+
+
+def _amounts(name: str, given: Any) -> np.ndarray:
+    """Numbers not below zero, or NaN."""
+    values = np.asarray(given)
+    if values.dtype.kind not in "fiu" or (values < 0).any() or np.isinf(values).any():
+        raise SocbayesError(f"{name}={given!r}: expected numbers that are finite and not below zero")
+    return values.astype("float64")
+
+
+def _number(name: str, given: Any, least: str) -> float:
+    """One finite number that is above zero, or not below it."""
+    values = np.asarray(given)
+    sound = values.ndim == 0 and values.dtype.kind in "fiu" and bool(np.isfinite(values))
+    if not sound or values < 0 or (least == "above zero" and values == 0):
+        raise SocbayesError(f"{name}={given!r}: expected one finite number {least}")
+    return float(values)
 
 
 def carbon_by_part(
@@ -287,11 +335,11 @@ def carbon_by_part(
     crop
         Name, such as ``"winter wheat"``.
     yield_dry_matter
-        Harvested product, t/ha/year.
+        Harvested product, t/ha/year; of a whole shoot as silage.
     plant_carbon
         In place of a yield: all carbon of the four parts, t C/ha/year.
     fertilizer_nitrogen
-        kg/ha/year; what coefficients hold at where None.
+        kg/ha/year, not below zero; what coefficients hold at where None.
     typical
         Of the typical study, without what a new study differs by.
     seed
@@ -300,15 +348,15 @@ def carbon_by_part(
     Returns
     -------
     pandas.DataFrame
-        By part, and ``below_ground`` and ``all``: ``median``, ``lower`` and ``upper`` of the 89 % interval,
-        t C/ha/year, and ``share`` of all carbon, its median.
+        By part, ``below_ground``, ``all``, and what of straw, roots and rhizodeposits ``enters`` the soil:
+        ``median``, ``lower`` and ``upper`` of the 89 % interval, t C/ha/year, and ``share`` of all carbon, its median.
 
     Raises
     ------
     UnknownNameError
         For a crop that is not known.
     SocbayesError
-        If neither or both of a yield and plant carbon are given, or one is not above zero.
+        If neither or both of a yield and plant carbon are given, or one is not above zero; if nitrogen is below it.
 
     Examples
     --------
@@ -318,14 +366,17 @@ def carbon_by_part(
     """
     import pandas as pd
 
-    given = yield_dry_matter if plant_carbon is None else plant_carbon
-    if (yield_dry_matter is None) == (plant_carbon is None) or given is None or not given > 0:
-        raise SocbayesError(
-            f"yield_dry_matter={yield_dry_matter}, plant_carbon={plant_carbon}: give one of them, above zero"
-        )
-    allocation = allocation_of(crop)
+    if (yield_dry_matter is None) == (plant_carbon is None):
+        raise SocbayesError(f"yield_dry_matter={yield_dry_matter}, plant_carbon={plant_carbon}: give one of them")
+    if fertilizer_nitrogen is not None:
+        fertilizer_nitrogen = _number("fertilizer_nitrogen", fertilizer_nitrogen, "not below zero")
+    allocation, share = allocation_of(crop), entering_of(crop)
     # All carbon says little of the yield before it is shared out: ratios are then those at the usual yield.
-    grain = allocation.usual_yield if yield_dry_matter is None else yield_dry_matter
+    grain = allocation.usual_yield
+    if yield_dry_matter is not None:
+        grain = _number("yield_dry_matter", yield_dry_matter, "above zero")
+    else:
+        plant_carbon = _number("plant_carbon", plant_carbon, "above zero")
     mean, variance = log_moments(allocation, grain, fertilizer_nitrogen)
     if typical:
         variance = variance - allocation.spread**2
@@ -338,6 +389,7 @@ def carbon_by_part(
     product = CARBON_OF_DRY_MATTER * grain if plant_carbon is None else plant_carbon / total
     carbon = over_product * product
     named = dict(zip(PARTS, carbon, strict=True)) | {"below_ground": carbon[2:].sum(axis=0), "all": carbon.sum(axis=0)}
+    named |= {"enters": product * entering_carbon(share, straw, ratio[ROOT], ratio[RHIZODEPOSIT])}
     edges = [(1 - CI_PROB) / 2, 0.5, (1 + CI_PROB) / 2]
     rows = {
         name: [*np.quantile(values, edges)[[1, 0, 2]], float(np.median(values / carbon.sum(axis=0)))]
