@@ -364,7 +364,7 @@ def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
     assert any("No study of no_tillage states for how many years: 12 pairs" in note for note in said)
     assert any("1 pairs sampled when their lever was pulled" in note for note in said)
     with pytest.raises(TooFewGroupsError):
-        factors.build(rows[rows["study"] == "residue_return 0"])
+        factors.build(rows[rows["study"] == "residue_return 1"])
 
 
 def test_entries_are_of_levers_that_are_there():
