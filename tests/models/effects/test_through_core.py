@@ -234,7 +234,7 @@ def effects(monkeypatch):
     return importlib.import_module("effects")
 
 
-def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, effects, tmp_path):
+def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, effects, tmp_path, monkeypatch):
     others = dict.fromkeys(effects.CONVERTED)
     store = effects.in_folder(tmp_path / "effects", "rothc", trial=False)
     assert store != effects.in_folder(tmp_path / "effects", "rothc", trial=True)
@@ -251,6 +251,9 @@ def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, e
     ):
         with pytest.raises(SystemExit, match=why):
             effects.fitted({"table": pairs, **others}, store, {"draws": draws}, structure)
+    monkeypatch.setattr(factors, "UNKNOWN_YEARS", 0.5)
+    with pytest.raises(SystemExit, match="differs in choices"):
+        effects.fitted({"table": made(), **others}, store, {"draws": 400}, "rothc")
 
 
 def test_a_run_that_was_cut_short_is_finished(effects, tmp_path, monkeypatch):
