@@ -189,6 +189,8 @@ def build(
             "structure": name,
             "entries": acts,
             "priors": sorted(priors or {}),
+            # A run made under other assumptions is then never taken for one of these.
+            "assumed": {"swing": [SWING, SWING_PER_DEGREE, *SWINGS], "unknown_years": UNKNOWN_YEARS},
             **({} if isinstance(structure, str) else {"callers_own": ["structure"]}),
         },
         notes=(*dropped, *said, *pairs.notes, *of_climate, *of_years, *notes_of_entries(acts)),

@@ -234,7 +234,7 @@ def effects(monkeypatch):
     return importlib.import_module("effects")
 
 
-def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, effects, tmp_path):
+def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, effects, tmp_path, monkeypatch):
     others = dict.fromkeys(effects.CONVERTED)
     store = effects.in_folder(tmp_path / "effects", "rothc", trial=False)
     assert store != effects.in_folder(tmp_path / "effects", "rothc", trial=True)
@@ -251,6 +251,9 @@ def test_a_fit_that_is_there_is_taken_for_its_own_pairs_and_draws_only(fitted, e
     ):
         with pytest.raises(SystemExit, match=why):
             effects.fitted({"table": pairs, **others}, store, {"draws": draws}, structure)
+    monkeypatch.setattr(factors, "UNKNOWN_YEARS", 0.5)
+    with pytest.raises(SystemExit, match="differs in choices"):
+        effects.fitted({"table": made(), **others}, store, {"draws": 400}, "rothc")
 
 
 def test_a_run_that_was_cut_short_is_finished(effects, tmp_path, monkeypatch):
@@ -364,7 +367,7 @@ def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
     assert any("No study of no_tillage states for how many years: 12 pairs" in note for note in said)
     assert any("1 pairs sampled when their lever was pulled" in note for note in said)
     with pytest.raises(TooFewGroupsError):
-        factors.build(rows[rows["study"] == "residue_return 0"])
+        factors.build(rows[rows["study"] == "residue_return 1"])
 
 
 def test_entries_are_of_levers_that_are_there():
