@@ -71,14 +71,14 @@ def shown(table: pd.DataFrame, by: str) -> str:
     scores = score_differences(table, by)
     rows = pd.DataFrame(
         {
-            "inside 50 %": (100 * scores["coverage_50"].astype(float)).round().astype(int),
-            "inside 89 %": (100 * scores["coverage_89"].astype(float)).round().astype(int),
-            "bias, t/ha": scores["bias"].astype(float).round(2),
-            "error of measurement, t/ha": scores["measurement_sd"].astype(float).round(2),
-            "RMSE, t/ha": scores["rmse"].astype(float).round(2),
+            "inside 50 %": (100 * scores["coverage_50"]).round().astype(int),
+            "inside 89 %": (100 * scores["coverage_89"]).round().astype(int),
+            "bias, t/ha": scores["bias"].round(2),
+            "error of measurement, t/ha": scores["measurement_sd"].round(2),
+            "RMSE, t/ha": scores["rmse"].round(2),
             "differences": scores["differences"].astype(int),
-            "RMSE where the first difference is known, t/ha": scores["rmse_compared"].astype(float).round(2),
-            "RMSE if it stays so, t/ha": scores["rmse_at_first"].astype(float).round(2),
+            "RMSE where the first difference is known, t/ha": scores["rmse_compared"].round(2),
+            "RMSE if it stays so, t/ha": scores["rmse_at_first"].round(2),
             "of": scores["compared"].astype(int),
             "converged": ["yes" if one else "NO" for one in scores["converged"]],
         }

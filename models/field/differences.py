@@ -135,7 +135,7 @@ def score_differences(table: pd.DataFrame, by: str = "structure") -> pd.DataFram
             }
         )
 
-    return pd.DataFrame({key: scores(rows) for key, rows in table.groupby(by)}).T.rename_axis(by)
+    return pd.DataFrame({key: scores(rows) for key, rows in table.groupby(by)}).T.infer_objects().rename_axis(by)
 
 
 def _require_treatments(obs: pd.DataFrame, sites: list[str], against: Mapping[str, str]) -> None:
