@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.demo_fits import Job, made, memory_of
-from socbayes.demo_plots import EFFORT, MODEL, Decision, decide, summarised
+from socbayes.demo_plots import EFFORT, RUN, Decision, decide, summarised
 from socbayes.errors import SocbayesError
 from socbayes.files import write_text
 from socbayes.screen import console_of, diagnostics_table, scenario_table
@@ -87,7 +87,7 @@ def run(
     jobs = [
         Job(name, _emptied(store / name), _effort(effort, records[name].effort)) for name in sorted(records, key=_rows)
     ]
-    jobs = [*jobs[:0:-1], Job(MODEL, _emptied(store / MODEL), _effort(effort, EFFORT)), jobs[0]]  # the longest first
+    jobs = [*jobs[:0:-1], Job(RUN, _emptied(store / RUN), _effort(effort, EFFORT)), jobs[0]]  # the longest first
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
@@ -101,9 +101,9 @@ def run(
             memory = {"peak_memory_mb": memory_of(job.folder)}
             numbers[job.name] = summarise(fitted, checks[job.name]) | memory | seconds
             fits[job.name] = fitted
-            if job.name == MODEL:
+            if job.name == RUN:
                 decision = decide(fitted, seed=seed, allow_failed=allow_failed)
-    order = [*records, MODEL]  # not that in which they were done
+    order = [*records, RUN]  # not that in which they were done
     fits, numbers = {name: fits[name] for name in order}, {name: numbers[name] for name in order}
     gains = [scenarios.compare(fits[name], one, seed=seed) for name in records for one in records[name].demonstrated]
     page = report(*fits.values(), gains, decision.items, path=output / PAGE, checks=[checks[name] for name in order])

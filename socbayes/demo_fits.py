@@ -195,7 +195,7 @@ def main(arguments: Sequence[str]) -> None:
         Those three.
     """
     _end_with_parent()
-    from socbayes.demo_plots import MODEL, trial
+    from socbayes.demo_plots import RUN, trial
     from socbayes.files import write_text
     from socbayes.inference.fit import fit
     from socbayes.subjects import model_record
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("socbayes").addHandler(logging.NullHandler())
     given: dict[str, Any] = json.loads(effort)
-    fit(trial() if name == MODEL else model_record(name).build(), store=folder, progress=False, **given)
+    fit(trial() if name == RUN else model_record(name).build(), store=folder, progress=False, **given)
     write_text(Path(folder) / MEMORY, json.dumps({"peak_memory_mb": _peak_memory()}) + "\n")
     _error_of(Job(name, Path(folder), given)).unlink(missing_ok=True)
 

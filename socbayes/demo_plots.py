@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from socbayes.scenarios.credit_sheet import CreditSheet
 
-MODEL = "field"
-"""Name of the model that the trial is fitted with."""
+RUN = "field_trial"
+"""Name of its run."""
 TRIAL = "Hoosfield barley"
 STRUCTURE = "icbm"
 EFFORT = {"draws": 1333}
