@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 
 @styled
+VISIBLE = 0.001
+"""Part of the gain below which a step is called none."""
+
+
 def credit_waterfall(one: Credit, *, title: str = "", passed: bool = True, ax: Axes | None = None) -> Figure:
     """From the mean gain over what the model and the choice of points deduct, and the buffer, to what is left.
 
@@ -48,7 +52,7 @@ def credit_waterfall(one: Credit, *, title: str = "", passed: bool = True, ax: A
         below = one.gain < 0
         edge = min(start, end) if below else max(start, end)
         ax.annotate(
-            f"{value:,.3g}" if value else "0",
+            f"{value:,.3g}" if abs(value) > VISIBLE * abs(one.gain) else "0",
             (place, edge),
             xytext=(0, -3 if below else 3),
             textcoords="offset points",

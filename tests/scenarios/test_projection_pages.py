@@ -120,6 +120,14 @@ def test_a_waterfall_ends_at_what_is_left():
     assert len(sb.plots.credit_waterfall(without).axes[0].patches) == 4
 
 
+def test_a_step_that_nobody_sees_is_none(monkeypatch):
+    one = credit_sheet(MADE, AREAS, buffer=0.12).lines[0].credit
+    steps = [("gain", one.gain, "C0", True), ("sampling", -1e-4 * one.gain, "C1", False)]
+    monkeypatch.setattr("socbayes.plots.credits._steps", lambda _: steps)
+    figure = sb.plots.credit_waterfall(one)
+    assert [text.get_text() for text in figure.axes[0].texts[:2]] == [f"{one.gain:,.3g}", "0"]
+
+
 def test_a_ranking_is_drawn_best_first():
     ranked = next_measurements(MADE, CANDIDATES, errors=Errors(cores=0.1))
     figure = sb.plots.measurement_ranking(ranked)
