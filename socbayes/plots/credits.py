@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from socbayes.scenarios.credits import Credit
 
 
-@styled
 VISIBLE = 0.001
 """Part of the gain below which a step is called none."""
 
 
+@styled
 def credit_waterfall(one: Credit, *, title: str = "", passed: bool = True, ax: Axes | None = None) -> Figure:
     """From the mean gain over what the model and the choice of points deduct, and the buffer, to what is left.
 
