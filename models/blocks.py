@@ -134,6 +134,22 @@ def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) 
     return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
+def partly_centred(
+    name: str, mean: TensorVariable, scale: TensorVariable, share: np.ndarray, dims: str
+) -> TensorVariable:
+    """Normal deviations from a mean, of groups of which data tell more or less; shape (group,).
+
+    What is sampled holds a ``share`` of the mean and has the scale to the power of the share for its own. With 1 it
+    is the level, which telling data hold fast; with 0 a standard normal number, which they do not touch. The prior
+    of the deviations is the same whatever the share (Papaspiliopoulos, Roberts & Sköld 2007, Statistical Science
+    22:59).
+    """
+    import pymc as pm
+
+    held = pm.Normal(f"{name}_partly", share * mean, scale**share, dims=dims)
+    return scale ** (1 - share) * (held - share * mean)
+
+
 def linear_above(size: float) -> Transform:
     """Transform of a log quantity whose sampled value grows with the quantity above ``size``, with its log below.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from socbayes.models.blocks import weak_groups
+from socbayes.models.blocks import partly_centred, weak_groups
 from socbayes.models.effects.layout import Pairs
 from socbayes.priors import Priors
 
@@ -67,7 +67,7 @@ def control_errors(pairs: Pairs, errors: ArmErrors) -> TensorVariable | float:
     return (pairs.control >= 0) * error[np.maximum(pairs.control, 0)]
 
 
-def spreads(prior: Priors, name: str, dims: str) -> TensorVariable:
+def spreads(prior: Priors, name: str, share: np.ndarray, dims: str) -> TensorVariable:
     """Standard deviation of each effect, log-normal about what effects have in common; shape (``dims``,).
 
     Parameters
@@ -76,11 +76,12 @@ def spreads(prior: Priors, name: str, dims: str) -> TensorVariable:
         With ``<name>_median`` and ``<name>_spread``.
     name
         Of the standard deviation.
+    share
+        How far pairs tell each, (``dims``,).
     dims
         Dim of effects.
     """
-    import pymc as pm
     import pytensor.tensor as pt
 
     middle, spread = prior.sample(f"{name}_median"), prior.sample(f"{name}_spread")
-    return pt.exp(middle + spread * pm.Normal(f"{name}_of_effect", dims=dims))
+    return pt.exp(middle + partly_centred(f"{name}_of_effect", middle, spread, share, dims))

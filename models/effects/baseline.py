@@ -36,6 +36,7 @@ from socbayes.models.blocks import half_centred, require_studies, weak_groups
 from socbayes.models.effects.arms import ArmErrors, control_errors, spreads
 from socbayes.models.effects.layout import STUDIES_FOR_A_SLOPE, Pairs, lay_out
 from socbayes.models.effects.pooled import CONVERTED, KIND_OF_ROLE, joined, judged
+from socbayes.models.effects.studies import means_and_studies, told
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, notes_of, prior_records
 
@@ -46,10 +47,8 @@ if TYPE_CHECKING:
 
 _WEAK = "weakly informative: published log ratios lie between -1 and 1"
 
-PAIRS_THAT_TELL = 8
-"""Pairs of a study and an effect from which on its level is better known than the mean of the effect."""
-STUDIES_THAT_TELL = 4
-"""Such studies of an effect from which on their spread is known well enough for their levels to be sampled."""
+LEAST_STUDY_SD = 0.01
+"""Studies never agree better; log ratio."""
 
 PRIORS = (
     Prior("log_ratio", "Normal", {"mu": 0.0, "sigma": 0.4}, "log", _WEAK),
@@ -219,18 +218,19 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors) -> None:
     import pymc as pm
     import pytensor.tensor as pt
 
-    log_ratio = prior.sample("log_ratio", dims="effect")
-    study_sd = pm.Deterministic("study_sd", spreads(prior, "study_sd", "effect"), dims="effect")
-    residual_sd = pm.Deterministic("residual_sd", spreads(prior, "residual", "effect"), dims="effect")
+    share = told(pairs)
+    own_sd = pt.sqrt(spreads(prior, "study_sd", share.study_sd, "effect") ** 2 + LEAST_STUDY_SD**2)
+    study_sd = pm.Deterministic("study_sd", own_sd, dims="effect")
+    residual_sd = pm.Deterministic("residual_sd", spreads(prior, "residual", share.residual, "effect"), dims="effect")
     site_sd = prior.sample("site_sd")
-    eta = log_ratio[pairs.effect]
     study_variance = study_sd[pairs.effect_of_group] ** 2 + pairs.one_site * site_sd**2
+    of_moderators: TensorVariable | float = 0.0
     if pairs.slopes.labels:
         slope = weak_groups("slope", prior.sample("slope_sd"), "slope_of")
-        eta = eta + (pairs.slopes.value * slope).sum(axis=1)
+        of_moderators = (pairs.slopes.value * slope).sum(axis=1)
         study_variance = study_variance + (pairs.slopes.unknown * slope**2).sum(axis=1)
-    eta = eta + _small_studies(prior, pairs, log_ratio)
-    eta = eta + _study_effects(pairs, log_ratio, pt.sqrt(study_variance))[pairs.group]
+    log_ratio, of_study = means_and_studies(prior, pairs, pt.sqrt(study_variance), share.study)
+    eta = log_ratio[pairs.effect] + of_moderators + _small_studies(prior, pairs, log_ratio) + of_study[pairs.group]
     if pairs.sites:
         at_site = half_centred("site_effect", site_sd, "site")
         eta = eta + (pairs.site >= 0) * at_site[np.maximum(pairs.site, 0)]
@@ -246,32 +246,6 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors) -> None:
     pm.StudentT("pair_log_ratio", nu=tails, mu=eta, sigma=pt.sqrt(variance), observed=observed, dims="obs")
     new_study = pm.Normal("new_study_standardised", dims="effect")
     pm.Deterministic("log_ratio_new_study", log_ratio + pt.sqrt(study_sd**2 + site_sd**2) * new_study, dims="effect")
-
-
-def _study_effects(pairs: Pairs, log_ratio: TensorVariable, scale: TensorVariable) -> TensorVariable:
-    """Deviations of studies from their effects, shape (study_effect_of,).
-
-    Of a study with many pairs the data tell its level, not its deviation from a mean that they hardly know: the level
-    is what is sampled, where an effect has several such studies. With one of them the mean would follow the level
-    through a spread that nothing tells, down a funnel. All others are half centred.
-    """
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    many = np.bincount(pairs.group) >= PAIRS_THAT_TELL
-    studies = np.bincount(pairs.effect_of_group[many], minlength=len(pairs.effects))
-    many &= studies[pairs.effect_of_group] >= STUDIES_THAT_TELL
-    told, rest = np.flatnonzero(many), np.flatnonzero(~many)
-    effect = pt.zeros(many.size)
-    coords = pm.modelcontext(None)
-    if told.size:
-        coords.add_coord("study_told", [pairs.groups_of[index] for index in told])
-        mean = log_ratio[pairs.effect_of_group[told]]
-        effect = pt.set_subtensor(effect[told], pm.Normal("study_level", mean, scale[told], dims="study_told") - mean)
-    if rest.size:
-        coords.add_coord("study_of_few", [pairs.groups_of[index] for index in rest])
-        effect = pt.set_subtensor(effect[rest], half_centred("study_of_few_effect", scale[rest], "study_of_few"))
-    return pm.Deterministic("study_effect", effect, dims="study_effect_of")
 
 
 def _small_studies(prior: Priors, pairs: Pairs, log_ratio: TensorVariable) -> TensorVariable | float:

@@ -35,11 +35,12 @@ from socbayes.core.environment import rothc_temperature
 from socbayes.core.structure import Structure
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.frames import numeric
-from socbayes.models.blocks import group_means, require_studies
+from socbayes.models.blocks import group_means, partly_centred, require_studies
 from socbayes.models.effects import baseline
 from socbayes.models.effects.arms import ArmErrors, control_errors, spreads
 from socbayes.models.effects.layout import Pairs, lay_out
 from socbayes.models.effects.pooled import CONVERTED, evidence
+from socbayes.models.effects.studies import told
 from socbayes.models.effects.through_core import ENTRIES, MODIFIER, Decline, decline_of, left, ratio
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
@@ -246,7 +247,7 @@ def timed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         rows, years = rows[~begun], years[~begun]
     lever = rows["lever"].astype("str").to_numpy()
     stated = {str(name): bool(np.isfinite(years[lever == name]).any()) for name in np.unique(lever)}
-    for name in (one for one, told in stated.items() if not told):
+    for name in (one for one, known in stated.items() if not known):
         count = int((lever == name).sum())
         notes.append(f"No study of {name} states for how many years: {count} pairs are left out.")
     kept = rows[np.array([stated[str(name)] for name in lever], dtype=bool)].reset_index(drop=True)
@@ -352,7 +353,7 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     return pt.where(without, log_years[place[pairs.group]], np.nan_to_num(known)), notes
 
 
-def _told(decline: Decline, years: np.ndarray, group: np.ndarray) -> np.ndarray:
+def _told_in_time(decline: Decline, years: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Share of what is known of each study's factor that its own pairs say, about; (group,), 0 to 1.
 
     A factor moves carbon by the share of the balance that is renewed in the time, and a start of the usual size hides
@@ -363,31 +364,22 @@ def _told(decline: Decline, years: np.ndarray, group: np.ndarray) -> np.ndarray:
     return mean**2 / (mean**2 + (USUAL_START / USUAL_SPREAD) ** 2)
 
 
-def _factors_of_studies(mean: TensorVariable, spread: TensorVariable, told: np.ndarray) -> TensorVariable:
-    """Log factors of studies, each sampled the more as itself the more its pairs tell, else as a deviation; (group,).
-
-    Papaspiliopoulos, Roberts and Sköld 2007, Statistical Science 22:59-73: the prior is the same whatever ``told``.
-    """
-    import pymc as pm
-
-    sampled = pm.Normal("study_partly", told * mean, spread**told, dims="study_lever")
-    return pm.Deterministic(
-        "log_factor_study", mean + spread ** (1.0 - told) * (sampled - told * mean), dims="study_lever"
-    )
-
-
 def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors, run: _Run) -> None:
     """Expected log ratios, and those observed."""
     import pymc as pm
     import pytensor.tensor as pt
 
     log_factor = prior.sample("log_factor", dims="lever")
-    study_sd = pm.Deterministic("study_sd", spreads(prior, "study_sd", "lever"), dims="lever")
-    residual_sd = pm.Deterministic("residual_sd", spreads(prior, "residual", "lever"), dims="lever")
+    # Pairs of one fraction: an effect is a lever.
+    share = told(pairs)
+    study_sd = pm.Deterministic("study_sd", spreads(prior, "study_sd", share.study_sd, "lever"), dims="lever")
+    residual_sd = pm.Deterministic("residual_sd", spreads(prior, "residual", share.residual, "lever"), dims="lever")
     start_sd = prior.sample("start_sd")
     lever = pairs.lever[np.unique(pairs.group, return_index=True)[1]]
     decline = decline_of(run.structure)
-    factor = _factors_of_studies(log_factor[lever], study_sd[lever], _told(decline, run.years, pairs.group))
+    mean, by_time = log_factor[lever], _told_in_time(decline, run.years, pairs.group)
+    of_study = mean + partly_centred("study", mean, study_sd[lever], by_time, "study_lever")
+    factor = pm.Deterministic("log_factor_study", of_study, dims="study_lever")
     entry = np.array([run.acts[name] for name in pairs.levers])
 
     def expected(factor: TensorVariable, acts: np.ndarray, log_time: TensorVariable) -> TensorVariable:
