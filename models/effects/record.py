@@ -28,7 +28,7 @@ RECORD = Subject(
                 " where studies state how many samples they took.",
             ),
             # Levers of three studies learn how studies differ from the others, so draws carry less each.
-            effort={"draws": 2200, "tune": 1000},
+            effort={"draws": 3600, "tune": 1000},
         ),
         ModelRecord(
             name="effect_factors",
