@@ -1446,6 +1446,7 @@ _SCHEMAS = (
             "lever_dose_unit",
             "soil_organic_carbon_control",
             "clay",
+            "mycorrhiza",
             "ecosystem",
             "climate_class",
             *_SITE,

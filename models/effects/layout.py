@@ -22,8 +22,11 @@ MODERATORS = (
     "clay",
     "soil_organic_carbon_control",
     "depth",
+    "mycorrhiza",
 )
 """What an effect may depend on. Doses, years, rain, initial carbon and depth enter by their logarithm."""
+SYMBIOSES = {"arbuscular mycorrhiza": 0.0, "ectomycorrhiza": 1.0}
+"""Root symbioses of plants as numbers; what is neither alone is taken as not stated."""
 BY_LOG = ("lever_dose", "duration", "mean_annual_precipitation", "soil_organic_carbon_control", "depth")
 STUDIES_FOR_A_SLOPE = 8
 """Studies of a lever that must state a moderator, and differ in it, for a slope."""
@@ -361,8 +364,11 @@ def moderator_values(table: pd.DataFrame, moderator: str) -> np.ndarray:
     table
         Of kind ``effect_pairs``, or settings of a prediction as columns.
     moderator
-        One of :data:`MODERATORS`; ``"depth"`` is the middle of the layer, cm.
+        One of :data:`MODERATORS`; ``"depth"`` is the middle of the layer, cm, and ``"mycorrhiza"`` 1 for plants with
+        ectomycorrhiza and 0 for those with arbuscular mycorrhiza.
     """
+    if moderator == "mycorrhiza":
+        return filled(table, moderator, "").map(SYMBIOSES).to_numpy(dtype="float64")
     if moderator == "depth":
         raw = (numeric(table, "depth_top") + numeric(table, "depth_bottom")) / 2
     else:

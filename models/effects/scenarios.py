@@ -8,7 +8,7 @@ import numpy as np
 
 from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
-from socbayes.models.effects.layout import BY_LOG, MODERATORS, moderator_values
+from socbayes.models.effects.layout import BY_LOG, MODERATORS, SYMBIOSES, moderator_values
 from socbayes.models.effects.pooled import CONVERTED, KIND_OF_ROLE
 from socbayes.scenarios.draws import Draws, Predicted, known_label, student_factor
 from socbayes.vocabulary import SCHEMAS
@@ -36,6 +36,7 @@ def effect(
     soil_organic_carbon_control: float | None = None,
     depth_top: float | None = None,
     depth_bottom: float | None = None,
+    mycorrhiza: str | None = None,
 ) -> Predicted:
     """Change of a fraction of carbon with a lever.
 
@@ -62,6 +63,8 @@ def effect(
         Without the lever, g/kg.
     depth_top, depth_bottom
         Of the layer, cm; both or none.
+    mycorrhiza
+        Of the plants: ``"arbuscular mycorrhiza"`` or ``"ectomycorrhiza"``.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def effect(
         "clay": clay,
         "soil_organic_carbon_control": soil_organic_carbon_control,
         "depth": _middle(depth_top, depth_bottom),
+        "mycorrhiza": _symbiosis(mycorrhiza),
     }
     rows = _rows_of_study(draws)
     lever, fraction, assumed = _chosen(draws, rows, lever, fraction)
@@ -123,6 +127,11 @@ def _middle(top: float | None, bottom: float | None) -> float | None:
     if top is None or bottom is None or bottom <= top:
         raise SocbayesError(f"a layer from {top} to {bottom} cm: give depth_top and depth_bottom, the lower one larger")
     return (top + bottom) / 2
+
+
+def _symbiosis(mycorrhiza: str | None) -> float | None:
+    """A root symbiosis as the model has it."""
+    return None if mycorrhiza is None else SYMBIOSES[known_label(mycorrhiza, list(SYMBIOSES), "mycorrhiza")]
 
 
 def _rows_of_study(draws: Draws) -> pd.DataFrame:

@@ -432,3 +432,26 @@ def test_the_model_of_all_tables_says_what_it_assumed():
     notes = " ".join(spec_of(model).notes)
     assert "state no error" in notes
     assert "controls are shared" in notes
+
+
+def test_root_symbioses_are_a_moderator_of_elevated_co2():
+    pairs = pooled.elevated_co2_pairs(load_dataset("elevated_co2_pairs"))
+    entered = layout.moderator_values(pairs, "mycorrhiza")
+    known = pairs["mycorrhiza"].isin(list(layout.SYMBIOSES)).to_numpy()
+    assert known.sum() == 131
+    assert np.isnan(entered[~known]).all(), "plants of two symbioses tell nothing of either"
+    assert set(pairs["mycorrhiza"][entered == 1]) == {"ectomycorrhiza"}
+    assert set(pairs["mycorrhiza"][entered == 0]) == {"arbuscular mycorrhiza"}
+    slopes = layout.lay_out(pairs).slopes
+    place = slopes.labels.index("mycorrhiza of elevated_co2")
+    column = slopes.value[:, place]
+    centre, spread = slopes.centres["mycorrhiza of elevated_co2"]
+    np.testing.assert_allclose(column[known], (entered[known] - centre) / spread)
+    assert (np.isnan(layout.moderator_values(pairs.drop(columns="mycorrhiza"), "mycorrhiza"))).all()
+
+
+def test_a_symbiosis_is_a_setting_with_a_name(fitted):
+    new = sb.predict_new(fitted, lever="manure", mycorrhiza="ectomycorrhiza", seed=1)
+    assert "mycorrhiza, as the fit has no slope" in new.attrs["not_used"]
+    with pytest.raises(UnknownNameError, match="ectomycorrhiza"):
+        sb.predict_new(fitted, lever="manure", mycorrhiza="ectomycorhiza", seed=1)
