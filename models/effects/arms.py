@@ -38,9 +38,15 @@ class ArmErrors(NamedTuple):
         if known.all():
             return cls(pairs.errors.variance[:, 0], pairs.errors.variance[:, 1])
         median = prior.sample("variation_median", dims="fraction")
-        of_study = weak_groups("variation_study", prior.sample("variation_study_sd"), "study")
-        log_variation = median[pairs.fraction] + of_study[pairs.study]
         rows, arms = np.nonzero(np.isfinite(pairs.errors.log_variation))
+        # Stated errors scatter about as much as studies differ: n of them tell n parts in n + 1 of a study.
+        stated = np.bincount(pairs.study[rows], minlength=len(pairs.studies))
+        first = np.zeros(len(pairs.studies), dtype="int64")
+        first[pairs.study[rows]] = pairs.fraction[rows]
+        of_study = partly_centred(
+            "variation_study", median[first], prior.sample("variation_study_sd"), stated / (stated + 1.0), "study"
+        )
+        log_variation = median[pairs.fraction] + of_study[pairs.study]
         if rows.size:
             scatter = prior.sample("variation_scatter")
             observed = pm.Data("log_variation_recorded", pairs.errors.log_variation[rows, arms])
