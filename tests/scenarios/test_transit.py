@@ -13,7 +13,8 @@ from socbayes.scenarios.plan_files import read_plans, under
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
-from socbayes.scenarios.rerun import begun_runs, last_pools, ready_again
+from socbayes.scenarios.plan_runs import begun_runs
+from socbayes.scenarios.rerun import last_pools, ready_again
 from socbayes.scenarios.reversals import permanence
 from socbayes.scenarios.transit import with_transit
 from socbayes.structures import get
