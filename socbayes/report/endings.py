@@ -15,7 +15,7 @@ from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import number, probability
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from socbayes.scenarios.endings import Lasting
 
@@ -23,7 +23,7 @@ DASH = "–"
 """Of a number that there is none of."""
 
 
-def endings_chapter(ended: Lasting, place: int) -> Chapter:
+def endings_chapter(ended: Lasting, place: int, shown: Collection[str] = ()) -> Chapter:
     """Half-life of gains, transit time of the carbon that is added, and the probability of a reversal.
 
     Parameters
@@ -32,13 +32,15 @@ def endings_chapter(ended: Lasting, place: int) -> Chapter:
         Of :func:`socbayes.scenarios.lasting`.
     place
         On the page, from 0.
+    shown
+        Notes that the page shows elsewhere.
     """
     records, baseline = ended.table.to_dict("records"), baseline_of(next(iter(ended.paths.values())))
-    end = float(ended.table["year"].max())
+    end, buffer = float(ended.table["year"].max()), float(ended.table["buffer"].iloc[0])
     rows = [
         [row["climate"], row["plan"], f"{row['gain_then']:+.2f}", f"{row['gain_last']:+.2f}", _years(row, "half_life"),
          _years(row, "transit_time"), *(_percent(row[name]) for name in ("p_reversal_start", "p_reversal_baseline")),
-         DASH if np.isnan(row["expected_loss"]) else f"{100 * row['expected_loss']:.0f}", f"{100 * row['buffer']:.0f}"]
+         DASH if np.isnan(row["expected_loss"]) else f"{100 * row['expected_loss']:.0f}"]
         for row in records
     ]  # fmt: skip
     text = f"Lines are medians, bands {INTERVAL_NAME}s; a ring is where half of the gain is gone."
@@ -47,18 +49,18 @@ def endings_chapter(ended: Lasting, place: int) -> Chapter:
         "what lasts",
         f"What stays when levers are given up in {ended.stopped:g}",
         f"Mean gains are t C/ha against {baseline}, when levers are given up and in {end:g}. The half-life is of the "
-        "gain, the transit time is the mean age at which carbon that a plan adds leaves the soil; years, median over "
-        f"draws with its {INTERVAL_NAME}. A reversal is that the stock of {end:g} is below that at the start and what "
+        "gain, the transit time is the mean age at which carbon that a plan adds leaves the soil; both are medians of "
+        f"draws with the {INTERVAL_NAME}. A reversal is that the stock of {end:g} is below that at the start and what "
         "was credited, or that the gain is below what was credited: a column each. The expected loss is the share of "
-        "the credit that the mean gain no longer covers, beside the buffer that a rule keeps back, both in percent.",
+        f"the credit that the mean gain no longer covers; a buffer of {100 * buffer:.0f} % is kept back.",
         ended.converged,
         ended.failures,
-        ["climate", "plan", f"gain in {ended.stopped:g}", f"gain in {end:g}", "half-life", "transit time",
-         "P(reversal), start", "P(reversal), gain", "expected loss (%)", "buffer (%)"],
+        ["climate", "plan", f"gain in {ended.stopped:g}", f"gain in {end:g}", "half-life (years)",
+         "transit time (years)", "P(reversal), start", "P(reversal), gain", "expected loss (%)"],
         rows,
         [_sentence(row, end) for row in records],
         [picture(Reading("Gain after levers are given up", gains_after, lambda _: text), lambda _: ended)],
-        list(ended.table.attrs.get("notes", ())),
+        [note for note in ended.table.attrs.get("notes", ()) if note not in shown],
     )  # fmt: skip
 
 
@@ -85,8 +87,10 @@ def _sentence(row: Mapping[str, Any], end: float) -> str:
     plan, climate = row["plan"], row["climate"]
     if not row["gain_then"] > 0:
         return f"{plan}, {climate}: there is no gain in {row['stopped']:g} that could be lost."
-    covered = "less than" if row["expected_loss"] < row["buffer"] else "more than"
+    loss = row["expected_loss"]
+    covered = "no more than" if loss <= row["buffer"] else "more than"
+    of_credit = "" if np.isnan(loss) else f"; the credit loses {covered} the buffer holds"
     return (
         f"{plan}, {climate}: of {row['gain_then']:.2f} t C/ha gained by {row['stopped']:g}, {row['gain_last']:.2f} are "
-        f"left in {end:g}; the credit loses {covered} the buffer holds."
+        f"left in {end:g}{of_credit}."
     )

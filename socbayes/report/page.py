@@ -67,7 +67,8 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
         section.beside = beside_baseline(fitted, fits)
     scenarios = [described(comparison) for comparison in comparisons]
     told = {sentence for section in sections for sentence in section.limits}
-    endings = [endings_chapter(one, place) for place, one in enumerate(given.endings)]
+    noted = {note for one in given.projections for note in str(one.attrs.get("notes", "")).splitlines()} | told
+    endings = [endings_chapter(one, place, noted) for place, one in enumerate(given.endings)]
     chapters = chapters_of(given.projections, given.sheets, given.rankings, told, endings)
     chapters += [refused_chapter(error, place) for place, error in enumerate(given.refusals)]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from socbayes.scenarios.projections import Fits, Given
 
-AS_PLANNED = "climate of the plans"
+AS_PLANNED = "as planned"
 """What is said of runs without further warming."""
 
 
