@@ -45,6 +45,7 @@ from socbayes.scenarios import (
     lasting,
     next_measurements,
     response_curve,
+    with_inputs,
 )
 
 
@@ -261,7 +262,9 @@ ended.table.set_index(["climate", "plan"])[kept].round(2)
 #
 # Before a measurement is made, every draw says what it would find. Candidates
 # are ranked by how much more the rule would be expected to credit for their
-# cost. Errors are stated: 8 % between cores of a plot, 1 % of the laboratory.
+# cost. Errors are stated: 8 % between cores of a plot, 1 % of the laboratory,
+# and 20 % of the straw and roots that are weighed in a year, with how far that
+# year is from others.
 
 # %%
 errors = Errors(cores=0.08, laboratory=0.01)
@@ -272,9 +275,14 @@ candidates = [
     Measurement("20 cores a plot in 2041", 2041.0, plots=spots, cores=20, cost=2000.0),
     Measurement("the same, density borrowed", 2041.0, plots=spots, cores=20, density=False, cost=1500.0),
     Measurement("three more points", points=3, cost=900.0),
+    Measurement("straw and roots weighed in 2031", 2031.0, of="plant_input", plots=spots, error=0.2, cost=900.0),
 ]
 ranked = next_measurements(
-    projection, candidates, areas=folder / "areas.csv", plan="cover crop, as elsewhere", errors=errors
+    with_inputs(projection, fitted, plans),
+    candidates,
+    areas=folder / "areas.csv",
+    plan="cover crop, as elsewhere",
+    errors=errors,
 )
 sb.plots.measurement_ranking(ranked)
 
