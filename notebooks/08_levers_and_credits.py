@@ -237,10 +237,11 @@ long = ["half_life", "half_life_lower", "half_life_upper", "transit_time", "tran
 ended.table.set_index(["climate", "plan"])[long].round(0)
 
 # %% [markdown]
-# The half-life is of the gain, the transit time of the carbon: the mean age at
-# which what was added leaves the soil again, longer than the half-life where
-# some of it stays for long. No tillage adds no carbon and has none. Is a credit
-# covered by the buffer that the rule keeps back?
+# The half-life is of the gain that has gathered by 2046, the transit time of
+# carbon as it is added: the mean age at which it leaves the soil again. Either
+# may be the longer: most of what is added is respired within years, and what is
+# left of twenty years of it is the part that stays. No tillage adds no carbon
+# and has no transit time. Is a credit covered by the buffer of the rule?
 
 # %%
 kept = ["gain_then", "gain_last", "credited", "p_reversal_start", "p_reversal_baseline", "expected_loss", "buffer"]
