@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from socbayes.scenarios.credit_sheet import CreditSheet
+    from socbayes.scenarios.endings import Lasting
 
 RUN = "field_trial"
 """Name of its run."""
@@ -31,6 +32,10 @@ HECTARES = 10.0
 BUFFER = 0.12
 """Share withheld against reversals: the least that the risk tool of the rule allows."""
 DRAWS = 1000
+GIVEN_UP, SEEN = 2056.0, (2026.0, 2036.0, 2046.0, 2056.0, 2061.0, 2066.0, 2076.0, 2086.0, 2096.0)
+"""When levers are given up, and years in which one looks at what stays."""
+WARMER = 2.0
+"""Degrees that are added in a second run of it."""
 PLANS: dict[str, Any] = {
     "baseline": "barley as usual",
     "plans": {
@@ -60,20 +65,21 @@ class Decision:
 
     Parameters
     ----------
-    projection, sheet
-        Stocks under the plans, and what the plans would be credited; None where nothing was computed.
+    projection, sheet, ended
+        Stocks under the plans, what the plans would be credited, and what stays of it; None where nothing was computed.
     refused
         Why not.
     """
 
     projection: xr.Dataset | None = None
     sheet: CreditSheet | None = None
+    ended: Lasting | None = None
     refused: ConvergenceError | None = None
 
     @property
     def items(self) -> list[Any]:
         """What a report is given of it."""
-        return [one for one in (self.projection, self.sheet, self.refused) if one is not None]
+        return [one for one in (self.projection, self.sheet, self.ended, self.refused) if one is not None]
 
 
 def decide(fitted: xr.DataTree, *, seed: int, allow_failed: bool = False) -> Decision:
@@ -91,6 +97,7 @@ def decide(fitted: xr.DataTree, *, seed: int, allow_failed: bool = False) -> Dec
     import pandas as pd
 
     from socbayes.scenarios.credit_sheet import credit_sheet
+    from socbayes.scenarios.endings import lasting
     from socbayes.scenarios.projections import project
 
     try:
@@ -100,7 +107,26 @@ def decide(fitted: xr.DataTree, *, seed: int, allow_failed: bool = False) -> Dec
     areas = pd.DataFrame({"plot": projection["plot"].to_numpy(), "area [ha]": HECTARES})
     sheet = credit_sheet(projection, areas, buffer=BUFFER, allow_failed=allow_failed)
     made_up = f"{HECTARES:g} ha of each plot are made up, to show a credit sheet."
-    return Decision(projection, replace(sheet, notes=(*sheet.notes, made_up)))
+    ended = lasting(
+        fitted, PLANS, GIVEN_UP, years=SEEN, warming=WARMER, credited=credited_by_area(sheet), buffer=BUFFER,
+        draws=DRAWS, seed=seed, allow_failed=allow_failed,
+    )  # fmt: skip
+    return Decision(projection, replace(sheet, notes=(*sheet.notes, made_up)), ended)
+
+
+def credited_by_area(sheet: CreditSheet) -> dict[str, float]:
+    """By plan, t C/ha that a sheet credits the plots measured, where its figure says anything.
+
+    Parameters
+    ----------
+    sheet
+        By one rule.
+    """
+    from socbayes.scenarios.credit_sheet import KNOWN
+    from socbayes.scenarios.credits import CO2_PER_C
+
+    told = [line for line in sheet.lines if line.group == KNOWN and line.credit.told]
+    return {line.plan: line.credit.credited / CO2_PER_C for line in told}
 
 
 def summarised(decision: Decision) -> dict[str, Any]:

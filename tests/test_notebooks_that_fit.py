@@ -14,8 +14,8 @@ from run_notebook import printed
         ("07_which_structure", 2, ("later ones to foresee", "process noise", "bound the 89 % interval")),
         (
             "08_levers_and_credits",
-            5,
-            ("DID NOT CONVERGE", "Computed as in Verra", "a rise is seen when", "report.html"),
+            6,
+            ("DID NOT CONVERGE", "Computed as in Verra", "medians over draws", "a rise is seen when", "report.html"),
         ),
     ],
 )

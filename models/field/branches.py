@@ -21,6 +21,7 @@ from socbayes.models.field.runs import decomposition, factored, natural_paramete
 from socbayes.models.field.setup import Setup
 from socbayes.models.field.years import LINEAR_SCHEMES, over_years, recurs
 from socbayes.structures.amendments import input_of
+from socbayes.structures.efficiency import with_responses
 from socbayes.structures.forcing import month_length
 
 if TYPE_CHECKING:
@@ -136,19 +137,23 @@ class Branches:
         return self.structure.driver_names.index(driver)
 
 
-def branches_of(data: Layout) -> Branches:
+def branches_of(data: Layout, responses: tuple[str, ...] = ()) -> Branches:
     """Compiled runs of the plots of a layout.
 
     Parameters
     ----------
     data
         Field tables laid out.
+    responses
+        Of efficiency to warming: see :func:`socbayes.structures.efficiency.with_responses`.
     """
-    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods, data.forcing.amendments)
+    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods, data.forcing.amendments, responses)
 
 
 @lru_cache(maxsize=64)
-def _branches(published: Structure, manured: bool, periods: int, amendments: tuple[str, ...]) -> Branches:
+def _branches(
+    published: Structure, manured: bool, periods: int, amendments: tuple[str, ...], responses: tuple[str, ...]
+) -> Branches:
     """The same for the same structure, so that its program is made once."""
     from socbayes.core.doors import how_to_step
 
@@ -158,6 +163,8 @@ def _branches(published: Structure, manured: bool, periods: int, amendments: tup
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
     structure = with_additions(structure, tuple(input_of(kind) for kind in amendments))
+    if responses:
+        structure = with_responses(structure, responses)
     interval, steps, scheme = how_to_step(structure, month_length(published), published.month_steps)
     linear = structure.linear and scheme in LINEAR_SCHEMES
     return Branches(structure, interval, steps, scheme, linear)

@@ -153,6 +153,36 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Efficiency:
+    """How carbon use efficiency answers temperature: a straight line of it, or of its logit.
+
+    Parameters
+    ----------
+    level
+        Parameter: efficiency at the reference temperature.
+    slope
+        Parameter: its change per degree, times ``sign``.
+    reference
+        Parameter: the temperature at which it is the level; not needed of a logit.
+    sign
+        -1 where the authors write the slope as a decline.
+    logit
+        Whether the logit is the straight line.
+    """
+
+    level: str
+    slope: str
+    reference: str = ""
+    sign: float = 1.0
+    logit: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters that it names."""
+        return tuple(name for name in (self.level, self.slope, self.reference) if name)
+
+
+@dataclass(frozen=True)
 class Trace:
     """Flows of a structure as one scalar graph.
 
@@ -258,6 +288,8 @@ class Structure:
     paced
         By rate, the carried rate with which it keeps pace: it is multiplied by
         what the other is over its default.
+    efficiency
+        How carbon use efficiency answers the driver ``temperature``, where there is one efficiency that does.
 
     Raises
     ------
@@ -307,6 +339,7 @@ class Structure:
     month_steps: int | None = None
     carried: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     paced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    efficiency: Efficiency | None = None
     meters: tuple[str, ...] = ()
     activities: tuple[str, ...] = ()
     labelled: bool = False
@@ -470,6 +503,8 @@ class Structure:
             ("carried", "parameter", self.carried, parameters),
             ("paced", "parameter", self.paced, parameters),
             ("paced", "carried parameter", self.paced.values(), self.carried),
+            ("efficiency", "parameter", self.efficiency.names if self.efficiency else (), parameters),
+            ("efficiency", "driver", ("temperature",) if self.efficiency else (), drivers),
         ):
             for name in names:
                 if name not in known:

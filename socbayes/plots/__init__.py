@@ -17,6 +17,7 @@ _OWN = {
     "scenario_differences": "socbayes.plots.scenarios",
     "gain_paths": "socbayes.plots.projections",
     "gain_against_dose": "socbayes.plots.projections",
+    "gains_after": "socbayes.plots.endings",
     "variance_shares": "socbayes.plots.projections",
     "credit_waterfall": "socbayes.plots.credits",
     "measurement_ranking": "socbayes.plots.credits",

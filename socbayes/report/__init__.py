@@ -33,8 +33,9 @@ def report(
     Parameters
     ----------
     *items
-        Fits, scenario comparisons, projections of plans, credit sheets and rankings of measurements, or lists of them;
-        a ``ConvergenceError`` that was raised in the place of a projection or a sheet is shown as what was refused.
+        Fits, scenario comparisons, projections of plans, credit sheets, what lasts of them
+        (:func:`socbayes.scenarios.lasting`) and rankings of measurements, or lists of them; a ``ConvergenceError`` that
+        was raised in the place of a projection or a sheet is shown as what was refused.
     path
         File to write; one that exists is replaced.
     title

@@ -13,6 +13,7 @@ from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.files import write_text
 from socbayes.inference.checks import Checks, check
 from socbayes.report.comparisons import described
+from socbayes.report.endings import endings_chapter
 from socbayes.report.html import tidy
 from socbayes.report.projections import Chapter, alarms_of, chapters_of, is_ranking
 from socbayes.report.refused import refused_chapter
@@ -20,6 +21,7 @@ from socbayes.report.section import Section, beside_baseline, section_on
 from socbayes.scenarios import ScenarioComparison
 from socbayes.scenarios.credit_sheet import CreditSheet
 from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.endings import Lasting
 from socbayes.subjects import subject_of, title_of
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import few
@@ -44,6 +46,7 @@ class Items:
     comparisons: list[ScenarioComparison] = field(default_factory=list)
     projections: list[xr.Dataset] = field(default_factory=list)
     sheets: list[CreditSheet] = field(default_factory=list)
+    endings: list[Lasting] = field(default_factory=list)
     rankings: list[pd.DataFrame] = field(default_factory=list)
     refusals: list[ConvergenceError] = field(default_factory=list)
 
@@ -64,7 +67,9 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
         section.beside = beside_baseline(fitted, fits)
     scenarios = [described(comparison) for comparison in comparisons]
     told = {sentence for section in sections for sentence in section.limits}
-    chapters = chapters_of(given.projections, given.sheets, given.rankings, told)
+    noted = {note for one in given.projections for note in str(one.attrs.get("notes", "")).splitlines()} | told
+    endings = [endings_chapter(one, place, noted) for place, one in enumerate(given.endings)]
+    chapters = chapters_of(given.projections, given.sheets, given.rankings, told, endings)
     chapters += [refused_chapter(error, place) for place, error in enumerate(given.refusals)]
 
     files = resources.files("socbayes.report")
@@ -110,6 +115,8 @@ def _sort_into(given: Items, items: Iterable[Any]) -> None:
             given.projections.append(item)
         elif isinstance(item, CreditSheet):
             given.sheets.append(item)
+        elif isinstance(item, Lasting):
+            given.endings.append(item)
         elif isinstance(item, pd.DataFrame) and is_ranking(item):
             given.rankings.append(item)
         elif isinstance(item, ConvergenceError):
@@ -118,8 +125,8 @@ def _sort_into(given: Items, items: Iterable[Any]) -> None:
             _sort_into(given, item)
         else:
             raise SocbayesError(
-                "a report takes fits, scenario comparisons, projections, credit sheets and rankings of measurements, "
-                f"not a {type(item).__name__}"
+                "a report takes fits, scenario comparisons, projections, credit sheets, what lasts and rankings of "
+                f"measurements, not a {type(item).__name__}"
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,12 @@ MEASUREMENT_COLUMNS = frozenset({"measurement", "narrowing", "credited_rise"})
 
 SHARED = "What plots share, such as parameters and effects of levers, does not average away over them."
 """What the figure of gains shows."""
+
+NOT_ENDED = (
+    "What stays of these gains once levers are given up is not on this page: socbayes.scenarios.lasting computes it, "
+    "for a chapter of its own."
+)
+"""Said where plans or credits are reported without it."""
 
 NARROWING = "What nobody can foresee is what the measurement finds: these are means over all that it may find."
 """What the figure of measurements shows."""
@@ -332,6 +338,7 @@ def chapters_of(
     sheets: list[CreditSheet],
     rankings: list[pd.DataFrame],
     shown: Collection[str] = (),
+    endings: Sequence[Chapter] = (),
 ) -> list[Chapter]:
     """All chapters beside those on fits and comparisons, in the order in which they are read.
 
@@ -341,12 +348,20 @@ def chapters_of(
         As they were given.
     shown
         Notes that the page shows elsewhere.
+    endings
+        Chapters on what stays of gains.
     """
     of_levers = [levers_chapter(one, place) for place, one in enumerate(projections)]
+    of_plans = [plans_chapter(one, place, shown) for place, one in enumerate(projections)]
+    of_credits = [credits_chapter(one, place) for place, one in enumerate(sheets)]
+    if not endings:
+        for one in (of_credits or of_plans)[-1:]:
+            one.sentences.append(NOT_ENDED)
     return [
-        *(plans_chapter(one, place, shown) for place, one in enumerate(projections)),
+        *of_plans,
         *(one for one in of_levers if one is not None),
-        *(credits_chapter(one, place) for place, one in enumerate(sheets)),
+        *of_credits,
+        *endings,
         *(measurements_chapter(one, place) for place, one in enumerate(rankings)),
     ]
 

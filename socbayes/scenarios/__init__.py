@@ -13,6 +13,7 @@ from socbayes.scenarios.validation import validation
 
 # Plans run on the compiled core, which costs a second to import.
 _FROM = {
+    "endings": ("lasting",),
     "gain_parts": ("gain_variance",),
     "gains": ("gain_table", "gains_of", "response_curve"),
     "inputs": ("with_inputs",),
@@ -35,6 +36,7 @@ __all__ = [
     "gain_table",
     "gain_variance",
     "gains_of",
+    "lasting",
     "next_measurements",
     "permanence",
     "portfolio",

@@ -47,7 +47,8 @@ def gain_variance(
     xarray.Dataset
         ``known`` (part, plan, plot, year) and ``new`` (part, plan, new_plot, year), (t/ha)², of the total: parameters
         (rate constants and effects on rates), inputs, initial state, process noise, levers, climate (courses of
-        observed years), structures (means of structures about that of all) and interaction, as far as there are any;
+        observed years, and slopes by which efficiency acclimates), structures (means of structures about that of all)
+        and interaction, as far as there are any;
         ``known_total`` and ``new_total``, their sums.
 
     Examples
@@ -89,7 +90,8 @@ def _parts(one: Prepared, kind: str, baseline: int) -> tuple[np.ndarray, dict[st
     blocks["parameters"] = (*blocks["parameters"], *one.data.setup.structure.carried)
     listed = [*blocks]
     listed += [LEVERS] if one.effects else []
-    listed += [CLIMATE] if any(len(columns) > 1 for columns in one.kinds[kind].columns.values()) else []
+    courses = any(len(columns) > 1 for columns in one.kinds[kind].columns.values())
+    listed += [CLIMATE] if courses or one.slopes else []
     full = _gain(one, kind, baseline)
     away = full - full.mean(axis=1, keepdims=True)
     parts = {part: (away * _gain(_with_only(one, kind, part, blocks), kind, baseline)).mean(axis=1) for part in listed}
@@ -110,13 +112,14 @@ def _with_only(one: Prepared, kind: str, part: str, blocks: Mapping[str, tuple[s
     kept = blocks.get(part, ())
     at = {name: value if name in kept or np.ndim(value) == 0 else _mean(value) for name, value in runs.at.items()}
     effects = one.effects if part == LEVERS else {name: _mean(effect) for name, effect in one.effects.items()}
+    slopes = one.slopes if part == CLIMATE else {name: _mean(slope) for name, slope in one.slopes.items()}
     columns = runs.columns
     if part != CLIMATE:
         # Plans that share their courses of climate go on to share them.
         means = {id(own): (np.mean(own, axis=0),) for own in columns.values()}
         columns = {name: means[id(own)] for name, own in columns.items()}
     held: Runs = replace(runs, at=at, columns=columns)
-    return replace(one, effects=effects, kinds={**one.kinds, kind: held})
+    return replace(one, effects=effects, slopes=slopes, kinds={**one.kinds, kind: held})
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

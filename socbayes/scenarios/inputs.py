@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.scenarios.plan_courses import learned_factor, unit_factor
-from socbayes.scenarios.rerun import Window, begun_runs, beside, ready_again, windows
+from socbayes.scenarios.plan_runs import begun_runs
+from socbayes.scenarios.rerun import Window, beside, ready_again, windows
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,19 @@ import numpy as np
 
 from socbayes.errors import Fault, TableFaultsError, UnknownNameError, UnreadableFileError
 from socbayes.scenarios.levers import LEVERS, LOWEST, OF_CLIMATE, lever_called
-from socbayes.scenarios.plans import COLUMNS, USUAL, Climate, Dose, Override, Plan, Plans, Stage, beyond_evidence
+from socbayes.scenarios.plans import (
+    COLUMNS,
+    DIRECT,
+    EFFICIENCIES,
+    USUAL,
+    Climate,
+    Dose,
+    Override,
+    Plan,
+    Plans,
+    Stage,
+    beyond_evidence,
+)
 from socbayes.vocabulary import nearest
 
 
@@ -25,7 +37,7 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
     ``adoption`` (tables of ``year`` and ``share`` of the area, or ``plots``), ``climate`` and ``plots``. Beside them
     stand ``baseline``, the name of the plan that is business as usual (one that changes nothing by default),
     ``climate`` for all plans that have none of their own (``warming`` in degC, ``rain`` and ``evaporation`` as
-    factors, ``start``, ``ramp``, ``resample``, ``table``) and ``areas`` of plots in ha.
+    factors, ``start``, ``ramp``, ``resample``, ``table`` and ``efficiency``) and ``areas`` of plots in ha.
 
     Parameters
     ----------
@@ -205,7 +217,8 @@ def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Clima
     if not isinstance(given, Mapping):
         faults.append(Fault("no climate", None, where, _shown(given), "a table"))
         return Climate()
-    _known_keys(given, ("warming", "rain", "evaporation", "start", "end", "ramp", "resample", "table"), where, faults)
+    known = ("warming", "rain", "evaporation", "start", "end", "ramp", "resample", "table", "efficiency")
+    _known_keys(given, known, where, faults)
     start, end = _times(given, where, faults)
     ramp = float(_number(given, "ramp", where, faults, default=0.0, lowest=0.0) or 0.0)
     changes = []
@@ -223,7 +236,11 @@ def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Clima
     resample = given.get("resample", False)
     if not isinstance(resample, bool):
         faults.append(Fault("no switch", None, f"{where}.resample", _shown(resample), "true or false"))
-    return Climate(tuple(changes), bool(resample), table)
+    efficiency = given.get("efficiency", DIRECT)
+    if not isinstance(efficiency, str) or efficiency not in EFFICIENCIES:
+        faults.append(_misspelt("answer of efficiency", str(efficiency), list(EFFICIENCIES), f"{where}.efficiency"))
+        efficiency = DIRECT
+    return Climate(tuple(changes), bool(resample), table, efficiency)
 
 
 def _exclusions(plan: Plan) -> Iterator[Fault]:

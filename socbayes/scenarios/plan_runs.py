@@ -25,6 +25,7 @@ from socbayes.models.field.noise import visits
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import tables_of_fit
+from socbayes.scenarios.acclimation import responses_of, warmed, with_slopes
 from socbayes.scenarios.draws import values_of
 from socbayes.scenarios.levers import UNCERTAIN
 from socbayes.scenarios.plan_courses import course_of, parting
@@ -38,7 +39,7 @@ from socbayes.scenarios.planned import (
     reach_of,
     with_climate,
 )
-from socbayes.scenarios.plans import Plan, Plans
+from socbayes.scenarios.plans import DIRECT, Plan, Plans
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,6 +97,8 @@ class Prepared:
         Runs of known and of new plots.
     effects
         By lever, the effect of a unit of dose of every draw on the log scale, (sample,).
+    slopes
+        By answer, slopes of efficiency of every draw, (sample,); none where all plans leave it to the structure.
     member
         Course of climate of every draw, (sample,).
     months
@@ -114,6 +117,7 @@ class Prepared:
     branches: Branches
     kinds: Mapping[str, Runs]
     effects: Mapping[str, np.ndarray]
+    slopes: Mapping[str, np.ndarray]
     member: np.ndarray
     months: np.ndarray
     sampled: int
@@ -156,7 +160,7 @@ def standard_normals(plans: Plans, draws: int, seed: int, structure: str = "") -
 def prepare(
     fitted: xr.DataTree, label: str, plans: Plans, years: np.ndarray, count: int, seed: int, structure: Structure | None
 ) -> Prepared:
-    """Lay plans out for one fit and draw what every plan shares; effects of levers are none yet.
+    """Lay plans out for one fit and draw what every plan shares; effects of levers and slopes are none yet.
 
     Parameters
     ----------
@@ -192,8 +196,9 @@ def prepare(
     rng = np.random.default_rng(seed)
     values, _ = fitted_to(data, drawn, rng)
     largest, everywhere, firsts = largest_pool(data, drawn), np.arange(len(data.plots.labels)), firsts_of(data)
-    branches, first = branches_of(data), float(years.min())
-    layouts: dict[Any, tuple[np.ndarray, ...]] = {(id(None), None): (branches.columns(data),)}
+    branches, first = branches_of(data, responses_of(plans)), float(years.min())
+    usual = branches.columns(data)
+    layouts: dict[Any, tuple[np.ndarray, ...]] = {(id(None), None): (usual,)}
 
     def columns(plan: Plan, adopts: np.ndarray) -> tuple[np.ndarray, ...]:
         change = altering(plan, adopts, first)
@@ -202,10 +207,13 @@ def prepare(
         if key not in layouts:
             sources = [None] if not (climate and climate.resample) else [
                 np.random.default_rng([seed, number]) for number in range(RESAMPLED)]  # fmt: skip
-            layouts[key] = tuple(
-                branches.columns(laid(with_climate(tables, data, climate, first, source), change=change))
-                for source in sources
-            )
+            every = [branches.columns(laid(with_climate(tables, data, climate, first, source), change=change))
+                     for source in sources]  # fmt: skip
+            # Years that are resampled are weather of the past: they make no other climate.
+            told = every[0]
+            if climate and climate.resample and climate.efficiency != DIRECT:
+                told = branches.columns(laid(with_climate(tables, data, climate, first, None)))
+            layouts[key] = tuple(warmed(branches, data, climate, one, told, usual) for one in every)
         return layouts[key]
 
     baseline = plans.plans[plans.baseline]
@@ -217,10 +225,10 @@ def prepare(
             return own
         key = (id(own), plan.plots)
         if key not in elsewhere:
-            usual, about = columns(baseline, adopts[plans.baseline]), np.isin(data.plots.labels, plan.plots)[:, None]
+            others, about = columns(baseline, adopts[plans.baseline]), np.isin(data.plots.labels, plan.plots)[:, None]
             elsewhere[key] = tuple(
-                np.where(about, own[course % len(own)], usual[course % len(usual)])
-                for course in range(max(len(own), len(usual)))
+                np.where(about, own[course % len(own)], others[course % len(others)])
+                for course in range(max(len(own), len(others)))
             )
         return elsewhere[key]
 
@@ -238,7 +246,7 @@ def prepare(
             {name: of_its_plots(plan, kind, adopts) for name, plan in plans.plans.items()},
             {name: _doses(plan, data, adopts[name], first) for name, plan in plans.plans.items()},
         )  # fmt: skip
-    faults, notes = reach_of(plans, data, kinds["known"].columns, layouts[id(None), None][0])
+    faults, notes = reach_of(plans, data, kinds["known"].columns, usual)
     if faults:
         raise TableFaultsError(faults, "plans")
     notes = [*data.notes, *notes_of(plans, tables, data), *notes]
@@ -246,7 +254,7 @@ def prepare(
         notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
     member, sampled = np.zeros(count, dtype="int64"), int(month_of(tables.obs["year"].max()))
     months = months_of(years, data.plots)
-    return Prepared(label, plans.baseline, data, branches, kinds, {}, member, months, sampled, chosen, tuple(notes))
+    return Prepared(label, plans.baseline, data, branches, kinds, {}, {}, member, months, sampled, chosen, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -286,6 +294,21 @@ def _doses(plan: Plan, data: Layout, adopts: np.ndarray, first: float) -> Doses:
     )
 
 
+def begun_runs(prepared: Prepared, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pools at the first sample, (sample, run, pool), and parameters without a plan, (sample, run, parameter).
+
+    Parameters
+    ----------
+    prepared
+        Of one fit.
+    kind
+        ``known`` or ``new`` plots.
+    """
+    runs = prepared.kinds[kind]
+    pools, every = beginnings(prepared.branches, prepared.data, runs.plots, runs.at)
+    return pools, with_slopes(prepared.branches, prepared.slopes, every)
+
+
 def run_plans(
     prepared: Prepared,
     kind: str,
@@ -310,7 +333,7 @@ def run_plans(
     """
     runs, data, branches = prepared.kinds[kind], prepared.data, prepared.branches
     weights = branches.weights(data, fractions or list(data.setup.weights))
-    pools, every = beginnings(branches, data, runs.plots, runs.at)
+    pools, every = begun_runs(prepared, kind)
     names = list(runs.columns)
     shape = (len(names), len(pools), runs.plots.size, prepared.months.shape[1], weights.shape[1])
     result = np.empty(shape) if out is None else out

@@ -13,6 +13,7 @@ from socbayes.models.field.amendments import kind_of_lever
 from socbayes.models.field.plots import month_of
 from socbayes.models.field.tables import HAIR, FieldTables, with_plan
 from socbayes.models.field.weather import expected_weather
+from socbayes.scenarios.acclimation import faults_of_answers, rows_of_answers
 from socbayes.scenarios.plans import Climate, Dose, Override, Plan, Plans
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import Roles, roles_of
@@ -218,6 +219,7 @@ def faults_of(plans: Plans, tables: FieldTables, data: Layout, years: np.ndarray
             faults.append(Fault("nobody adopts", None, f"{where}.adoption",
                                 "no plot whose area is within the share of any stage",
                                 "a share that holds the area of the first plot, or names of plots"))  # fmt: skip
+    faults += faults_of_answers(plans, data)
     missing = [name for name in data.plots.labels if plans.areas and name not in plans.areas]
     if missing:
         faults.append(Fault("areas of some plots only", None, "areas", f"none of {', '.join(missing[:5])}",
@@ -385,6 +387,7 @@ def changes_of(plans: Plans, data: Layout, years: np.ndarray) -> Iterator[dict[s
                     "end_year": until,
                     "evidence": evidence,
                 }
+    yield from rows_of_answers(plans, data, years)
 
 
 def months_of(years: np.ndarray, plots: Plots) -> np.ndarray:

@@ -24,6 +24,13 @@ USUAL = "business as usual"
 """The plan that changes nothing."""
 COLUMNS = ("plant_carbon_input", "manure_carbon_input", "plant_cover", "rate_modifier")
 """Columns of management that a plan may give another value."""
+DIRECT = "direct"
+EFFICIENCIES = {
+    DIRECT: "answers warming as the structure does",
+    "incubated": "answers warming as within studies that incubated the same soils at several temperatures",
+    "acclimates": "answers warming as it differs between studies of unlike temperature, with communities at home in it",
+}
+"""What carbon use efficiency may do under a change of climate."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,14 @@ class Climate:
         Whether observed years follow each other at random instead of their mean.
     table
         Monthly weather of schema ``field_weather``, such as of a climate model.
+    efficiency
+        How carbon use efficiency answers the change of temperature, of :data:`EFFICIENCIES`.
     """
 
     changes: tuple[Dose, ...] = ()
     resample: bool = False
     table: pd.DataFrame | None = None
+    efficiency: str = DIRECT
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.inference.diagnostics import fingerprint
 from socbayes.models.field.forecasts import allotted, shares_of, years_of
 from socbayes.models.field.tables import tables_of_fit
+from socbayes.scenarios.acclimation import answers_told, notes_of_answers, slopes_of
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
@@ -215,13 +216,14 @@ def ready_to_run(
     shares = shares_of(named, weights if weights is not None else dict.fromkeys(named, 1.0))
     counts = {label: count for label, count in allotted(shares, draws).items() if count}
     member = np.random.default_rng([seed, 1]).permutation(draws) % RESAMPLED
-    prepared, done = [], 0
+    prepared, done, slopes = [], 0, slopes_of(read, draws, seed)
     for label, count in counts.items():
         one = prepare(named[label], label, read, wanted, count, seed, (structures or {}).get(label))
         mine = slice(done, done + count)
         effects = standard_normals(read, draws, seed, _called(named[label]))
         drawn = {name: effect[mine] for name, effect in effects.items()}
-        prepared.append(replace(one, effects=drawn, member=member[mine]))
+        steep = {answer: slope[mine] for answer, slope in slopes.items()}
+        prepared.append(replace(one, effects=drawn, slopes=steep, member=member[mine]))
         done += count
     first = prepared[0].data.plots.labels
     for one in prepared:
@@ -229,6 +231,7 @@ def ready_to_run(
             raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
     sampled = max(float(tables_of_fit(one).obs["year"].max()) for one in named.values())
     notes = [*read.notes, *(note for one in prepared for note in one.notes), *_of_levers(read)]
+    notes += notes_of_answers(read)
     notes += of_the_first_year(sampled, float(wanted.min()))
     attrs = {
         "baseline": read.baseline,
@@ -241,7 +244,8 @@ def ready_to_run(
         "ends": json.dumps(_ends(read)),
         "made_of": _made_of(read, shares, draws, float(wanted.min()), [fingerprint(named[label]) for label in counts]),
     }
-    return Ready(read, prepared, shares, wanted, attrs | ({"warning": DO_NOT_USE} if failed else {}))
+    attrs |= answers_told(read) | ({"warning": DO_NOT_USE} if failed else {})
+    return Ready(read, prepared, shares, wanted, attrs)
 
 
 def _made_of(*parts: Any) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
-from socbayes.models.field.branches import beginnings
 from socbayes.scenarios.plan_courses import changed
 from socbayes.scenarios.plan_runs import KINDS, Prepared
 from socbayes.scenarios.planned import months_of
@@ -163,7 +162,7 @@ def last_pools(prepared: Prepared, kind: str, place: int, plan: str, begun: tupl
     prepared, kind, place, plan
         As for :func:`windows`.
     begun
-        Of :func:`begun_runs`.
+        Of :func:`socbayes.scenarios.plan_runs.begun_runs`.
     """
     runs, branches, (pools, every) = prepared.kinds[kind], prepared.branches, begun
     if branches.structure.linear:
@@ -174,15 +173,3 @@ def last_pools(prepared: Prepared, kind: str, place: int, plan: str, begun: tupl
     now = branches.run(pools[:, place], every[:, place], past, np.array([branch]))[0]
     drivers, parameters = _acting(prepared, kind, place, plan, slice(branch, last), every)
     return branches.run(now, parameters, drivers, np.array([last - branch]))[0]
-
-
-def begun_runs(prepared: Prepared, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pools at the first sample, (sample, run, pool), and parameters without a plan, (sample, run, parameter).
-
-    Parameters
-    ----------
-    prepared, kind
-        As for :func:`windows`.
-    """
-    runs = prepared.kinds[kind]
-    return beginnings(prepared.branches, prepared.data, runs.plots, runs.at)

@@ -117,7 +117,7 @@ def permanence(
             rows.append({
                 "plan": plan, "plot": plot, "stopped": years[place], "year": years[-1], "credited": worth,
                 "gain_then": gain[:, place].mean(), "gain_last": last.mean(),
-                **_bounded("half_life", told),
+                **bounded("half_life", told),
                 "p_half_lost": np.isfinite(told).mean() if told.size else np.nan,
                 **_transit(projection, kind, plan, number),
                 "p_reversal_start": (stock[:, -1] < stock[:, 0] + worth).mean(),
@@ -169,8 +169,16 @@ def _of_ends(projection: xr.Dataset, plans: list[str], stopped: float) -> list[s
     return [f"{name} pulls no lever that could be given up." for name in plans if name not in ends]
 
 
-def _bounded(name: str, values: np.ndarray) -> dict[str, float]:
-    """Median of draws and the bounds of their interval; NaN of none."""
+def bounded(name: str, values: np.ndarray) -> dict[str, float]:
+    """Median of draws and the bounds of their interval; NaN of none.
+
+    Parameters
+    ----------
+    name
+        Of the median; those of the bounds follow from it.
+    values
+        Draws.
+    """
     # Linear between draws would make a number of a half-life that is never reached.
     middle, lower, upper = (
         float(np.quantile(values, at, method="nearest")) if values.size else np.nan for at in (0.5, *INTERVAL)
@@ -183,4 +191,4 @@ def _transit(projection: xr.Dataset, kind: str, plan: str, plot: int) -> dict[st
     if TRANSIT[kind] not in projection:
         return {}
     times = projection[TRANSIT[kind]].sel(plan=plan).transpose("sample", ...).to_numpy()[:, plot]
-    return _bounded("transit_time", times[np.isfinite(times)])
+    return bounded("transit_time", times[np.isfinite(times)])

@@ -102,7 +102,8 @@ def _of_old_carbon(prepared: Sequence[Prepared]) -> list[str]:
 def _times(prepared: Prepared, kind: str, baseline: str, years: tuple[float, float]) -> np.ndarray:
     """Transit times, years, (plan, sample, run), of what enters before one year, at the rates before another."""
     from socbayes.core.ages import mean_transit_times, transfers
-    from socbayes.scenarios.rerun import begun_runs, last_pools, windows
+    from socbayes.scenarios.plan_runs import begun_runs
+    from socbayes.scenarios.rerun import last_pools, windows
     from socbayes.structures.forcing import month_length
 
     structure, runs, begun = prepared.branches.structure, prepared.kinds[kind], begun_runs(prepared, kind)

@@ -22,7 +22,7 @@ from math import exp as number_exp
 from typing import Any
 
 from socbayes.core.mathematics import exp
-from socbayes.core.structure import Driver, Flow, Parameter, Structure
+from socbayes.core.structure import Driver, Efficiency, Flow, Parameter, Structure
 
 _SI = "Allison et al. 2010, supplementary tables"
 _LI = "Li et al. 2014"
@@ -39,6 +39,10 @@ _DRIVERS = (
 
 # One pool holds all that is not dissolved, so amendments differ in their labile carbon only.
 _ENTRIES = {"labile": ("dissolved",), "resistant": ("soil",), "humified": ("soil",), "persistent": ("soil",)}
+
+
+# The authors' straight line.
+_EFFICIENCY = Efficiency("cue", "cue_slope", "reference_temperature")
 
 
 def _thermal(p: Any, u: Any) -> Callable[[Any], Any]:
@@ -117,6 +121,7 @@ def _awb(name: str, eca: bool) -> Structure:
         parameter_sets={"allison2010": {}, "li2014": _AWB_LI},
         reference="Allison et al. 2010",
         dissolved=("dissolved",),
+        efficiency=_EFFICIENCY,
     )
 
 
@@ -207,4 +212,5 @@ ger = Structure(
     scheme="mprk22",
     step=1.0,
     reference=_LI,
+    efficiency=_EFFICIENCY,
 )

@@ -34,7 +34,7 @@ from typing import Any
 
 from socbayes.core.environment import q10
 from socbayes.core.mathematics import log, logistic
-from socbayes.core.structure import Driver, Flow, Parameter, Structure
+from socbayes.core.structure import Driver, Efficiency, Flow, Parameter, Structure
 
 _GUESS = "assumed: order of magnitude of a temperate topsoil"
 
@@ -173,6 +173,7 @@ mcp = Structure(
     },
     # Microbes that die faster than they can eat would die out.
     paced={"v_dissolved": "k_death"},
+    efficiency=Efficiency("e_ref", "e_slope", logit=True),
 )
 
 mcp_forward = replace(

@@ -18,7 +18,7 @@ from typing import Any
 
 from socbayes.core.environment import GAS_CONSTANT, ZERO_CELSIUS, millennial_biology, millennial_diffusion
 from socbayes.core.mathematics import clip, exp
-from socbayes.core.structure import Driver, Flow, Parameter, Structure
+from socbayes.core.structure import Driver, Efficiency, Flow, Parameter, Structure
 
 _PAPER = "Abramoff et al. 2022, table 1 and the published default parameter file"
 
@@ -150,6 +150,7 @@ def _structure(name: str, kinetics: str) -> Structure:
         },
         decomposition=("alpha_decomposition", "desorption_rate"),
         carried={"cue_reference": "carbon_use_efficiency"},
+        efficiency=Efficiency("cue_reference", "cue_slope", "cue_temperature", sign=-1.0),
     )
 
 

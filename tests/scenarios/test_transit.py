@@ -10,10 +10,11 @@ from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.inputs import with_inputs
 from socbayes.scenarios.plan_files import read_plans, under
+from socbayes.scenarios.plan_runs import begun_runs
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
-from socbayes.scenarios.rerun import begun_runs, last_pools, ready_again
+from socbayes.scenarios.rerun import last_pools, ready_again
 from socbayes.scenarios.reversals import permanence
 from socbayes.scenarios.transit import with_transit
 from socbayes.structures import get

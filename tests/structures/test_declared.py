@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from socbayes.core import StructureError
+from socbayes.core.structure import Efficiency
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import rate_constants, roles_of
 from socbayes.structures.fractions import FRACTION_NAMES, fraction_weights
@@ -23,6 +24,7 @@ PUMP = {
         "necromass_share": "residue_share",
     },
     "paced": {"v_dissolved": "k_death"},
+    "efficiency": Efficiency("e_ref", "e_slope", logit=True),
 }
 MILLENNIAL = {
     "dissolved": ("dissolved",),
@@ -32,9 +34,11 @@ MILLENNIAL = {
     },
     "decomposition": ("alpha_decomposition", "desorption_rate"),
     "carried": {"cue_reference": "carbon_use_efficiency"},
+    "efficiency": Efficiency("cue_reference", "cue_slope", "cue_temperature", sign=-1.0),
 }
 TWO_POOLS = {"fractions": {"particulate": ("fast",), "mineral_associated": ("slow",)}}
 DISSOLVED = {"dissolved": ("dissolved",)}
+LINE = {"efficiency": Efficiency("cue", "cue_slope", "reference_temperature")}
 CORPSE = {"input_shares": {"input_fast": 0.3, "input_slow": 0.7}}
 
 DECLARED = {
@@ -65,12 +69,13 @@ DECLARED = {
     "millennial_lin": MILLENNIAL,
     "mcp": PUMP,
     "mcp_forward": PUMP,
-    "awb": DISSOLVED,
-    "awb_eca": DISSOLVED,
+    "awb": DISSOLVED | LINE,
+    "awb_eca": DISSOLVED | LINE,
+    "ger": LINE,
     "con": DISSOLVED,
     "mend": DISSOLVED,
 }
-FIELDS = ("dissolved", "fractions", "input_shares", "decomposition", "month_steps", "carried", "paced")
+FIELDS = ("dissolved", "fractions", "input_shares", "decomposition", "month_steps", "carried", "paced", "efficiency")
 
 
 @pytest.mark.parametrize("name", list_structures())
