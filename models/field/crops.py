@@ -101,6 +101,8 @@ class Left(NamedTuple):
         Centre for a new study, t C/ha, (row,); NaN where the crop is not known.
     error
         Standard deviation of its logarithm, (row,).
+    common
+        Of it, what all studies have in common, (row,): how sure the typical study is.
     coefficients
         The same carbon by point coefficients, (row,); NaN where there are none.
     crop
@@ -111,9 +113,16 @@ class Left(NamedTuple):
 
     carbon: np.ndarray
     error: np.ndarray
+    common: np.ndarray
     coefficients: np.ndarray
     crop: str
     far: np.ndarray
+
+    @property
+    def study(self) -> np.ndarray:
+        """Standard deviation of what a study has of its own, (row,)."""
+        own: np.ndarray = np.sqrt(np.maximum(self.error**2 - self.common**2, 0.0))
+        return own
 
 
 def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Left:
@@ -138,11 +147,12 @@ def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     found = crop_of(crop)
     if not found:
         unknown = np.full(grain.shape, np.nan)
-        return Left(unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool))
+        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool))
     carbon, error = plant_input(crop, grain, fertilizer_nitrogen)
+    _, common = plant_input(crop, grain, fertilizer_nitrogen, typical=True)
     usual = allocation_of(crop).usual_yield
     far = (grain > 0) & ((grain < usual / NEAR) | (grain > usual * NEAR))
-    return Left(carbon, error, _by_coefficients(crop, grain), found, far)
+    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far)
 
 
 def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:
@@ -177,7 +187,7 @@ def sentences_on(left: dict[str, Left]) -> list[str]:
     said = "; ".join(_told(name, one) for name, one in known.items())
     return [
         f"Carbon inputs follow from yields by how crops share out their carbon: {said}. Most of that error is common "
-        "to plots of like yield."
+        "to plots of like yield at one site."
     ]
 
 

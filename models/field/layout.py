@@ -72,7 +72,10 @@ class Forcing:
     yield_share
         Share of the plant carbon of known months that follows from yields.
     level_error
-        Standard deviation of the log of an error that all plant inputs share, as most follow from yields; else NaN.
+        Standard deviation of the log of an error that all plant inputs share; NaN where none follows from yields.
+    study_error
+        Standard deviation of the log of the input of a plot, of an error that inputs from yields have in common at
+        its site, (plot,).
     manured
         Whether any manure is applied in known months through a driver of its own.
     carbon
@@ -90,6 +93,7 @@ class Forcing:
     input_error: np.ndarray
     yield_share: float
     level_error: float
+    study_error: np.ndarray
     manured: bool
     carbon: np.ndarray
     amendments: tuple[str, ...] = ()
@@ -291,8 +295,10 @@ def _forcing_of(
         means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
-        yield_share=managed.yield_share,
-        level_error=managed.level_error,
+        yield_share=managed.from_yields.overall,
+        level_error=managed.from_yields.level_error(),
+        # Plots of which management says nothing have the inputs of others, and the error of these.
+        study_error=of_plot(managed.from_yields.study_error(), np.arange(len(plots.labels)), plots.site, 0.0),
         manured=bool(roles.manure) and applied,
         carbon=1.0 / np.array(factors),
         amendments=kinds,

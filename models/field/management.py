@@ -13,6 +13,7 @@ from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
 from socbayes.models.field.crops import SHOWN, Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
+from socbayes.models.field.yields import FromYields, from_yields, nothing_known
 from socbayes.models.root_inputs.allocated import NEAR
 
 if TYPE_CHECKING:
@@ -107,11 +108,8 @@ class Managed:
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
-    yield_share
-        Share of the plant carbon that plots get in the known months that follows from yields.
-    level_error
-        Standard deviation of the log of an error that all plant inputs share, where most of that carbon follows from
-        yields; else NaN.
+    from_yields
+        Plant carbon that plots get in the known months, and what of it follows from yields.
     taken
         What became of each row.
     notes
@@ -142,7 +140,7 @@ class Managed:
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
-        self.yield_share, self.level_error = 0.0, np.nan
+        self.from_yields = FromYields(*nothing_known(len(places)))
         given = [one for one in (table, plan) if one is not None and len(one)]
         self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
@@ -158,7 +156,8 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
-        error, given = input_errors(table), np.zeros(len(table))
+        common, study = input_errors(table)
+        of_yields = nothing_known(len(places))
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
@@ -185,7 +184,8 @@ class Managed:
 
             parts, ends = held(end)
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
-            given[rows] += np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
+            given = np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
+            of_yields[:, position] = from_yields(carbon[rows] * given, common[rows], study[rows])
             for kind, spread in enumerate(by_kind):
                 spreads = [_sum(part, spread[rows], part) for part in parts]
                 self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
@@ -205,7 +205,7 @@ class Managed:
                 ended.append(called)
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(called)
-        self.yield_share, self.level_error = _from_yields(carbon * given, error)
+        self.from_yields = FromYields(*of_yields)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -462,7 +462,9 @@ def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, lef
 
 
 def input_errors(table: pd.DataFrame) -> np.ndarray:
-    """Standard deviation of the log of the plant carbon of each row that follows from a yield, NaN else; (row,).
+    """Errors of the log of the plant carbon of each row that follows from a yield, NaN else; (2, row).
+
+    Standard deviations of what all studies have in common, and of what each has of its own.
 
     Parameters
     ----------
@@ -472,23 +474,13 @@ def input_errors(table: pd.DataFrame) -> np.ndarray:
     return _converted(table)[1]
 
 
-def _from_yields(carbon: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    """Share of carbon that follows from yields, and the mean error of its log by carbon; NaN where most is stated."""
-    entering = np.where(carbon > 0, carbon, 0.0)
-    told = np.isfinite(error) & (entering > 0)
-    if not told.any():
-        return 0.0, np.nan
-    share = float(entering[told].sum() / entering.sum())
-    return share, np.nan if share < 0.5 else float(np.average(error[told], weights=entering[told]))
-
-
 def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
     """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
     nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
-    error = np.full(len(table), np.nan)
+    error = np.full((2, len(table)), np.nan)
     left, without = {}, []
     for name in sorted(set(crop) - {""}):
         rows = (crop == name).to_numpy() & ~np.isfinite(plant)
@@ -496,7 +488,7 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
             left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
-            plant[told], error[told] = one.carbon / years[told], one.error
+            plant[told], error[:, told] = one.carbon / years[told], (one.common, one.study)
         if (rows & ~told).any():
             without.append(name)
     return plant, error, left, without

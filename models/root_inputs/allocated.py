@@ -243,7 +243,9 @@ def log_moments(allocation: Allocation, dry_matter: Any, nitrogen: Any = None) -
     return mean, variance
 
 
-def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> tuple[Any, Any]:
+def plant_input(
+    crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None, *, typical: bool = False
+) -> tuple[Any, Any]:
     """Plant carbon that enters the soil with a harvest: its centre, t C/ha, and the error of its logarithm.
 
     Straw, roots and rhizodeposits, each by the share of it that enters. Centre and error are the mean, raised to a
@@ -258,6 +260,8 @@ def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
         Yield, t/ha; NaN and zero give themselves.
     fertilizer_nitrogen
         kg/ha/year, of the shape of the yield; what coefficients hold at where None or NaN.
+    typical
+        Of the typical study, without what a new study differs by.
 
     Raises
     ------
@@ -276,6 +280,8 @@ def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     grain = _amounts("dry_matter", dry_matter)
     nitrogen = None if fertilizer_nitrogen is None else _amounts("fertilizer_nitrogen", fertilizer_nitrogen)
     mean, variance = log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)
+    if typical:
+        variance = variance - (allocation.spread**2).reshape((-1,) + (1,) * grain.ndim)
     node, weight = np.polynomial.hermite_e.hermegauss(NODES)
     weight = weight / weight.sum()
     ratio = np.exp(mean[:, None] + np.sqrt(variance)[:, None] * node.reshape((-1,) + (1,) * grain.ndim))
