@@ -18,6 +18,7 @@ from socbayes.models.root_inputs.allocated import (
     entering_of,
     known_crops,
     plant_input,
+    rhizodeposit_share,
 )
 from socbayes.vocabulary import CI_PROB, nearest
 
@@ -109,6 +110,8 @@ class Left(NamedTuple):
         Crop that the name is taken for; empty where none is known.
     far
         Whether the yield is so far from the usual one that carbon is taken in proportion to it, (row,).
+    exuded
+        Share of the carbon that is rhizodeposits, (row,).
     """
 
     carbon: np.ndarray
@@ -117,6 +120,7 @@ class Left(NamedTuple):
     coefficients: np.ndarray
     crop: str
     far: np.ndarray
+    exuded: np.ndarray
 
     @property
     def study(self) -> np.ndarray:
@@ -147,12 +151,13 @@ def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     found = crop_of(crop)
     if not found:
         unknown = np.full(grain.shape, np.nan)
-        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool))
+        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool), unknown)
     carbon, error = plant_input(crop, grain, fertilizer_nitrogen)
     _, common = plant_input(crop, grain, fertilizer_nitrogen, typical=True)
+    exuded = rhizodeposit_share(crop, grain, fertilizer_nitrogen)
     usual = allocation_of(crop).usual_yield
     far = (grain > 0) & ((grain < usual / NEAR) | (grain > usual * NEAR))
-    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far)
+    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far, exuded)
 
 
 def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:

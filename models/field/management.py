@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -104,6 +104,8 @@ class Managed:
         t C/ha/year, (kind, row, plot).
     cover, modifier
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
+    exuded
+        Share of the plant carbon that is known to be rhizodeposits, (row, plot).
     input_stated
         Whether any carbon input is stated in the known months.
     input_error
@@ -134,6 +136,7 @@ class Managed:
         self.months = months
         self.known = np.clip(known, 1, months)
         self.plant = np.full(shape, np.nan)
+        self.exuded = np.full(shape, np.nan)
         self.manure = np.zeros(shape)
         self.kinds = tuple(kinds)
         self.amendments = np.zeros((len(kinds), *shape))
@@ -157,6 +160,7 @@ class Managed:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
         common, study = input_errors(table)
+        exuded = carbon * np.nan_to_num(_converted(table).exuded)
         of_yields = nothing_known(len(places))
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
@@ -183,6 +187,7 @@ class Managed:
                 return [overlap * kind for kind in kinds], ends
 
             parts, ends = held(end)
+            self._exude(position, rows, parts, exuded[rows], season[rows])
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
             given = np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
             of_yields[:, position] = from_yields(carbon[rows] * given, common[rows], study[rows])
@@ -241,6 +246,13 @@ class Managed:
             self.taken.gave[name][rows] |= _giving(parts, what, months) & np.isfinite(one)
         return _giving(parts, plants, int(self.known[position]))
 
+    def _exude(
+        self, position: int, rows: np.ndarray, parts: list[np.ndarray], exuded: np.ndarray, season: np.ndarray
+    ) -> None:
+        """Fill months of a plot with the carbon of rhizodeposits; its share is known with that of plants."""
+        whole = [np.where(season, part > 0, part) for part in parts]
+        self.exuded[:, position] = _first_said([_sum(part, exuded, of) for part, of in zip(parts, whole, strict=True)])
+
     def _note_times(
         self, position: int, rows: np.ndarray, overlap: np.ndarray, begin: np.ndarray, end: np.ndarray
     ) -> None:
@@ -291,6 +303,7 @@ class Managed:
     def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
+        self.exuded = _share_of(self.exuded, self.plant, self.known)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
         if not self.input_stated:
             self.notes += (f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.",)
@@ -393,6 +406,17 @@ def _first_said(kinds: list[np.ndarray]) -> np.ndarray:
     return result
 
 
+def _share_of(exuded: np.ndarray, plant: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Share of exuded carbon in that of plants, (row, plot); in months without any that of the plot, else of all."""
+    seen = np.arange(len(plant))[:, None] < known
+    of_plot, all_of_it = (np.nansum(np.where(seen, one, np.nan), axis=0) for one in (exuded, plant))
+    overall = of_plot.sum() / all_of_it.sum() if all_of_it.sum() > 0 else 0.0
+    usual = np.divide(of_plot, all_of_it, out=np.full(len(of_plot), overall), where=all_of_it > 0)
+    share = np.broadcast_to(usual, plant.shape).copy()
+    np.divide(np.nan_to_num(exuded), plant, out=share, where=plant > 0)
+    return share
+
+
 def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.ndarray:
     """Whether each row gives one of the first ``known`` months its value; (row,)."""
     giving = np.zeros(parts[0].shape[1], dtype=bool)
@@ -415,7 +439,7 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     notes = []
     crop = filled(table, "crop", "").astype(str)
     _, of_harvest, _ = _yields(table)
-    plant, _, left, without = _converted(table)
+    plant, _, _, left, without = _converted(table)
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
@@ -471,16 +495,31 @@ def input_errors(table: pd.DataFrame) -> np.ndarray:
     table
         Of schema ``field_management``.
     """
-    return _converted(table)[1]
+    return _converted(table).error
 
 
-def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
-    """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
+class Converted(NamedTuple):
+    """Plant carbon of rows of management."""
+
+    plant: np.ndarray
+    """t C/ha/year, (row,); NaN where nothing is known."""
+    error: np.ndarray
+    """Of :func:`input_errors`, (2, row)."""
+    exuded: np.ndarray
+    """Share of rhizodeposits where it follows from a yield, else NaN, (row,)."""
+    left: dict[str, Left]
+    """By crop with yields."""
+    without: list[str]
+    """Crops with neither a yield nor a stated input."""
+
+
+def _converted(table: pd.DataFrame) -> Converted:
+    """Plant carbon of each row, as stated or from its yield."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
     nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
-    error = np.full((2, len(table)), np.nan)
+    *error, exuded = np.full((3, len(table)), np.nan)
     left, without = {}, []
     for name in sorted(set(crop) - {""}):
         rows = (crop == name).to_numpy() & ~np.isfinite(plant)
@@ -488,10 +527,11 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
             left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
-            plant[told], error[:, told] = one.carbon / years[told], (one.common, one.study)
+            plant[told], exuded[told] = one.carbon / years[told], one.exuded
+            error[0][told], error[1][told] = one.common, one.study
         if (rows & ~told).any():
             without.append(name)
-    return plant, error, left, without
+    return Converted(plant, np.array(error), exuded, left, without)
 
 
 def of_one_season(table: pd.DataFrame) -> np.ndarray:

@@ -308,6 +308,35 @@ def entering_carbon(share: Entering, straw: Any, root: Any, rhizodeposit: Any) -
     return share.straw * straw + (1 + straw) * root * (share.roots + share.rhizodeposits * rhizodeposit)
 
 
+def rhizodeposit_share(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Any:
+    """Share of the carbon of :func:`plant_input` that is rhizodeposits, at the centre of each ratio.
+
+    Parameters
+    ----------
+    crop, dry_matter, fertilizer_nitrogen
+        As for :func:`plant_input`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a crop that is not known, with the nearest name.
+    SocbayesError
+        For a yield or nitrogen that is no number, below zero or infinite.
+
+    Examples
+    --------
+    >>> bool(0.1 < rhizodeposit_share("winter wheat", 5.0) < 0.5)
+    True
+    """
+    allocation, share = allocation_of(crop), entering_of(crop)
+    grain = _amounts("dry_matter", dry_matter)
+    nitrogen = None if fertilizer_nitrogen is None else _amounts("fertilizer_nitrogen", fertilizer_nitrogen)
+    ratio = np.exp(log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)[0])
+    straw = 0.0 * ratio[STRAW] if allocation.whole else ratio[STRAW]
+    every = entering_carbon(share, straw, ratio[ROOT], ratio[RHIZODEPOSIT])
+    return 1.0 - entering_carbon(share, straw, ratio[ROOT], 0.0) / every
+
+
 def _amounts(name: str, given: Any) -> np.ndarray:
     """Numbers not below zero, or NaN."""
     values = np.asarray(given)
