@@ -460,9 +460,10 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
         "",
         "Of the error of inputs, plots of like yield have most in common, plots of unlike yield less: between {} at "
         "{:g} and {:g} t/ha of one study, the log of the input differs with a standard deviation of ".format(*FAR_APART)
-        + f"{difference_sd(*FAR_APART):.2f} about what is expected. A fit to plots takes the error for one number, of "
-        "all plots and all sites, so that inputs at a site that is not in it are foreseen too narrowly. Below a "
-        "quarter and above four times the usual yield of a crop, inputs are taken in proportion to the yield.",
+        + f"{difference_sd(*FAR_APART):.2f} about what is expected. A fit to plots has one error a site, "
+        "that of a new study, and one that all sites share, of the typical study; inputs at a site that is not in it "
+        "are foreseen with both. "
+        "Below a quarter and above four times the usual yield of a crop, inputs are taken in proportion to the yield.",
         "",
         "## Roots that nobody measured",
         "",

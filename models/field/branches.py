@@ -147,18 +147,27 @@ def branches_of(data: Layout, responses: tuple[str, ...] = ()) -> Branches:
     responses
         Of efficiency to warming: see :func:`socbayes.structures.efficiency.with_responses`.
     """
-    return _branches(data.setup.structure, data.forcing.manured, data.plots.periods, data.forcing.amendments, responses)
+    given = tuple(sorted(data.setup.drivers))
+    forcing = data.forcing
+    return _branches(data.setup.structure, forcing.manured, data.plots.periods, forcing.amendments, responses, given)
 
 
 @lru_cache(maxsize=64)
 def _branches(
-    published: Structure, manured: bool, periods: int, amendments: tuple[str, ...], responses: tuple[str, ...]
+    published: Structure,
+    manured: bool,
+    periods: int,
+    amendments: tuple[str, ...],
+    responses: tuple[str, ...],
+    given: tuple[str, ...],
 ) -> Branches:
-    """The same for the same structure, so that its program is made once."""
+    """The same for the same structure, so that its program is made once; ``given`` are drivers that are numbers."""
     from socbayes.core.doors import how_to_step
 
-    roles = Setup(published).roles
-    setup = Setup(with_additions(published, tuple(name for name in (*roles.plant, roles.manure) if name)))
+    drivers = dict.fromkeys(given, 0.0)
+    roles = Setup(published, drivers=drivers).roles
+    fed = tuple(name for name in (*roles.plant, roles.manure) if name)
+    setup = Setup(with_additions(published, fed), drivers=drivers)
     structure = factored(setup, manured, periods, amendments)
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))

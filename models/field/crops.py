@@ -18,6 +18,7 @@ from socbayes.models.root_inputs.allocated import (
     entering_of,
     known_crops,
     plant_input,
+    rhizodeposit_share,
 )
 from socbayes.vocabulary import CI_PROB, nearest
 
@@ -101,19 +102,31 @@ class Left(NamedTuple):
         Centre for a new study, t C/ha, (row,); NaN where the crop is not known.
     error
         Standard deviation of its logarithm, (row,).
+    common
+        Of it, what all studies have in common, (row,): how sure the typical study is.
     coefficients
         The same carbon by point coefficients, (row,); NaN where there are none.
     crop
         Crop that the name is taken for; empty where none is known.
     far
         Whether the yield is so far from the usual one that carbon is taken in proportion to it, (row,).
+    exuded
+        Share of the carbon that is rhizodeposits, (row,).
     """
 
     carbon: np.ndarray
     error: np.ndarray
+    common: np.ndarray
     coefficients: np.ndarray
     crop: str
     far: np.ndarray
+    exuded: np.ndarray
+
+    @property
+    def study(self) -> np.ndarray:
+        """Standard deviation of what a study has of its own, (row,)."""
+        own: np.ndarray = np.sqrt(np.maximum(self.error**2 - self.common**2, 0.0))
+        return own
 
 
 def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Left:
@@ -138,11 +151,13 @@ def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     found = crop_of(crop)
     if not found:
         unknown = np.full(grain.shape, np.nan)
-        return Left(unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool))
+        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool), unknown)
     carbon, error = plant_input(crop, grain, fertilizer_nitrogen)
+    _, common = plant_input(crop, grain, fertilizer_nitrogen, typical=True)
+    exuded = rhizodeposit_share(crop, grain, fertilizer_nitrogen)
     usual = allocation_of(crop).usual_yield
     far = (grain > 0) & ((grain < usual / NEAR) | (grain > usual * NEAR))
-    return Left(carbon, error, _by_coefficients(crop, grain), found, far)
+    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far, exuded)
 
 
 def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:
@@ -177,7 +192,7 @@ def sentences_on(left: dict[str, Left]) -> list[str]:
     said = "; ".join(_told(name, one) for name, one in known.items())
     return [
         f"Carbon inputs follow from yields by how crops share out their carbon: {said}. Most of that error is common "
-        "to plots of like yield."
+        "to plots of like yield at one site."
     ]
 
 

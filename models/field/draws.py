@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.models.field.amendments import drawn_qualities
-from socbayes.models.field.effects import log_factors
+from socbayes.models.field.effects import OF_SITES, log_factors
 from socbayes.models.field.initial import (
     departure_spread,
     initial_shares,
@@ -103,7 +103,8 @@ def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dic
 
     A treatment that nobody saw has effects drawn from the spread between treatments, none where there was but one.
     A site that nobody saw has a rate drawn from the spread between sites, none where there was but one, a stock
-    about its own samples, and shares that scatter about its own steady state.
+    about its own samples, and shares that scatter about its own steady state. Its inputs from yields are those of a
+    new study.
 
     Parameters
     ----------
@@ -133,6 +134,10 @@ def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dic
             values[variable] = _joined(values[variable], drawn, known, every)
     shares = _new_shares(data, draws, values, rng)[:, _among(every, new_sites)] if new_sites else log_share[:, :0]
     values["log_share"] = _joined(log_share, shares, known, every)
+    if OF_SITES in values or (new_sites and data.forcing.study_error.any()):
+        at_known = values.get(OF_SITES, np.zeros((draws.samples, len(known))))
+        drawn = rng.standard_normal((draws.samples, len(new_sites)))
+        values[OF_SITES] = _joined(at_known, drawn, known, every)
     values |= drawn_qualities(data.forcing.amendments, values, draws.labels.get("amendment", []), draws.samples, rng)
     return values, [*new_sites, *new_treatments]
 

@@ -27,6 +27,9 @@ zero; standardised ones of a few long series diverge where it is large."""
 LEVELS = ("input_level", "input_level_unstated")
 """Names of the level of carbon input, where the tables state some and where they state none."""
 
+OF_SITES = "site_input"
+"""Name of what inputs from yields have in common at a site, in standard deviations of a new study."""
+
 
 def sample_effects(data: Layout, prior: Priors, largest: int, follows: bool) -> dict[str, Any]:
     """Register what is unknown of rates, inputs, stocks and shares, and return it by name.
@@ -68,11 +71,15 @@ def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follow
 
     forcing, values = data.forcing, {}
     level = LEVELS[0] if forcing.input_stated else LEVELS[1]
+    own: Any = np.zeros(len(data.plots.labels))
+    if forcing.study_error.any():
+        values[OF_SITES] = prior.sample(OF_SITES, dims="site")
+        own = forcing.study_error * values[OF_SITES][data.plots.site]
     if follows and any(np.any(forcing.drivers[name]) for name in data.setup.roles.plant):
         # Data tell the stock that input and rates tend to better than either: that is sampled.
-        values[level] = prior.sample_shifted(level, -log_held(data, rates).mean())
+        values[level] = prior.sample_shifted(level, -log_held(data, rates).mean() - own.mean())
     else:
-        values[level] = prior.sample(level)
+        values[level] = prior.sample_shifted(level, -own.mean()) if OF_SITES in values else prior.sample(level)
     if len(data.plots.treatments) > 1:
         values |= _sample_treatments(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
     error = np.where(np.isfinite(forcing.input_error), forcing.input_error, 0.0)
@@ -176,6 +183,8 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
     draws = level.shape if isinstance(level, np.ndarray) else ()
     rate = np.zeros((*draws, *treatment.shape))
     plant = level[..., None, None] + rate
+    if OF_SITES in values:
+        plant = plant + (data.forcing.study_error[chosen] * values[OF_SITES][..., site])[..., None]
     if "site_rate" in values:
         rate = values["site_rate"][..., site, None] + rate
     if "rate_effect" in values:

@@ -72,7 +72,10 @@ class Forcing:
     yield_share
         Share of the plant carbon of known months that follows from yields.
     level_error
-        Standard deviation of the log of an error that all plant inputs share, as most follow from yields; else NaN.
+        Standard deviation of the log of an error that all plant inputs share; NaN where none follows from yields.
+    study_error
+        Standard deviation of the log of the input of a plot, of an error that inputs from yields have in common at
+        its site, (plot,).
     manured
         Whether any manure is applied in known months through a driver of its own.
     carbon
@@ -90,6 +93,7 @@ class Forcing:
     input_error: np.ndarray
     yield_share: float
     level_error: float
+    study_error: np.ndarray
     manured: bool
     carbon: np.ndarray
     amendments: tuple[str, ...] = ()
@@ -275,9 +279,10 @@ def _forcing_of(
     if not roles.manure and managed.manure.any():
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
     notes += _of_qualities(treatment, managed.manure, plots, structure.name)
-    drivers = _drivers(setup, plots, managed.plant, managed.manure, climate)
+    notes += _of_exudates(managed, roles.exudate, structure.name)
+    drivers = _drivers(setup, plots, managed, managed.manure, climate)
     before, *amended = spread_before(tables.management, places, treatment[0], plots.start, kinds)
-    past = _drivers(setup, plots, managed.plant, before + 0.0 * managed.manure, climate)
+    past = _drivers(setup, plots, managed, before + 0.0 * managed.manure, climate)
     settling = [kinds.index(kind) for kind in kinds_run(kinds, settled=True)]
     before_all = before + sum(amended[kind] for kind in settling)
     notes += _of_the_past(before_all, managed.manure + managed.amendments[settling].sum(axis=0), plots)
@@ -291,8 +296,10 @@ def _forcing_of(
         means=_means(setup, plots, past),
         input_stated=managed.input_stated,
         input_error=managed.input_error,
-        yield_share=managed.yield_share,
-        level_error=managed.level_error,
+        yield_share=managed.from_yields.overall,
+        level_error=managed.from_yields.level_error(),
+        # Plots of which management says nothing have the inputs of others, and the error of these.
+        study_error=of_plot(managed.from_yields.study_error(), np.arange(len(plots.labels)), plots.site, 0.0),
         manured=bool(roles.manure) and applied,
         carbon=1.0 / np.array(factors),
         amendments=kinds,
@@ -334,16 +341,31 @@ def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[
     )
 
 
-def _drivers(setup: Setup, plots: Plots, plant: np.ndarray, manure: np.ndarray, climate: Climate) -> dict[str, Any]:
+def _of_exudates(managed: Managed, driver: str, name: str) -> tuple[str, ...]:
+    """Say what of the plant carbon of known months enters as exudates, where any does."""
+    known = np.where(np.arange(len(managed.plant))[:, None] < managed.known, managed.plant, 0.0)
+    exuded = (known * managed.exuded).sum()
+    if not driver or not exuded > 0:
+        return ()
+    return (
+        f"{100 * exuded / known.sum():.0f} % of the plant carbon is rhizodeposits, as far as it follows from yields: "
+        f"they enter {name} as {driver}.",
+    )
+
+
+def _drivers(setup: Setup, plots: Plots, managed: Managed, manure: np.ndarray, climate: Climate) -> dict[str, Any]:
     """Drivers of the structure that the tables tell, (row, plot), and those given as numbers."""
     roles = setup.roles
+    exuded = managed.plant * managed.exuded if roles.exudate else 0.0 * managed.plant
+    plant = managed.plant - exuded
     if not roles.manure and manure.any():
         plant, manure = plant + manure, 0.0 * manure
     drivers: dict[str, Any] = {}
     for driver in setup.structure.drivers:
         per = np.array([input_factor(driver.unit, *pair) or 1.0 for pair in _soils(plots)])
         if driver.name in roles.plant:
-            drivers[driver.name] = plant * roles.plant[driver.name] * per
+            own = exuded if driver.name == roles.exudate else 0.0
+            drivers[driver.name] = (plant * roles.plant[driver.name] + own) * per
         elif driver.name == roles.manure:
             drivers[driver.name] = manure * per
         elif driver.name in climate.drivers:
@@ -399,8 +421,9 @@ def _of_qualities(treatment: np.ndarray, manure: np.ndarray, plots: Plots, name:
 def _means(setup: Setup, plots: Plots, drivers: Mapping[str, Any]) -> dict[str, Any]:
     """Means of drivers over known months and the plots of each site, (site,); an assumed input where there is none."""
     shares = setup.roles.plant
+    grown = _known_means(sum((drivers[name] for name in shares if name in drivers), np.zeros(1)), plots) > 0
     means = {
-        name: value if np.ndim(value) == 0 else _by_site(value, plots, name in shares)
+        name: value if np.ndim(value) == 0 else _by_site(value, plots, grown if name in shares else None)
         for name, value in drivers.items()
     }
     for name in shares:
@@ -434,8 +457,15 @@ def _constants(setup: Setup, plots: Plots) -> tuple[dict[str, Any], tuple[str, .
     return constants, notes
 
 
-def _by_site(values: np.ndarray, plots: Plots, positive: bool) -> np.ndarray:
-    """Mean over known months and over the plots of each site, of those above zero if asked; (site,)."""
-    means = values.mean(axis=0, where=np.arange(len(values))[:, None] < plots.known)
-    used = np.where(means > 0, means, np.nan) if positive else means
+def _known_means(values: Any, plots: Plots) -> np.ndarray:
+    """Mean over known months of each plot, (plot,)."""
+    every = np.broadcast_to(values, plots.period.shape)
+    means: np.ndarray = every.mean(axis=0, where=np.arange(len(every))[:, None] < plots.known)
+    return means
+
+
+def _by_site(values: np.ndarray, plots: Plots, which: np.ndarray | None) -> np.ndarray:
+    """Mean over known months and over the plots of each site, of some of them if asked; (site,)."""
+    means = _known_means(values, plots)
+    used = means if which is None else np.where(which, means, np.nan)
     return np.nan_to_num(group_means(used, plots.site, len(plots.sites)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
 from socbayes.models.field.crops import SHOWN, Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
+from socbayes.models.field.yields import FromYields, from_yields, nothing_known
 from socbayes.models.root_inputs.allocated import NEAR
 
 if TYPE_CHECKING:
@@ -103,15 +104,14 @@ class Managed:
         t C/ha/year, (kind, row, plot).
     cover, modifier
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
+    exuded
+        Share of the plant carbon that is known to be rhizodeposits, (row, plot).
     input_stated
         Whether any carbon input is stated in the known months.
     input_error
         Stated relative standard deviation of the plant input, (plot,), NaN where none is stated.
-    yield_share
-        Share of the plant carbon that plots get in the known months that follows from yields.
-    level_error
-        Standard deviation of the log of an error that all plant inputs share, where most of that carbon follows from
-        yields; else NaN.
+    from_yields
+        Plant carbon that plots get in the known months, and what of it follows from yields.
     taken
         What became of each row.
     notes
@@ -136,13 +136,14 @@ class Managed:
         self.months = months
         self.known = np.clip(known, 1, months)
         self.plant = np.full(shape, np.nan)
+        self.exuded = np.full(shape, np.nan)
         self.manure = np.zeros(shape)
         self.kinds = tuple(kinds)
         self.amendments = np.zeros((len(kinds), *shape))
         self.cover = np.full(shape, np.nan)
         self.modifier = np.full(shape, np.nan)
         self.input_error = np.full(len(places), np.nan)
-        self.yield_share, self.level_error = 0.0, np.nan
+        self.from_yields = FromYields(*nothing_known(len(places)))
         given = [one for one in (table, plan) if one is not None and len(one)]
         self.taken = RowsTaken.of(sum(map(len, given)))
         if given:
@@ -158,7 +159,9 @@ class Managed:
     ) -> None:
         carbon, manure, notes = carbon_inputs(table)
         self.notes += notes
-        error, given = input_errors(table), np.zeros(len(table))
+        common, study = input_errors(table)
+        exuded = carbon * np.nan_to_num(_converted(table).exuded)
+        of_yields = nothing_known(len(places))
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
@@ -184,8 +187,10 @@ class Managed:
                 return [overlap * kind for kind in kinds], ends
 
             parts, ends = held(end)
+            self._exude(position, rows, parts, exuded[rows], season[rows])
             giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
-            given[rows] += np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
+            given = np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
+            of_yields[:, position] = from_yields(carbon[rows] * given, common[rows], study[rows])
             for kind, spread in enumerate(by_kind):
                 spreads = [_sum(part, spread[rows], part) for part in parts]
                 self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
@@ -205,7 +210,7 @@ class Managed:
                 ended.append(called)
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(called)
-        self.yield_share, self.level_error = _from_yields(carbon * given, error)
+        self.from_yields = FromYields(*of_yields)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -240,6 +245,13 @@ class Managed:
         for name, one, what in zip(MANAGED, values, (plants, manures, covers, modifiers), strict=True):
             self.taken.gave[name][rows] |= _giving(parts, what, months) & np.isfinite(one)
         return _giving(parts, plants, int(self.known[position]))
+
+    def _exude(
+        self, position: int, rows: np.ndarray, parts: list[np.ndarray], exuded: np.ndarray, season: np.ndarray
+    ) -> None:
+        """Fill months of a plot with the carbon of rhizodeposits; its share is known with that of plants."""
+        whole = [np.where(season, part > 0, part) for part in parts]
+        self.exuded[:, position] = _first_said([_sum(part, exuded, of) for part, of in zip(parts, whole, strict=True)])
 
     def _note_times(
         self, position: int, rows: np.ndarray, overlap: np.ndarray, begin: np.ndarray, end: np.ndarray
@@ -291,6 +303,7 @@ class Managed:
     def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
+        self.exuded = _share_of(self.exuded, self.plant, self.known)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
         if not self.input_stated:
             self.notes += (f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.",)
@@ -393,6 +406,17 @@ def _first_said(kinds: list[np.ndarray]) -> np.ndarray:
     return result
 
 
+def _share_of(exuded: np.ndarray, plant: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Share of exuded carbon in that of plants, (row, plot); in months without any that of the plot, else of all."""
+    seen = np.arange(len(plant))[:, None] < known
+    of_plot, all_of_it = (np.nansum(np.where(seen, one, np.nan), axis=0) for one in (exuded, plant))
+    overall = of_plot.sum() / all_of_it.sum() if all_of_it.sum() > 0 else 0.0
+    usual = np.divide(of_plot, all_of_it, out=np.full(len(of_plot), overall), where=all_of_it > 0)
+    share = np.broadcast_to(usual, plant.shape).copy()
+    np.divide(np.nan_to_num(exuded), plant, out=share, where=plant > 0)
+    return share
+
+
 def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.ndarray:
     """Whether each row gives one of the first ``known`` months its value; (row,)."""
     giving = np.zeros(parts[0].shape[1], dtype=bool)
@@ -415,7 +439,7 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     notes = []
     crop = filled(table, "crop", "").astype(str)
     _, of_harvest, _ = _yields(table)
-    plant, _, left, without = _converted(table)
+    plant, _, _, left, without = _converted(table)
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
@@ -462,33 +486,40 @@ def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, lef
 
 
 def input_errors(table: pd.DataFrame) -> np.ndarray:
-    """Standard deviation of the log of the plant carbon of each row that follows from a yield, NaN else; (row,).
+    """Errors of the log of the plant carbon of each row that follows from a yield, NaN else; (2, row).
+
+    Standard deviations of what all studies have in common, and of what each has of its own.
 
     Parameters
     ----------
     table
         Of schema ``field_management``.
     """
-    return _converted(table)[1]
+    return _converted(table).error
 
 
-def _from_yields(carbon: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    """Share of carbon that follows from yields, and the mean error of its log by carbon; NaN where most is stated."""
-    entering = np.where(carbon > 0, carbon, 0.0)
-    told = np.isfinite(error) & (entering > 0)
-    if not told.any():
-        return 0.0, np.nan
-    share = float(entering[told].sum() / entering.sum())
-    return share, np.nan if share < 0.5 else float(np.average(error[told], weights=entering[told]))
+class Converted(NamedTuple):
+    """Plant carbon of rows of management."""
+
+    plant: np.ndarray
+    """t C/ha/year, (row,); NaN where nothing is known."""
+    error: np.ndarray
+    """Of :func:`input_errors`, (2, row)."""
+    exuded: np.ndarray
+    """Share of rhizodeposits where it follows from a yield, else NaN, (row,)."""
+    left: dict[str, Left]
+    """By crop with yields."""
+    without: list[str]
+    """Crops with neither a yield nor a stated input."""
 
 
-def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, Left], list[str]]:
-    """Plant carbon of each row, t C/ha/year, with the error of what follows from yields; and crops with and without."""
+def _converted(table: pd.DataFrame) -> Converted:
+    """Plant carbon of each row, as stated or from its yield."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
     nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
-    error = np.full(len(table), np.nan)
+    *error, exuded = np.full((3, len(table)), np.nan)
     left, without = {}, []
     for name in sorted(set(crop) - {""}):
         rows = (crop == name).to_numpy() & ~np.isfinite(plant)
@@ -496,10 +527,11 @@ def _converted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, L
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
             left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
-            plant[told], error[told] = one.carbon / years[told], one.error
+            plant[told], exuded[told] = one.carbon / years[told], one.exuded
+            error[0][told], error[1][told] = one.common, one.study
         if (rows & ~told).any():
             without.append(name)
-    return plant, error, left, without
+    return Converted(plant, np.array(error), exuded, left, without)
 
 
 def of_one_season(table: pd.DataFrame) -> np.ndarray:

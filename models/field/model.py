@@ -6,15 +6,17 @@ exactly is uncertain on the log scale and partially pooled:
 .. math::
 
     \ln rate_p(t) = site + treatment(t), \quad
-    \ln input_p(t) = level + treatment(t) + plot, \quad
+    \ln input_p(t) = level + site + treatment(t) + plot, \quad
     \ln C_{p}(0) = site + plot
 
 The treatment of a plot may change: see :mod:`socbayes.models.field.treatments`.
 
 The stated standard deviation of an input is that of ``plot``, independent of
-other plots; what is wrong with inputs everywhere (``level``: a third, or what inputs
-follow from yields with, where most of the carbon does) comes on top and is not
-narrowed by it: replace its prior where inputs are known better.
+other plots; what is wrong with inputs everywhere (``level``: a third, of those that
+follow from yields how sure the shares of the typical study are) comes on top and is not
+narrowed by it: replace its prior where inputs are known better. Inputs from yields
+have an error of the site too, which is that of a new study: crops of a trial share
+soil, cultivars and methods. What a site has is no news of the next one.
 Effects of treatments, and departures of the pools of a plot, are inverse
 hyperbolic sines of normals: small ones are the same, large ones grow in
 proportion.
@@ -60,6 +62,7 @@ from socbayes.models.field.noise import walk
 from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
+from socbayes.models.field.yields import STATED_ERROR
 from socbayes.observations import DENSITY_ERROR, OBSERVATIONS, Run, expected_readings
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
@@ -69,7 +72,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
 
-_OF_YIELDS = "most inputs follow from yields by shares of crop carbon, with this error; stated ones get it too"
+_OF_YIELDS = (
+    "how sure shares of crop carbon of the typical study are, by which inputs follow from yields; of stated inputs a "
+    "third, and between both where there are both"
+)
 _FEW = "few groups cannot show that they do not differ, so the spread is kept from zero"
 
 PRIORS = (
@@ -82,13 +88,22 @@ PRIORS = (
     ),
     Prior("site_rate_sd", "LogNormal", {"mu": -1.4, "sigma": 0.4}, "log", f"{_FEW}: median 0.25"),
     Prior("treatment_rate_sd", "LogNormal", {"mu": -1.9, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.15"),
-    Prior("input_level", "Normal", {"mu": 0.0, "sigma": 0.3}, "log", "stated inputs are good to about a third"),
+    Prior(
+        "input_level", "Normal", {"mu": 0.0, "sigma": STATED_ERROR}, "log", "stated inputs are good to about a third"
+    ),
     Prior(
         "input_level_unstated",
         "Normal",
         {"mu": 0.0, "sigma": 0.7},
         "log",
         "croplands and grasslands: 1 to 10 t/ha/year",
+    ),
+    Prior(
+        "site_input",
+        "Normal",
+        {"mu": 0.0, "sigma": 1.0},
+        "sd of studies",
+        "inputs from yields at a site about the typical study, over the spread of studies: data/root_inputs.json",
     ),
     Prior("treatment_input_sd", "LogNormal", {"mu": -2.0, "sigma": 0.5}, "sinh of log", f"{_FEW}: median 0.14"),
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
@@ -120,6 +135,10 @@ PRIORS = (
 QUANTITIES: dict[str, dict[str, str]] = {
     "rate_effect": {"unit": "log", "meaning": "effect of each treatment on all decomposition rates"},
     "treatment_rate_sd": {"unit": "sinh of log", "meaning": "spread of that effect between treatments"},
+    "site_input": {
+        "unit": "sd of studies",
+        "meaning": "inputs from yields at each site over those of the typical study, in spreads between studies",
+    },
     "input_factor": {
         "unit": "1",
         "meaning": "carbon input of each plot (and period of it) over what was stated or assumed, where there is any",
@@ -170,7 +189,7 @@ def build(
     management
         Table of schema ``field_management``. Inputs are taken as stated, or
         from yields by how crops share out their carbon (``sb.models.root_inputs``),
-        whose error is then the prior of ``input_level``. Rows of a treatment hold
+        whose error is then in the priors of ``input_level`` and ``site_input``. Rows of a treatment hold
         while a plot has it, and say when it changes.
     weather
         Table of schema ``field_weather``.
@@ -314,7 +333,7 @@ def model_of(
 
 
 def _with_level_error(error: float) -> tuple[Prior, ...]:
-    """Priors, that of the level of inputs as wide as what they follow from yields with."""
+    """Priors, that of the level of inputs as wide as what is unsure of it where some follow from yields."""
     if not np.isfinite(error):
         return PRIORS
     level = Prior("input_level", "Normal", {"mu": 0.0, "sigma": round(error, 3)}, "log", _OF_YIELDS)
@@ -326,12 +345,10 @@ def _of_level(data: Layout, priors: Priors) -> tuple[str, ...]:
     share = data.forcing.yield_share
     if not 0 < share < 1:
         return ()
-    whom = "for plots with stated inputs too"
-    if np.isnan(data.forcing.level_error):
-        whom = "for plots with yields too, in place of the error of those"
     return (
         f"{min(max(round(100 * share), 1), 99)} % of the carbon that plots get follows from yields: the prior of "
-        f"input_level is {priors.table().loc['input_level', 'distribution']}, {whom}.",
+        f"input_level is {priors.table().loc['input_level', 'distribution']}, for plots with stated inputs and for "
+        "those with yields; these also have an error of their site.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +53,12 @@ class Setup:
 
     @cached_property
     def roles(self) -> Roles:
-        """Which driver of the structure takes what."""
-        return roles_of(self.structure)
+        """Which driver of the structure takes what; exudates given as a number are those."""
+        roles = roles_of(self.structure)
+        if roles.exudate not in self.drivers:
+            return roles
+        plant = {name: share for name, share in roles.plant.items() if name != roles.exudate}
+        return replace(roles, plant=plant, exudate="")
 
     @property
     def published(self) -> bool:

@@ -243,7 +243,9 @@ def log_moments(allocation: Allocation, dry_matter: Any, nitrogen: Any = None) -
     return mean, variance
 
 
-def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> tuple[Any, Any]:
+def plant_input(
+    crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None, *, typical: bool = False
+) -> tuple[Any, Any]:
     """Plant carbon that enters the soil with a harvest: its centre, t C/ha, and the error of its logarithm.
 
     Straw, roots and rhizodeposits, each by the share of it that enters. Centre and error are the mean, raised to a
@@ -258,6 +260,8 @@ def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
         Yield, t/ha; NaN and zero give themselves.
     fertilizer_nitrogen
         kg/ha/year, of the shape of the yield; what coefficients hold at where None or NaN.
+    typical
+        Of the typical study, without what a new study differs by.
 
     Raises
     ------
@@ -276,6 +280,8 @@ def plant_input(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     grain = _amounts("dry_matter", dry_matter)
     nitrogen = None if fertilizer_nitrogen is None else _amounts("fertilizer_nitrogen", fertilizer_nitrogen)
     mean, variance = log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)
+    if typical:
+        variance = variance - (allocation.spread**2).reshape((-1,) + (1,) * grain.ndim)
     node, weight = np.polynomial.hermite_e.hermegauss(NODES)
     weight = weight / weight.sum()
     ratio = np.exp(mean[:, None] + np.sqrt(variance)[:, None] * node.reshape((-1,) + (1,) * grain.ndim))
@@ -300,6 +306,35 @@ def entering_carbon(share: Entering, straw: Any, root: Any, rhizodeposit: Any) -
         Ratios of straw over product, roots over shoot and rhizodeposits over roots.
     """
     return share.straw * straw + (1 + straw) * root * (share.roots + share.rhizodeposits * rhizodeposit)
+
+
+def rhizodeposit_share(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Any:
+    """Share of the carbon of :func:`plant_input` that is rhizodeposits, at the centre of each ratio.
+
+    Parameters
+    ----------
+    crop, dry_matter, fertilizer_nitrogen
+        As for :func:`plant_input`.
+
+    Raises
+    ------
+    UnknownNameError
+        For a crop that is not known, with the nearest name.
+    SocbayesError
+        For a yield or nitrogen that is no number, below zero or infinite.
+
+    Examples
+    --------
+    >>> bool(0.1 < rhizodeposit_share("winter wheat", 5.0) < 0.5)
+    True
+    """
+    allocation, share = allocation_of(crop), entering_of(crop)
+    grain = _amounts("dry_matter", dry_matter)
+    nitrogen = None if fertilizer_nitrogen is None else _amounts("fertilizer_nitrogen", fertilizer_nitrogen)
+    ratio = np.exp(log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)[0])
+    straw = 0.0 * ratio[STRAW] if allocation.whole else ratio[STRAW]
+    every = entering_carbon(share, straw, ratio[ROOT], ratio[RHIZODEPOSIT])
+    return 1.0 - entering_carbon(share, straw, ratio[ROOT], 0.0) / every
 
 
 def _amounts(name: str, given: Any) -> np.ndarray:

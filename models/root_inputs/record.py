@@ -21,8 +21,8 @@ RECORD = Subject(
                 " below ground, divided by one plus the factor of Bolinder et al. (2007) for rhizodeposits.",
                 "In that study 54 to 63 % of the carbon below ground was rhizodeposits, 1.17 to 1.70 times the roots,"
                 " which the fit does not know.",
-                "The error of inputs from yields is one number for all sites, so that inputs at a new site are foreseen"
-                " too narrowly.",
+                "The share of rhizodeposits in inputs from yields has no error of its own within a fit.",
+                "Roots enter soil as shoots do: what they keep more is in no structure.",
                 "How root carbon follows the yield is assumed, between in proportion and not at all.",
             ),
             effort={"draws": 3000, "tune": 1500},

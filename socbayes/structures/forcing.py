@@ -4,8 +4,9 @@ Structures name their drivers as their authors did. Roles are read from units
 and names, so that a structure nobody has seen before finds its place too:
 
 - a driver in carbon over time is an input; one called after manure takes
-  manure, those that are zero unless given (exudates, necromass) take nothing,
-  and the others share the plant carbon, equally unless the structure declares
+  manure, one called after exudates what is known of the plant carbon to be
+  rhizodeposits, those that are zero unless given (necromass) take nothing, and
+  the others share the plant carbon, equally unless the structure declares
   other ``input_shares``;
 - ``rate_modifier`` takes the product of temperature, moisture and cover
   modifiers, ``temperature`` degrees, ``moisture`` and ``water_factor`` the
@@ -105,11 +106,13 @@ class Roles:
     Parameters
     ----------
     plant
-        Shares of plant carbon by driver.
+        Shares of plant carbon by driver; of that of exudates the share of what is not known to be rhizodeposits.
     manure
         Driver of manure carbon; empty when it goes with the plant carbon.
     modifier, temperature, moisture
         Drivers of climate; empty where the structure has none.
+    exudate
+        Driver of rhizodeposits; empty where they go with other plant carbon.
     """
 
     plant: Mapping[str, float]
@@ -117,6 +120,7 @@ class Roles:
     modifier: str
     temperature: str
     moisture: str
+    exudate: str = ""
 
     @property
     def names(self) -> set[str]:
@@ -135,8 +139,10 @@ def roles_of(structure: Structure) -> Roles:
     Examples
     --------
     >>> from socbayes.structures import get
-    >>> roles_of(get("rothc"))
-    Roles(plant={'plant_input': 1.0}, manure='manure_input', modifier='rate_modifier', temperature='', moisture='')
+    >>> roles_of(get("rothc")).plant, roles_of(get("rothc")).manure, roles_of(get("rothc")).modifier
+    ({'plant_input': 1.0}, 'manure_input', 'rate_modifier')
+    >>> roles_of(get("mcp")).plant
+    {'litter_input': 1.0, 'exudate_input': 0.0}
     """
     names = structure.driver_names
     inputs = [driver for driver in structure.drivers if input_factor(driver.unit, 1.0, 1.0) is not None]
@@ -147,6 +153,9 @@ def roles_of(structure: Structure) -> Roles:
         if name not in fed:
             raise StructureError(f"{structure.name}: input_shares: " + unknown("driver of plant carbon", name, fed))
     shares = dict(structure.input_shares) or {name: 1.0 / len(plant) for name in plant}
+    exudate = next((driver.name for driver in inputs if "exudate" in driver.name), "")
+    if exudate and shares:
+        shares.setdefault(exudate, 0.0)
 
     def present(*wanted: str) -> str:
         return next((name for name in wanted if name in names), "")
@@ -154,6 +163,7 @@ def roles_of(structure: Structure) -> Roles:
     return Roles(
         plant=shares,
         manure=manure[0] if manure else "",
+        exudate=exudate if shares else "",
         modifier=present("rate_modifier"),
         temperature=present("temperature"),
         moisture=present("moisture", "water_factor"),

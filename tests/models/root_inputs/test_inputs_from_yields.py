@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import socbayes as sb
+from socbayes.models.field import layout
 from socbayes.models.field.crops import carbon_left
+from socbayes.models.field.layout import Layout
+from socbayes.models.field.setup import setup_of
+from socbayes.models.field.tables import judged
+from socbayes.models.field.yields import STATED_ERROR
 
 PLOTS = pd.DataFrame(
     {
@@ -18,6 +24,10 @@ PLOTS = pd.DataFrame(
     }
 )
 USUAL = "Normal(mu=0, sigma=0.3)"
+
+
+def laid(plots: pd.DataFrame, rows: list[dict]) -> Layout:
+    return layout.lay_out(judged(plots, pd.DataFrame(rows)), setup_of("icbm"))
 
 
 def row(**columns) -> dict:
@@ -41,8 +51,10 @@ def level(rows: list[dict], plots: pd.DataFrame = PLOTS, **choices) -> str:
     return next(one["distribution"] for one in spec.priors if one["parameter"] == "input_level")
 
 
-def wide() -> str:
-    return f"Normal(mu=0, sigma={float(carbon_left('winter wheat', 5.0).error):.3f})"
+def between(share: float) -> str:
+    """Prior of the level where a share of the carbon follows from yields."""
+    common = float(carbon_left("winter wheat", 5.0).common)
+    return f"Normal(mu=0, sigma={np.sqrt(share * common**2 + (1 - share) * STATED_ERROR**2):.3f})"
 
 
 STATED = [row(plot=plot, plant_carbon_input=2.0) for plot in "AB"]
@@ -53,14 +65,10 @@ STATED = [row(plot=plot, plant_carbon_input=2.0) for plot in "AB"]
     [
         (STATED + yearly(2010, 5, site="Elsewhere", plot="Z"), PLOTS),
         (STATED + yearly(1990, 5, plot="A"), PLOTS),
-        (
-            [row(plot="A", start_year=1990.0, end_year=2018.0, plant_carbon_input=2.0), *yearly(2018, 2, plot="A")],
-            PLOTS[PLOTS["plot"] == "A"],
-        ),
     ],
-    ids=["of another site", "before the run", "two years of ten"],
+    ids=["of another site", "before the run"],
 )
-def test_yields_that_feed_little_of_what_plots_get_leave_the_prior(rows, plots):
+def test_yields_that_feed_nothing_of_what_plots_get_leave_the_prior(rows, plots):
     assert level(rows, plots) == USUAL
 
 
@@ -69,18 +77,32 @@ def test_carbon_counts_and_not_the_number_of_rows_that_state_it():
         row(treatment="x", start_year=2010 + one / 12, end_year=2010 + (one + 1) / 12, plant_carbon_input=1.0)
         for one in range(120)
     ]
-    assert level(months + yearly(2010, 10, treatment="y")) == wide()
+    carbon = float(carbon_left("winter wheat", 5.0).carbon)
+    assert level(months + yearly(2010, 10, treatment="y")) == between(carbon / (1.0 + carbon))
 
 
-@pytest.mark.parametrize(("stated", "whom"), [(1.5, "stated inputs"), (3.0, "yields")])
-def test_plots_with_inputs_of_both_kinds_are_told_which_prior_they_get(stated, whom):
+@pytest.mark.parametrize("years", [0, 1, 4, 5, 6, 10])
+def test_the_prior_of_the_level_goes_from_that_of_stated_inputs_to_that_of_yields_without_a_step(years):
+    rows = yearly(2010, years, plot="A")
+    if years < 10:
+        rows.append(row(plot="A", start_year=2010.0 + years, plant_carbon_input=2.0))
+    carbon = years * float(carbon_left("winter wheat", 5.0).carbon)
+    share = carbon / (carbon + 2.0 * (10 - years))
+    plots = PLOTS[PLOTS["plot"] == "A"]
+    assert level(rows, plots) == (between(share) if years else USUAL)
+    spread = laid(plots, rows).forcing.study_error
+    assert spread == pytest.approx([share * float(carbon_left("winter wheat", 5.0).study)])
+
+
+@pytest.mark.parametrize("stated", [1.5, 3.0])
+def test_plots_with_inputs_of_both_kinds_are_told_which_prior_they_get(stated):
     rows = [row(treatment="x", plant_carbon_input=stated), grown(treatment="y")]
     spec = spec_of(rows)
     (note,) = [one for one in spec.notes if "input_level" in one]
-    share = round(100 / (1 + stated / float(carbon_left("winter wheat", 5.0).carbon)))
-    assert note.startswith(f"{share} % of the carbon that plots get follows from yields")
-    assert f"the prior of input_level is {level(rows)}, for plots with {whom} too" in note
-    assert level(rows) == (wide() if whom == "stated inputs" else USUAL)
+    share = 1 / (1 + stated / float(carbon_left("winter wheat", 5.0).carbon))
+    assert note.startswith(f"{round(100 * share)} % of the carbon that plots get follows from yields")
+    assert f"the prior of input_level is {between(share)}, for plots with stated inputs and for those with" in note
+    assert level(rows) == between(share)
 
 
 def test_a_prior_of_the_callers_is_the_one_that_the_note_says():

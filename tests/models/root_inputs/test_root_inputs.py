@@ -369,14 +369,17 @@ def test_a_note_says_the_input_with_its_error_and_that_of_coefficients():
     assert f"winter wheat as wheat {float(left.carbon):.2f} t C/ha a harvest" in note
     assert f"{float(left.coefficients):.2f} by point coefficients" in note
     assert "good to a factor of" in note
-    assert input_errors(table) == pytest.approx(float(left.error))
+    common, study = input_errors(table)
+    assert np.hypot(common, study) == pytest.approx(float(left.error))
+    assert common == pytest.approx(float(left.common))
+    assert (common < study).all(), "studies differ by more than the typical one is unsure"
 
 
 def test_stated_inputs_have_no_error_of_shares():
     table = management(yield_dry_matter=5.0, plant_carbon_input=[2.0, np.nan])
     plant, _, _ = carbon_inputs(table)
     assert plant[0] == 2.0
-    assert np.isfinite(input_errors(table)).tolist() == [False, True]
+    assert np.isfinite(input_errors(table)).tolist() == [[False, True]] * 2
 
 
 def test_two_harvests_a_year_leave_what_each_would():
@@ -400,7 +403,7 @@ def test_nothing_is_known_of_a_cover_crop():
     assert carbon_inputs(management(crop="cover crop", yield_dry_matter=3.0))[2][-1].startswith("No allocation")
 
 
-def test_the_error_of_yields_is_the_prior_of_the_level_of_inputs():
+def test_what_is_unsure_of_the_typical_study_is_the_prior_of_the_level_of_inputs():
     years = [2010.0, 2020.0]
     plots = pd.DataFrame({"site": "Farm", "plot": ["A", "A"], "year": years, "soc_stock": [50.0, 51.0]})
 
@@ -409,7 +412,7 @@ def test_the_error_of_yields_is_the_prior_of_the_level_of_inputs():
         return next(one["distribution"] for one in spec.priors if one["parameter"] == "input_level")
 
     table = management(start_year=[2010.0, 2020.0], end_year=[2020.0, 2021.0]).iloc[:1]
-    error = float(carbon_left("winter wheat", 5.0).error)
+    error = float(carbon_left("winter wheat", 5.0).common)
     assert level(table.assign(yield_dry_matter=5.0)) == f"Normal(mu=0, sigma={error:.3f})"
     assert level(table.assign(plant_carbon_input=2.0)) == "Normal(mu=0, sigma=0.3)"
     given = {"priors": {"input_level": ("Normal", {"mu": 0.0, "sigma": 0.1})}}

@@ -1,0 +1,164 @@
+"""Inputs from yields at sites: each has the error of a study of its own, which says nothing of the next site."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import socbayes as sb
+from socbayes.models.field import layout
+from socbayes.models.field.crops import carbon_left
+from socbayes.models.field.draws import draws_of, fitted_to, new_plots, readings_of
+from socbayes.models.field.effects import log_factors, of_known_plots
+from socbayes.models.field.setup import setup_of
+from socbayes.models.field.tables import judged
+
+YEARS = (1980.0, 1990.0, 2000.0, 2010.0)
+SITES = ("East", "North", "West")
+TRUE = np.array([1.6, -1.4, 0.0])
+SEEN_ONCE = "West"
+SURE = ("LogNormal", {"mu": -4.6, "sigma": 0.2})
+TYPICAL = carbon_left("winter wheat", 5.0)
+
+
+def samples(sites=SITES, plots=1, **columns) -> pd.DataFrame:
+    rows = [{"site": site, "plot": f"{site} {k}", "year": year, "soc_stock": 50.0}
+            for site in sites for k in range(1, 1 + plots) for year in YEARS]  # fmt: skip
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def management(sites=SITES, **columns) -> pd.DataFrame:
+    usual = {"start_year": YEARS[0], "end_year": YEARS[-1], "crop": "winter wheat", "yield_dry_matter": 5.0}
+    return pd.DataFrame([{"site": site} | usual | columns for site in sites])
+
+
+def laid(obs, table, **choices) -> layout.Layout:
+    return layout.lay_out(judged(obs, table), setup_of("icbm"), **choices)
+
+
+def simulated() -> pd.DataFrame:
+    """Stocks of sites that start alike and get more or less than their yields say."""
+    obs = samples()
+    data = laid(obs, management())
+    plots = len(data.plots.labels)
+    values = {
+        "input_level": np.zeros(1),
+        "site_input": TRUE[None],
+        "site_stock": np.zeros((1, len(SITES))),
+        "rate_constant": np.zeros((1, 2)),
+        "log_share": np.log(np.broadcast_to([0.1, 0.9], (1, len(SITES), 2))),
+        "log_initial_stock": np.full((1, plots), np.log(50.0)),
+    }
+    measured = data.measured
+    logs = readings_of(data, of_known_plots(data, values, 1), np.arange(measured.row.size))[0]
+    logs = logs + 0.005 * np.random.default_rng(3).standard_normal(logs.size)
+    stock = obs["soc_stock"].to_numpy().copy()
+    stock[measured.row] = np.exp(logs)
+    obs = obs.assign(soc_stock=stock)
+    return obs[(obs["site"] != SEEN_ONCE) | (obs["year"] == YEARS[0])]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    model = sb.models.field.build(
+        simulated(),
+        management(),
+        structure="icbm",
+        priors={
+            "rate_constant": ("Normal", {"mu": 0.0, "sigma": 0.01}),
+            "site_rate_sd": SURE,
+            "plot_input_sd": SURE,
+            "plot_stock_sd": SURE,
+            "site_departure_sd": ("LogNormal", {"mu": -1.6, "sigma": 0.2}),
+            "plot_departure_sd": SURE,
+        },
+        until=YEARS[-1],
+    )
+    store = tmp_path_factory.mktemp("sites")
+    return sb.fit(model, draws=300, tune=400, chains=2, seed=2, store=store, progress=False)
+
+
+def test_sites_are_recovered_and_one_without_news_keeps_the_spread_of_studies(fitted):
+    assert fitted.attrs["divergences"] == 0
+    posterior = fitted["posterior"].to_dataset()
+    away = posterior["site_input"] - posterior["site_input"].mean("site")
+    for site, true in zip(SITES[:2], TRUE[:2], strict=True):
+        own = posterior["site_input"].sel(site=site)
+        assert abs(float(own.mean()) - true) < 3 * float(own.std())
+        assert float(own.std()) < 0.7
+    assert float(away.sel(site="East").mean() - away.sel(site="North").mean()) > 1.5
+    once = posterior["site_input"].sel(site=SEEN_ONCE)
+    assert abs(float(once.mean())) < 0.2
+    assert float(once.std()) == pytest.approx(1.0, abs=0.12)
+
+
+def test_inputs_of_a_new_site_are_those_of_a_new_study(fitted):
+    """Once learned, only what all studies have in common is narrower than before."""
+    obs = pd.concat([simulated(), samples(["Mine"], plots=2)], ignore_index=True)
+    data = laid(obs, management([*SITES, "Mine"]))
+    posterior = fitted["posterior"].to_dataset()
+    stacked = posterior.stack(sample=("chain", "draw"))
+    draws = draws_of(posterior, {str(name): one.transpose("sample", ...).to_numpy() for name, one in stacked.items()})
+    values, strangers = fitted_to(data, draws, np.random.default_rng(4))
+    assert strangers == ["Mine"]
+    factor = log_factors(data, values)["plant"][..., 0]
+    sites = np.array(data.plots.sites)[data.plots.site]
+    spread = {site: factor[:, sites == site][:, 0].std() for site in ("Mine", "East")}
+    level = values["input_level"].std()
+    assert spread["Mine"] == pytest.approx(np.hypot(level, float(TYPICAL.study)), rel=0.1)
+    assert spread["East"] < 0.6 * spread["Mine"]
+    # A further plot of the new site has what its site has.
+    both = new_plots(data, values, 1, np.flatnonzero(sites == "Mine"), np.random.default_rng(5))["plant"][..., 0]
+    assert np.corrcoef(both.T)[0, 1] > 0.95
+    drawn = (factor[:, sites == "Mine"][:, 0] - values["input_level"]) / float(TYPICAL.study)
+    assert stats.kstest(drawn, "norm").pvalue > 0.01
+
+
+def test_before_any_data_an_input_has_the_error_of_a_new_study():
+    import pymc as pm
+
+    with sb.models.field.build(samples(["Farm"]), management(["Farm"]), structure="icbm"):
+        prior = pm.sample_prior_predictive(4000, var_names=["input_level", "site_input"], random_seed=6).prior
+    log_input = (prior["input_level"] + float(TYPICAL.study) * prior["site_input"][..., 0]).to_numpy().ravel()
+    assert log_input.std() == pytest.approx(float(TYPICAL.error), rel=0.04)
+
+
+def test_stated_inputs_have_no_error_of_their_site():
+    stated = laid(samples(), management(plant_carbon_input=2.0))
+    assert not stated.forcing.study_error.any()
+    assert np.isnan(stated.forcing.level_error)
+    model = sb.models.field.build(samples(), management(plant_carbon_input=2.0), structure="icbm")
+    assert "site_input" not in model.named_vars
+    mixed = pd.concat([management(SITES[:1]), management(SITES[1:], plant_carbon_input=2.0)], ignore_index=True)
+    data = laid(samples(), mixed)
+    of_yields = np.array(data.plots.sites)[data.plots.site] == SITES[0]
+    np.testing.assert_allclose(data.forcing.study_error, np.where(of_yields, float(TYPICAL.study), 0.0))
+
+
+def test_a_plot_without_management_has_the_error_of_those_whose_inputs_it_gets():
+    data = laid(samples(["Farm"], plots=2), management(["Farm"], plot="Farm 1"))
+    np.testing.assert_allclose(data.forcing.study_error, float(TYPICAL.study))
+
+
+def test_a_fit_of_stated_inputs_gives_a_new_site_with_yields_its_error():
+    rng = np.random.default_rng(7)
+    values = {
+        "input_level": np.zeros(2000),
+        "site_stock": np.zeros((2000, 1)),
+        "rate_constant": np.zeros((2000, 2)),
+        "site_departure_sd": np.full(2000, 0.4),
+        "initial_share": np.full((2000, 1, 2), 0.5),
+    }
+    posterior = sb.models.field.build(
+        samples(["Farm"]), management(["Farm"], plant_carbon_input=2.0), structure="icbm"
+    ).coords
+    table = pd.concat([management(["Farm"], plant_carbon_input=2.0), management(["Mine"])], ignore_index=True)
+    data = laid(samples(["Farm", "Mine"]), table)
+    draws = sb.models.field.draws.Draws(values, {name: list(map(str, labels)) for name, labels in posterior.items()})
+    more, _ = fitted_to(data, draws, rng)
+    spread = log_factors(data, more)["plant"][..., 0].std(axis=0)
+    mine = np.array(data.plots.sites)[data.plots.site] == "Mine"
+    np.testing.assert_array_equal(spread[~mine], 0.0)
+    assert spread[mine] == pytest.approx(float(TYPICAL.study), rel=0.06)
