@@ -36,7 +36,7 @@ WHOLE = "silage"
 """Word that says that the whole shoot is harvested."""
 SAME_AS = {"fodder beet": "sugar beet", "corn": "maize", "field pea": "pea", "field bean": "faba bean"}
 """Crops that are taken for another; what is assumed is said."""
-KINDS = frozenset(name.split()[0] for name in (*SAME_AS, *SAME_AS.values()) if " " in name)
+KINDS = frozenset(name.split()[0] for name in (*SAME_AS, SAME_AS["fodder beet"]) if " " in name)
 """Words of names of crops that alone are no crop, as field, fodder and sugar."""
 NEAR = 4.0
 """Factor about the usual yield within which shares follow the yield; beyond it inputs are in proportion to it."""
