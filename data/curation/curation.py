@@ -552,6 +552,10 @@ and `posteriors/mcp_process-1.nc` say of pump efficacy was learned from these
 tables, `cue` and the priming tables: treat them as bound by the same terms.
 `posteriors/cue_process-1.nc` was learned from `cue`, `posteriors/priming_process-1.nc`
 from the priming tables.
+
+`biochar_persistence.json` was learned from series under CC BY-SA 4.0 that are not
+bundled (Azzi E.S. et al. 2024, Geoderma 441:116761, doi:10.1016/j.geoderma.2023.116761):
+cite them, and share what you make of it alike.
 """
 
 
