@@ -4,18 +4,18 @@ Carbon left after time t at temperature T is
 
 .. math::
 
-    R(t) = f\,e^{-k_1 g t} + (1 - f)\,e^{-k_2 g t}, \quad g = Q_{10}^{(T - 15)/10}
+    R(t) = f\,e^{-k_1 g t} + (1 - f)\,e^{-k_2 g t}, \quad f = 1 - e^{-a}, \quad g = Q_{10}^{(T - 15)/10}
 
-with the labile share f and both rates of each series about a level of their study, and those of studies about a level
-of all; share and persistent rate depend on the molar ratio of hydrogen to carbon. Where a study states no ratio, it is
+with the labile carbon a and both rates of each series about a level of their study, and those of studies about a level
+of all; a and the persistent rate depend on the molar ratio of hydrogen to carbon. Where a study states no ratio, it is
 drawn about what the highest temperature of pyrolysis says of it. What is compared are logs of the carbon lost, at a few
 dates of each series, spread over its duration: all dates of a cumulative series say little more, and are no independent
 measurements. Dates spread over the logarithm of time would have the labile pool explain the first days, and the
 persistent one the months after them, so that it would be lost too soon in a century.
 
 Most series follow two pools to some percent of what they lose, with a labile rate of their own, and some scatter ten
-times as much, so rates and errors are of series and studies. Series tell their traits well, so traits are sampled as
-they are, not as deviations from their level.
+times as much, so rates and errors are of series and studies. What a series tells well is what it lost in all, less well
+how much of that was labile, so these two are sampled (:func:`_by_losses`).
 
 Series last for months or years, so the share left after a century is an extrapolation: its rate rests on the slow loss
 at the end of the longer series, and on the prior.
@@ -37,17 +37,21 @@ from socbayes.spec import ModelSpec, attach, joined, prior_records
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from pymc.distributions.transforms import Transform
+    from pytensor.tensor import TensorVariable
 
 CENTRE = {"hydrogen_to_carbon": 0.4, "pyrolysis_temperature": 500.0, "incubation_temperature": 15.0}
 """Values at which levels are stated."""
 DATES = 6
-"""Dates of a series that are compared."""
+"""Dates of a series that are compared, where it has as many."""
+LEAST_DATES = 5
+"""Dates that a series has, of those, to be taken: fewer hardly tell two pools and a scatter apart."""
 LEAST_DURATION = 364
 """Days, 52 weeks, that a series lasts to be taken: while labile carbon is still being lost, it cannot tell the
 persistent rate, and share and rates trade places along a curve that chains hardly get along."""
-LEAST_RATE = float(np.log(0.5))
-"""Log of the rate, 1/year, below which carbon is not called labile. Without it the two pools of a series that loses
-carbon at one pace change places, and chains end in one or the other."""
+LEAST_RATE = 0.0
+"""Log of the rate, 1/year, below which carbon is not called labile: it is gone within some years. Without it the two
+pools of a series that loses carbon at one pace, or by the seasons of a field, change places."""
 LEAST_LOSS = 2e-4
 """Share of the carbon below which a loss is within the error of its tracer, and its logarithm means nothing."""
 DAYS = 365.25
@@ -55,10 +59,8 @@ DAYS = 365.25
 _DECADES = "biochar of 0.4 is lost by a per mille to a percent a year once labile carbon is gone (Wang et al. 2016)"
 
 PRIORS = (
-    Prior(
-        "labile_level", "Normal", {"mu": -4.5, "sigma": 1.5}, "logit", "a per mille to a tenth: Wang et al. 2016, 3 %"
-    ),
-    Prior("labile_slope", "Normal", {"mu": 0.0, "sigma": 3.0}, "logit", "per unit of H/C, of which biochars span 0.6"),
+    Prior("labile_level", "Normal", {"mu": -4.5, "sigma": 1.5}, "log", "a per mille to a tenth: Wang et al. 2016, 3 %"),
+    Prior("labile_slope", "Normal", {"mu": 0.0, "sigma": 3.0}, "log", "per unit of H/C, of which biochars span 0.6"),
     Prior("labile_rate", "Normal", {"mu": 1.2, "sigma": 0.7}, "log 1/year", "108 days at mean: Wang et al. 2016"),
     Prior("slow_level", "Normal", {"mu": -6.3, "sigma": 1.0}, "log 1/year", f"{_DECADES}: 556 years"),
     Prior("slow_slope", "Normal", {"mu": 2.0, "sigma": 2.0}, "log", "per unit of H/C; more hydrogen, faster loss"),
@@ -69,8 +71,10 @@ PRIORS = (
         "log",
         "about 1.8 between 10 and 30 degC: pairs of Nguyen et al. 2010 in Azzi et al. 2024",
     ),
-    Prior("study_sd", "HalfNormal", {"sigma": 0.7}, "log", "laboratories differ within a factor of two or four"),
-    Prior("series_sd", "HalfNormal", {"sigma": 0.7}, "log", "so do biochars of one ratio"),
+    Prior("study_sd", "HalfNormal", {"sigma": 1.0}, "log", "laboratories, soils and fields differ up to tenfold"),
+    Prior(
+        "series_sd", "HalfNormal", {"sigma": 0.7}, "log", "biochars of one ratio differ within a factor of two or four"
+    ),
     Prior("ratio_level", "Normal", {"mu": 0.5, "sigma": 0.2}, "1", "H/C of biochar made at 500 degC"),
     Prior("ratio_slope", "Normal", {"mu": -0.12, "sigma": 0.1}, "1", "per 100 degC: hotter biochar has less hydrogen"),
     Prior("ratio_sd", "HalfNormal", {"sigma": 0.2}, "1", "feedstocks and times differ"),
@@ -79,17 +83,18 @@ PRIORS = (
     Prior("error_sd", "HalfNormal", {"sigma": 1.0}, "log", "tracers and dates of studies differ"),
 )
 
-TRAITS = ("labile share", "persistent rate")
-"""What each series has of its own: the log-odds of the share, and the log of the rate, 1/year."""
+TRAITS = ("labile carbon", "persistent rate")
+"""What each series has of its own, as logs: labile carbon a, of which the labile share is 1 - exp(-a), nearly the same
+where it is small; and the rate, 1/year."""
 
 QUANTITIES: dict[str, dict[str, str]] = {
-    "labile_level": {"unit": "logit", "meaning": "labile share of the carbon of biochar with H/C 0.4"},
-    "labile_slope": {"unit": "logit", "meaning": "what it rises by with a unit of H/C"},
+    "labile_level": {"unit": "log", "meaning": "labile carbon of biochar with H/C 0.4, nearly its share"},
+    "labile_slope": {"unit": "log", "meaning": "what it rises by with a unit of H/C"},
     "labile_rate": {"unit": "log 1/year", "meaning": "decay rate of labile carbon at 15 degC"},
     "slow_level": {"unit": "log 1/year", "meaning": "decay rate of persistent carbon at 15 degC with H/C 0.4"},
     "slow_slope": {"unit": "log", "meaning": "what it rises by with a unit of H/C"},
     "log_q10": {"unit": "log", "meaning": "factor on both rates by 10 degC"},
-    "study_sd": {"unit": "log", "meaning": "spread between studies of labile share and persistent rate"},
+    "study_sd": {"unit": "log", "meaning": "spread between studies of labile carbon and persistent rate"},
     "series_sd": {"unit": "log", "meaning": "spread between series of a study, likewise"},
     "labile_rate_sd": {"unit": "log", "meaning": "spread between studies of the labile rate"},
     "error_level": {"unit": "log", "meaning": "scatter of cumulative losses about a series, of the usual study"},
@@ -106,7 +111,7 @@ of hydrogen to organic carbon, NaN where it is not stated."""
 
 
 def compared(table: pd.DataFrame) -> np.ndarray:
-    """Positions of the rows of a table that are compared: a few dates of each series of 52 weeks or more, evenly.
+    """Positions of the rows of a table that are compared: five or six dates of each series of 52 weeks or more, evenly.
 
     Parameters
     ----------
@@ -120,7 +125,8 @@ def compared(table: pd.DataFrame) -> np.ndarray:
         usable = rows[(days[rows] > 0) & (lost[rows] > LEAST_LOSS)]
         if usable.size and days[usable].max() >= LEAST_DURATION:
             wanted = days[usable].max() * np.arange(1, DATES + 1) / DATES
-            chosen += usable[np.unique(np.abs(days[usable][:, None] - wanted).argmin(axis=0))].tolist()
+            nearest = usable[np.unique(np.abs(days[usable][:, None] - wanted).argmin(axis=0))]
+            chosen += nearest.tolist() if nearest.size >= LEAST_DATES else []
     return np.array(sorted(chosen), dtype="int64")
 
 
@@ -149,8 +155,9 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     Examples
     --------
     >>> import pandas as pd
-    >>> days = [0.0, 30.0, 365.0]
-    >>> one = pd.DataFrame({"study": "a", "series": "1", "incubation_day": days, "carbon_left": [1.0, 0.99, 0.97],
+    >>> days = [0.0, 30.0, 120.0, 180.0, 240.0, 300.0, 365.0]
+    >>> left = [1.0, 0.992, 0.984, 0.979, 0.976, 0.973, 0.97]
+    >>> one = pd.DataFrame({"study": "a", "series": "1", "incubation_day": days, "carbon_left": left,
     ...     "hydrogen_to_carbon": 0.4, "pyrolysis_temperature": 550.0, "incubation_temperature": 20.0})
     >>> build(one).coords["series"]
     ('a/1',)
@@ -162,8 +169,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         raise SocbayesError(f"series of biochar have no {joined(absent)}: expected columns {joined(COLUMNS)}")
     if not len(table) or not (rows := compared(table)).size:
         raise EmptyTableError(
-            f"no series of {LEAST_DURATION} days or more loses more than {100 * LEAST_LOSS:g} % of its carbon: nothing "
-            "to fit"
+            f"no series of {LEAST_DURATION} days or more has {LEAST_DATES} dates with more than {100 * LEAST_LOSS:g} % "
+            "of its carbon lost: nothing to fit"
         )
     used = table.iloc[rows].reset_index(drop=True)
     for name in COLUMNS[2:6]:
@@ -174,12 +181,14 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     studies, study = groups(used["study"].astype(str).iloc[first].reset_index(drop=True))
     own = Priors(PRIORS, priors)
     years = numeric(used, "incubation_day") / DAYS
+    last = np.zeros(len(labels))
+    np.maximum.at(last, series, years)
     warmth = (numeric(used, "incubation_temperature") - CENTRE["incubation_temperature"]) / 10.0
     warm = warmth[first]
     with pm.Model(coords={"study": studies, "series": labels, "pool_trait": list(TRAITS)}) as model:
         ratio = _ratios(own, numeric(used, "hydrogen_to_carbon")[first], numeric(used, "pyrolysis_temperature")[first])
-        traits, fast = _traits(own, ratio - CENTRE["hydrogen_to_carbon"], warm, study)
-        labile, slow = pm.math.sigmoid(traits[:, 0])[series], pt.exp(traits[:, 1])[series]
+        traits, fast = _traits(own, ratio - CENTRE["hydrogen_to_carbon"], warm, study, last)
+        labile, slow = -pt.expm1(-pt.exp(traits[:, 0]))[series], pt.exp(traits[:, 1])[series]
         lost = labile * -pt.expm1(-fast[series] * years) - (1.0 - labile) * pt.expm1(-slow * years)
         error = pm.Normal("log_error", own.sample("error_level"), own.sample("error_sd"), dims="study")
         observed = np.log(1.0 - numeric(used, "carbon_left"))
@@ -190,7 +199,7 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
         *(
             [
                 f"Not used: {every - len(labels)} of {every} series, as they end within {LEAST_DURATION} days, or "
-                f"lose no more than {100 * LEAST_LOSS:g} %."
+                f"have fewer than {LEAST_DATES} dates with more than {100 * LEAST_LOSS:g} % lost."
             ]
             if every > len(labels)
             else []
@@ -207,11 +216,11 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     return model
 
 
-def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray) -> tuple[Any, Any]:
+def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray, last: np.ndarray) -> tuple[Any, Any]:
     """Traits of each series, (series, pool_trait), and its labile rate, 1/year, (series,), as they were incubated.
 
     What is sampled is at the ratio and temperature of a series, or at the means of a study: there its data tell it,
-    whatever slopes and the factor of temperature are.
+    whatever slopes and the factor of temperature are. ``last`` are years, (series,), at the last date of a series.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -225,7 +234,10 @@ def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray) -> 
     mean = own @ at
     between, within = (prior.sample(name, dims=dims) for name in ("study_sd", "series_sd"))
     of_study = pm.Normal("study_trait", levels + mean, between, dims=("study", dims))
-    traits = pm.Normal("series_trait", of_study[study] + at - mean[study], within, dims=("series", dims))
+    traits = pm.Normal(
+        "series_trait", of_study[study] + at - mean[study], within, dims=("series", dims),
+        default_transform=_by_losses(last),
+    )  # fmt: skip
     warmed = own @ warm
     rate = pm.TruncatedNormal(
         "study_labile_rate",
@@ -235,6 +247,40 @@ def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray) -> 
         dims="study",
     )
     return traits, pt.exp(rate[study] + q10 * (warm - warmed[study]))
+
+
+def _by_losses(last: np.ndarray) -> Transform:
+    """Transform of the traits of series to what they tell: how much was lost, and how much of it was labile.
+
+    Of a series of T years, labile carbon a and rate k, sampled are log(a + k T) and log(a / (k T)). A series holds the
+    first within its scatter whatever the second is; of a and k themselves, either may be next to nothing where the
+    other explains all that was lost, a bent valley. The determinant of the transform of log a and log k is one.
+
+    Parameters
+    ----------
+    last
+        Years at the last date of each series, (series,).
+    """
+    import pytensor.tensor as pt
+    from pymc.distributions import transforms
+
+    log_last = np.log(last)
+
+    class ByLosses(transforms.Transform):
+        name = "losses"
+
+        def forward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+            labile, slow = value[:, 0], value[:, 1] + log_last
+            return pt.stack([pt.logaddexp(labile, slow), labile - slow], axis=-1)
+
+        def backward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+            lost, odds = value[:, 0], value[:, 1]
+            return pt.stack([lost - pt.softplus(-odds), lost - pt.softplus(odds) - log_last], axis=-1)
+
+        def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+            return pt.zeros_like(value[:, 0])
+
+    return ByLosses()
 
 
 def _ratios(prior: Priors, ratio: np.ndarray, temperature: np.ndarray) -> Any:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from socbayes.datasets import learned_file
 from socbayes.errors import SocbayesError
 from socbayes.models.biochar.model import CENTRE, LEAST_RATE
 from socbayes.vocabulary import CI_PROB
@@ -28,23 +29,51 @@ DRAWN = (
 )  # fmt: skip
 """Parameters of which the summary holds draws."""
 
-BY_TEMPERATURE = {(350, 450): (0.65, 0.15), (450, 600): (0.80, 0.11), (600, 1500): (0.89, 0.13)}
-"""Share left after 100 years by range of pyrolysis temperatures, degC, and its relative 95 % uncertainty: IPCC 2019
-Refinement, Vol. 4, Appendix 4, Table 4AP.1, quoted without the original at hand."""
+BY_TEMPERATURE = {(350, 450): 0.65, (450, 600): 0.80, (600, 1500): 0.89}
+"""Share left after 100 years by range of pyrolysis temperatures, degC: IPCC 2019 Refinement, volume 4, appendix 4,
+Table 4AP.2, as quoted in programs after VM0044 1.2, table 3; neither original was at hand."""
+
+REGRESSION = {"intercept": 1.04, "slope": -0.635, "temperature": 14.9}
+"""Share left after 100 years by H/C, in soil of a temperature, degC: Woolf et al. 2021, Environmental Science and
+Technology 55:14795-14805, as quoted in programs that use it; the original was not at hand."""
+
+
+@dataclass(frozen=True)
+class PublishedPools:
+    """Two pools of biochar that others fitted to incubations.
+
+    Parameters
+    ----------
+    citation
+        Where they stand; both abstracts were read.
+    labile_share
+        Share of the carbon; None where the abstract gives none.
+    labile_years, persistent_years
+        Mean residence times.
+    """
+
+    citation: str
+    labile_share: float | None
+    labile_years: float
+    persistent_years: float
+
+
+POOLS = (
+    PublishedPools("Wang J., Xiong Z. & Kuzyakov Y. 2016, GCB Bioenergy 8:512-523", 0.03, 108.0 / 365.25, 556.0),
+    PublishedPools("Singh N. et al. 2012, Biogeosciences 9:2847-2857", None, 3.0, 870.0),
+)
+"""Wang et al.: 128 observations of 24 studies; Singh et al.: 54 of 16, also of char from fires."""
 
 
 def published_left(hydrogen_to_carbon: float) -> float:
-    """Share left after 100 years at 15 degC by the regression of Woolf et al. 2021, to the second digit.
-
-    Environmental Science and Technology 55:14795-14805, as quoted by guidelines of biochar certificates:
-    ``1.04 - 0.64 H/C``.
+    """Share left after 100 years at 14.9 degC by :data:`REGRESSION`.
 
     Examples
     --------
-    >>> round(published_left(0.4), 2)
-    0.78
+    >>> round(published_left(0.4), 3)
+    0.786
     """
-    return 1.04 - 0.64 * hydrogen_to_carbon
+    return REGRESSION["intercept"] + REGRESSION["slope"] * hydrogen_to_carbon
 
 
 def summary() -> dict[str, np.ndarray]:
@@ -61,7 +90,7 @@ def summary() -> dict[str, np.ndarray]:
 @lru_cache(maxsize=1)
 def _stored() -> dict[str, Any]:
     """What the package carries of the fit."""
-    return dict(json.loads((files("socbayes.data") / SUMMARY).read_text(encoding="utf-8")))
+    return dict(json.loads(learned_file(SUMMARY)))
 
 
 def beside_published() -> pd.DataFrame:
@@ -71,8 +100,8 @@ def beside_published() -> pd.DataFrame:
     -------
     pandas.DataFrame
         By ``range`` of temperatures, degC: ``hydrogen_to_carbon``, the mean of the series made at them; ``median``,
-        ``lower`` and ``upper`` of the mean over all studies; ``published``, ``published_lower`` and
-        ``published_upper`` (:data:`BY_TEMPERATURE`); and ``regression`` (:func:`published_left`). All are shares.
+        ``lower`` and ``upper`` of the mean over all studies; ``new_lower`` and ``new_upper`` of a new study;
+        ``published`` (:data:`BY_TEMPERATURE`); and ``regression`` (:func:`published_left`). All are shares.
 
     Examples
     --------
@@ -83,12 +112,11 @@ def beside_published() -> pd.DataFrame:
 
     rows = {}
     for (low, high), ratio in zip(BY_TEMPERATURE, _stored()["ratios"], strict=True):
-        share, error = BY_TEMPERATURE[low, high]
-        ours = carbon_left([ratio], new=False).iloc[0]
+        ours, other = (carbon_left([ratio], new=new).iloc[0] for new in (False, True))
         rows[f"{low}-{high}"] = {
             "hydrogen_to_carbon": ratio, "median": ours["median"], "lower": ours["lower"], "upper": ours["upper"],
-            "published": share, "published_lower": share * (1.0 - error),
-            "published_upper": min(share * (1.0 + error), 1.0), "regression": published_left(ratio),
+            "new_lower": other["lower"], "new_upper": other["upper"],
+            "published": BY_TEMPERATURE[low, high], "regression": published_left(ratio),
         }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("range")
 
@@ -119,7 +147,7 @@ def traits(
         return spread * rng.standard_normal(size) * new
 
     warm = np.exp(draws["log_q10"] * (temperature - CENTRE["incubation_temperature"]) / 10.0)
-    labile = 1.0 / (1.0 + np.exp(-(draws["labile_level"] + draws["labile_slope"] * excess + own("labile"))))
+    labile = -np.expm1(-np.exp(draws["labile_level"] + draws["labile_slope"] * excess + own("labile")))
     fast = draws["labile_rate"] + draws["labile_rate_sd"] * rng.standard_normal(size) * new
     slow = np.exp(draws["slow_level"] + draws["slow_slope"] * excess + own("slow"))
     return labile, warm * np.exp(np.maximum(fast, LEAST_RATE)), warm * slow
@@ -147,7 +175,7 @@ def amendment(draws: Mapping[str, np.ndarray] | None = None) -> dict[str, float]
     }
     levels = {"labile": draws["labile_level"], "slow": draws["slow_level"]}
     return {
-        "log_odds": -float(levels["labile"].mean()),
+        "log_odds": -float(np.log(np.expm1(np.exp(levels["labile"]))).mean()),
         "spread": float(np.hypot(spreads["labile"], levels["labile"].std())),
         "log_decay": float(levels["slow"].mean()),
         "decay_spread": float(np.hypot(spreads["slow"], levels["slow"].std())),

@@ -33,9 +33,8 @@ OF_PLANTS = 0.125
 """Humification coefficient of plants in ICBM: Andrén and Kätterer 1997, table 1."""
 CHAR = "char"
 """Pool of persistent carbon while a structure runs."""
-_PERSISTENCE = json.loads((files("socbayes.data") / "biochar_persistence.json").read_text(encoding="utf-8"))[
-    "amendment"
-]
+_STORED = (files("socbayes.data") / "biochar_persistence.json").read_text(encoding="utf-8")
+_PERSISTENCE = json.loads(_STORED)["amendment"]
 """What :func:`socbayes.models.biochar.persistence.amendment` says of a new biochar, as it is stored."""
 CHAR_DECAY = exp(_PERSISTENCE["log_decay"])
 """Decay of persistent carbon of a new biochar with H/C 0.4 at 15 degC, 1/year: median of decomposition series."""

@@ -10,8 +10,9 @@ from socbayes.errors import EmptyTableError, SocbayesError
 from socbayes.inference.calibration import calibration_table, sbc
 from socbayes.inference.fit import fit
 from socbayes.models.biochar import build, prior_table
-from socbayes.models.biochar.model import DATES, DAYS, LEAST_RATE, compared
+from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, LEAST_RATE, _by_losses, compared
 from socbayes.models.biochar.persistence import (
+    POOLS,
     amendment,
     beside_published,
     carbon_left,
@@ -35,7 +36,7 @@ def series(studies: int = 6, each: int = 4, seed: int = 2, years: float = 4.0) -
         for number in range(each):
             ratio, warm = rng.uniform(0.2, 0.7), rng.choice([20.0, 30.0])
             labile, rate = np.array([TRUTH["labile_level"], TRUTH["slow_level"]]) + own + 0.2 * rng.standard_normal(2)
-            labile, rate = 1 / (1 + np.exp(-labile)), np.exp(rate + TRUTH["slow_slope"] * (ratio - 0.4))
+            labile, rate = -np.expm1(-np.exp(labile)), np.exp(rate + TRUTH["slow_slope"] * (ratio - 0.4))
             days = np.linspace(0.0, 365.25 * years, 25)
             time = days / DAYS * np.exp(TRUTH["log_q10"] * (warm - 15.0) / 10.0)
             left = labile * np.exp(-fast * time) + (1 - labile) * np.exp(-rate * time)
@@ -54,7 +55,8 @@ def test_a_few_dates_of_each_series_are_compared_and_what_is_not_there_is_named(
     counts = table.iloc[rows].groupby(["study", "series"]).size()
     assert (counts == DATES).all()
     assert (table["incubation_day"].iloc[rows] > 0).all()
-    for nothing in (table[table["incubation_day"] == 0.0], series(years=0.9)):
+    few = table.groupby(["study", "series"]).head(LEAST_DATES)  # the first of them is the start
+    for nothing in (table[table["incubation_day"] == 0.0], series(years=0.9), few):
         with pytest.raises(EmptyTableError, match="nothing to fit"):
             build(nothing)
     mixed = pd.concat([table, series(1, 2, years=0.9).assign(study="short")], ignore_index=True)
@@ -65,6 +67,23 @@ def test_a_few_dates_of_each_series_are_compared_and_what_is_not_there_is_named(
         build(table.assign(incubation_temperature=np.nan))
     with pytest.raises(SocbayesError, match="have no carbon_left and hydrogen_to_carbon"):
         build(table.drop(columns=["carbon_left", "hydrogen_to_carbon"]))
+
+
+def test_what_is_sampled_is_the_loss_and_its_labile_part_with_the_prior_unchanged():
+    import pytensor
+    import pytensor.tensor as pt
+
+    years, values = np.array([1.0, 5.0]), np.array([[-4.0, -6.0], [-7.0, -3.0]])
+    transform, value = _by_losses(years), pt.matrix("value")
+    forth, back = transform.forward(value), transform.backward(value)
+    jacobian = pytensor.gradient.jacobian(back.ravel(), value).reshape((4, 4))
+    run = pytensor.function([value], [forth, transform.backward(forth), transform.log_jac_det(value), jacobian])
+    sampled, again, log_determinant, matrix = run(values)
+    labile, rate = np.exp(values).T
+    np.testing.assert_allclose(sampled[:, 0], np.log(labile + rate * years))
+    np.testing.assert_allclose(sampled[:, 1], np.log(labile / (rate * years)))
+    np.testing.assert_allclose(again, values)
+    assert abs(np.linalg.det(matrix)) == pytest.approx(np.exp(log_determinant.sum()))
 
 
 def test_the_model_finds_what_made_its_data(tmp_path):
@@ -85,12 +104,12 @@ def test_ranks_of_a_small_calibration_are_uniform():
         name: ("HalfNormal", {"sigma": 0.3})
         for name in ("study_sd", "series_sd", "labile_rate_sd", "error_sd", "ratio_sd")
     }
-    model = build(series(3, 3, years=2.0), priors=priors)
+    model = build(series(3, 2, years=2.0), priors=priors)
     names = ["labile_level", "slow_level", "slow_slope", "log_q10", "labile_rate", "error_level"]
-    ranks = sbc(model, simulations=12, var_names=names, ranked_draws=49, draws=150, tune=250, seed=4)
+    ranks = sbc(model, simulations=20, var_names=names, ranked_draws=49, draws=150, tune=250, seed=4)
     table = calibration_table(ranks)
     assert set(names) <= set(table.index)
-    assert (table["simulations"] >= 10).all()
+    assert (table["simulations"] >= 16).all()
     assert not table["p_value"].lt(0.001).any()
 
 
@@ -112,9 +131,13 @@ def test_the_summary_says_less_is_left_with_more_hydrogen_years_and_warmth():
 def test_published_shares_are_within_the_intervals_of_ours():
     beside = beside_published()
     assert beside["hydrogen_to_carbon"].is_monotonic_decreasing
-    assert (beside["lower"] < beside["published_upper"]).all()
-    assert (beside["upper"] > beside["published_lower"]).all()
-    assert beside["regression"].between(beside["lower"], beside["upper"]).all()
+    assert beside["published"].between(beside["new_lower"], beside["new_upper"]).all()
+    assert beside["regression"].between(beside["new_lower"], beside["new_upper"]).all()
+    assert (beside["new_upper"] - beside["new_lower"] > beside["upper"] - beside["lower"]).all()
+    draws = summary()
+    years = np.exp(-draws["slow_level"] - 0.5 * draws["log_q10"])  # at 20 degC
+    for one in POOLS:
+        assert np.quantile(years, TAIL) / 3 < one.persistent_years < np.quantile(years, 1 - TAIL) * 3
 
 
 def test_amendments_take_their_biochar_from_the_summary():
