@@ -24,9 +24,9 @@ import socbayes as sb
 from socbayes.datasets import LEARNED
 from socbayes.facts import facts_of
 from socbayes.files import write_text
-from socbayes.frames import numeric
+from socbayes.inference.left_out import leave_groups_out
 from socbayes.models.biochar import build
-from socbayes.models.biochar.model import CENTRE, DAYS, LEAST_RATE, TRAITS, compared
+from socbayes.models.biochar.model import DAYS, TRAITS, compared
 from socbayes.models.biochar.persistence import (
     BY_TEMPERATURE,
     DRAWN,
@@ -48,7 +48,6 @@ DOCS = Path(__file__).parents[1] / "docs" / "biochar"
 KEPT, SEED = 400, 7
 """Draws that the package carries, and the seed of everything."""
 EFFORT = {"draws": 2000, "tune": 1000, "chains": 4}
-EFFORT_LEFT_OUT = {"draws": 300, "tune": 500, "chains": 2, "climbs": 0}
 NOT_CHAR = ("no-treat", "htc")
 """Raw biomass and hydrochar, which stand among biochars."""
 HIGHEST_RATIO, COOLEST = 0.7, 350.0
@@ -56,7 +55,6 @@ HIGHEST_RATIO, COOLEST = 0.7, 350.0
 stands for it where no ratio is stated."""
 PLAIN = ("labile_level", "labile_slope", "labile_rate", "labile_rate_sd", "slow_level", "slow_slope", "log_q10")
 SPREADS = dict(zip(("labile", "slow"), TRAITS, strict=True))
-SCORED = (0.5, CI_PROB)
 
 
 def series_of(folder: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -73,7 +71,8 @@ def series_of(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     own = about.loc[series["ID_obs"]]
     numbers = {name: pd.to_numeric(own[name], errors="coerce").to_numpy() for name in ("H/C_org", "H/C_tot")}
     table = pd.DataFrame({
-        "study": own["AuthorDate"].to_numpy(), "series": series["ID_obs"].astype(str).to_numpy(),
+        "study": own["AuthorDate"].to_numpy(), "place": own["LabField"].to_numpy(),
+        "series": series["ID_obs"].astype(str).to_numpy(),
         "incubation_day": series["time"].astype(float).to_numpy(), "carbon_left": series["C_bc_rem_rel"].to_numpy(),
         "hydrogen_to_carbon": np.where(np.isfinite(numbers["H/C_org"]), numbers["H/C_org"], numbers["H/C_tot"]),
         "pyrolysis_temperature": pd.to_numeric(own["HHT"]).to_numpy(dtype=float),
@@ -108,87 +107,44 @@ def fitted(table: pd.DataFrame, store: Path, **effort: int) -> xr.DataTree:
 def stacked(fit: xr.DataTree) -> dict[str, np.ndarray]:
     """Draws of the parameters of all biochars, samples last."""
     posterior = fit["posterior"].to_dataset().stack(sample=("chain", "draw"))
-    names = (*PLAIN, "ratio_level", "ratio_slope", "ratio_sd", "error_level", "error_sd")
-    draws = {name: posterior[name].to_numpy() for name in names}
+    draws = {name: posterior[name].to_numpy() for name in PLAIN}
     for group in ("study", "series"):
         for short, trait in SPREADS.items():
             draws[f"{group}_sd_{short}"] = posterior[f"{group}_sd"].sel(pool_trait=trait).to_numpy()
     return draws
 
 
-def foreseen(fit: xr.DataTree, rows: pd.DataFrame) -> np.ndarray:
-    """Logs of the carbon lost that a fit foresees of a study it has not seen, (sample, row)."""
-    draws, rng = stacked(fit), np.random.default_rng(SEED)
-    count = draws["slow_level"].size
-    lost = np.empty((count, len(rows)))
-    of_study = {short: draws[f"study_sd_{short}"] * rng.standard_normal(count) for short in SPREADS}
-    error = np.exp(draws["error_level"] + draws["error_sd"] * rng.standard_normal(count))
-    warm_mean = (
-        rows.drop_duplicates("series")["incubation_temperature"].mean() - CENTRE["incubation_temperature"]
-    ) / 10
-    fast_mean, fast_sd = draws["labile_rate"] + draws["log_q10"] * warm_mean, draws["labile_rate_sd"]
-    fast = np.full(count, -np.inf)
-    while (below := fast < LEAST_RATE).any():  # as the model cuts it off
-        fast[below] = (fast_mean + fast_sd * rng.standard_normal(count))[below]
-    for _, places in rows.reset_index(drop=True).groupby("series").indices.items():
-        own = rows.iloc[places]
-        ratio, made = (float(numeric(own, name)[0]) for name in ("hydrogen_to_carbon", "pyrolysis_temperature"))
-        hotter = (made - CENTRE["pyrolysis_temperature"]) / 100.0
-        drawn = draws["ratio_level"] + draws["ratio_slope"] * hotter + draws["ratio_sd"] * rng.standard_normal(count)
-        excess = (ratio if np.isfinite(ratio) else drawn) - CENTRE["hydrogen_to_carbon"]
-        warm = (float(numeric(own, "incubation_temperature")[0]) - CENTRE["incubation_temperature"]) / 10.0
-        traits = {
-            short: np.exp(
-                draws[f"{short}_level"] + draws[f"{short}_slope"] * excess + of_study[short]
-                + draws[f"series_sd_{short}"] * rng.standard_normal(count)
-            )
-            for short in SPREADS
-        }  # fmt: skip
-        years = numeric(own, "incubation_day") / DAYS
-        rates = np.exp(fast + draws["log_q10"] * (warm - warm_mean)), traits["slow"] * np.exp(draws["log_q10"] * warm)
-        labile = -np.expm1(-traits["labile"])
-        gone = [-np.expm1(-rate[:, None] * years) for rate in rates]
-        scatter = error[:, None] * rng.standard_t(5.0, size=(count, years.size))
-        lost[:, places] = np.log(labile[:, None] * gone[0] + (1.0 - labile)[:, None] * gone[1]) + scatter
-    return lost
+def left_out(table: pd.DataFrame, store: Path) -> xr.Dataset:
+    """Each study foreseen from all others, as one that nobody has measured."""
+    import xarray as xr
+
+    if (store / "left_out.nc").exists():
+        return xr.load_dataset(store / "left_out.nc")
+    groups = {"log_lost": table.iloc[compared(table)]["study"].tolist()}
+    scores = leave_groups_out(build(table), groups, ("study", "series"), folds=None, longer=1, seed=SEED, cores=2)
+    scores.to_netcdf(store / "left_out.nc")
+    return scores
 
 
-def left_out(table: pd.DataFrame, store: Path) -> pd.DataFrame:
-    """Each study foreseen by a fit of all others: a row for each date that is compared."""
-    used = table.iloc[compared(table)].reset_index(drop=True)
-    parts = []
-    for study, rows in used.groupby("study"):
-        fit = fitted(table[table["study"] != study], store / "left_out" / str(study), **EFFORT_LEFT_OUT)
-        lost = foreseen(fit, rows)
-        observed = np.log(1.0 - numeric(rows, "carbon_left"))
-        last = rows.groupby("series")["incubation_day"].transform("max") == rows["incubation_day"]
-        parts.append(pd.DataFrame({
-            "study": study, "series": rows["series"].to_numpy(), "last": last.to_numpy(),
-            "rank": (lost < observed).mean(axis=0), "error": observed - np.median(lost, axis=0),
-            "expected": lost.std(axis=0), "largest_r_hat": float(fit.attrs["max_r_hat"]),
-            "divergences": int(fit.attrs["divergences"]),
-        }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def covered(scores: pd.DataFrame) -> list[str]:
+def covered(scores: xr.Dataset, table: pd.DataFrame) -> list[str]:
     """Lines of a table of how many of what was left out lies inside its interval."""
+    used = table.iloc[compared(table)].reset_index(drop=True)
+    last = used.groupby("series")["incubation_day"].transform("max") == used["incubation_day"]
+    inside = pd.DataFrame(scores["inside"].to_numpy(), columns=[float(one) for one in scores["probability"]])
+    half, most = sorted(inside)
 
-    def row(name: str, own: pd.DataFrame) -> str:
-        inside = [float(np.mean(np.abs(own["rank"] - 0.5) <= share / 2)) for share in reversed(SCORED)]
-        return (
-            f"| {name} | {len(own)} | {own['study'].nunique()} | {inside[0]:.0%} | {inside[1]:.0%} | "
-            f"{np.sqrt(np.mean(own['error'] ** 2)):.2f} | {np.sqrt(np.mean(own['expected'] ** 2)):.2f} |"
-        ).replace("%", " %")
+    def row(name: str, chosen: pd.Series) -> str:
+        shares = inside[chosen].mean()
+        return f"| {name} | {used.loc[chosen, 'series'].nunique()} | {shares[most]:.0%} | {shares[half]:.0%} |"
 
-    ends = scores[scores["last"]]
-    middle = ends.groupby("study", as_index=False).median(numeric_only=True)
-    return [
-        "| log of the carbon lost | numbers | studies | inside 89 % | inside 50 % | error (RMS) | expected |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        row("all dates", scores), row("last date of each series", ends),
-        row("last date, middle series of each study", middle),
-    ]  # fmt: skip
+    lines = [
+        f"| log of the carbon lost | series | inside {most:.0%} | inside {half:.0%} |",
+        "| --- | --- | --- | --- |",
+        row("all dates of all studies", last | ~last),
+        row("last dates of all studies", last),
+        *(row(f"last dates of {study}", last & (used["study"] == study)) for study in sorted(used["study"].unique())),
+    ]
+    return [line.replace("%", " %") for line in lines]
 
 
 def write_summary(fit: xr.DataTree, table: pd.DataFrame) -> None:
@@ -222,7 +178,20 @@ def interval(draws: np.ndarray, digits: int = 2) -> str:
     return f"{middle:.{digits}f} ({lower:.{digits}f} to {upper:.{digits}f})"
 
 
-def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: pd.DataFrame) -> str:
+def fastest_of(used: pd.DataFrame) -> str:
+    """Sentence on the study that lost most in a year."""
+    ends = used[used.groupby("series")["incubation_day"].transform("max") == used["incubation_day"]]
+    pace = (1.0 - ends["carbon_left"]) / ends["incubation_day"]
+    one = ends[ends["study"] == ends.loc[pace.idxmax(), "study"]]
+    first, lost = one.iloc[0], 100.0 * (1.0 - one["carbon_left"])
+    return (
+        f"Fastest was {first['study']}, in a {first['place'].lower()} at {first['incubation_temperature']:g} °C, where "
+        f"biochar made at {first['pyrolysis_temperature']:g} °C had lost {lost.min():.0f} to {lost.max():.0f} % after "
+        f"{one['incubation_day'].max() / DAYS:.1f} years."
+    )
+
+
+def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: xr.Dataset) -> str:
     """The page of results."""
     facts, draws = fit.attrs, stacked(fit)
     used = table.iloc[compared(table)]
@@ -259,10 +228,10 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: pd.D
             )
         ),
         "",
-        "No series lasts nine years: these shares extrapolate two pools, and the intervals say how sure the two pools "
-        "are, not whether two are enough. Li et al. (2024, Geoderma 452:117093) fitted several models to the series of "
-        "this compilation: two pools said too little was left even in the short term, and decay that slows as a power "
-        "of time foresaw best. So shares left may be larger than these.",
+        f"No series lasts longer than {lasting.max():.1f} years: these shares extrapolate two pools, and the intervals "
+        "say how sure the two pools are, not whether two are enough. Li et al. (2024, Geoderma 452:117093) fitted "
+        "several models to the series of this compilation: two pools said too little was left even in the short term, "
+        "and decay that slows as a power of time foresaw best. So shares left may be larger than these.",
         "",
         "## What was learned",
         "",
@@ -282,18 +251,14 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: pd.D
         "",
         "## Each study left out",
         "",
-        "Each study foreseen by a fit of all others, as a new one; spreads, too, are learned without it. "
-        f"R-hat of these {scores['study'].nunique()} short fits is at most {scores['largest_r_hat'].max():.3f}, with "
-        f"{int(scores.groupby('study')['divergences'].first().sum())} divergences.",
+        "Each study foreseen from all others, as one that nobody has measured; spreads, too, are learned without it. "
+        f"R-hat of what these {scores.sizes['fold']} short fits share is at most "
+        f"{float(scores['max_r_hat'].max()):.3f}, with {int(scores['divergences'].sum())} divergences.",
         "",
-        *covered(scores),
+        *covered(scores, table),
         "",
-        "Series of a study share its deviation, so the numbers of studies count, not those of dates. By study, the "
-        "middle rank of the last dates: "
-        + "; ".join(
-            f"{study} {own['rank'].median():.2f}" for study, own in scores[scores["last"]].groupby("study")
-        )
-        + ".",
+        "Series of a study share its deviation, so studies count, not series. "
+        + fastest_of(used),
         "",
         "## Published results beside ours",
         "",
@@ -323,8 +288,8 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: pd.D
         f"| ours, H/C 0.4 at 20 °C | {interval(-100 * np.expm1(-np.exp(draws['labile_level'])))} | "
         f"{interval(np.exp(-draws['labile_rate']) / warm)} | {interval(np.exp(-draws['slow_level']) / warm, 0)} |",
         "",
-        "Theirs are of incubations as they were, shorter and also of char with more hydrogen; Singh et al. count char "
-        "of fires, too. A number of Azzi et al. (2024), whose series these are, was not at hand.",
+        "Theirs are of incubations at the temperatures that they had; Singh et al. count char of fires, too. What Azzi "
+        "et al. (2024), whose series these are, found themselves was not at hand.",
         "",
         "## Biochar in fits and plans of fields",
         "",
@@ -349,7 +314,7 @@ def main() -> int:
         print("did not converge, nothing is written:", *facts.failures, sep="\n")
         return 1
     scores = left_out(table, given.store)
-    print(*covered(scores), sep="\n")
+    print(*covered(scores, table), sep="\n")
     write_summary(fit, table)
     DOCS.mkdir(parents=True, exist_ok=True)
     write_text(DOCS / "README.md", page(fit, table, dropped, scores))
