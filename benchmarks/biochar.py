@@ -251,11 +251,11 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: xr.D
             for group, name in (("study", "one study to another"), ("series", "one series to another in a study"))
         ),
         "",
-        "## Each study left out",
+        "## Studies left out",
         "",
-        f"Studies are left out in {scores.sizes['fold']} parts, and each foreseen from those of the other parts, as one "
+        f"Studies are left out in {scores.sizes['fold']} parts, each foreseen from those of the other parts, as one "
         "that nobody has measured; spreads, too, are learned without it. "
-        f"R-hat of what studies share in these short fits is at most "
+        "R-hat of what studies share in these short fits is at most "
         f"{float(scores['max_r_hat'].max()):.3f}, with {int(scores['divergences'].sum())} divergences.",
         "",
         *covered(scores, table),
