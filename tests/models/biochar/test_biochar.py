@@ -90,7 +90,9 @@ def test_what_is_sampled_is_the_loss_and_its_labile_part_with_the_prior_unchange
 
 
 def test_the_model_finds_what_made_its_data(tmp_path):
-    fitted = fit(build(series()), draws=250, tune=350, chains=2, seed=1, store=tmp_path / "run", progress=False)
+    fitted = fit(
+        build(series(5, 3)), draws=150, tune=250, chains=2, climbs=0, seed=1, store=tmp_path / "run", progress=False
+    )
     posterior = fitted["posterior"].to_dataset()
     for name, truth in TRUTH.items():
         low, high = (float(posterior[name].quantile(q)) for q in (TAIL, 1 - TAIL))
@@ -107,9 +109,9 @@ def test_ranks_of_a_small_calibration_are_uniform():
         name: ("HalfNormal", {"sigma": 0.3})
         for name in ("study_sd", "series_sd", "labile_rate_sd", "error_sd", "ratio_sd")
     }
-    model = build(series(3, 2, years=2.0), priors=priors)
+    model = build(series(2, 2, years=2.0), priors=priors)
     names = ["labile_level", "slow_level", "slow_slope", "log_q10", "labile_rate", "error_level"]
-    ranks = sbc(model, simulations=20, var_names=names, ranked_draws=49, draws=150, tune=250, seed=4)
+    ranks = sbc(model, simulations=20, var_names=names, ranked_draws=49, draws=100, tune=150, seed=4)
     table = calibration_table(ranks)
     assert set(names) <= set(table.index)
     assert (table["simulations"] >= 16).all()
