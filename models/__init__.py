@@ -8,6 +8,6 @@ a subject stands beside it: scenarios, figures, what they say, published results
 from socbayes.lazy import submodules
 from socbayes.subjects import SUBJECTS
 
-__all__ = [*SUBJECTS]
+__all__ = [*SUBJECTS, "biochar"]
 
-__getattr__ = submodules(__name__, SUBJECTS)
+__getattr__ = submodules(__name__, (*SUBJECTS, "biochar"))

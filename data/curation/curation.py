@@ -568,6 +568,10 @@ that are not bundled: roots over shoot of the Global Root Traits data base (Guer
 Ecology and Biogeography, doi:10.1111/geb.13179), public, to be cited, without a licence; and a table of crops labelled
 with carbon 14 (Sun Z. et al. 2018, Scientific Reports 8:3160, doi:10.1038/s41598-018-21547-y), whose copy shows none.
 It holds means and standard deviations of a fit, none of their numbers.
+
+`biochar_persistence.json` was learned from series under CC BY-SA 4.0 that are not
+bundled (Azzi E.S. et al. 2024, Geoderma 441:116761, doi:10.1016/j.geoderma.2023.116761):
+cite them, and share what you make of it alike.
 """
 
 

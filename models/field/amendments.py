@@ -19,7 +19,15 @@ from socbayes.frames import filled, numeric
 from socbayes.observations import HEADER
 from socbayes.priors import Prior
 from socbayes.spec import joined
-from socbayes.structures.amendments import CHAR, MANURE, QUALITIES, input_of, takes_amendments
+from socbayes.structures.amendments import (
+    CHAR,
+    CHAR_SPREAD,
+    MANURE,
+    QUALITIES,
+    char_decay,
+    input_of,
+    takes_amendments,
+)
 from socbayes.structures.forcing import roles_of
 from socbayes.vocabulary import AMENDMENTS
 
@@ -44,6 +52,13 @@ AMENDMENT_PRIORS = (
         {"mu": 0.0, "sigma": LEVEL_SPREAD},
         "log",
         "assumed: what is spread is weighed and analysed, to a tenth",
+    ),
+    Prior(
+        "char_decay",
+        "Normal",
+        {"mu": 0.0, "sigma": 1.0},
+        "spreads of log",
+        "decay of biochar's persistent carbon about the median of decomposition series, over their spread",
     ),
 )
 
@@ -184,6 +199,11 @@ def of_amendments(
         yield f"The fit has seen no {joined(only)}: its humified share is drawn about the published one."
 
 
+def has_char(kinds: Sequence[str]) -> bool:
+    """Whether any amendment persists in a pool of its own."""
+    return any(QUALITIES[kind].persistent for kind in kinds)
+
+
 def states_char(table: pd.DataFrame, structure: Structure) -> np.ndarray:
     """Whether each row of management states carbon that persists in a run, (row,).
 
@@ -251,6 +271,8 @@ def _odds_and_spreads(kinds: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 def sample_qualities(kinds: Sequence[str], prior: Priors) -> dict[str, Any]:
     """Register the humified share of each amendment and the level of its input, and return them by name.
 
+    Where one of them is char, its decay as well.
+
     Parameters
     ----------
     kinds
@@ -262,10 +284,11 @@ def sample_qualities(kinds: Sequence[str], prior: Priors) -> dict[str, Any]:
 
     odds, spread = _odds_and_spreads(kinds)
     share = pm.math.sigmoid(odds + spread * prior.sample("amendment_quality", dims="amendment"))
-    return {
+    result = {
         "humified_share": pm.Deterministic("humified_share", share, dims="amendment"),
         "amendment_level": prior.sample("amendment_level", dims="amendment"),
     }
+    return result | ({"char_decay": prior.sample("char_decay")} if has_char(kinds) else {})
 
 
 def drawn_qualities(
@@ -293,7 +316,8 @@ def drawn_qualities(
     Returns
     -------
     dict
-        ``humified_share`` and ``amendment_level``, (sample, kind); nothing without amendments.
+        ``humified_share`` and ``amendment_level``, (sample, kind), and ``char_decay``, (sample,), where one is char;
+        nothing without amendments.
     """
     if not kinds:
         return {}
@@ -304,10 +328,13 @@ def drawn_qualities(
         if kind in known:
             share[:, place] = values["humified_share"][:, list(known).index(kind)]
             level[:, place] = values["amendment_level"][:, list(known).index(kind)]
-    return {"humified_share": share, "amendment_level": level}
+    result = {"humified_share": share, "amendment_level": level}
+    if has_char(kinds) and "char_decay" not in values:
+        result["char_decay"] = rng.standard_normal(samples)
+    return result
 
 
-def quality_parameters(kinds: Sequence[str], at: Mapping[str, Any]) -> dict[str, Any]:
+def quality_parameters(kinds: Sequence[str], at: Mapping[str, Any], structure: Structure) -> dict[str, Any]:
     """Parameters of :func:`socbayes.structures.amendments.with_amendments`.
 
     Parameters
@@ -315,7 +342,9 @@ def quality_parameters(kinds: Sequence[str], at: Mapping[str, Any]) -> dict[str,
     kinds
         Of :func:`kinds_of`.
     at
-        ``humified`` and ``amendment_level``, (..., kind), where there are any.
+        ``humified`` and ``amendment_level``, (..., kind), where there are any, and ``char_decay``, spreads of log.
+    structure
+        What they are spread on.
     """
     import pytensor.tensor as pt
 
@@ -323,6 +352,8 @@ def quality_parameters(kinds: Sequence[str], at: Mapping[str, Any]) -> dict[str,
     for place, kind in enumerate(kinds):
         result[f"{kind}_humified"] = at["humified"][..., place]
         result[f"{kind}_level"] = pt.exp(at["amendment_level"][..., place])
+    if has_char(kinds) and "char_decay" in at:
+        result["char_decay"] = char_decay(structure) * pt.exp(CHAR_SPREAD * at["char_decay"])
     return result
 
 

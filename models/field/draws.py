@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "parameters": ("rate", "rate_constant"),
-    "inputs": ("plant", "manure", "humified", "amendment_level"),
+    "inputs": ("plant", "manure", "humified", "amendment_level", "char_decay"),
     "initial state": ("stock", "log_share"),
     "process noise": ("process",),
 }
 """What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
-SHARED = ("manure", "humified", "amendment_level")
+SHARED = ("manure", "humified", "amendment_level", "char_decay")
 """Log factors, and shares, that all plots have in common."""
 SITE_SPREAD = next(prior.parameters["sigma"] for prior in PRIORS if prior.name == "site_stock")
 """Standard deviation of the log stock of a site about the mean of its samples, as the model has it."""

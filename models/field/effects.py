@@ -198,6 +198,7 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
     of_amendments = {
         "humified": values["humified_share"],
         "amendment_level": values["amendment_level"],
+        **({"char_decay": values["char_decay"]} if "char_decay" in values else {}),
     } if data.forcing.amendments else {}  # fmt: skip
     return (
         carried

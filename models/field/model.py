@@ -148,6 +148,10 @@ QUANTITIES: dict[str, dict[str, str]] = {
         "meaning": "share of the carbon of each amendment that enters slow carbon at once, or, of biochar, persists",
     },
     "amendment_level": {"unit": "log", "meaning": "carbon of each amendment over what is stated"},
+    "char_decay": {
+        "unit": "spreads of log",
+        "meaning": "decay of the persistent carbon of biochar about that of others",
+    },
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},
     "past_input_ratio": {

@@ -83,7 +83,8 @@ def natural_parameters(
     at
         ``rate_constant``, log factors of the rate constants, (constant,); ``manure``, log factor of manure input,
         where any is applied; ``humified``, shares of amendments, and ``amendment_level``, log factors of their inputs,
-        (..., amendment), where there are any; and values of parameters that have a carried prior, by name.
+        (..., amendment), where there are any; ``char_decay``, spreads of log, where one is char; and values of
+        parameters that have a carried prior, by name.
     rate, plant
         Log factors of decomposition and plant input, (run, period).
     fixed
@@ -113,7 +114,7 @@ def natural_parameters(
     }
     if data.forcing.manured:
         values["manure_factor"] = pt.exp(at["manure"] + 0.0 * plant[:, 0])
-    values |= quality_parameters(data.forcing.amendments, at)
+    values |= quality_parameters(data.forcing.amendments, at, structure)
     for name, factor in (("input_factor", plant), ("rate_factor", rate)):
         values |= {name if periods == 1 else f"{name}_{k + 1}": pt.exp(factor[:, k]) for k in range(periods)}
     return values

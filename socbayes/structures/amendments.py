@@ -13,9 +13,11 @@ runs, with a slow decay that nothing else in the soil changes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log
+from importlib.resources import files
+from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Parameter, Structure, StructureError, unknown
@@ -31,9 +33,14 @@ OF_PLANTS = 0.125
 """Humification coefficient of plants in ICBM: Andrén and Kätterer 1997, table 1."""
 CHAR = "char"
 """Pool of persistent carbon while a structure runs."""
-CHAR_DECAY = 1.0 / 556.0
-"""Decay of persistent carbon, 1/year: mean residence time of 556 years, Wang, Xiong and Kuzyakov 2016, GCB Bioenergy
-8:512-523, quoted without the original at hand."""
+_STORED = (files("socbayes.data") / "biochar_persistence.json").read_text(encoding="utf-8")
+_PERSISTENCE = json.loads(_STORED)["amendment"]
+"""What :func:`socbayes.models.biochar.persistence.amendment` says of a new biochar, as it is stored."""
+CHAR_DECAY = exp(_PERSISTENCE["log_decay"])
+"""Decay of persistent carbon of a new biochar with H/C 0.4 at 15 degC, 1/year: median of decomposition series."""
+CHAR_SPREAD = float(_PERSISTENCE["decay_spread"])
+"""Standard deviation of its logarithm between biochars and studies."""
+_SERIES = "two pools fitted to decomposition series of Azzi et al. 2024, Geoderma 441:116761 (models/biochar)"
 _ULTUNA = (
     "humification coefficient of Kätterer et al. 2011, Agriculture, Ecosystems and Environment 141:184-192 (Ultuna), "
     "to the first digit, quoted without the original at hand"
@@ -104,11 +111,10 @@ QUALITIES: dict[str, Quality] = {
         0.25, 0.9, 0.8, "assumed: above straw; resistant as woody litter in RothC, DPM:RPM of 0.25 (manual)"
     ),
     "biochar": Quality(
-        0.97,
-        0.9,
+        1.0 / (1.0 + exp(-_PERSISTENCE["log_odds"])),
+        float(_PERSISTENCE["spread"]),
         0.0,
-        "persistent share of Wang et al. 2016, GCB Bioenergy 8:512-523, quoted without the original at hand; its "
-        "spread is assumed",
+        f"persistent share of a new biochar with H/C 0.4: {_SERIES}",
         True,
     ),
 }
@@ -169,6 +175,11 @@ def input_of(kind: str) -> str:
     return f"{kind}_input"
 
 
+def char_decay(structure: Structure) -> float:
+    """Decay of persistent carbon in the unit of time of a structure."""
+    return CHAR_DECAY / (12.0 * month_length(structure))
+
+
 def with_amendments(structure: Structure, kinds: Sequence[str]) -> Structure:
     """Structure on which amendments are spread, each with a driver and a quality of its own.
 
@@ -224,8 +235,7 @@ def with_amendments(structure: Structure, kinds: Sequence[str]) -> Structure:
         if char:
             yield Flow(CHAR, (structure.respired or structure.sinks)[0], p.char_decay * x[CHAR])
 
-    per_year = 12.0 * month_length(structure)
-    decay = Parameter("char_decay", f"1/{structure.time_unit}", CHAR_DECAY / per_year, "Wang et al. 2016", 0.0,
+    decay = Parameter("char_decay", f"1/{structure.time_unit}", char_decay(structure), _SERIES, 0.0,
                       meaning="Decay of persistent carbon.")  # fmt: skip
     new = [
         parameter

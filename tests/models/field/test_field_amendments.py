@@ -19,7 +19,15 @@ from socbayes.models import field
 from socbayes.models.field.amendments import drawn_qualities, kinds_of, of_amendments
 from socbayes.models.field.runs import trajectories
 from socbayes.structures import get, list_structures
-from socbayes.structures.amendments import CHAR, CHAR_DECAY, MANURE, QUALITIES, quality_table, with_amendments
+from socbayes.structures.amendments import (
+    CHAR,
+    CHAR_DECAY,
+    CHAR_SPREAD,
+    MANURE,
+    QUALITIES,
+    quality_table,
+    with_amendments,
+)
 from socbayes.vocabulary import AMENDMENTS, CI_PROB
 
 TAIL = (1.0 - CI_PROB) / 2.0
@@ -121,6 +129,22 @@ def test_char_of_rothc_is_counted_as_inert_and_persists():
     # A year of it at 5 t C/ha from the month of the first sample on: next to nothing is lost in two years, nor in ten.
     assert 4.6 < gained[0] < 4.85
     assert gained[1] == pytest.approx(gained[0] * np.exp(-8.0 * CHAR_DECAY), rel=1e-3)
+    faster = trajectories(data, at | {"char_decay": 1.0}, np.array([24, 120])).eval(mode="FAST_COMPILE")
+    left = faster[1, cover, inert] - states[0, cover, inert]
+    begun = faster[0, cover, inert] - states[0, cover, inert]
+    assert left == pytest.approx(begun * np.exp(-8.0 * CHAR_DECAY * np.exp(CHAR_SPREAD)), rel=1e-3)
+
+
+def test_decay_of_char_is_learned_where_biochar_is_spread_and_drawn_where_a_plan_spreads_it():
+    model = field.build(farm.plots(), amended(cover=("biochar", 5.0), usual=("straw", 0.0)), structure="icbm")
+    assert "char_decay" in model.named_vars
+    other = field.build(farm.plots(), amended(cover=("peat", 5.0), usual=("straw", 0.0)), structure="icbm")
+    assert "char_decay" not in other.named_vars
+    rng = np.random.default_rng(3)
+    planned = drawn_qualities(("biochar",), {}, [], 4000, rng)
+    assert planned["char_decay"].std() == pytest.approx(1.0, abs=0.05)
+    learned = {name: planned[name] for name in planned} | {"char_decay": np.full(4000, 0.5)}
+    assert "char_decay" not in drawn_qualities(("biochar",), learned, ["biochar"], 4000, rng)
 
 
 def test_rows_of_amendments_add_up_with_manure_and_follow_who_says_first():
