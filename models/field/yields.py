@@ -75,8 +75,8 @@ def from_yields(carbon: np.ndarray, common: np.ndarray, study: np.ndarray) -> tu
 
     Examples
     --------
-    >>> from_yields(np.array([3.0, 1.0]), np.array([0.2, np.nan]), np.array([0.5, np.nan]))
-    (4.0, 0.75, 0.2, 0.5)
+    >>> from_yields(np.array([3.0, 1.0]), np.array([0.25, np.nan]), np.array([0.5, np.nan]))
+    (4.0, 0.75, 0.25, 0.5)
     """
     entering = np.where(carbon > 0, carbon, 0.0)
     if not entering.any():

@@ -122,7 +122,7 @@ def crop_of(name: str) -> str:
 
     Examples
     --------
-    >>> crop_of("Wheat, winter"), crop_of("faba"), crop_of("winter wheat and vetch")
+    >>> crop_of("Wheat, winter"), crop_of("bean, faba"), crop_of("winter wheat and vetch")
     ('wheat', 'faba bean', '')
     """
     names = {frozenset(known.split()): known for known in known_crops()}
