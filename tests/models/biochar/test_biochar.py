@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 from socbayes.errors import EmptyTableError, SocbayesError
-from socbayes.inference.calibration import calibration_table, sbc
-from socbayes.inference.fit import fit
 from socbayes.models.biochar import build, prior_table
-from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, LEAST_RATE, _by_losses, compared
+from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, _by_losses, compared
 from socbayes.models.biochar.persistence import (
     POOLS,
     amendment,
@@ -87,35 +85,6 @@ def test_what_is_sampled_is_the_loss_and_its_labile_part_with_the_prior_unchange
     determinant = by_loss[:, 0] * by_odds[:, 1] - by_loss[:, 1] * by_odds[:, 0]
     log_determinant = transform.log_jac_det(pt.as_tensor(sampled)).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(np.abs(determinant), np.exp(log_determinant), rtol=1e-6)
-
-
-def test_the_model_finds_what_made_its_data(tmp_path):
-    fitted = fit(
-        build(series(5, 3)), draws=150, tune=250, chains=2, climbs=0, seed=1, store=tmp_path / "run", progress=False
-    )
-    posterior = fitted["posterior"].to_dataset()
-    for name, truth in TRUTH.items():
-        low, high = (float(posterior[name].quantile(q)) for q in (TAIL, 1 - TAIL))
-        assert low < truth < high, name
-        assert high - low < 2.0, name
-    assert float(posterior["study_labile_rate"].min()) > LEAST_RATE
-    error = float(posterior["error_level"].mean())
-    assert 0.015 < np.exp(error) < 0.05
-
-
-def test_ranks_of_a_small_calibration_are_uniform():
-    # Narrow priors: data of others lose next to nothing, or nearly all, and are no data sets.
-    priors = {
-        name: ("HalfNormal", {"sigma": 0.3})
-        for name in ("study_sd", "series_sd", "labile_rate_sd", "error_sd", "ratio_sd")
-    }
-    model = build(series(2, 2, years=2.0), priors=priors)
-    names = ["labile_level", "slow_level", "slow_slope", "log_q10", "labile_rate", "error_level"]
-    ranks = sbc(model, simulations=20, var_names=names, ranked_draws=49, draws=100, tune=150, seed=4)
-    table = calibration_table(ranks)
-    assert set(names) <= set(table.index)
-    assert (table["simulations"] >= 16).all()
-    assert not table["p_value"].lt(0.001).any()
 
 
 def test_the_summary_says_less_is_left_with_more_hydrogen_years_and_warmth():
