@@ -2,6 +2,9 @@
 
 from socbayes.subjects import ModelRecord, Subject, TableRole
 
+PROCESS = "cue_process"
+"""The model whose posterior is stored, with slopes of efficiency on temperature."""
+
 RECORD = Subject(
     name="cue",
     title="Carbon use efficiency",
@@ -35,7 +38,7 @@ RECORD = Subject(
             ),
         ),
         ModelRecord(
-            name="cue_process",
+            name=PROCESS,
             title="Carbon use efficiency, process model",
             module="socbayes.models.cue.process",
             tables=(TableRole("table", "cue", "cue"),),

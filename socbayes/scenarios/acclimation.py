@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import Fault
+from socbayes.models.cue.record import PROCESS
 from socbayes.scenarios.plans import DIRECT, EFFICIENCIES, Climate, Plans
 from socbayes.structures import get, list_structures
 from socbayes.structures.efficiency import slope_of, warming_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from socbayes.models.field.branches import Branches
     from socbayes.models.field.layout import Layout
 
-POSTERIOR = "cue_process"
+POSTERIOR = PROCESS
 """Stored posterior of the slopes."""
 SLOPES = {"incubated": "slope_mean", "acclimates": "slope_between"}
 """Variable of the posterior by answer, change of the logit of efficiency per degC."""
