@@ -391,13 +391,14 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors, run: _Run) -> No
             result = pt.set_subtensor(result[rows], pt.log(run_of))
         return result
 
-    # Of a study with many pairs the data tell the level at its mean time, so that is what is sampled: the factor, the
-    # climate and the start make one level in many ways, and none of them alone is told as well.
+    # The more pairs a study has, the better they tell the level at its mean time, which the factor, the climate and the
+    # start make in many ways; so much of it is sampled, and of the rest the start.
     rows_of = np.bincount(pairs.group)
     middle = pt.inc_subtensor(pt.zeros(rows_of.size)[pairs.group], run.log_time) / rows_of
     at_middle = expected(factor, entry[lever], middle)
-    level = pm.Normal("level", at_middle, start_sd, dims="study_lever")
-    start = pm.Deterministic("start", level - at_middle, dims="study_lever")
+    by_pairs = USUAL_START**2 / (USUAL_START**2 + share.error)
+    of_start = partly_centred("level", at_middle, start_sd, by_pairs, "study_lever")
+    start = pm.Deterministic("start", of_start, dims="study_lever")
     eta = expected(factor[pairs.group], entry[pairs.lever], run.log_time)
     eta = eta + start[pairs.group] - control_errors(pairs, errors)
     variance = errors.treated + residual_sd[pairs.lever] ** 2 + (pairs.control < 0) * errors.control

@@ -38,11 +38,14 @@ class Told:
         Spread of each effect between studies, (effect,).
     residual
         Scatter of pairs of each effect, (effect,).
+    error
+        Variance of the mean of the pairs of each study about its level, (group,), log ratio squared.
     """
 
     study: np.ndarray
     study_sd: np.ndarray
     residual: np.ndarray
+    error: np.ndarray
 
 
 def told(pairs: Pairs) -> Told:
@@ -68,7 +71,7 @@ def told(pairs: Pairs) -> Told:
     of_sd = 1 / (2 * np.maximum(known - 1, 1e-9))
     study_sd = np.where(known > 1, USUAL_SPREAD**2 / (USUAL_SPREAD**2 + of_sd), 0.0)
     residual = USUAL_SPREAD**2 / (USUAL_SPREAD**2 + PAIRS_OF_POOLED / np.maximum(free, 1))
-    return Told(study, study_sd, np.where(free > FEWEST_PAIRS, residual, 0.0))
+    return Told(study, study_sd, np.where(free > FEWEST_PAIRS, residual, 0.0), error)
 
 
 def means_and_studies(

@@ -28,7 +28,7 @@ from socbayes.errors import SocbayesError, UnreadableFileError, said_by
 from socbayes.facts import TABLES, facts_of, spec_from, with_tables
 from socbayes.files import file_name, replacing, write_text
 from socbayes.inference.diagnostics import gate, judged
-from socbayes.inference.streams import DRAWS, read_draws, require_draws, require_groups, stores
+from socbayes.inference.streams import DRAWS, by_dims, read_draws, require_draws, require_groups, stores
 from socbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -262,6 +262,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
         raise SocbayesError(f"no finished fit at {path}; an interrupted run is opened with open_run({str(path)!r})")
     fitted = read_tree(file)
     _require_fit(fitted, file)
+    fitted["posterior"] = by_dims(fitted["posterior"].to_dataset())
     if "sample_stats" in fitted.children:  # else a few draws of a bundled posterior
         judged(fitted)
     return fitted

@@ -196,7 +196,28 @@ def _labelled(group: xr.Dataset, chains: Sequence[int]) -> xr.Dataset:
         if value.dtype.kind == "T"
     }
     numbers = {"chain": np.asarray(chains), "draw": np.arange(group.sizes["draw"])}
-    return group.assign_coords(texts | numbers)
+    return by_dims(group.assign_coords(texts | numbers))
+
+
+def by_dims(group: xr.Dataset) -> xr.Dataset:
+    """Draws, their variables of most dims first.
+
+    ``az.summary`` of ArviZ 1.3.0 takes the order of dims from the first variables. Where one of one dim comes before
+    one of two, it puts values of the second under names of others.
+
+    Parameters
+    ----------
+    group
+        Such as a posterior.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> group = xr.Dataset({"spread": ("pool", [0.1]), "share": (("plot", "pool"), [[0.3]])})
+    >>> list(by_dims(group))
+    ['share', 'spread']
+    """
+    return group[sorted(group.data_vars, key=lambda name: -group[name].ndim)]
 
 
 def _draws_written(variable: xr.DataArray) -> np.ndarray:

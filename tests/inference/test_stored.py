@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
@@ -113,3 +114,14 @@ def test_draws_that_are_not_finite_are_not_stored(tmp_path):
     with pytest.raises(SocbayesError, match="draws of a are not all finite"):
         store_posterior(fit, ["a", "b"], tmp_path / "a.nc")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_summary_of_arviz_names_every_value_right():
+    """ArviZ 1.3.0 swaps values of two dims where variables of one come first."""
+    posterior = load_posterior("priming_process")["posterior"].to_dataset()
+    table = az.summary(xr.DataTree.from_dict({"posterior": posterior}), kind="stats", round_to="none")["mean"]
+    recovery = posterior["recovery"].mean(("chain", "draw"))
+    assert recovery.shape == (2, 6)
+    for (first, second), value in np.ndenumerate(recovery):
+        kind, run = (str(recovery[dim][at].item()) for dim, at in zip(recovery.dims, (first, second), strict=True))
+        assert table[f"recovery[{kind}, {run}]"] == pytest.approx(float(value))
