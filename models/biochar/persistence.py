@@ -29,6 +29,9 @@ DRAWN = (
 )  # fmt: skip
 """Parameters of which the summary holds draws."""
 
+RATIOS = (0.0, 0.7)
+"""Molar ratios of hydrogen to organic carbon of biochars that were fitted: chars of more are hardly carbonised."""
+
 BY_TEMPERATURE = {(350, 450): 0.65, (450, 600): 0.80, (600, 1500): 0.89}
 """Share left after 100 years by range of pyrolysis temperatures, degC: IPCC 2019 Refinement, volume 4, appendix 4,
 Table 4AP.2, as quoted in programs after VM0044 1.2, table 3; neither original was at hand."""
@@ -195,7 +198,7 @@ def carbon_left(
     Parameters
     ----------
     hydrogen_to_carbon
-        Molar ratios; the series have 0.1 to 1.0.
+        Molar ratios, within :data:`RATIOS`.
     years
         In soil. Most series last a year or two and none nine: more is an extrapolation, and the interval says how far
         the two pools carry, not whether two pools are enough.
@@ -213,7 +216,7 @@ def carbon_left(
     Raises
     ------
     SocbayesError
-        For years below zero.
+        For years below zero, a temperature that is no number, or a ratio outside :data:`RATIOS`.
 
     Examples
     --------
@@ -223,8 +226,15 @@ def carbon_left(
     """
     import pandas as pd
 
-    if not years >= 0:
+    if not (np.isfinite(years) and years >= 0):
         raise SocbayesError(f"years have to be zero or more, not {years!r}")
+    if not np.isfinite(temperature):
+        raise SocbayesError(f"temperature={temperature!r} has to be a number, degC")
+    if beyond := [ratio for ratio in hydrogen_to_carbon if not RATIOS[0] <= ratio <= RATIOS[1]]:
+        raise SocbayesError(
+            f"hydrogen_to_carbon={beyond[0]!r} is of no biochar that was fitted; expected "
+            f"{RATIOS[0]:g} to {RATIOS[1]:g}"
+        )
     rows = {}
     for ratio in hydrogen_to_carbon:
         labile, fast, slow = traits(float(ratio), temperature, new=new, seed=seed)

@@ -85,8 +85,8 @@ def from_yields(carbon: np.ndarray, common: np.ndarray, study: np.ndarray) -> tu
     if not told.any():
         return float(entering.sum()), 0.0, np.nan, np.nan
     weights = entering[told]
-    means = (float(np.average(error[told], weights=weights)) for error in (common, study))
-    return (float(entering.sum()), float(weights.sum() / entering.sum()), *means)  # type: ignore[return-value]
+    of_common, of_study = (float(np.average(error[told], weights=weights)) for error in (common, study))
+    return float(entering.sum()), float(weights.sum() / entering.sum()), of_common, of_study
 
 
 __all__ = ["STATED_ERROR", "FromYields", "from_yields", "nothing_known"]

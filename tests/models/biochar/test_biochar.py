@@ -1,4 +1,4 @@
-"""Biochar in soil: the model finds what made its data, and the bundled summary says what a fit did."""
+"""Biochar in soil: what is compared and sampled, ranks of simulations, and what the bundled summary says."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from socbayes.errors import EmptyTableError, SocbayesError
+from socbayes.inference.calibration import calibration_table, sbc
 from socbayes.models.biochar import build, prior_table
 from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, _by_losses, compared
 from socbayes.models.biochar.persistence import (
@@ -39,9 +40,10 @@ def series(studies: int = 6, each: int = 4, seed: int = 2, years: float = 4.0) -
             time = days / DAYS * np.exp(TRUTH["log_q10"] * (warm - 15.0) / 10.0)
             left = labile * np.exp(-fast * time) + (1 - labile) * np.exp(-rate * time)
             lost = (1 - left) * np.exp(0.03 * rng.standard_normal(days.size))
+            heat = 900.0 - 800.0 * ratio + 80.0 * rng.standard_normal()
             rows.append(pd.DataFrame({
                 "study": f"study {study}", "series": str(number), "incubation_day": days, "carbon_left": 1 - lost,
-                "hydrogen_to_carbon": ratio if number else np.nan, "pyrolysis_temperature": 900.0 - 800.0 * ratio,
+                "hydrogen_to_carbon": ratio if number else np.nan, "pyrolysis_temperature": heat,
                 "incubation_temperature": warm,
             }))  # fmt: skip
     return pd.concat(rows, ignore_index=True)
@@ -87,6 +89,21 @@ def test_what_is_sampled_is_the_loss_and_its_labile_part_with_the_prior_unchange
     np.testing.assert_allclose(np.abs(determinant), np.exp(log_determinant), rtol=1e-6)
 
 
+def test_ranks_of_a_small_calibration_are_uniform():
+    # Narrow priors: data of others lose next to nothing, or nearly all, and are no data sets.
+    priors = {
+        name: ("HalfNormal", {"sigma": 0.3})
+        for name in ("study_sd", "series_sd", "labile_rate_sd", "error_sd", "ratio_sd")
+    }
+    model = build(series(2, 2, years=2.0), priors=priors)
+    names = ["labile_level", "slow_level", "slow_slope", "log_q10", "labile_rate", "error_level"]
+    ranks = sbc(model, simulations=20, var_names=names, ranked_draws=49, draws=100, tune=150, seed=4)
+    table = calibration_table(ranks)
+    assert set(names) <= set(table.index)
+    assert (table["simulations"] >= 16).all()
+    assert not table["p_value"].lt(0.001).any()
+
+
 def test_the_summary_says_less_is_left_with_more_hydrogen_years_and_warmth():
     left = carbon_left([0.2, 0.4, 0.6])
     assert left["median"].is_monotonic_decreasing
@@ -102,16 +119,33 @@ def test_the_summary_says_less_is_left_with_more_hydrogen_years_and_warmth():
         carbon_left([0.4], years=-1.0)
 
 
-def test_published_shares_are_within_the_intervals_of_ours():
+def test_published_results_beside_ours():
     beside = beside_published()
     assert beside["hydrogen_to_carbon"].is_monotonic_decreasing
-    assert beside["published"].between(beside["new_lower"], beside["new_upper"]).all()
-    assert beside["regression"].between(beside["new_lower"], beside["new_upper"]).all()
+    assert beside["regression"].between(beside["lower"], beside["upper"]).all()
+    inside = beside["published"].between(beside["lower"], beside["upper"])
+    assert inside.tolist() == [True, True, False], "the share of the hottest biochar is a percent above our interval"
+    assert 0 < beside["published"].iloc[2] - beside["upper"].iloc[2] < 0.01
     assert (beside["new_upper"] - beside["new_lower"] > beside["upper"] - beside["lower"]).all()
     draws = summary()
     years = np.exp(-draws["slow_level"] - 0.5 * draws["log_q10"])  # at 20 degC
-    for one in POOLS:
-        assert np.quantile(years, TAIL) / 3 < one.persistent_years < np.quantile(years, 1 - TAIL) * 3
+    low, high = np.quantile(years, [TAIL, 1 - TAIL])
+    wang, singh = POOLS
+    assert low < wang.persistent_years < high
+    assert singh.persistent_years > high, "char of fires is among theirs"
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"hydrogen_to_carbon": [0.4, 1.4]}, "hydrogen_to_carbon=1.4 is of no biochar that was fitted"),
+        ({"hydrogen_to_carbon": [np.nan]}, "hydrogen_to_carbon=nan"), ({"years": np.inf}, "zero or more"),
+        ({"temperature": np.nan}, "temperature=nan"),
+    ],
+)  # fmt: skip
+def test_what_no_series_was_like_is_refused(settings, text):
+    with pytest.raises(SocbayesError, match=text):
+        carbon_left(**settings)
 
 
 def test_amendments_take_their_biochar_from_the_summary():
