@@ -56,6 +56,11 @@ OF_DECOMPOSITION = ("no_tillage", "reduced_tillage", "warming", "permafrost_thaw
 """Levers that act on decomposition, unless the caller says otherwise; all others are taken to act on plant input."""
 UNKNOWN_TEMPERATURE = (0.0, 0.4)
 """Mean and spread over studies of the log of RothC's factor of temperature, if hardly one states its own: assumed."""
+OF_TILLAGE = ("no_tillage", "reduced_tillage")
+"""Levers that also move carbon between depths."""
+BELOW_TILLAGE = 30.0
+"""Depth in cm down to which tillage moves carbon: what is lost at the surface is found above it (Angers & Eriksen-Hamel
+2008, Soil Science Society of America Journal 72:1370)."""
 USUAL_START, USUAL_SPREAD = 0.05, 0.2
 """Medians of the priors of start_sd and study_sd: only how studies are sampled hangs on them, not what is found."""
 CALENDAR = (1900, 2100)
@@ -246,6 +251,13 @@ def timed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         )
         rows, years = rows[~begun], years[~begun]
     lever = rows["lever"].astype("str").to_numpy()
+    top, bottom = np.nan_to_num(numeric(rows, "depth_top")), numeric(rows, "depth_bottom")
+    if (part := np.isin(lever, OF_TILLAGE) & ~((top <= 0) & (bottom >= BELOW_TILLAGE))).any():
+        notes.append(
+            f"{int(part.sum())} pairs of tillage are not of a layer from the surface to {BELOW_TILLAGE:g} cm or more "
+            "and are left out: tillage moves carbon between depths."
+        )
+        rows, years, lever = rows[~part], years[~part], lever[~part]
     stated = {str(name): bool(np.isfinite(years[lever == name]).any()) for name in np.unique(lever)}
     for name in (one for one, known in stated.items() if not known):
         count = int((lever == name).sum())

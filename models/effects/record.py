@@ -39,6 +39,7 @@ RECORD = Subject(
                 "Controls are taken to be in balance, and the structure to hold with its published rates.",
                 "A lever acts on input or on decomposition, never on both: the ratios alone cannot tell them apart.",
                 "The climate of a pair is a prior about its mean temperature, constant in time.",
+                "Carbon is that of the layer sampled: where it is shallow, more of what a lever adds is in it.",
             ),
             # What two soils differed by at the start is told by hundreds of studies together, each a little.
             effort={"draws": 5000, "tune": 1000},

@@ -113,7 +113,9 @@ def test_one_pair_of_each_study_is_no_fault():
 
 
 def test_a_factor_and_a_start_keep_their_priors_though_their_sum_is_sampled():
-    table = paired({"residue_return": [3, 1, 2, 1], "no_tillage": [4, 1, 1]}).assign(duration=[30.0, 2.0] * 6 + [9.0])
+    table = paired({"residue_return": [3, 1, 2, 1], "no_tillage": [4, 1, 1]}).assign(
+        duration=[30.0, 2.0] * 6 + [9.0], depth_bottom=30.0
+    )
     model = factors.build(table, structure="icbm")
     lever = [model.coords["lever"].index(name.split(" | ")[1]) for name in model.coords["study_lever"]]
     names = ("log_factor_study", "log_factor", "study_sd", "start", "start_sd")

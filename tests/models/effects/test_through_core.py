@@ -187,6 +187,7 @@ def made(seed: int = 4, structure: str = "rothc", studies: int = 12) -> pd.DataF
                         "treated_sd": STATED * treated * np.exp(0.1 * rng.standard_normal()),
                         "replicates": 3,
                         "duration": years,
+                        "depth_bottom": 30.0,
                         "mean_annual_temperature": 9.3,
                     }
                 )
@@ -368,6 +369,23 @@ def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
     assert any("1 pairs sampled when their lever was pulled" in note for note in said)
     with pytest.raises(TooFewGroupsError):
         factors.build(rows[rows["study"] == "residue_return 1"])
+
+
+def test_pairs_of_tillage_are_of_all_depths_between_which_it_moves_carbon():
+    rows = made(studies=4)
+    kept, said = factors.timed(rows)
+    assert (len(kept), said) == (24, [])
+    places = rows.index[rows["lever"] == "no_tillage"]
+    rows.loc[places[0], "depth_bottom"] = 10.0
+    rows.loc[places[1], "depth_top"] = 10.0
+    rows.loc[places[2], "depth_bottom"] = np.nan
+    rows.loc[rows["lever"] == "residue_return", "depth_bottom"] = 5.0
+    kept, said = factors.timed(rows)
+    assert kept["observation"].tolist() == rows["observation"].drop(places[:3]).tolist()
+    assert said == [
+        "3 pairs of tillage are not of a layer from the surface to 30 cm or more and are left out: tillage moves "
+        "carbon between depths."
+    ]
 
 
 def test_entries_are_of_levers_that_are_there():
