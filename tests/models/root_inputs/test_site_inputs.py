@@ -14,6 +14,7 @@ from socbayes.models.field.draws import draws_of, fitted_to, new_plots, readings
 from socbayes.models.field.effects import log_factors, of_known_plots
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged
+from socbayes.structures.roots import ROOTS
 
 YEARS = (1960.0, 1975.0, 1990.0, 2005.0, 2020.0)
 SITES = ("East", "North", "South", "West")
@@ -50,6 +51,7 @@ def simulated() -> pd.DataFrame:
         "rate_constant": np.zeros((1, 2)),
         "log_share": np.log(np.broadcast_to([0.1, 0.9], (1, len(SITES), 2))),
         "log_initial_stock": np.full((1, plots), np.log(50.0)),
+        "root_humified": np.full(1, ROOTS.humified),
     }
     measured = data.measured
     logs = readings_of(data, of_known_plots(data, values, 1), np.arange(measured.row.size))[0]
