@@ -150,9 +150,7 @@ def branches_of(data: Layout, responses: tuple[str, ...] = ()) -> Branches:
     given = tuple(sorted(data.setup.drivers))
     forcing = data.forcing
     kinds = forcing.amendments
-    return _branches(
-        data.setup.structure, forcing.manured, data.plots.periods, kinds, responses, given, forcing.rooted
-    )
+    return _branches(data.setup.structure, forcing.manured, data.plots.periods, kinds, responses, given, forcing.rooted)
 
 
 @lru_cache(maxsize=64)

@@ -376,8 +376,8 @@ def _rooted(setup: Setup, managed: Managed) -> tuple[bool, tuple[str, ...]]:
         return False, (f"{name} does not tell root from shoot carbon: all plant carbon of yields enters alike.",)
     those = "roots" if roles.exudate else "roots and rhizodeposits"
     return True, (
-        f"{100 * of_roots / known.sum():.0f} % of the plant carbon is of {those}: more of it is humified than of shoots, "
-        f"by a factor that is learned about the published {PUBLISHED_RATIO:g} (root_ratio).",
+        f"{100 * of_roots / known.sum():.0f} % of the plant carbon is of {those}: more of it is humified than of "
+        f"shoots, by a factor that is learned about the published {PUBLISHED_RATIO:g} (root_ratio).",
     )
 
 

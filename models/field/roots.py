@@ -1,7 +1,7 @@
 """Roots of crops with yields: what of them lies in the layer of a plot, and what a run makes of them.
 
-Shares of roots follow from yields alone. What else is stated, and what is not, is taken to have the shares of the others:
-how an input came to be known says nothing of its quality.
+Shares of roots follow from yields alone. What else is stated, and what is not, is taken to have the shares of the
+others: how an input came to be known says nothing of its quality.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def sentence_on_layers(below: float, layers: set[tuple[float, float]]) -> str:
     said = [f"{100 * float(share_in_layer(*one)[0]):.0f} % in {one[0]:g} to {one[1]:g} cm" for one in sorted(layers)]
     more = f" and {len(said) - 3} other layers" if len(said) > 3 else ""
     return (
-        f"Of roots and rhizodeposits beside yields only those in the layer of a plot count ({', '.join(said[:3])}{more}): "
-        f"they are {100 * below:.0f} % of what plots get of these crops."
+        "Of roots and rhizodeposits beside yields only those in the layer of a plot count "
+        f"({', '.join(said[:3])}{more}): they are {100 * below:.0f} % of what plots get of these crops."
     )
 
 

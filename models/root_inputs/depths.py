@@ -18,8 +18,8 @@ LEFT_PER_CM = 0.961
 DECLINE = -float(np.log(LEFT_PER_CM))
 """1/cm."""
 DECLINE_SPREAD = 0.3
-"""Standard deviation of its logarithm in a new study: assumed, so that temperate grassland (0.943) and tropical grassland
-and savanna (0.972) of the same compilation are near the limits of the interval."""
+"""Standard deviation of its logarithm in a new study: assumed, so that temperate grassland (0.943) and tropical
+grassland and savanna (0.972) of the same compilation are near the limits of the interval."""
 
 
 def share_in_layer(top: Any, bottom: Any) -> tuple[Any, Any]:
@@ -48,7 +48,9 @@ def share_in_layer(top: Any, bottom: Any) -> tuple[Any, Any]:
     """
     above, below = np.asarray(top, dtype="float64"), np.asarray(bottom, dtype="float64")
     if not ((above >= 0) & (below > above)).all():
-        raise SocbayesError(f"a layer from {top} to {bottom} cm: expected a top at or below the surface, above a bottom")
+        raise SocbayesError(
+            f"a layer from {top} to {bottom} cm: expected a top at or below the surface, above a bottom"
+        )
     left = [np.exp(-DECLINE * depth) for depth in (above, below)]
     return left[0] - left[1], DECLINE_SPREAD * np.abs(DECLINE * (below * left[1] - above * left[0]))
 

@@ -27,8 +27,8 @@ ROOTS = Quality(
     0.7,
     0.0,
     "2.3 times that of shoots in ICBM at Ultuna (Kätterer et al. 2011, Agriculture, Ecosystems and Environment "
-    "141:184-192); residence 2.4 times that of shoots (Rasse et al. 2005, Plant and Soil 269:341-356), both quoted; its "
-    "spread is assumed, as of amendments",
+    "141:184-192); residence 2.4 times that of shoots (Rasse et al. 2005, Plant and Soil 269:341-356), both quoted "
+    "without the originals at hand; its spread is assumed, as of amendments",
 )
 """What becomes of root carbon, for all structures."""
 
@@ -110,9 +110,11 @@ def with_roots(structure: Structure, plant: Mapping[str, float] | None = None) -
         every = {name: u[name] for name in structure.driver_names}
         rest = every | {name: u[name] - share * kept for name, share in of_plants.items()}
         # What plants would bring without roots less what they bring: in the unit of pools, whatever that of drivers.
-        humified = sum(flow.rate for flow in structure.flows(x, p, Names("driver", every)) if flow.source == INPUT)
+        brought = (flow.rate for flow in structure.flows(x, p, Names("driver", every)) if flow.source == INPUT)
+        humified: Any = 0.0
         for flow in structure.flows(x, p, Names("driver", rest)):
-            humified = humified - flow.rate if flow.source == INPUT else humified
+            if flow.source == INPUT:
+                humified = humified + (next(brought) - flow.rate)
             yield flow
         for pool, share in pool_shares(structure.entries["humified"]).items():
             yield Flow(INPUT, pool, share * humified)
