@@ -450,8 +450,8 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
             for region, row in kept.iterrows()
         ),
         "",
-        f"These ratios are shown and enter no fit. The {PUBLISHED_RATIO:g} is the centre of the prior of what roots keep "
-        "more on field plots (`root_ratio`), which a fit learns.",
+        f"These ratios are shown and enter no fit. The {PUBLISHED_RATIO:g} is the centre of the prior of what roots "
+        "keep more on field plots (`root_ratio`), which a fit learns.",
         "",
         "## What is assumed",
         "",
@@ -460,7 +460,8 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
         + "{:.2f} per 100 kg/ha/year (sd {:.2f}); ".format(*moments(posterior["root_nitrogen"]))
         + f"the slope over the closed classes of nitrogen of the R package whep is {nitrogen_classes(literature):.2f}. "
         "How roots are spread over depth is in none of the sources: on field plots, those of the layer count by the "
-        f"coefficient of crops of Jackson et al. (1996), {100 * float(share_in_layer(0.0, 30.0)[0]):.0f} % above 30 cm, "
+        "coefficient of crops of Jackson et al. (1996), "
+        f"{100 * float(share_in_layer(0.0, 30.0)[0]):.0f} % above 30 cm, "
         "with an assumed spread between studies. Perennial crops are not modelled.",
         "",
         "Of the error of inputs, plots of like yield have most in common, plots of unlike yield less: between {} at "

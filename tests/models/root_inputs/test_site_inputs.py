@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,6 +46,7 @@ def laid(obs, table, **choices) -> layout.Layout:
     return layout.lay_out(judged(obs, table), setup_of("icbm"), **choices)
 
 
+@cache
 def simulated() -> pd.DataFrame:
     """Stocks of sites that start alike and get more or less than their yields say."""
     obs = samples()
