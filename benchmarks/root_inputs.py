@@ -33,7 +33,9 @@ from socbayes.models.root_inputs.baseline import (
     Rows,
     lay_out,
 )
+from socbayes.models.root_inputs.depths import share_in_layer
 from socbayes.plots.style import flat
+from socbayes.structures.roots import PUBLISHED_RATIO
 from socbayes.subjects import model_record
 from socbayes.vocabulary import ALLOCATION_RATIOS, CI_PROB, CROP_GROUPS, GROWN, GROWTH_STAGES, INTERVAL_NAME
 
@@ -448,7 +450,8 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
             for region, row in kept.iterrows()
         ),
         "",
-        "These ratios are shown and enter no model.",
+        f"These ratios are shown and enter no fit. The {PUBLISHED_RATIO:g} is the centre of the prior of what roots "
+        "keep more on field plots (`root_ratio`), which a fit learns.",
         "",
         "## What is assumed",
         "",
@@ -456,7 +459,10 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
         "{:.2f} per log of the yield (sd {:.2f}) and ".format(*moments(posterior["root_yield"]))
         + "{:.2f} per 100 kg/ha/year (sd {:.2f}); ".format(*moments(posterior["root_nitrogen"]))
         + f"the slope over the closed classes of nitrogen of the R package whep is {nitrogen_classes(literature):.2f}. "
-        "How roots are spread over depth is in none of the sources and is not modelled, nor are perennial crops.",
+        "How roots are spread over depth is in none of the sources: on field plots, those of the layer count by the "
+        "coefficient of crops of Jackson et al. (1996), "
+        f"{100 * float(share_in_layer(0.0, 30.0)[0]):.0f} % above 30 cm, "
+        "with an assumed spread between studies. Perennial crops are not modelled.",
         "",
         "Of the error of inputs, plots of like yield have most in common, plots of unlike yield less: between {} at "
         "{:g} and {:g} t/ha of one study, the log of the input differs with a standard deviation of ".format(*FAR_APART)

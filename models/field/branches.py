@@ -149,7 +149,8 @@ def branches_of(data: Layout, responses: tuple[str, ...] = ()) -> Branches:
     """
     given = tuple(sorted(data.setup.drivers))
     forcing = data.forcing
-    return _branches(data.setup.structure, forcing.manured, data.plots.periods, forcing.amendments, responses, given)
+    kinds = forcing.amendments
+    return _branches(data.setup.structure, forcing.manured, data.plots.periods, kinds, responses, given, forcing.rooted)
 
 
 @lru_cache(maxsize=64)
@@ -160,6 +161,7 @@ def _branches(
     amendments: tuple[str, ...],
     responses: tuple[str, ...],
     given: tuple[str, ...],
+    rooted: bool,
 ) -> Branches:
     """The same for the same structure, so that its program is made once; ``given`` are drivers that are numbers."""
     from socbayes.core.doors import how_to_step
@@ -168,7 +170,8 @@ def _branches(
     roles = Setup(published, drivers=drivers).roles
     fed = tuple(name for name in (*roles.plant, roles.manure) if name)
     setup = Setup(with_additions(published, fed), drivers=drivers)
-    structure = factored(setup, manured, periods, amendments)
+    # What a plan adds is no root: it is added within the structure in which roots are told from shoots.
+    structure = factored(setup, manured, periods, amendments, rooted)
     if not setup.roles.modifier:
         structure = with_rate_driver(structure, decomposition(setup))
     structure = with_additions(structure, tuple(input_of(kind) for kind in amendments))

@@ -14,11 +14,11 @@ from socbayes.models.root_inputs.allocated import (
     NEAR,
     WHOLE,
     allocation_of,
+    below_ground_shares,
     crop_of,
     entering_of,
     known_crops,
     plant_input,
-    rhizodeposit_share,
 )
 from socbayes.vocabulary import CI_PROB, nearest
 
@@ -110,8 +110,8 @@ class Left(NamedTuple):
         Crop that the name is taken for; empty where none is known.
     far
         Whether the yield is so far from the usual one that carbon is taken in proportion to it, (row,).
-    exuded
-        Share of the carbon that is rhizodeposits, (row,).
+    roots, exuded
+        Shares of the carbon that are roots and rhizodeposits, (row,).
     """
 
     carbon: np.ndarray
@@ -120,6 +120,7 @@ class Left(NamedTuple):
     coefficients: np.ndarray
     crop: str
     far: np.ndarray
+    roots: np.ndarray
     exuded: np.ndarray
 
     @property
@@ -151,13 +152,13 @@ def carbon_left(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> 
     found = crop_of(crop)
     if not found:
         unknown = np.full(grain.shape, np.nan)
-        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool), unknown)
+        return Left(unknown, unknown, unknown, unknown, "", np.zeros(grain.shape, dtype=bool), unknown, unknown)
     carbon, error = plant_input(crop, grain, fertilizer_nitrogen)
     _, common = plant_input(crop, grain, fertilizer_nitrogen, typical=True)
-    exuded = rhizodeposit_share(crop, grain, fertilizer_nitrogen)
+    roots, exuded = below_ground_shares(crop, grain, fertilizer_nitrogen)
     usual = allocation_of(crop).usual_yield
     far = (grain > 0) & ((grain < usual / NEAR) | (grain > usual * NEAR))
-    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far, exuded)
+    return Left(carbon, error, common, _by_coefficients(crop, grain), found, far, roots, exuded)
 
 
 def _by_coefficients(crop: str, dry_matter: np.ndarray) -> np.ndarray:

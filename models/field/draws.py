@@ -23,8 +23,10 @@ from socbayes.models.field.initial import (
 from socbayes.models.field.model import PRIORS
 from socbayes.models.field.noise import Visits, walks
 from socbayes.models.field.plots import month_of
+from socbayes.models.field.roots import drawn_roots
 from socbayes.models.field.runs import trajectories
 from socbayes.observations import Run, expected_readings
+from socbayes.structures.roots import ROOT_HUMIFIED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,13 +35,13 @@ if TYPE_CHECKING:
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "parameters": ("rate", "rate_constant"),
-    "inputs": ("plant", "manure", "humified", "amendment_level", "char_decay"),
+    "inputs": ("plant", "manure", "humified", "amendment_level", "char_decay", ROOT_HUMIFIED),
     "initial state": ("stock", "log_share"),
     "process noise": ("process",),
 }
 """What makes draws of a stock differ: log factors by part, as far as the model has them."""
 INTERACTION = "interaction"
-SHARED = ("manure", "humified", "amendment_level", "char_decay")
+SHARED = ("manure", "humified", "amendment_level", "char_decay", ROOT_HUMIFIED)
 """Log factors, and shares, that all plots have in common."""
 SITE_SPREAD = next(prior.parameters["sigma"] for prior in PRIORS if prior.name == "site_stock")
 """Standard deviation of the log stock of a site about the mean of its samples, as the model has it."""
@@ -104,7 +106,7 @@ def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dic
     A treatment that nobody saw has effects drawn from the spread between treatments, none where there was but one.
     A site that nobody saw has a rate drawn from the spread between sites, none where there was but one, a stock
     about its own samples, and shares that scatter about its own steady state. Its inputs from yields are those of a
-    new study.
+    new study. Where no yield told the fit of roots, what they keep more is drawn from the published prior.
 
     Parameters
     ----------
@@ -132,6 +134,8 @@ def fitted_to(data: Layout, draws: Draws, rng: np.random.Generator) -> tuple[dic
         if variable in values:
             drawn = width[:, None] * rng.standard_normal((draws.samples, len(new_sites)))
             values[variable] = _joined(values[variable], drawn, known, every)
+    if data.forcing.rooted:
+        values |= drawn_roots(values, draws.samples, rng)
     shares = _new_shares(data, draws, values, rng)[:, _among(every, new_sites)] if new_sites else log_share[:, :0]
     values["log_share"] = _joined(log_share, shares, known, every)
     if OF_SITES in values or (new_sites and data.forcing.study_error.any()):
@@ -176,6 +180,8 @@ def _steady_shares(data: Layout, values: Mapping[str, np.ndarray], samples: int)
     at = {"rate_constant": np.repeat(values["rate_constant"], sites, axis=0).T}
     if "site_rate" in values:
         at["site_rate"] = values["site_rate"].ravel()
+    if data.forcing.rooted:
+        at[ROOT_HUMIFIED] = np.repeat(values[ROOT_HUMIFIED], sites)
     at |= {
         name: np.repeat(values[called], sites)
         for name, called in structure.carried.items()

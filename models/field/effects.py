@@ -14,7 +14,9 @@ import numpy as np
 from socbayes.models.blocks import half_centred
 from socbayes.models.field.amendments import sample_qualities
 from socbayes.models.field.initial import log_held, site_means, with_largest
+from socbayes.models.field.roots import sample_roots
 from socbayes.observations import KINDS
+from socbayes.structures.roots import ROOT_HUMIFIED
 
 if TYPE_CHECKING:
     from socbayes.models.field.layout import Layout
@@ -46,6 +48,8 @@ def sample_effects(data: Layout, prior: Priors, largest: int, follows: bool) -> 
         Whether the steady state follows the rate constants.
     """
     values = _sample_rates(data, prior)
+    if data.forcing.rooted:
+        values |= sample_roots(prior)
     values |= _sample_inputs(data, prior, values, follows)
     values |= _sample_stocks(data, prior)
     if len(data.setup.structure.pools) > 1:
@@ -174,7 +178,8 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
     dict
         ``rate`` and ``plant``, (..., plot, period); ``stock``, (..., plot); ``log_share``, (..., plot, pool);
         ``manure`` and ``rate_constant`` as they are, ``humified`` and ``amendment_level``, (..., amendment), where
-        amendments are spread, and parameters that have a carried prior.
+        amendments are spread, ``root_humified`` where roots are told from shoots, and parameters that have a carried
+        prior.
     """
     chosen = np.arange(len(data.plots.labels)) if plots is None else plots
     site, treatment = data.plots.site[chosen], data.plots.treatment[chosen]
@@ -200,9 +205,11 @@ def log_factors(data: Layout, values: Mapping[str, Any], plots: np.ndarray | Non
         "amendment_level": values["amendment_level"],
         **({"char_decay": values["char_decay"]} if "char_decay" in values else {}),
     } if data.forcing.amendments else {}  # fmt: skip
+    of_roots = {ROOT_HUMIFIED: values[ROOT_HUMIFIED]} if data.forcing.rooted else {}
     return (
         carried
         | of_amendments
+        | of_roots
         | {
             "rate": rate,
             "plant": plant,

@@ -12,6 +12,7 @@ from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import kinds_run, published_qualities
 from socbayes.models.field.runs import driven, natural_parameters
 from socbayes.structures.amendments import with_amendments
+from socbayes.structures.roots import ROOT_INPUT, with_roots
 
 if TYPE_CHECKING:
     from socbayes.models.field.layout import Layout
@@ -56,12 +57,15 @@ def initial_shares(data: Layout) -> InitialShares:
         Field tables laid out.
     """
     means = data.forcing.means
-    chosen = with_amendments(data.setup.structure, kinds_run(data.forcing.amendments, settled=True))
+    chosen, fed = data.setup.structure, [*data.setup.roles.plant]
+    if data.forcing.rooted:
+        chosen, fed = with_roots(chosen, data.setup.roles.plant), [*fed, ROOT_INPUT]
+    chosen = with_amendments(chosen, kinds_run(data.forcing.amendments, settled=True))
     found = find_steady_state(chosen, site_constants(data), means)
     times = 1
     while not (found.found or chosen.linear) and times < RICHEST:
         times *= 2
-        richer = {name: times * value if name in data.setup.roles.plant else value for name, value in means.items()}
+        richer = {name: times * value if name in fed else value for name, value in means.items()}
         found = find_steady_state(chosen, site_constants(data), richer)
     if not found.found:
         reason = next(reason for reason in found.reasons if reason != "found")
@@ -108,8 +112,8 @@ def log_steady_shares(data: Layout, values: Mapping[str, Any]) -> Any:
     data
         Field tables laid out.
     values
-        ``rate_constant``, (constant,), ``site_rate``, (site,), where sites differ, and values of
-        parameters that have a carried prior, by name.
+        ``rate_constant``, (constant,), ``site_rate``, (site,), where sites differ, ``root_humified`` where roots are
+        told from shoots, and values of parameters that have a carried prior, by name.
     """
     import pytensor.tensor as pt
 

@@ -41,6 +41,7 @@ from socbayes.models.field.treatments import Periods, periods_of
 from socbayes.models.field.weather import Climate, climate_drivers
 from socbayes.observations import OBSERVATIONS
 from socbayes.structures.forcing import input_factor
+from socbayes.structures.roots import PUBLISHED_RATIO, ROOT_INPUT, tells_roots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,9 @@ class Forcing:
         Amendments with a quality of their own.
     joined
         Whether manure of any month is in the driver of plants, as the structure has none of its own for it.
+    rooted
+        Whether roots enter with a quality of their own: some of the plant carbon of known months follows from yields,
+        and the structure tells slow carbon from litter.
     """
 
     drivers: dict[str, Any]
@@ -98,6 +102,7 @@ class Forcing:
     carbon: np.ndarray
     amendments: tuple[str, ...] = ()
     joined: bool = False
+    rooted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +265,10 @@ def _forcing_of(
     in_time = np.lexsort([obs["year"].to_numpy(), rows.plot])
     first = in_time[np.unique(rows.plot[in_time], return_index=True)[1]]
     places = places_of(obs).loc[first]
-    places = places.assign(shared=shares_its_name(places), label=plots.labels)
+    top = np.maximum(np.nan_to_num(numeric(obs, "depth_top")[first]), 0.0)
+    places = places.assign(
+        shared=shares_its_name(places), label=plots.labels, layer_top=top, layer_bottom=top + plots.depth
+    )
     treatment = np.array(plots.treatments, dtype=object)[plots.treatment[np.arange(len(plots.labels)), plots.period]]
     kinds = kinds_of(tables.management, tables.plan, structure)
     managed = Managed(tables.management, places, treatment, plots.start, plots.months, plots.known, tables.plan, kinds)
@@ -280,9 +288,11 @@ def _forcing_of(
         notes += (f"{structure.name} has no driver of manure: its carbon is added to that of plants.",)
     notes += _of_qualities(treatment, managed.manure, plots, structure.name)
     notes += _of_exudates(managed, roles.exudate, structure.name)
-    drivers = _drivers(setup, plots, managed, managed.manure, climate)
+    rooted, said = _rooted(setup, managed)
+    notes += said
+    drivers = _drivers(setup, plots, managed, managed.manure, climate, rooted)
     before, *amended = spread_before(tables.management, places, treatment[0], plots.start, kinds)
-    past = _drivers(setup, plots, managed, before + 0.0 * managed.manure, climate)
+    past = _drivers(setup, plots, managed, before + 0.0 * managed.manure, climate, rooted)
     settling = [kinds.index(kind) for kind in kinds_run(kinds, settled=True)]
     before_all = before + sum(amended[kind] for kind in settling)
     notes += _of_the_past(before_all, managed.manure + managed.amendments[settling].sum(axis=0), plots)
@@ -304,6 +314,7 @@ def _forcing_of(
         carbon=1.0 / np.array(factors),
         amendments=kinds,
         joined=not roles.manure and bool(managed.manure.any()),
+        rooted=rooted,
     )
     return forcing, notes
 
@@ -353,7 +364,26 @@ def _of_exudates(managed: Managed, driver: str, name: str) -> tuple[str, ...]:
     )
 
 
-def _drivers(setup: Setup, plots: Plots, managed: Managed, manure: np.ndarray, climate: Climate) -> dict[str, Any]:
+def _rooted(setup: Setup, managed: Managed) -> tuple[bool, tuple[str, ...]]:
+    """Whether roots enter with a quality of their own, and what is said of it."""
+    roles, name = setup.roles, setup.structure.name
+    share = managed.roots if roles.exudate else managed.below
+    known = np.where(np.arange(len(managed.plant))[:, None] < managed.known, managed.plant, 0.0)
+    of_roots = (known * share).sum()
+    if not of_roots > 0 or set(roles.plant) & set(setup.drivers):
+        return False, ()
+    if not tells_roots(setup.structure):
+        return False, (f"{name} does not tell root from shoot carbon: all plant carbon of yields enters alike.",)
+    those = "roots" if roles.exudate else "roots and rhizodeposits"
+    return True, (
+        f"{100 * of_roots / known.sum():.0f} % of the plant carbon is of {those}: more of it is humified than of "
+        f"shoots, by a factor that is learned about the published {PUBLISHED_RATIO:g} (root_ratio).",
+    )
+
+
+def _drivers(
+    setup: Setup, plots: Plots, managed: Managed, manure: np.ndarray, climate: Climate, rooted: bool
+) -> dict[str, Any]:
     """Drivers of the structure that the tables tell, (row, plot), and those given as numbers."""
     roles = setup.roles
     exuded = managed.plant * managed.exuded if roles.exudate else 0.0 * managed.plant
@@ -366,6 +396,8 @@ def _drivers(setup: Setup, plots: Plots, managed: Managed, manure: np.ndarray, c
         if driver.name in roles.plant:
             own = exuded if driver.name == roles.exudate else 0.0
             drivers[driver.name] = (plant * roles.plant[driver.name] + own) * per
+            if rooted:
+                drivers[ROOT_INPUT] = managed.plant * (managed.roots if roles.exudate else managed.below) * per
         elif driver.name == roles.manure:
             drivers[driver.name] = manure * per
         elif driver.name in climate.drivers:
@@ -423,7 +455,7 @@ def _means(setup: Setup, plots: Plots, drivers: Mapping[str, Any]) -> dict[str, 
     shares = setup.roles.plant
     grown = _known_means(sum((drivers[name] for name in shares if name in drivers), np.zeros(1)), plots) > 0
     means = {
-        name: value if np.ndim(value) == 0 else _by_site(value, plots, grown if name in shares else None)
+        name: value if np.ndim(value) == 0 else _by_site(value, plots, grown if name in (*shares, ROOT_INPUT) else None)
         for name, value in drivers.items()
     }
     for name in shares:

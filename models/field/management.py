@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from socbayes.models.blocks import group_means
 from socbayes.models.field.amendments import carbon_by_kind
 from socbayes.models.field.crops import SHOWN, Left, carbon_left, is_bare, sentences_on, with_nearest
 from socbayes.models.field.matching import names_of, rows_of
+from socbayes.models.field.roots import PlantCarbon, sentence_on_layers, share_of
 from socbayes.models.field.yields import FromYields, from_yields, nothing_known
 from socbayes.models.root_inputs.allocated import NEAR
 
@@ -82,7 +83,8 @@ class Managed:
     table
         Of schema ``field_management``, or None.
     places
-        Site and plot, one row per plot; also study, block, ``shared`` and ``label`` where they are known.
+        Site and plot, one row per plot; also study, block, ``shared``, ``label``, and the limits of its layer,
+        ``layer_top`` and ``layer_bottom``, cm, where they are known: roots count there only.
     treatment
         Of each month of each plot, (row, plot).
     start
@@ -106,6 +108,9 @@ class Managed:
         Share of the month with plants, and stated rate modifier, NaN where nothing is said.
     exuded
         Share of the plant carbon that is known to be rhizodeposits, (row, plot).
+    roots, below
+        Share that is taken to be roots, and roots or rhizodeposits, (row, plot): where it does not follow from a yield,
+        as where it does.
     input_stated
         Whether any carbon input is stated in the known months.
     input_error
@@ -136,7 +141,7 @@ class Managed:
         self.months = months
         self.known = np.clip(known, 1, months)
         self.plant = np.full(shape, np.nan)
-        self.exuded = np.full(shape, np.nan)
+        self.exuded, self.roots, self.below = np.zeros((3, *shape))
         self.manure = np.zeros(shape)
         self.kinds = tuple(kinds)
         self.amendments = np.zeros((len(kinds), *shape))
@@ -157,16 +162,16 @@ class Managed:
     def _read(
         self, table: pd.DataFrame, planned: np.ndarray, places: pd.DataFrame, treatment: np.ndarray, start: np.ndarray
     ) -> None:
-        carbon, manure, notes = carbon_inputs(table)
+        _, manure, notes = carbon_inputs(table)
         self.notes += notes
-        common, study = input_errors(table)
-        exuded = carbon * np.nan_to_num(_converted(table).exuded)
-        of_yields = nothing_known(len(places))
+        entering = _converted(table)
+        parts_of_plants = np.full((3, *self.plant.shape), np.nan)
+        of_yields, layers = nothing_known(len(places)), set()
         manure, by_kind = carbon_by_kind(table, manure, self.kinds)
         begin, end = 12.0 * numeric(table, "start_year"), 12.0 * numeric(table, "end_year")
         season = of_one_season(table)
         deviation = numeric(table, "plant_carbon_input_sd")
-        said = [carbon, manure, numeric(table, "plant_cover"), numeric(table, "rate_modifier")]
+        said = [manure, numeric(table, "plant_cover"), numeric(table, "rate_modifier")]
         without, went_on, ended = [], [], []
         named = names_of(table)
         for position, place in enumerate(places.to_dict("records")):
@@ -187,10 +192,15 @@ class Managed:
                 return [overlap * kind for kind in kinds], ends
 
             parts, ends = held(end)
-            self._exude(position, rows, parts, exuded[rows], season[rows])
-            giving = self._take(position, rows, parts, [values[rows] for values in said], season[rows])
+            layer = (place["layer_top"], place["layer_bottom"]) if "layer_bottom" in place else None
+            own = entering.of(rows, layer)
+            carbon = own.plant
+            giving = self._take(position, rows, parts, [carbon, *(values[rows] for values in said)], season[rows])
+            parts_of_plants[:, :, position] = [_harvested(parts, one, season[rows]) for one in own.parts]
             given = np.where(giving, sum(parts)[: int(self.known[position])].sum(axis=0), 0.0)
-            of_yields[:, position] = from_yields(carbon[rows] * given, common[rows], study[rows])
+            of_yields[:, position] = from_yields(carbon * given, own.common, own.study)
+            if layer is not None and (np.isfinite(own.study) & (given > 0)).any():
+                layers.add(layer)
             for kind, spread in enumerate(by_kind):
                 spreads = [_sum(part, spread[rows], part) for part in parts]
                 self.amendments[kind, :, position] = np.nan_to_num(_first_said(spreads))
@@ -199,11 +209,10 @@ class Managed:
                 year, _ = held(np.where(season, np.maximum(end, begin + 12.0), begin))
                 idle = (sum(year)[:, season[rows]] > 0).any(axis=1) & ~np.isfinite(self.plant[:, position])
                 self.plant[idle, position] = 0.0
-            giving = rows[giving & (carbon[rows] > 0)]
-            giving = giving[np.isfinite(deviation[giving])]
-            if giving.size:
-                self.input_error[position] = np.mean(deviation[giving]) / np.mean(carbon[giving])
-                self.taken.erred[giving] = True
+            erred = giving & (carbon > 0) & np.isfinite(deviation[rows])
+            if erred.any():
+                self.input_error[position] = np.mean(deviation[rows][erred]) / np.mean(carbon[erred])
+                self.taken.erred[rows[erred]] = True
             self._note_times(position, rows, sum(parts), begin[rows] - start[position], end[rows] - start[position])
             about = ends[planned[rows] & mine]
             if about.size and about.max() < start[position] + self.months[position] - _HAIR:
@@ -211,6 +220,13 @@ class Managed:
             if self._go_on(position, sum(parts) > 0, int(start[position])):
                 went_on.append(called)
         self.from_yields = FromYields(*of_yields)
+        roots, exuded, of_crops = parts_of_plants
+        self.exuded = share_of(exuded, self.plant, self.known)
+        self.roots, self.below = (share_of(one, of_crops, self.known) for one in (roots, roots + exuded))
+        if layers:
+            seen = np.arange(len(of_crops))[:, None] < self.known
+            told = np.where(seen, of_crops, np.nan)
+            self.notes += (sentence_on_layers(float(np.nansum(told * self.below) / np.nansum(told)), layers),)
         if without:
             self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
         if went_on:
@@ -232,9 +248,7 @@ class Managed:
         ``parts`` is the share of each month that rows of the plot, its treatment and its site take, (month, row).
         """
         carbon, manure, cover, modifier = values
-        # The harvest of a season is all there, also where it begins or ends within a month.
-        whole = [np.where(season, part > 0, part) for part in parts]
-        plants = [_sum(part, carbon, of) for part, of in zip(parts, whole, strict=True)]
+        plants = _sums_of_harvests(parts, carbon, season)
         manures = [_sum(part, manure, part) for part in parts]
         covers, modifiers = ([_mean(part, one) for part in parts] for one in (cover, modifier))
         self.plant[:, position] = _first_said(plants)
@@ -245,13 +259,6 @@ class Managed:
         for name, one, what in zip(MANAGED, values, (plants, manures, covers, modifiers), strict=True):
             self.taken.gave[name][rows] |= _giving(parts, what, months) & np.isfinite(one)
         return _giving(parts, plants, int(self.known[position]))
-
-    def _exude(
-        self, position: int, rows: np.ndarray, parts: list[np.ndarray], exuded: np.ndarray, season: np.ndarray
-    ) -> None:
-        """Fill months of a plot with the carbon of rhizodeposits; its share is known with that of plants."""
-        whole = [np.where(season, part > 0, part) for part in parts]
-        self.exuded[:, position] = _first_said([_sum(part, exuded, of) for part, of in zip(parts, whole, strict=True)])
 
     def _note_times(
         self, position: int, rows: np.ndarray, overlap: np.ndarray, begin: np.ndarray, end: np.ndarray
@@ -303,7 +310,6 @@ class Managed:
     def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
         unknown = ~np.isfinite(self.plant)
-        self.exuded = _share_of(self.exuded, self.plant, self.known)
         gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
         if not self.input_stated:
             self.notes += (f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.",)
@@ -406,15 +412,16 @@ def _first_said(kinds: list[np.ndarray]) -> np.ndarray:
     return result
 
 
-def _share_of(exuded: np.ndarray, plant: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Share of exuded carbon in that of plants, (row, plot); in months without any that of the plot, else of all."""
-    seen = np.arange(len(plant))[:, None] < known
-    of_plot, all_of_it = (np.nansum(np.where(seen, one, np.nan), axis=0) for one in (exuded, plant))
-    overall = of_plot.sum() / all_of_it.sum() if all_of_it.sum() > 0 else 0.0
-    usual = np.divide(of_plot, all_of_it, out=np.full(len(of_plot), overall), where=all_of_it > 0)
-    share = np.broadcast_to(usual, plant.shape).copy()
-    np.divide(np.nan_to_num(exuded), plant, out=share, where=plant > 0)
-    return share
+def _sums_of_harvests(parts: list[np.ndarray], carbon: np.ndarray, season: np.ndarray) -> list[np.ndarray]:
+    """Plant carbon of each month by each kind of rows, (month,)."""
+    # The harvest of a season is all there, also where it begins or ends within a month.
+    whole = [np.where(season, part > 0, part) for part in parts]
+    return [_sum(part, carbon, of) for part, of in zip(parts, whole, strict=True)]
+
+
+def _harvested(parts: list[np.ndarray], carbon: np.ndarray, season: np.ndarray) -> np.ndarray:
+    """Some of the plant carbon of rows in each month, (month,)."""
+    return _first_said(_sums_of_harvests(parts, carbon, season))
 
 
 def _giving(parts: list[np.ndarray], said: list[np.ndarray], known: int) -> np.ndarray:
@@ -439,7 +446,8 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     notes = []
     crop = filled(table, "crop", "").astype(str)
     _, of_harvest, _ = _yields(table)
-    plant, _, _, left, without = _converted(table)
+    converted = _converted(table)
+    plant, left, without = converted.plant, converted.left, converted.without
     known = [name for name, one in left.items() if one.crop]
     turned = (crop.isin(known) & ~np.isfinite(numeric(table, "plant_carbon_input"))).to_numpy() & np.isfinite(plant)
     notes += sentences_on(left)
@@ -495,31 +503,17 @@ def input_errors(table: pd.DataFrame) -> np.ndarray:
     table
         Of schema ``field_management``.
     """
-    return _converted(table).error
+    converted = _converted(table)
+    return np.stack([converted.common, converted.study])
 
 
-class Converted(NamedTuple):
-    """Plant carbon of rows of management."""
-
-    plant: np.ndarray
-    """t C/ha/year, (row,); NaN where nothing is known."""
-    error: np.ndarray
-    """Of :func:`input_errors`, (2, row)."""
-    exuded: np.ndarray
-    """Share of rhizodeposits where it follows from a yield, else NaN, (row,)."""
-    left: dict[str, Left]
-    """By crop with yields."""
-    without: list[str]
-    """Crops with neither a yield nor a stated input."""
-
-
-def _converted(table: pd.DataFrame) -> Converted:
+def _converted(table: pd.DataFrame) -> PlantCarbon:
     """Plant carbon of each row, as stated or from its yield."""
     plant, crop = numeric(table, "plant_carbon_input"), filled(table, "crop", "").astype(str)
     harvest, _, years = _yields(table)
     nitrogen = numeric(table, "fertilizer_nitrogen")
     plant = np.where(~np.isfinite(plant) & crop.map(is_bare).to_numpy(bool), 0.0, plant)
-    *error, exuded = np.full((3, len(table)), np.nan)
+    common, study, roots, exuded = np.full((4, len(table)), np.nan)
     left, without = {}, []
     for name in sorted(set(crop) - {""}):
         rows = (crop == name).to_numpy() & ~np.isfinite(plant)
@@ -527,11 +521,11 @@ def _converted(table: pd.DataFrame) -> Converted:
         if told.any():
             # Shares depend on what one harvest brings, not on how much that is a year.
             left[name] = one = carbon_left(name, harvest[told] * years[told], nitrogen[told])
-            plant[told], exuded[told] = one.carbon / years[told], one.exuded
-            error[0][told], error[1][told] = one.common, one.study
+            plant[told], roots[told], exuded[told] = one.carbon / years[told], one.roots, one.exuded
+            common[told], study[told] = one.common, one.study
         if (rows & ~told).any():
             without.append(name)
-    return Converted(plant, np.array(error), exuded, left, without)
+    return PlantCarbon(plant, common, study, roots, exuded, left, without)
 
 
 def of_one_season(table: pd.DataFrame) -> np.ndarray:

@@ -59,6 +59,7 @@ from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
 from socbayes.models.field.layout import Layout, lay_out, periods_with_input
 from socbayes.models.field.noise import walk
+from socbayes.models.field.roots import ROOT_PRIORS
 from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
@@ -109,6 +110,7 @@ PRIORS = (
     Prior("plot_input_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "neighbouring plots: median 0.1"),
     Prior("manure_level", "Normal", {"mu": 0.0, "sigma": 0.2}, "log", "carbon content of manure"),
     *AMENDMENT_PRIORS,
+    *ROOT_PRIORS,
     Prior("site_stock", "Normal", {"mu": 0.0, "sigma": 0.5}, "log", "about the mean of the site's samples"),
     Prior("plot_stock_sd", "LogNormal", {"mu": -2.3, "sigma": 0.5}, "log", "between plots of a field: median 0.1"),
     Prior("site_departure_sd", "LogNormal", {"mu": -0.9, "sigma": 0.4}, "log", "from steady-state shares: median 0.4"),
@@ -151,6 +153,10 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "char_decay": {
         "unit": "spreads of log",
         "meaning": "decay of the persistent carbon of biochar about that of others",
+    },
+    "root_ratio": {
+        "unit": "1",
+        "meaning": "humification of carbon of roots over that of shoots, where inputs follow from yields",
     },
     "initial_stock": {"unit": "t/ha", "meaning": "organic carbon of each plot at its first sample"},
     "initial_share": {"unit": "1", "meaning": "share of each pool in the initial carbon, average plot of a site"},

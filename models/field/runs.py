@@ -15,6 +15,7 @@ from socbayes.core import integrate, with_factors
 from socbayes.models.field.amendments import char_counted, kinds_run, quality_parameters, with_no_char
 from socbayes.structures.amendments import with_amendments
 from socbayes.structures.forcing import month_length, rate_constants
+from socbayes.structures.roots import ROOT_HUMIFIED, ROOT_INPUT, with_roots
 
 if TYPE_CHECKING:
     from socbayes.core.structure import Structure
@@ -34,10 +35,13 @@ def driven(data: Layout, periods: int, *, settled: bool = False) -> Structure:
     settled
         Whether for a steady state, in which no carbon is char.
     """
-    return factored(data.setup, data.forcing.manured, periods, kinds_run(data.forcing.amendments, settled))
+    forcing = data.forcing
+    return factored(data.setup, forcing.manured, periods, kinds_run(forcing.amendments, settled), forcing.rooted)
 
 
-def factored(setup: Setup, manured: bool, periods: int, amendments: tuple[str, ...] = ()) -> Structure:
+def factored(
+    setup: Setup, manured: bool, periods: int, amendments: tuple[str, ...] = (), rooted: bool = False
+) -> Structure:
     """Structure with factors on its inputs and on all decomposition.
 
     Parameters
@@ -50,9 +54,14 @@ def factored(setup: Setup, manured: bool, periods: int, amendments: tuple[str, .
         As for :func:`driven`.
     amendments
         Those with a quality of their own.
+    rooted
+        Whether roots have one.
     """
     factors = dict.fromkeys(setup.roles.plant, "input_factor") | dict.fromkeys(decomposition(setup), "rate_factor")
     chosen = setup.structure
+    if rooted:
+        chosen = with_roots(chosen, setup.roles.plant)
+        factors[ROOT_INPUT] = "input_factor"
     if manured:
         chosen = with_factors(chosen, {setup.roles.manure: "manure_factor"})
     return with_amendments(with_factors(chosen, factors, periods), amendments)
@@ -83,8 +92,8 @@ def natural_parameters(
     at
         ``rate_constant``, log factors of the rate constants, (constant,); ``manure``, log factor of manure input,
         where any is applied; ``humified``, shares of amendments, and ``amendment_level``, log factors of their inputs,
-        (..., amendment), where there are any; ``char_decay``, spreads of log, where one is char; and values of
-        parameters that have a carried prior, by name.
+        (..., amendment), where there are any; ``char_decay``, spreads of log, where one is char; ``root_humified``,
+        a share, where roots are told from shoots; and values of parameters that have a carried prior, by name.
     rate, plant
         Log factors of decomposition and plant input, (run, period).
     fixed
@@ -115,6 +124,8 @@ def natural_parameters(
     if data.forcing.manured:
         values["manure_factor"] = pt.exp(at["manure"] + 0.0 * plant[:, 0])
     values |= quality_parameters(data.forcing.amendments, at, structure)
+    if data.forcing.rooted:
+        values[ROOT_HUMIFIED] = at[ROOT_HUMIFIED]
     for name, factor in (("input_factor", plant), ("rate_factor", rate)):
         values |= {name if periods == 1 else f"{name}_{k + 1}": pt.exp(factor[:, k]) for k in range(periods)}
     return values

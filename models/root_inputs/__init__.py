@@ -6,4 +6,4 @@ from socbayes.models.root_inputs.baseline import PRIORS, QUANTITIES, build, prio
 
 __all__ = ["PRIORS", "QUANTITIES", "build", "carbon_by_part", "known_crops", "plant_input", "prior_table"]
 
-__getattr__ = submodules(__name__, ("allocated", "baseline", "figures", "scenarios"))
+__getattr__ = submodules(__name__, ("allocated", "baseline", "depths", "figures", "scenarios"))

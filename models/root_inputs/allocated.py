@@ -308,8 +308,8 @@ def entering_carbon(share: Entering, straw: Any, root: Any, rhizodeposit: Any) -
     return share.straw * straw + (1 + straw) * root * (share.roots + share.rhizodeposits * rhizodeposit)
 
 
-def rhizodeposit_share(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> Any:
-    """Share of the carbon of :func:`plant_input` that is rhizodeposits, at the centre of each ratio.
+def below_ground_shares(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = None) -> tuple[Any, Any]:
+    """Shares of the carbon of :func:`plant_input` that are roots and rhizodeposits, at the centre of each ratio.
 
     Parameters
     ----------
@@ -325,8 +325,9 @@ def rhizodeposit_share(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = No
 
     Examples
     --------
-    >>> bool(0.1 < rhizodeposit_share("winter wheat", 5.0) < 0.5)
-    True
+    >>> roots, rhizodeposits = below_ground_shares("winter wheat", 5.0)
+    >>> bool(0.3 < roots < 0.6), bool(0.1 < rhizodeposits < 0.5)
+    (True, True)
     """
     allocation, share = allocation_of(crop), entering_of(crop)
     grain = _amounts("dry_matter", dry_matter)
@@ -334,7 +335,8 @@ def rhizodeposit_share(crop: str, dry_matter: Any, fertilizer_nitrogen: Any = No
     ratio = np.exp(log_moments(allocation, np.where(grain > 0, grain, allocation.usual_yield), nitrogen)[0])
     straw = 0.0 * ratio[STRAW] if allocation.whole else ratio[STRAW]
     every = entering_carbon(share, straw, ratio[ROOT], ratio[RHIZODEPOSIT])
-    return 1.0 - entering_carbon(share, straw, ratio[ROOT], 0.0) / every
+    of_roots = entering_carbon(share, straw, ratio[ROOT], 0.0) / every
+    return of_roots - entering_carbon(share, straw, 0.0, 0.0) / every, 1.0 - of_roots
 
 
 def _amounts(name: str, given: Any) -> np.ndarray:

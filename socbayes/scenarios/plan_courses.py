@@ -12,6 +12,7 @@ from socbayes.models.field.amendments import kind_of_lever
 from socbayes.models.field.branches import RATE_DRIVER
 from socbayes.structures.amendments import input_of
 from socbayes.structures.forcing import input_factor
+from socbayes.structures.roots import ROOT_INPUT
 
 if TYPE_CHECKING:
     from socbayes.scenarios.plan_runs import Prepared
@@ -184,7 +185,7 @@ def changed(
         return drivers, changed
     result = np.repeat(drivers, samples, axis=1) if drivers.shape[1] == 1 else drivers.copy()
     result[..., position(roles.modifier or RATE_DRIVER)] *= factors["rate"]
-    for name in roles.plant:
+    for name in (*roles.plant, *([ROOT_INPUT] if data.forcing.rooted else [])):
         result[..., position(name)] *= factors["plant"]
     for name, values in carbon.items():
         # What is weighed in is not over what was stated: the learned factor on inputs is taken off again.

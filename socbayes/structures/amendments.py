@@ -230,7 +230,7 @@ def with_amendments(structure: Structure, kinds: Sequence[str]) -> Structure:
                 parts.append(("humified", kept))
             for entry, amount in parts:
                 if entry != "resistant" or quality.resistant > 0:
-                    for pool, share in _shares(structure.entries[entry]).items():
+                    for pool, share in pool_shares(structure.entries[entry]).items():
                         yield Flow(INPUT, pool, share * amount)
         if char:
             yield Flow(CHAR, (structure.respired or structure.sinks)[0], p.char_decay * x[CHAR])
@@ -259,11 +259,31 @@ def with_amendments(structure: Structure, kinds: Sequence[str]) -> Structure:
     )
 
 
-def _shares(parts: Fraction) -> dict[str, float]:
-    """Share of each pool; equal ones where none are stated."""
+def pool_shares(parts: Fraction) -> dict[str, float]:
+    """Share of each pool that carbon enters; equal ones where none are stated.
+
+    Parameters
+    ----------
+    parts
+        Pools, or shares by pool.
+
+    Examples
+    --------
+    >>> pool_shares(("fast", "slow"))
+    {'fast': 0.5, 'slow': 0.5}
+    """
     if isinstance(parts, Mapping):
         return dict(parts)
     return {pool: 1.0 / len(parts) for pool in parts}
 
 
-__all__ = ["MANURE", "QUALITIES", "Quality", "input_of", "quality_table", "takes_amendments", "with_amendments"]
+__all__ = [
+    "MANURE",
+    "QUALITIES",
+    "Quality",
+    "input_of",
+    "pool_shares",
+    "quality_table",
+    "takes_amendments",
+    "with_amendments",
+]

@@ -12,7 +12,7 @@ from socbayes.models.field.branches import branches_of
 from socbayes.models.field.crops import carbon_left
 from socbayes.models.field.setup import setup_of
 from socbayes.models.field.tables import judged
-from socbayes.models.root_inputs.allocated import rhizodeposit_share
+from socbayes.models.root_inputs.allocated import below_ground_shares
 from socbayes.structures import get, list_structures
 from socbayes.structures.forcing import roles_of
 from socbayes.structures.simulate import simulate
@@ -24,7 +24,8 @@ SHARE = float(LEFT.exuded)
 def samples(plots="AB") -> pd.DataFrame:
     rows = [{"site": "Farm", "plot": plot, "treatment": plot, "year": year, "soc_stock": 50.0}
             for plot in plots for year in (2010.0, 2020.0)]  # fmt: skip
-    return pd.DataFrame(rows).assign(mean_annual_temperature=10.0)
+    # So deep a layer that all roots are in it.
+    return pd.DataFrame(rows).assign(mean_annual_temperature=10.0, depth_top=0.0, depth_bottom=500.0)
 
 
 def grown(**columns) -> dict:
@@ -44,7 +45,7 @@ def carbon(data: layout.Layout, name: str) -> np.ndarray:
 
 def test_a_part_of_what_a_yield_leaves_is_rhizodeposits():
     assert 0.1 < SHARE < 0.4
-    barley = [float(rhizodeposit_share("spring barley", one)) for one in (2.0, 5.0)]
+    barley = [float(below_ground_shares("spring barley", one)[1]) for one in (2.0, 5.0)]
     assert 0.0 < barley[1] < barley[0] < 1.0, "more of it where roots are more of the shoot"
     assert np.isnan(carbon_left("cover crop", 3.0).exuded)
 

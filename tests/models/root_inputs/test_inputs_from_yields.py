@@ -21,6 +21,8 @@ PLOTS = pd.DataFrame(
         "treatment": ["x", "x", "y", "y"],
         "year": [2010.0, 2020.0] * 2,
         "soc_stock": [50.0, 51.0] * 2,
+        "depth_top": 0.0,
+        "depth_bottom": 500.0,  # so deep that all roots are in the layer
     }
 )
 USUAL = "Normal(mu=0, sigma=0.3)"
