@@ -49,7 +49,7 @@ DATA = Path(__file__).parents[1] / "data"
 DOCS = Path(__file__).parents[1] / "docs" / "biochar"
 KEPT, SEED = 400, 7
 """Draws that the package carries, and the seed of everything."""
-EFFORT = {"draws": 3000, "tune": 1000, "chains": 4}
+EFFORT = {"draws": 2000, "tune": 1000, "chains": 4}
 EFFORT_LEFT_OUT = {"folds": 5, "draws": 300, "tune": 400, "redraws": 4, "cores": 2}
 """Of fits without a fifth of the studies each."""
 NOT_CHAR = ("no-treat", "htc")
@@ -211,8 +211,8 @@ def on_labile(table: pd.DataFrame) -> str:
     wang = POOLS[0]
     return (
         f"{wang.citation.split(' 2016')[0]} have {100 * wang.labile_share:g} % labile, ours is less. The dates that "
-        f"are compared hide little of it: by least squares, with a labile rate of {USUAL_LABILE_RATE:g} a year, half of "
-        f"the series have less than {shares[0]:.2f} % by these dates, and less than {shares[1]:.2f} % by all their "
+        f"are compared hide little of it: by least squares, with a labile rate of {USUAL_LABILE_RATE:g} a year, half "
+        f"of the series have less than {shares[0]:.2f} % by these dates, and less than {shares[1]:.2f} % by all their "
         f"dates, early ones included. Half of them had lost less than {100 * (1 - ends.median()):.1f} % in all when "
         "they ended. Ours is of the middle biochar with H/C 0.4, and biochars differ by the factors above: the mean "
         f"labile share of new ones is {100 * labile.mean():.1f} %, and {100 * np.mean(labile > wang.labile_share):.0f} "
