@@ -177,7 +177,7 @@ def lasting(
                 status.stop()
             result = run(
                 fits, read, stopped, years=wanted, warming=None if no_warming else warming, credited=credited,
-                buffer=buffer, plots=plot, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed,
+                buffer=buffer, plots=plot or None, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed,
             )  # fmt: skip
     except ConvergenceError as error:
         say_error(str(error))

@@ -114,7 +114,9 @@ def lasting(
     import pandas as pd
 
     if warming is not None and (not is_number(warming) or warming == 0):
-        raise SocbayesError(f"warming is in degrees and not zero, or None for no further run, not {warming!r}")
+        raise SocbayesError(
+            f"warming is in degrees and not zero, or None (--no-warming) for no further run, not {warming!r}"
+        )
     if not is_number(stopped):
         raise SocbayesError(f"stopped={stopped!r} has to be a year")
     given = read_plans(plans).stopped(float(stopped))
