@@ -135,9 +135,9 @@ def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) 
 
 
 def partly_centred(
-    name: str, mean: TensorVariable, scale: TensorVariable, share: np.ndarray, dims: str
+    name: str, mean: TensorVariable, scale: TensorVariable, share: np.ndarray, dims: str | tuple[str, ...]
 ) -> TensorVariable:
-    """Normal deviations from a mean, of groups of which data tell more or less; shape (group,).
+    """Normal deviations from a mean, of groups of which data tell more or less; of the shape of ``share``.
 
     What is sampled holds a ``share`` of the mean and has the scale to the power of the share for its own. With 1 it
     is the level, which telling data hold fast; with 0 a standard normal number, which they do not touch. The prior

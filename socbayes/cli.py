@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from socbayes.scenarios import ScenarioComparison
+    from socbayes.scenarios.endings import Lasting
 
 FAILED_GATE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -371,7 +372,7 @@ def scenarios(
         raise SocbayesError(f"a scenario cannot be predicted: {error}") from error
     console_of().print(scenario_table(gain))
     if output is not None:
-        _report({run.name: fitted}, output, None, gain)
+        report_on({run.name: fitted}, output, None, gain)
     else:
         _judge({run.name: fitted})
 
@@ -394,7 +395,7 @@ def report(
 
     projected = [read_projection(file) for file in projection or ()]
     fits = load_all(runs)
-    _report(fits, output, title, *projected)
+    report_on(fits, output, title, *projected)
     if not all(map(converged, projected)):
         raise typer.Exit(FAILED_GATE)
 
@@ -410,7 +411,7 @@ def resume_report(
 
     fitted = open_run(folder)
     title = None if facts_of(fitted).complete else "INCOMPLETE: an interrupted run"
-    _report({folder.name: fitted}, output, title)
+    report_on({folder.name: fitted}, output, title)
 
 
 @app.command(epilog="Example: [bold]socbayes demo --output report[/bold]")
@@ -482,10 +483,22 @@ def _judge(fits: Mapping[str, xr.DataTree], extra: Sequence[str] = ()) -> None:
         raise typer.Exit(FAILED_GATE)
 
 
-def _report(
-    fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *others: ScenarioComparison | xr.Dataset
+def report_on(
+    fits: Mapping[str, xr.DataTree], output: Path, title: str | None, *others: ScenarioComparison | xr.Dataset | Lasting
 ) -> None:
-    """Write a page on fits, and leave with an exit code that says the same as the page."""
+    """Write a page on fits, and leave with an exit code that says the same as the page.
+
+    Parameters
+    ----------
+    fits
+        By name.
+    output
+        File of the page.
+    title
+        Its heading.
+    *others
+        What else it is about.
+    """
     from socbayes.inference.checks import check as check_fit
     from socbayes.report import report as write_report
 

@@ -10,14 +10,32 @@ import typer
 
 from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.screen import console_of
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from socbayes.scenarios.endings import Lasting
+
 PROJECTION, GAINS, CHANGES = "projection.nc", "gains.csv", "plan.csv"
 """Files of a projection: all draws, the table of gains, and what every plot gets."""
+LASTING = "lasting.csv"
+"""Table of what stays of gains; draws are beside it, a projection for each climate."""
 _MOST_YEARS = 500
+
+Runs = Annotated[list[Path], typer.Argument(help="Folders of runs of `socbayes fit field`, of the same plots.")]
+Plan = Annotated[Path, typer.Option("--plan", "-p", help="TOML file of plans.")]
+Years = Annotated[str, typer.Option("--years", "-y", help="FIRST:LAST, FIRST:LAST:STEP, or years with commas.")]
+Weights = Annotated[
+    list[str] | None, typer.Option("--weight", metavar="RUN=NUMBER", help="Weight of a run; all alike if left out.")
+]
+Draws = Annotated[int, typer.Option(min=2, help="Draws of all runs together.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+AllowFailed = Annotated[
+    bool, typer.Option("--allow-failed", help="Go on with runs that failed their checks; the result is marked.")
+]
+Progress = Annotated[bool, typer.Option(help="Show what is being done.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +51,11 @@ def add_to(app: typer.Typer) -> None:
         "project",
         epilog="Example: [bold]socbayes project runs/farm --plan plan.toml --years 2030:2055 --output projected[/bold]",
     )(project)
+    app.command(
+        "lasting",
+        epilog="Example: [bold]socbayes lasting runs/farm --plan plan.toml --stopped 2046 --years 2026:2086:5 "
+        "--warming 2 --buffer 0.12 --output lasting[/bold]",
+    )(lasting)
 
 
 def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.")] = None) -> None:
@@ -63,20 +86,16 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
 
 
 def project(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of `socbayes fit field`, of the same plots.")],
-    plan: Annotated[Path, typer.Option("--plan", "-p", help="TOML file of plans.")],
-    years: Annotated[str, typer.Option("--years", "-y", help="FIRST:LAST, FIRST:LAST:STEP, or years with commas.")],
+    runs: Runs,
+    plan: Plan,
+    years: Years,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("projection"),
-    weight: Annotated[
-        list[str] | None, typer.Option("--weight", metavar="RUN=NUMBER", help="Weight of a run; all alike if left out.")
-    ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Draws of all runs together.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
+    weight: Weights = None,
+    draws: Draws = 1000,
+    seed: Seed = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what every plot would get, and stop.")] = False,
-    allow_failed: Annotated[
-        bool, typer.Option("--allow-failed", help="Go on with runs that failed their checks; the result is marked.")
-    ] = False,
-    progress: Annotated[bool, typer.Option(help="Show what is being done.")] = True,
+    allow_failed: AllowFailed = False,
+    progress: Progress = True,
 ) -> None:
     """Run plans on fitted field plots: gains over business as usual, paired draw by draw."""
     from socbayes.cli import FAILED_GATE, load_all, say_error
@@ -85,7 +104,7 @@ def project(
     from socbayes.scenarios.projections import project as run
 
     wanted, read, fits = years_given(years), read_plans(plan), load_all(runs)
-    weights = weights_given(weight or [], list(fits))
+    weights = numbers_given(weight or [], list(fits), "--weight RUN=NUMBER")
     console = console_of()
     for note in read.notes:
         console.print(f"  {note}", markup=False)
@@ -111,6 +130,68 @@ def project(
     console.print(f"Written: {', '.join(str(output / name) for name in (PROJECTION, GAINS, CHANGES))}", markup=False)
     if not result.attrs["converged"]:
         say_error(" ".join([result.attrs["warning"], *json.loads(result.attrs["failures"])]))
+        raise typer.Exit(FAILED_GATE)
+
+
+def lasting(
+    runs: Runs,
+    plan: Plan,
+    stopped: Annotated[float, typer.Option("--stopped", help="Year in which every lever is given up.")],
+    years: Years,
+    warming: Annotated[float, typer.Option(help="Degrees added to the climate of every plan in a second run.")] = 2.0,
+    no_warming: Annotated[
+        bool, typer.Option("--no-warming", help="No second run; for fits without weather, which cannot get warmer.")
+    ] = False,
+    credit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PLAN=NUMBER", help="t C/ha credited to a plan; its mean gain then if left out."),
+    ] = None,
+    buffer: Annotated[float, typer.Option(help="Share that a rule withholds against reversals.")] = 0.12,
+    plot: Annotated[list[str] | None, typer.Option(help="A plot to look at; all if left out.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("lasting"),
+    report: Annotated[Path | None, typer.Option(help="HTML report to write as well.")] = None,
+    weight: Weights = None,
+    draws: Draws = 1000,
+    seed: Seed = 0,
+    allow_failed: AllowFailed = False,
+    progress: Progress = True,
+) -> None:
+    """Give every lever up in a year: half-life of the gains, transit time, and P(reversal), also under warming."""
+    from socbayes.cli import FAILED_GATE, load_all, report_on, say_error
+    from socbayes.scenarios.draws import DO_NOT_USE
+    from socbayes.scenarios.endings import lasting as run
+    from socbayes.scenarios.plan_files import read_plans
+
+    wanted, read, fits = years_given(years), read_plans(plan), load_all(runs)
+    weights = numbers_given(weight or [], list(fits), "--weight RUN=NUMBER")
+    credited = numbers_given(
+        credit or [], [name for name in read.plans if name != read.baseline], "--credit PLAN=NUMBER"
+    )
+    console = console_of()
+    for note in read.notes:
+        console.print(f"  {note}", markup=False)
+    _make_folder(output)
+    try:
+        with console.status(f"Running {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
+            if not progress:
+                status.stop()
+            result = run(
+                fits, read, stopped, years=wanted, warming=None if no_warming else warming, credited=credited,
+                buffer=buffer, plots=plot or None, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed,
+            )  # fmt: skip
+    except ConvergenceError as error:
+        say_error(str(error))
+        raise typer.Exit(FAILED_GATE) from None
+    for note in result.table.attrs["notes"]:
+        console.print(f"  {note}", markup=False)
+    _show_lasting(result)
+    written = _write_lasting(output, result)
+    console.print(f"Written: {', '.join(map(str, written))}", markup=False)
+    if not result.converged:
+        say_error(" ".join([DO_NOT_USE, *result.failures]))
+    if report is not None:
+        report_on(fits, report, None, result)
+    if not result.converged:
         raise typer.Exit(FAILED_GATE)
 
 
@@ -144,36 +225,39 @@ def years_given(text: str) -> list[float]:
     return [first + step * number for number in range(int((last - first) / step + 1e-9) + 1)]
 
 
-def weights_given(texts: list[str], labels: list[str]) -> dict[str, float] | None:
-    """Weights of runs as they are written on the command line; None where there are none.
+def numbers_given(texts: list[str], labels: list[str], option: str) -> dict[str, float] | None:
+    """Numbers by name as they are written on the command line; None where there are none.
 
     Parameters
     ----------
     texts
-        ``run=number`` each.
+        ``name=number`` each.
     labels
-        Names of the runs.
+        Names that there are.
+    option
+        The option, and how it is written, such as ``--weight RUN=NUMBER``.
 
     Raises
     ------
     SocbayesError
-        For anything else, or a run that is not there.
+        For anything else, or a name that is not there, with the nearest.
 
     Examples
     --------
-    >>> weights_given(["rothc=0.7", "icbm=0.3"], ["rothc", "icbm"])
+    >>> numbers_given(["rothc=0.7", "icbm=0.3"], ["rothc", "icbm"], "--weight RUN=NUMBER")
     {'rothc': 0.7, 'icbm': 0.3}
     """
-    weights = {}
+    numbers, (flag, form) = {}, option.split()
     for text in texts:
         name, _, number = text.rpartition("=")
         try:
-            weights[name] = float(number)
+            numbers[name] = float(number)
         except ValueError:
             name = ""
         if name not in labels:
-            raise SocbayesError(f"--weight {text!r} is not understood: write RUN=NUMBER, of {', '.join(labels)}")
-    return weights or None
+            hint = f" (did you mean {near!r}?)" if name and (near := nearest(name, labels)) else ""
+            raise SocbayesError(f"{flag} {text!r} is not understood{hint}: write {form}, of {', '.join(labels)}")
+    return numbers or None
 
 
 def gains_of_all(projection: xr.Dataset) -> pd.DataFrame:
@@ -192,13 +276,47 @@ def gains_of_all(projection: xr.Dataset) -> pd.DataFrame:
     return pd.concat([table.assign(kind=kind) for kind, table in pieces.items()], ignore_index=True)
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a result."""
+    if folder.exists() and not folder.is_dir():
+        raise SocbayesError(f"{folder} is a file; name a folder for the projection")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write_lasting(folder: Path, ended: Lasting) -> list[Path]:
+    """Write what stays of gains, each file whole or not at all."""
+    from socbayes.files import replacing
+
+    files = {climate: folder / f"{climate.replace(' ', '_')}.nc" for climate in ended.paths}
+    for climate, file in files.items():
+        with replacing(file) as path:
+            ended.paths[climate].to_netcdf(path, engine="netcdf4")
+    with replacing(folder / LASTING) as path:
+        ended.table.to_csv(path, index=False)
+    return [folder / LASTING, *files.values()]
+
+
+def _show_lasting(ended: Lasting) -> None:
+    """Print what stays of gains."""
+    import pandas as pd
+
+    from socbayes.report.endings import rows_of_endings
+    from socbayes.screen import frame_table
+    from socbayes.vocabulary import INTERVAL_NAME
+
+    head, *rows = rows_of_endings(ended)
+    title = (
+        f"Levers given up in {ended.stopped:g}: mean gains in t C/ha, medians of years ({INTERVAL_NAME}); a buffer of "
+        f"{100 * ended.table['buffer'].iloc[0]:g} % is kept back"
+    )
+    console_of().print(frame_table(pd.DataFrame(rows, columns=head), title))
+
+
 def _write(folder: Path, projection: xr.Dataset, gains: pd.DataFrame, changes: pd.DataFrame) -> None:
     """Write the files of a projection, each whole or not at all."""
     from socbayes.files import replacing
 
-    if folder.exists() and not folder.is_dir():
-        raise SocbayesError(f"{folder} is a file; name a folder for the projection")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     with replacing(folder / PROJECTION) as path:
         projection.to_netcdf(path, engine="netcdf4")
     for name, table in ((GAINS, gains), (CHANGES, changes)):

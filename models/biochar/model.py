@@ -30,7 +30,8 @@ import numpy as np
 
 from socbayes.errors import EmptyTableError, SocbayesError
 from socbayes.frames import filled, numeric
-from socbayes.models.blocks import groups
+from socbayes.models.biochar.told import shares, shares_of_scatter, traits_about
+from socbayes.models.blocks import groups, partly_centred
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, joined, prior_records
 
@@ -185,14 +186,18 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     np.maximum.at(last, series, years)
     warmth = (numeric(used, "incubation_temperature") - CENTRE["incubation_temperature"]) / 10.0
     warm = warmth[first]
+    stated, made = (numeric(used, name)[first] for name in ("hydrogen_to_carbon", "pyrolysis_temperature"))
+    lost = 1.0 - numeric(used, "carbon_left")
+    rough, residuals = traits_about(years, lost, series)
+    told = shares(rough, np.column_stack([np.where(np.isfinite(stated), stated, 0.5), made / 100.0, warm]), study)
     with pm.Model(coords={"study": studies, "series": labels, "pool_trait": list(TRAITS)}) as model:
-        ratio = _ratios(own, numeric(used, "hydrogen_to_carbon")[first], numeric(used, "pyrolysis_temperature")[first])
-        traits, fast = _traits(own, ratio - CENTRE["hydrogen_to_carbon"], warm, study, last)
+        ratio = _ratios(own, stated, made)
+        traits, fast = _traits(own, ratio - CENTRE["hydrogen_to_carbon"], warm, study, last, told)
         labile, slow = -pt.expm1(-pt.exp(traits[:, 0]))[series], pt.exp(traits[:, 1])[series]
-        lost = labile * -pt.expm1(-fast[series] * years) - (1.0 - labile) * pt.expm1(-slow * years)
-        error = pm.Normal("log_error", own.sample("error_level"), own.sample("error_sd"), dims="study")
-        observed = np.log(1.0 - numeric(used, "carbon_left"))
-        pm.StudentT("log_lost", nu=5.0, mu=pt.log(lost), sigma=pt.exp(error)[study[series]], observed=observed)
+        expected = labile * -pt.expm1(-fast[series] * years) - (1.0 - labile) * pt.expm1(-slow * years)
+        usual, spread = own.sample("error_level"), own.sample("error_sd")
+        error = usual + partly_centred("log_error", usual, spread, shares_of_scatter(residuals, series, study), "study")
+        pm.StudentT("log_lost", nu=5.0, mu=pt.log(expected), sigma=pt.exp(error)[study[series]], observed=np.log(lost))
     every = (table["study"].astype(str) + "/" + table["series"].astype(str)).nunique()
     notes = (
         f"Of {len(table):,} rows {rows.size:,} are compared, up to {DATES} dates of a series.",
@@ -216,11 +221,14 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     return model
 
 
-def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray, last: np.ndarray) -> tuple[Any, Any]:
+def _traits(
+    prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray, last: np.ndarray, told: np.ndarray
+) -> tuple[Any, Any]:
     """Traits of each series, (series, pool_trait), and its labile rate, 1/year, (series,), as they were incubated.
 
     What is sampled is at the ratio and temperature of a series, or at the means of a study: there its data tell it,
-    whatever slopes and the factor of temperature are. ``last`` are years, (series,), at the last date of a series.
+    whatever slopes and the factor of temperature are. ``last`` are years, (series,), at the last date of a series;
+    ``told`` says how far the series of a study tell its traits, (study, pool_trait).
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -233,7 +241,8 @@ def _traits(prior: Priors, excess: Any, warm: np.ndarray, study: np.ndarray, las
     at = slopes * excess[:, None] + warm[:, None] * pt.stack([0.0, q10])
     mean = own @ at
     between, within = (prior.sample(name, dims=dims) for name in ("study_sd", "series_sd"))
-    of_study = pm.Normal("study_trait", levels + mean, between, dims=("study", dims))
+    usual = levels + mean
+    of_study = usual + partly_centred("study_trait", usual, between, told, ("study", dims))
     traits = pm.Normal(
         "series_trait", of_study[study] + at - mean[study], within, dims=("series", dims),
         default_transform=_by_losses(last),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,10 +200,11 @@ def _labelled(group: xr.Dataset, chains: Sequence[int]) -> xr.Dataset:
 
 
 def by_dims(group: xr.Dataset) -> xr.Dataset:
-    """Draws, their variables of most dims first.
+    """Draws, their variables in an order in which dims first appear as every variable has them.
 
-    ``az.summary`` of ArviZ 1.3.0 takes the order of dims from the first variables. Where one of one dim comes before
-    one of two, it puts values of the second under names of others.
+    ``az.summary`` of ArviZ 1.3.0 takes the order of dims from where they first appear among the variables. A variable
+    that has them the other way round gets values of others under its names. No order serves variables whose dims
+    cannot stand in one row, such as (plot, pool) beside (pool, plot).
 
     Parameters
     ----------
@@ -217,7 +218,21 @@ def by_dims(group: xr.Dataset) -> xr.Dataset:
     >>> list(by_dims(group))
     ['share', 'spread']
     """
-    return group[sorted(group.data_vars, key=lambda name: -group[name].ndim)]
+    left, seen, order = list(group.data_vars), set[Hashable](), list[Hashable]()
+    dims = {name: group[name].dims for name in left}
+    before = {dim: {one for own in dims.values() if dim in own for one in own[: own.index(dim)]} for dim in group.dims}
+
+    def too_early(name: Hashable) -> tuple[int, int]:
+        own = dims[name]
+        new = [dim for dim in own if dim not in seen]
+        return sum(len(before[dim] - seen - set(own[: own.index(dim)])) for dim in new), -len(own)
+
+    while left:
+        chosen = min(left, key=too_early)
+        left.remove(chosen)
+        order.append(chosen)
+        seen.update(dims[chosen])
+    return group[order]
 
 
 def _draws_written(variable: xr.DataArray) -> np.ndarray:

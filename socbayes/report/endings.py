@@ -37,12 +37,7 @@ def endings_chapter(ended: Lasting, place: int, shown: Collection[str] = ()) -> 
     """
     records, baseline = ended.table.to_dict("records"), baseline_of(next(iter(ended.paths.values())))
     end, buffer = float(ended.table["year"].max()), float(ended.table["buffer"].iloc[0])
-    rows = [
-        [row["climate"], row["plan"], f"{row['gain_then']:+.2f}", f"{row['gain_last']:+.2f}", _years(row, "half_life"),
-         _years(row, "transit_time"), *(_percent(row[name]) for name in ("p_reversal_start", "p_reversal_baseline")),
-         DASH if np.isnan(row["expected_loss"]) else f"{100 * row['expected_loss']:.0f}"]
-        for row in records
-    ]  # fmt: skip
+    head, *rows = rows_of_endings(ended)
     text = f"Lines are medians, bands {INTERVAL_NAME}s; a ring is where half of the gain is gone."
     return Chapter(
         f"lasting-{place + 1}",
@@ -55,13 +50,31 @@ def endings_chapter(ended: Lasting, place: int, shown: Collection[str] = ()) -> 
         f"the credit that the mean gain no longer covers; a buffer of {100 * buffer:.0f} % is kept back.",
         ended.converged,
         ended.failures,
-        ["climate", "plan", f"gain in {ended.stopped:g}", f"gain in {end:g}", "half-life (years)",
-         "transit time (years)", "P(reversal), start", "P(reversal), gain", "expected loss (%)"],
+        head,
         rows,
         [_sentence(row, end) for row in records],
         [picture(Reading("Gain after levers are given up", gains_after, lambda _: text), lambda _: ended)],
         [note for note in ended.table.attrs.get("notes", ()) if note not in shown],
     )  # fmt: skip
+
+
+def rows_of_endings(ended: Lasting) -> list[list[str]]:
+    """Heads of columns, and a row for each climate and plan.
+
+    Parameters
+    ----------
+    ended
+        Of :func:`socbayes.scenarios.lasting`.
+    """
+    head = ["climate", "plan", f"gain in {ended.stopped:g}", f"gain in {ended.table['year'].max():g}",
+            "half-life (years)", "transit time (years)", "P(reversal), start", "P(reversal), gain",
+            "expected loss (%)"]  # fmt: skip
+    return [head] + [
+        [row["climate"], row["plan"], f"{row['gain_then']:+.2f}", f"{row['gain_last']:+.2f}", _years(row, "half_life"),
+         _years(row, "transit_time"), *(_percent(row[name]) for name in ("p_reversal_start", "p_reversal_baseline")),
+         DASH if np.isnan(row["expected_loss"]) else f"{100 * row['expected_loss']:.0f}"]
+        for row in ended.table.to_dict("records")
+    ]  # fmt: skip
 
 
 def _years(row: Mapping[str, Any], name: str) -> str:

@@ -47,8 +47,8 @@ SHARED = "What plots share, such as parameters and effects of levers, does not a
 """What the figure of gains shows."""
 
 NOT_ENDED = (
-    "What stays of these gains once levers are given up is not on this page: socbayes.scenarios.lasting computes it, "
-    "for a chapter of its own."
+    "What stays of these gains once levers are given up is not on this page: socbayes.scenarios.lasting, or "
+    "socbayes lasting RUN --report PAGE on the command line, computes it, for a chapter of its own."
 )
 """Said where plans or credits are reported without it."""
 

@@ -162,8 +162,8 @@ def faults_of_answers(plans: Plans, data: Layout) -> Iterator[Fault]:
         able = [name for name in list_structures() if get(name).efficiency is not None]
         for name, answer in answers_of(plans).items():
             yield Fault("no efficiency to acclimate", None, f"plans.{name}.climate.efficiency",
-                        f"{answer} for {structure.name}", f"{DIRECT}, or a structure with a carbon use efficiency that "
-                        f"answers temperature: {', '.join(able)}")  # fmt: skip
+                        f"{answer} for {structure.name}", f"{DIRECT}, or a structure with one carbon use efficiency "
+                        f"that answers temperature: {', '.join(able)}")  # fmt: skip
 
 
 def notes_of_answers(plans: Plans) -> list[str]:

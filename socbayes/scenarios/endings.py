@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.scenarios.candidates import is_number
 from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.levers import LEVERS
@@ -16,9 +16,10 @@ from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plans import Climate, Dose, Plans, beyond_evidence
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import converged, failures_of
-from socbayes.scenarios.projections import project
+from socbayes.scenarios.projections import Settings, project, settings_of
 from socbayes.scenarios.reversals import bounded, permanence
 from socbayes.scenarios.transit import TRANSIT, with_transit
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def lasting(
     credited: Mapping[str, float] | None = None,
     buffer: float = 0.12,
     plots: Sequence[str] | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Lasting:
     """Give every lever up in a year, and say what stays of the gains, also under further warming.
 
@@ -102,7 +103,8 @@ def lasting(
     Raises
     ------
     TableFaultsError, ConvergenceError, SocbayesError
-        As for :func:`socbayes.scenarios.project` and :func:`socbayes.scenarios.permanence`.
+        As for :func:`socbayes.scenarios.project` and :func:`socbayes.scenarios.permanence`; for a plot or a setting
+        that there is not, with the nearest name.
 
     Examples
     --------
@@ -112,7 +114,9 @@ def lasting(
     import pandas as pd
 
     if warming is not None and (not is_number(warming) or warming == 0):
-        raise SocbayesError(f"warming is in degrees and not zero, or None for no further run, not {warming!r}")
+        raise SocbayesError(
+            f"warming is in degrees and not zero, or None (--no-warming) for no further run, not {warming!r}"
+        )
     if not is_number(stopped):
         raise SocbayesError(f"stopped={stopped!r} has to be a year")
     given = read_plans(plans).stopped(float(stopped))
@@ -120,11 +124,14 @@ def lasting(
     if warming is not None:
         runs[f"{warming:+g} degC"] = warmer(given, float(warming))
     wanted = sorted({float(stopped), *map(float, years)})
-    also = {name: settings[name] for name in ("weights", "structures") if name in settings}
+    every = settings_of(settings)
     paths, pieces, worth = {}, [], dict(credited or {})
     for climate, each in runs.items():
-        whole = with_transit(project(fits, each, years=wanted, **settings), fits, each, year=float(stopped), **also)
-        paths[climate] = whole if plots is None else whole.sel(plot=list(plots))
+        whole = project(fits, each, years=wanted, **every)
+        whole = with_transit(
+            whole, fits, each, year=float(stopped), weights=every["weights"], structures=every["structures"]
+        )
+        paths[climate] = whole if plots is None else whole.sel(plot=_known_plots(whole, plots))
         together = portfolio(paths[climate])
         if climate == AS_PLANNED:
             gains = gains_of(together).sel(year=float(stopped), method="nearest").mean("sample").isel(plot=0)
@@ -163,6 +170,19 @@ def warmer(plans: Plans, degrees: float) -> Plans:
     changed = {name: replace(plan, climate=warm[id(plan.climate)]) for name, plan in plans.plans.items()}
     notes = [note for plan in changed.values() for note in beyond_evidence(plan)]
     return replace(plans, plans=changed, notes=tuple(dict.fromkeys((*plans.notes, *notes))))
+
+
+def _known_plots(projection: xr.Dataset, plots: Sequence[str]) -> list[str]:
+    """Plots that are looked at; a name that there is not is answered with the nearest."""
+    labels = projection["plot"].to_numpy().tolist()
+    for name in plots:
+        if name not in labels:
+            near = nearest(str(name), labels)
+            hint = f"did you mean {near!r}?" if near else f"plots are {', '.join(labels)}"
+            raise UnknownNameError(f"no plot named {name!r}; {hint}")
+    if not len(plots):
+        raise SocbayesError("plots names none; leave it out for all")
+    return list(plots)
 
 
 def _times(projection: xr.Dataset, plan: str) -> np.ndarray:

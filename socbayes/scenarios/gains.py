@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.levers import lever_called
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS
-from socbayes.scenarios.projections import Fits, Given, project
+from socbayes.scenarios.projections import Fits, Given, Settings, project, settings_of
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME, nearest
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def response_curve(
     doses: Sequence[float],
     *,
     years: Sequence[float],
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> pd.DataFrame:
     """Gain in the last year against the dose of one lever, the same draws behind every dose.
 
@@ -216,6 +216,7 @@ def response_curve(
     """
     import pandas as pd
 
+    every = settings_of(settings)
     read, pieces = read_plans(plans), []
     wanted = doses_given(doses)
     if plan == read.baseline:
@@ -223,7 +224,7 @@ def response_curve(
     lowest, highest = lever_called(lever).evidence
     for dose in wanted:
         chosen = read.with_dose(plan, lever, dose)
-        projection = project(fits, chosen, years=years, **settings)
+        projection = project(fits, chosen, years=years, **every)
         for kind in KINDS:
             last = gains_of(projection, kind).sel(plan=plan).isel(year=-1)
             columns = {"gain": last.mean("sample"), **_bounds("gain", last), "p_gain": (last > 0).mean("sample")}

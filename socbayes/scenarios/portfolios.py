@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -17,7 +17,16 @@ from socbayes.models.field.draws import SHARED
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.plan_runs import Prepared
-from socbayes.scenarios.projections import Fits, Given, Ready, common_fractions, labelled, ready_to_run
+from socbayes.scenarios.projections import (
+    Fits,
+    Given,
+    Ready,
+    Settings,
+    common_fractions,
+    labelled,
+    ready_to_run,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,7 +88,7 @@ def project_portfolio(
     areas: Mapping[str, float] | None = None,
     piece: int = PIECE,
     each: Each | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> xr.Dataset:
     """Project many fields and keep only what they are together: ``portfolio(project(...))`` without its memory.
 
@@ -123,10 +132,7 @@ def project_portfolio(
     """
     if isinstance(piece, bool) or not isinstance(piece, int | np.integer) or piece < 1:
         raise SocbayesError(f"piece is how many fields are run at a time, 1 or more, not {piece!r}")
-    given = {"weights": None, "draws": 1000, "seed": 0, "allow_failed": False, "structures": None}
-    if strangers := sorted(set(settings) - set(given)):
-        raise SocbayesError(f"no setting called {', '.join(strangers)}; there are {', '.join(given)}")
-    ready = ready_to_run(fits, plans, years, **(given | settings))
+    ready = ready_to_run(fits, plans, years, **settings_of(settings))
     count = len(ready.prepared[0].data.plots.labels)
     pieces = [np.arange(first, min(first + piece, count)) for first in range(0, count, piece)]
     parts = list((each or _in_threads)(partial(_of_piece, ready, areas), pieces))

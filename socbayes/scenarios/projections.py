@@ -13,11 +13,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 
-from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.errors import ConvergenceError, SocbayesError, UnknownNameError
 from socbayes.inference.diagnostics import fingerprint
 from socbayes.models.field.forecasts import allotted, shares_of, years_of
 from socbayes.models.field.tables import tables_of_fit
@@ -28,6 +28,7 @@ from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, ru
 from socbayes.scenarios.planned import adoption_of, changes_of
 from socbayes.scenarios.plans import Plans, end_of
 from socbayes.scenarios.projected import of_the_first_year
+from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,46 @@ type Fits = "xr.DataTree | Mapping[str, xr.DataTree]"
 type Given = "str | os.PathLike[str] | Mapping[str, Any] | Plans"
 
 UNIT = "t/ha"
+
+
+class Settings(TypedDict, total=False):
+    """What functions that project more than once hand on to :func:`project`, which describes each."""
+
+    weights: Mapping[str, float] | None
+    draws: int
+    seed: int
+    allow_failed: bool
+    structures: Mapping[str, Structure] | None
+
+
+DEFAULTS: Settings = {"weights": None, "draws": 1000, "seed": 0, "allow_failed": False, "structures": None}
+"""Of :func:`project`."""
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """All settings of a projection, those that were not given by default.
+
+    Parameters
+    ----------
+    given
+        By name.
+
+    Raises
+    ------
+    UnknownNameError
+        For a setting that there is not, with the nearest name.
+
+    Examples
+    --------
+    >>> settings_of({"draws": 200})["draws"], settings_of({})["draws"]
+    (200, 1000)
+    """
+    for name in given:
+        if name not in DEFAULTS:
+            near = nearest(name, list(DEFAULTS))
+            hint = f"; did you mean {near!r}?" if near else "."
+            raise UnknownNameError(f"no setting called {name!r}{hint} There are {', '.join(DEFAULTS)}")
+    return cast(Settings, {**DEFAULTS, **given})
 
 
 def project(

@@ -16,11 +16,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Parameter, Structure, StructureError, unknown
+from socbayes.datasets import learned_file
 from socbayes.structures.forcing import month_length
 from socbayes.vocabulary import AMENDMENTS
 
@@ -33,9 +33,16 @@ OF_PLANTS = 0.125
 """Humification coefficient of plants in ICBM: Andrén and Kätterer 1997, table 1."""
 CHAR = "char"
 """Pool of persistent carbon while a structure runs."""
-_STORED = (files("socbayes.data") / "biochar_persistence.json").read_text(encoding="utf-8")
-_PERSISTENCE = json.loads(_STORED)["amendment"]
-"""What :func:`socbayes.models.biochar.persistence.amendment` says of a new biochar, as it is stored."""
+STORED = "biochar_persistence.json"
+"""File of what :func:`socbayes.models.biochar.persistence.amendment` says of a new biochar."""
+
+
+def _stored() -> dict[str, float]:
+    """What is stored of a new biochar; refused where the file is not the one that the package was made with."""
+    return dict(json.loads(learned_file(STORED))["amendment"])
+
+
+_PERSISTENCE = _stored()
 CHAR_DECAY = exp(_PERSISTENCE["log_decay"])
 """Decay of persistent carbon of a new biochar with H/C 0.4 at 15 degC, 1/year: median of decomposition series."""
 CHAR_SPREAD = float(_PERSISTENCE["decay_spread"])

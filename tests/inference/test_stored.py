@@ -16,8 +16,12 @@ from socbayes.carried import load_prior
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.facts import table_of
 from socbayes.inference.stored import load_posterior, store_posterior
+from socbayes.inference.streams import by_dims
+from socbayes.models.biochar import persistence
 from socbayes.models.joint.model import literatures
+from socbayes.models.root_inputs import allocated
 from socbayes.spec import ModelSpec
+from socbayes.structures import amendments
 
 FOLDER = Path(socbayes.__file__).parents[1] / "data" / "posteriors"
 NAMES = ("cue_process", "mcp_process", "priming_process")
@@ -98,8 +102,11 @@ def test_every_bundled_file_that_was_learned_has_its_hash():
         (lambda: load_posterior("cue_process"), "posteriors/cue_process-1.nc"),
         (load_prior, "literature_prior.json"),
         (literatures, "literature_moments.json"),
+        (amendments._stored, "biochar_persistence.json"),
+        (persistence._stored.__wrapped__, "biochar_persistence.json"),
+        (allocated._stored.__wrapped__, "root_inputs.json"),
     ],
-    ids=["posterior", "prior", "moments"],
+    ids=["posterior", "prior", "moments", "amendments", "biochar", "root inputs"],
 )
 def test_a_bundled_file_that_was_altered_is_refused(use, name, monkeypatch):
     read = datasets._read_bytes
@@ -114,6 +121,29 @@ def test_draws_that_are_not_finite_are_not_stored(tmp_path):
     with pytest.raises(SocbayesError, match="draws of a are not all finite"):
         store_posterior(fit, ["a", "b"], tmp_path / "a.nc")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "dims",
+    [("y", "xy"), ("yz", "xy"), ("xz", "yz", "xy"), ("xz", "yz", "x"), ("x", "yx", "y"), ("zx", "y", "yz", "yzx")],
+)
+def test_variables_are_ordered_so_that_arviz_has_dims_as_each_of_them_has(dims):
+    sizes = {"x": 3, "y": 2, "z": 4}
+    coords = {dim: [f"{dim}{place}" for place in range(size)] for dim, size in sizes.items() if dim in "".join(dims)}
+    draws = {}
+    for own in dims:
+        whole = np.add.outer(1e-3 * np.random.default_rng(1).normal(size=(2, 50)), np.zeros([sizes[d] for d in own]))
+        each = sum(
+            10.0 ** "xyz".index(dim) * np.arange(sizes[dim]).reshape([-1 if dim == other else 1 for other in own])
+            for dim in own
+        )
+        draws[f"of_{own}"] = (("chain", "draw", *own), whole + each)
+    posterior = by_dims(xr.Dataset(draws, coords))
+    means = az.summary(xr.DataTree.from_dict({"posterior": posterior}), kind="stats", round_to="none")["mean"]
+    for name, value in means.items():
+        labels = name.partition("[")[2].rstrip("]").split(", ")
+        assert value == pytest.approx(sum(10.0 ** "xyz".index(one[0]) * int(one[1]) for one in labels), abs=0.01), name
+    assert len(means) == sum(int(np.prod([sizes[dim] for dim in own])) for own in dims)
 
 
 def test_a_summary_of_arviz_names_every_value_right():

@@ -131,8 +131,8 @@ def test_weather_of_a_table_is_answered_year_by_year_and_resampled_years_not_at_
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("structure", ["rothc", "icbm"])
-def test_structures_without_efficiency_are_refused_with_those_that_have_one(structure):
+@pytest.mark.parametrize("structure", ["rothc", "icbm", "mend"])
+def test_structures_without_one_efficiency_are_refused_with_those_that_have_one(structure):
     fitted = fit_with_weather() if structure == "rothc" else fit_called(structure)
     with pytest.raises(TableFaultsError, match="acclimates for " + structure) as caught:
         project(fitted, planned("acclimates", warming=2.0), years=YEARS, draws=10)

@@ -109,6 +109,8 @@ def test_plots_credits_and_marks_of_failed_fits_are_kept():
     [
         ({"warming": 0.0}, "not zero"), ({"warming": "two"}, "in degrees"), ({"stopped": "later"}, "has to be a year"),
         ({"stopped": 2082.0}, "others after it"), ({"credited": {"cover": 1.0}}, "cover"),
+        ({"plots": ["A1", "A9"]}, "no plot named 'A9'; plots are A1, A2, B1, B2"), ({"plots": []}, "names none"),
+        ({"alow_failed": True}, "no setting called 'alow_failed'; did you mean 'allow_failed'"),
     ],
 )  # fmt: skip
 def test_what_is_none_is_refused_in_words(settings, text):

@@ -196,7 +196,7 @@ def test_fields_in_pieces_are_the_whole():
 
     other = project_portfolio(fits, plans, piece=10, areas=mine, each=through_dask, **settings)
     xr.testing.assert_allclose(other, portfolio(project(fits, plans, **settings), mine), rtol=1e-12)
-    for wrong, text in (({"piece": 0}, "1 or more"), ({"drws": 1}, "no setting called drws"),
+    for wrong, text in (({"piece": 0}, "1 or more"), ({"drws": 1}, "no setting called 'drws'; did you mean 'draws'"),
                         ({"areas": {"F00": 1.0}}, "no area of F01")):  # fmt: skip
         with pytest.raises(SocbayesError, match=text):
             project_portfolio(fits, plans, **(settings | wrong))

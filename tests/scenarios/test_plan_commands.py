@@ -10,8 +10,12 @@ from typer.testing import CliRunner
 
 from socbayes.cli import BAD_INPUT, FAILED_GATE, app
 from socbayes.errors import SocbayesError
-from socbayes.plan_commands import CHANGES, GAINS, PROJECTION, weights_given, years_given
+from socbayes.plan_commands import CHANGES, GAINS, LASTING, PROJECTION, numbers_given, years_given
+from socbayes.report import report
 from socbayes.report.projections import levers_chapter
+from socbayes.scenarios.draws import DO_NOT_USE
+from socbayes.scenarios.gains import gains_of
+from socbayes.scenarios.projected import read_projection
 
 PLAN = """
 [plans.cover]
@@ -29,8 +33,8 @@ def invoke(monkeypatch, tmp_path):
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, encoding="utf-8")
 
-    def run(*arguments):
-        return CliRunner().invoke(app, ["project", *arguments, "--plan", str(plan), "--draws", "20", "--no-progress"])
+    def run(*arguments, command="project"):
+        return CliRunner().invoke(app, [command, *arguments, "--plan", str(plan), "--draws", "20", "--no-progress"])
 
     return run
 
@@ -117,8 +121,51 @@ def test_years_that_are_none_are_refused(text):
         years_given(text)
 
 
-def test_weights_are_of_runs():
-    assert weights_given([], ["a"]) is None
+def test_numbers_are_by_names_that_there_are():
+    option = "--weight RUN=NUMBER"
+    assert numbers_given([], ["a"], option) is None
     for wrong in ("b=1", "a", "a=x"):
         with pytest.raises(SocbayesError, match="write RUN=NUMBER, of a"):
-            weights_given([wrong], ["a"])
+            numbers_given([wrong], ["a"], option)
+    with pytest.raises(SocbayesError, match=r"did you mean 'rothc'\?"):
+        numbers_given(["rotc=1"], ["rothc", "icbm"], option)
+
+
+def test_what_lasts_is_written_shown_and_reported(invoke, tmp_path, monkeypatch):
+    folder, page = tmp_path / "out", tmp_path / "page.html"
+    asked = []
+    monkeypatch.setattr("socbayes.cli.report_on", lambda *given: asked.append(given))
+    done = invoke(
+        *("icbm", "--years", "2022,2032,2042,2062", "--stopped", "2042", "--no-warming", "--credit", "cover=0.5"),
+        *("--buffer", "0.2", "--plot", "A1", "--output", str(folder), "--report", str(page)), command="lasting",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Levers given up in 2042: mean gains" in " ".join(done.output.split())
+    assert sorted(path.name for path in folder.iterdir()) == ["as_planned.nc", LASTING]
+    (row,) = pd.read_csv(folder / LASTING).to_dict("records")
+    assert (row["plan"], row["climate"], row["credited"], row["buffer"]) == ("cover", "as planned", 0.5, 0.2)
+    assert 0 < row["gain_last"] < row["gain_then"]
+    paths = read_projection(folder / "as_planned.nc")
+    assert paths["plot"].to_numpy().tolist() == ["A1"]
+    assert row["gain_last"] == pytest.approx(float(gains_of(paths).sel(year=2062.0).mean()))
+    ((fits, path, title, ended),) = asked
+    assert (list(fits), path, title) == (["icbm"], page, None)
+    assert "What stays when levers are given up in 2042" in report(ended, path=page).read_text("utf-8")
+
+
+def test_what_lasts_under_warming_asks_for_weather_and_for_names_that_there_are(invoke, tmp_path):
+    given = ("icbm", "--years", "2022,2042,2062", "--stopped", "2042", "--output", str(tmp_path / "out"))
+    cases = (((), "no weather to change"), (("--no-warming", "--plot", "A9"), "no plot named 'A9'"),
+             (("--no-warming", "--credit", "covr=1"), "did you mean 'cover'?"),
+             (("--no-warming", "--buffer", "2"), "a buffer is a share from 0 to 1"))  # fmt: skip
+    for more, text in cases:
+        done = invoke(*given, *more, command="lasting")
+        assert done.exit_code == BAD_INPUT
+        assert text in " ".join(done.output.split())
+    refused = invoke("failed", *given[1:], "--no-warming", command="lasting")
+    assert refused.exit_code == FAILED_GATE
+    assert "nothing is projected of it" in " ".join(refused.output.split())
+    marked = invoke("failed", *given[1:], "--no-warming", "--allow-failed", command="lasting")
+    assert marked.exit_code == FAILED_GATE
+    assert DO_NOT_USE in " ".join(marked.output.split())
+    assert pd.read_csv(tmp_path / "out" / LASTING)["converged"].eq(0).all()

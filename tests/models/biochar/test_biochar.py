@@ -1,4 +1,4 @@
-"""Biochar in soil: what is compared and sampled, ranks of simulations, and what the bundled summary says."""
+"""Biochar in soil: what is compared and sampled, what made data is found, and what the bundled summary says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from socbayes.errors import EmptyTableError, SocbayesError
 from socbayes.inference.calibration import calibration_table, sbc
+from socbayes.inference.fit import fit
 from socbayes.models.biochar import build, prior_table
-from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, _by_losses, compared
+from socbayes.models.biochar.model import DATES, DAYS, LEAST_DATES, LEAST_RATE, _by_losses, compared
 from socbayes.models.biochar.persistence import (
     POOLS,
     amendment,
@@ -19,6 +20,7 @@ from socbayes.models.biochar.persistence import (
     summary,
     traits,
 )
+from socbayes.models.biochar.told import shares, shares_of_scatter, traits_about
 from socbayes.spec import spec_of
 from socbayes.structures.amendments import CHAR_DECAY, CHAR_SPREAD, QUALITIES
 from socbayes.vocabulary import CI_PROB
@@ -27,11 +29,11 @@ TRUTH = {"labile_level": -3.5, "slow_level": -5.5, "slow_slope": 3.0, "log_q10":
 TAIL = (1.0 - CI_PROB) / 2.0
 
 
-def series(studies: int = 6, each: int = 4, seed: int = 2, years: float = 4.0) -> pd.DataFrame:
-    """Series of biochars that decay as the model has it."""
+def series(studies: int = 6, each: int = 4, seed: int = 2, years: float = 4.0, between: float = 0.3) -> pd.DataFrame:
+    """Series of biochars that decay as the model has it, with a standard deviation between studies."""
     rng, rows = np.random.default_rng(seed), []
     for study in range(studies):
-        own, fast = 0.3 * rng.standard_normal(2), np.exp(TRUTH["labile_rate"] + 0.3 * rng.standard_normal())
+        own, fast = between * rng.standard_normal(2), np.exp(TRUTH["labile_rate"] + 0.3 * rng.standard_normal())
         for number in range(each):
             ratio, warm = rng.uniform(0.2, 0.7), rng.choice([20.0, 30.0])
             labile, rate = np.array([TRUTH["labile_level"], TRUTH["slow_level"]]) + own + 0.2 * rng.standard_normal(2)
@@ -87,6 +89,44 @@ def test_what_is_sampled_is_the_loss_and_its_labile_part_with_the_prior_unchange
     determinant = by_loss[:, 0] * by_odds[:, 1] - by_loss[:, 1] * by_odds[:, 0]
     log_determinant = transform.log_jac_det(pt.as_tensor(sampled)).eval(mode="FAST_COMPILE")
     np.testing.assert_allclose(np.abs(determinant), np.exp(log_determinant), rtol=1e-6)
+
+
+def test_studies_tell_as_much_of_their_level_as_they_differ_and_have_series():
+    rng = np.random.default_rng(3)
+    study, warm = np.repeat(np.arange(12), [1, 4] * 6), rng.choice([0.5, 1.5], 30)[:, None]
+    traits = rng.normal(size=(12, 2))[study] * [2.0, 0.0] + 0.5 * rng.normal(size=(30, 2)) + 3.0 * warm
+    told = shares(traits, warm, study)
+    assert told[0, 0] > 0.8
+    assert (told[1::2] > told[::2]).all()
+    assert told[:, 1].max() < 0.5
+    scatter = rng.normal(size=600) * np.exp(rng.normal(size=12))[np.repeat(study, 20)]
+    rows = np.repeat(np.arange(30), 20)
+    assert shares_of_scatter(scatter, rows, study).min() > 0.9
+    alike = shares_of_scatter(rng.normal(size=600), rows, study)
+    assert alike.max() < 0.5
+
+
+def test_pools_of_a_series_are_found_by_least_squares_well_enough_to_choose_coordinates():
+    years, labile, rate = np.linspace(0.5, 4.0, 6), np.array([0.03, 0.01]), np.array([0.004, 0.02])
+    lost = [a * -np.expm1(-3.3 * years) - (1 - a) * np.expm1(-k * years) for a, k in zip(labile, rate, strict=True)]
+    traits, residuals = traits_about(np.tile(years, 2), np.concatenate(lost), np.repeat([0, 1], 6))
+    np.testing.assert_allclose(np.exp(traits), np.stack([labile, rate], axis=1), rtol=0.1)
+    assert np.abs(residuals).max() < 0.01
+
+
+@pytest.mark.parametrize("between", [0.3, 1.0])
+def test_the_model_finds_what_made_its_data_whether_studies_differ_little_or_much(tmp_path, between):
+    table = series(6, 3, between=between)
+    fitted = fit(build(table), draws=150, tune=300, chains=2, climbs=0, seed=1, store=tmp_path / "run", progress=False)
+    posterior = fitted["posterior"].to_dataset()
+    for name, truth in TRUTH.items():
+        low, high = (float(posterior[name].quantile(q)) for q in (0.005, 0.995))
+        assert low < truth < high, name
+        assert high - low < (6.0 if name in ("labile_level", "slow_level", "slow_slope") else 3.0), name
+    assert float(posterior["study_labile_rate"].min()) > LEAST_RATE
+    assert 0.02 < np.exp(float(posterior["error_level"].mean())) < 0.045
+    assert fitted.attrs["divergences"] <= 2
+    assert fitted.attrs["max_r_hat"] < 1.1
 
 
 def test_ranks_of_a_small_calibration_are_uniform():
