@@ -25,7 +25,7 @@ def slow_model():
     """Two numbers of which the data tell the sum only: a narrow ridge."""
     with pm.Model() as model:
         total = pm.Normal("one") + pm.Normal("other")
-        pm.Normal("value", total, 0.1, observed=[-0.2, 0.1, 0.3])
+        pm.Normal("value", total, 0.3, observed=[-0.2, 0.1, 0.3])
     return model
 
 
