@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,7 @@ def run_until(
             for count in looks(settings.draws, settings.limit):
                 if count <= had:
                     continue
-                if not _arrive(running, count, until, lambda count=count: show(running, count, "")):
+                if not _arrive(running, count, until, partial(show, running, count, "")):
                     break
 
                 def lacking(lack: Lack, count: int = count) -> None:
