@@ -31,7 +31,8 @@ class Stream:
     path
         Where it is.
     tree
-        Its groups, not loaded.
+        Its posterior and statistics, as far as they are written, read once: every variable has a file for each few
+        draws of a chain.
     chains
         Number in the run of each of its chains.
     written
@@ -63,15 +64,22 @@ class Stream:
             return part.drop_vars(["chain", "draw"], errors="ignore").load()
 
 
-def streams(folder: Path) -> list[Stream]:
+def streams(folder: Path, most: int | None = None) -> list[Stream]:
     """Stores of draws of a run, in the order in which they were written; those without draws yet are left out.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    most
+        Draws of each chain of a store beyond which none is looked at.
 
     Raises
     ------
     UnreadableFileError
         If one of them is no store of draws, or is damaged.
     """
-    opened = (_stream(path, None if chain < 0 else (chain,)) for path, _, chain in stores(folder))
+    opened = (_stream(path, None if chain < 0 else (chain,), most) for path, _, chain in stores(folder))
     return [stream for stream in opened if stream is not None and stream.written.any()]
 
 
@@ -113,7 +121,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _stream(path: Path, chains: tuple[int, ...] | None) -> Stream | None:
+def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Stream | None:
     """Open a store of draws; None where the first draw after warm-up is still to come."""
     import numpy as np
     import xarray as xr
@@ -132,15 +140,29 @@ def _stream(path: Path, chains: tuple[int, ...] | None) -> Stream | None:
         posterior = tree["posterior"].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
         statistics = tree["sample_stats"].to_dataset()
         require_draws(posterior, statistics, path)
-        written = _draws_written(statistics["energy"])
-        # No further: a run may have been asked for millions of draws.
-        reached = posterior.isel(draw=slice(0, max(1, int(written.max()))))
-        counts = [_draws_written(value) for value in reached.data_vars.values() if value.dtype.kind == "f"]
+        # No further than files reach: a run may have been asked for millions of draws.
+        written = _draws_written(
+            statistics["energy"].isel(draw=slice(0, min(_reach(path, statistics), most or np.inf)))
+        )
+        reached = {"draw": slice(0, max(1, int(written.max())))}
+        posterior = posterior.isel(reached).load()
+        statistics = statistics[[name for name in STATISTICS if name in statistics]].isel(reached).load()
+        counts = [_draws_written(value) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
         written = np.min([written, *counts], axis=0)
-    return Stream(path, tree, chains or tuple(range(written.size)), written)
+    read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
+    return Stream(path, read, chains or tuple(range(written.size)), written)
 
 
-def read_draws(folder: Path) -> xr.DataTree:
+def _reach(path: Path, statistics: xr.Dataset) -> int:
+    """Draws of a store of which some file may hold any."""
+    energy = statistics["energy"]
+    chunks = energy.encoding.get("chunks") or energy.shape
+    files = (entry.name for entry in path.glob("sample_stats/energy/c/*/*"))
+    last = max((int(name) for name in files if name.isdigit()), default=energy.sizes["draw"])
+    return min((last + 1) * int(chunks[1]), energy.sizes["draw"])
+
+
+def read_draws(folder: Path, most: int | None = None, found: Sequence[Stream] | None = None) -> xr.DataTree:
     """Posterior and statistics of what a run has on disk.
 
     Draws not written yet are NaN. Each variable has files of its own, and a
@@ -154,6 +176,10 @@ def read_draws(folder: Path) -> xr.DataTree:
     ----------
     folder
         Of the run.
+    most
+        Draws of each chain beyond which all are left away.
+    found
+        Its :func:`streams`, if at hand.
 
     Raises
     ------
@@ -163,12 +189,13 @@ def read_draws(folder: Path) -> xr.DataTree:
     import numpy as np
     import xarray as xr
 
-    found = streams(folder)
+    found = streams(folder, most) if found is None else found
     if not found:
         raise SocbayesError(
             f"{folder} holds no draws yet: it was cut short in warm-up; `socbayes resume {folder}` begins it anew"
         )
     counts = written_by_chain(found, 1 + max(max(one.chains) for one in found))
+    counts = np.minimum(counts, most or counts.max())
     kept = np.flatnonzero(2 * counts >= counts.max()).tolist()
     length = int(counts[kept].min())
     groups = {}

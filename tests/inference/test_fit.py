@@ -173,7 +173,8 @@ def test_a_killed_run_stays_readable_and_is_finished(tmp_path):
     assert whole.attrs["complete"] == 1
     assert "went on from its last one" in whole.attrs["continued"]
     assert set(whole.children) == GROUPS | {"tables"}
-    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    assert (folder / "fit.nc").exists()
+    assert (folder / "draws.zarr").exists() == bool(whole.attrs["lacks"]), "kept only to be gone on with"
 
 
 def test_a_finished_fit_keeps_its_tables(tmp_path):
@@ -181,7 +182,8 @@ def test_a_finished_fit_keeps_its_tables(tmp_path):
     attach(model, spec_of(model), {"table": toy_table()})
     fitted = fitting.fit(model, draws=20, tune=20, chains=2, seed=1, store=folder, progress=False)
     assert set(fitted.children) == GROUPS | {"tables"}
-    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    kept = ["draws.zarr", "fit.nc", "settings.json", "spec.json", "tables.nc"]
+    assert sorted(path.name for path in folder.iterdir()) == kept, "it lacks draws, and can be gone on with"
     for one in (fitted, open_run(folder)):
         assert_frame_equal(table_of(one, "table"), toy_table(), check_exact=True)
 
