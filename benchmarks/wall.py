@@ -3,8 +3,9 @@
     python benchmarks/wall.py
     python benchmarks/wall.py cue mcp_process --cache FOLDER
 
-Every row is three processes that begin after one another: the first has nothing
-kept of the model but what PyTensor and Numba keep, and compiles; ``compiled``
+Three processes for each model, one after another, in an empty folder of compiled
+code or in one that is named, from which the code of whole models is removed:
+``first`` compiles; ``compiled``
 makes the two functions that nutpie calls anew, as every process did before
 their code was kept; ``kept`` finds it. Libraries are imported before the clock
 starts. Processor seconds, user and system, count: those of the clock depend on
@@ -16,11 +17,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +53,8 @@ def model_called(name: str) -> pm.Model:
 
 def measured(name: str, contender: str) -> dict[str, Any]:
     """Build, compile and draw once in this process."""
-    import nutpie
     import numpy as np
+    import nutpie
 
     from socbayes.inference.code_files import shrink
     from socbayes.inference.sampling import compile_for_sampling, reproducible
@@ -76,13 +80,13 @@ def measured(name: str, contender: str) -> dict[str, Any]:
     digest = hashlib.sha256()
     for variable in sorted(drawn["posterior"].data_vars):
         digest.update(np.ascontiguousarray(drawn["posterior"][variable].to_numpy()).tobytes())
-    spent = [(late[0] - early[0], late[1] - early[1]) for early, late in zip(marks, marks[1:], strict=False)]
+    spent = [(late[0] - early[0], late[1] - early[1]) for early, late in itertools.pairwise(marks)]
     return {"spent": dict(zip(("build", "compile", "draw"), spent, strict=True)), "draws": digest.hexdigest()}
 
 
-def in_a_process(name: str, contender: str, cache: str | None) -> dict[str, Any]:
+def in_a_process(name: str, contender: str, cache: str) -> dict[str, Any]:
     """The same, in a process of its own."""
-    environment = os.environ | ({"PYTENSOR_FLAGS": f"base_compiledir={cache}"} if cache else {})
+    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={cache}"}
     command = [sys.executable, str(Path(__file__).resolve()), name, "--measure", contender]
     result = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
@@ -93,16 +97,28 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=MODELS, help="models by name; all if left out")
-    parser.add_argument("--cache", help="folder of compiled code; the usual one of PyTensor if left out")
+    parser.add_argument("--cache", help="folder of compiled code; an empty one if left out")
     parser.add_argument("--measure", choices=CONTENDERS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(measured(given.models[0], given.measure)))
         return
+    with tempfile.TemporaryDirectory() as empty:
+        table(given.models, given.cache or empty)
+
+
+def table(models: Sequence[str], cache: str) -> None:
+    """Measure models and print a row for each process.
+
+    Raises
+    ------
+    SystemExit
+        If kept code draws other numbers.
+    """
     print("processor seconds (clock)\n")
     print("| model | process | build | compile | first draw | together |\n|---|---|---|---|---|---|")
-    for name in given.models:
-        found = {contender: in_a_process(name, contender, given.cache) for contender in CONTENDERS}
+    for name in models:
+        found = {contender: in_a_process(name, contender, cache) for contender in CONTENDERS}
         if found["compiled"]["draws"] != found["kept"]["draws"]:
             raise SystemExit(f"{name}: kept code draws other numbers")
         for contender, one in found.items():

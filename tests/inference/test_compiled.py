@@ -1,0 +1,258 @@
+"""Kept code is the code of the model at hand, whole, and computes the same; all else is compiled."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import nutpie
+import pymc as pm
+import pytensor
+import pytest
+from toy import toy_model
+from typer.testing import CliRunner
+
+import socbayes as sb
+from socbayes.cli import app
+from socbayes.inference import code_files, compiled
+from socbayes.inference.compiled import compiled_density
+from socbayes.inference.sampling import compile_for_sampling, reproducible
+
+CHILD = """
+import hashlib, json, logging, sys
+import numpy as np, nutpie
+sys.path.insert(0, sys.argv[1])
+from test_compiled import Compilations, model_called
+from socbayes.inference.sampling import compile_for_sampling
+counted = Compilations()
+model = model_called(*sys.argv[2:])
+fitted = nutpie.sample(compile_for_sampling(model), draws=20, tune=30, chains=2, seed=3, progress_bar=False)
+posterior = fitted["posterior"]
+digest = hashlib.sha256(b"".join(np.ascontiguousarray(posterior[name]).tobytes() for name in sorted(posterior)))
+print(json.dumps({"compiled": counted.count, "draws": digest.hexdigest(), "names": sorted(posterior)}))
+"""
+
+
+class Compilations:
+    """Counts how often nutpie compiles."""
+
+    def __init__(self):
+        self.count, self.compile = 0, nutpie.compile_pymc_model
+        nutpie.compile_pymc_model = self
+
+    def __call__(self, *args, **kwargs):
+        self.count += 1
+        return self.compile(*args, **kwargs)
+
+
+def model_called(spread="2.0", rate="1.0", rows="3"):
+    """A pool that is fed and lost, measured once: data of the core, of ``pm.Data`` and constants in one small model."""
+
+    def flows(x, p, u):
+        yield sb.core.Flow("input", "litter", u.fed)
+        yield sb.core.Flow("litter", "co2", float(rate) * p.k * x.litter)
+
+    one = sb.core.Structure(
+        name="one",
+        pools=("litter",),
+        parameters=(sb.core.Parameter("k", "1/day", 0.1, "assumed"),),
+        drivers=(sb.core.Driver("fed", "g/m**2/day"),),
+        flows=flows,
+    )
+    with pm.Model(coords={"sample": range(2)}) as model:
+        k = pm.LogNormal("k", -2.0, float(spread))
+        fed = np.arange(1.0, 1 + int(rows))
+        run = sb.core.integrate(one, [1.0], {"k": k}, {"fed": fed}, times=[1, 2])
+        measured = pm.Data("measured", np.array([1.6, 2.9]), dims="sample")
+        pm.Deterministic("carbon", run[:, 0, 0], dims="sample")
+        pm.Normal("value", run[:, 0, 0], 0.1, observed=measured, dims="sample")
+    return model
+
+
+def process(cache: Path, *arguments: str, flags: str = ""):
+    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={cache}{flags}"}
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def said(child) -> dict:
+    out, err = child.communicate(timeout=600)
+    assert child.returncode == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A folder of compiled code with that of one model, and what the process that compiled it said."""
+    folder = tmp_path_factory.mktemp("cache")
+    return folder, said(process(folder))
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """A folder of kept code for this test alone."""
+    monkeypatch.setattr(code_files, "folder", lambda: tmp_path / "socbayes")
+    return tmp_path / "socbayes"
+
+
+def test_a_second_process_draws_the_same_without_compiling(cache):
+    folder, first = cache
+    second = said(process(folder))
+    assert (first["compiled"], second["compiled"]) == (1, 0)
+    assert first["draws"] == second["draws"]
+    assert {"k", "carbon"} <= set(second["names"])
+
+
+def test_without_a_cache_it_draws_the_same_too(cache):
+    folder, first = cache
+    plain = said(process(folder, flags=",numba__cache=False"))
+    assert plain["compiled"] == 1
+    assert plain["draws"] == first["draws"]
+
+
+@pytest.mark.parametrize("changed", [("1.0", "1.0", "3"), ("2.0", "1.5", "3"), ("2.0", "1.0", "4")])
+def test_a_changed_prior_equation_or_length_is_compiled(cache, changed):
+    folder, first = cache
+    other = said(process(folder, *changed))
+    assert other["compiled"] == 1
+    # Drivers after the last sample change the length of the data, not the numbers.
+    assert (other["draws"] == first["draws"]) == (changed[2] == "4")
+
+
+def test_damaged_code_is_compiled_again(cache):
+    folder, first = cache
+    files = list((folder / "socbayes").glob("*.code"))
+    assert files
+    for path in files:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    again = said(process(folder))
+    assert (again["compiled"], again["draws"]) == (1, first["draws"])
+    assert said(process(folder))["compiled"] == 0
+
+
+def test_two_processes_at_once_leave_whole_code(cache):
+    folder, first = cache
+    for path in (folder / "socbayes").glob("*.code"):
+        path.unlink()
+    both = [process(folder), process(folder)]
+    assert {said(child)["draws"] for child in both} == {first["draws"]}
+    assert said(process(folder))["compiled"] == 0
+    assert [path.suffix for path in (folder / "socbayes").iterdir()] == [".code"]
+
+
+def test_data_come_by_pointer(own_folder):
+    compile_for_sampling(model_called())
+    counted = Compilations()
+    try:
+        model = model_called()
+        with model:
+            pm.set_data({"measured": np.array([1.8, 3.3])})
+        kept = compile_for_sampling(model)
+    finally:
+        nutpie.compile_pymc_model = counted.compile
+    assert counted.count == 0
+    height, _ = kept.logp_func(np.array([-1.0]))
+    with reproducible():
+        fresh = counted.compile(model, jitter_rvs=set())
+    assert float(height) == float(fresh.logp_func(np.array([-1.0]))[0])
+    moved = compiled._callable(kept.with_data(measured=np.array([1.6, 2.9])))
+    assert float(moved.logp_func(np.array([-1.0]))[0]) != float(height)
+
+
+def test_all_that_nutpie_has_of_a_model_is_the_same(own_folder):
+    made = compile_for_sampling(toy_model())
+    kept = compile_for_sampling(toy_model())
+    assert len(code_files.entries()) == 1
+    assert kept.compiled_logp_func.address != made.compiled_logp_func.address
+    for name in ("n_dim", "n_expanded", "shape_info", "dims", "reparameterized_names", "shapes"):
+        assert getattr(kept, name) == getattr(made, name), name
+    assert all(kept.coords[name].equals(index) for name, index in made.coords.items())
+    np.testing.assert_array_equal(kept.initial_point_func(7), made.initial_point_func(7))
+    with reproducible():
+        some = compiled_density(toy_model(), var_names=["mean"])
+    assert "effect" not in some.shape_info[0]
+    assert "effect" in kept.shape_info[0]
+
+
+def test_code_that_computes_other_numbers_is_not_kept(own_folder, monkeypatch):
+    monkeypatch.setattr(compiled, "_same", lambda made, again: False)
+    compile_for_sampling(toy_model())
+    assert not code_files.entries()
+
+
+def test_what_numba_cannot_give_out_is_not_kept(own_folder, monkeypatch):
+    big = np.linspace(0.0, 1.0, 200_000)  # Numba holds larger constants by their address
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        pm.Potential("sum", (x * pytensor.tensor.constant(big)).sum())
+    made = compile_for_sampling(model)
+    assert np.isfinite(made.logp_func(np.array([0.5]))[0])
+    assert not code_files.entries()
+
+
+def test_files_of_another_kind_are_no_entries(own_folder):
+    code_files.write("ab", b"code", {"model": "one"})
+    assert code_files.read("ab") == b"code"
+    assert code_files.read("cd") is None
+    for damage in (b"", b"{}\ncode", b"code", b'{"sha256": 3}\ncode', b"[]\n"):
+        (own_folder / "ab.code").write_bytes(damage)
+        assert code_files.read("ab") is None
+        assert [entry.model for entry in code_files.entries()] == [""]
+
+
+def test_used_last_stays(own_folder):
+    for place, key in enumerate(("a", "b", "c")):
+        code_files.write(key, bytes(1000), {"model": key})
+        os.utime(own_folder / f"{key}.code", (place, place))
+    assert code_files.read("a") is not None
+    (own_folder / "d.code.1.part").write_bytes(b"killed")
+    os.utime(own_folder / "d.code.1.part", (0, 0))
+    (own_folder / "e.code.1.part").write_bytes(b"at work")
+    assert code_files.shrink(2500) == 1
+    assert [entry.model for entry in code_files.entries()] == ["a", "c"]
+    assert not (own_folder / "d.code.1.part").exists()
+    assert (own_folder / "e.code.1.part").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(code_files, "folder", lambda: tmp_path / "file" / "socbayes")
+    code_files.write("a", b"code", {})
+    assert code_files.read("a") is None
+    assert not code_files.entries()
+
+
+def test_the_command_shows_what_is_kept_and_removes_it(own_folder):
+    code_files.write("a", bytes(1_500_000), {"model": "cue"})
+    shown = CliRunner().invoke(app, ["cache"])
+    assert shown.exit_code == 0
+    assert "cue" in shown.output
+    assert "1.5" in shown.output
+    assert str(own_folder) in shown.output.replace("\n", "")
+    cleared = CliRunner().invoke(app, ["cache", "--clear"])
+    assert cleared.exit_code == 0
+    assert "1 of 1" in cleared.output
+    assert not list(own_folder.iterdir())
+    assert "0 in" in CliRunner().invoke(app, ["cache"]).output
+
+
+def test_a_later_time_of_use_is_noted(own_folder):
+    code_files.write("a", b"code", {})
+    os.utime(own_folder / "a.code", (0, 0))
+    code_files.read("a")
+    assert time.time() - code_files.entries()[0].used < 60
+
+
+def test_settings_of_a_compiled_model_can_be_replaced(own_folder):
+    kept = compile_for_sampling(toy_model())
+    begun = dataclasses.replace(kept, initial_point_func=lambda _: np.zeros(kept.n_dim))
+    drawn = nutpie.sample(begun, draws=5, tune=5, chains=1, seed=1, progress_bar=False)
+    assert drawn["posterior"].sizes["draw"] == 5
