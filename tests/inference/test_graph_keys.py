@@ -110,7 +110,7 @@ def test_what_a_key_cannot_tell_has_none():
     with pytest.raises(NoKeyError, match="neither given nor constant"):
         key(lambda x: x + pt.dvector("other"))
     with pytest.raises(NoKeyError, match="shared variable"):
-        key(lambda x: x + pt.random.normal(rng=pytensor.shared(np.random.default_rng(1))))
+        key(lambda x: x + pt.random.normal(rng=pytensor.shared(np.random.default_rng(1)), return_next_rng=True)[1])
     y = pt.dvector()
     own = OpFromGraph([y], [2.0 * y], pullback=lambda inputs, outputs, cotangents: [cotangents[0] * 3.0])
     with pytest.raises(NoKeyError, match="gradient of its own"):
