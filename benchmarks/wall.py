@@ -3,13 +3,13 @@
     python benchmarks/wall.py
     python benchmarks/wall.py cue mcp_process --cache FOLDER
 
-Three processes for each model, one after another, in an empty folder of compiled
-code or in one that is named, from which the code of whole models is removed:
-``first`` compiles; ``compiled``
-makes the two functions that nutpie calls anew, as every process did before
-their code was kept; ``kept`` finds it. Libraries are imported before the clock
-starts. Processor seconds, user and system, count: those of the clock depend on
-who else is at work. A row is printed only where the last two draw the same
+Three processes for each model, one after another, in an empty folder of
+compiled code or in one that is named, from which the code of whole models is
+removed: ``first`` compiles; ``compiled`` makes the two functions that nutpie
+calls anew, as every process did before their code was kept; ``kept`` finds it
+where it could be kept. Libraries are imported before the clock starts.
+Processor seconds, user and system, count: those of the clock depend on who else
+is at work. A row is printed only where the last two processes draw the same
 numbers to the last bit.
 """
 
