@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from socbayes.cache_command import cache
 from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
@@ -400,6 +401,7 @@ def scenarios(
 
 
 app.command(epilog=CREDIT_EXAMPLE)(credit)
+app.command(epilog="Example: [bold]socbayes cache --clear[/bold]")(cache)
 
 
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")

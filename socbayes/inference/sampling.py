@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError, said_by
+from socbayes.inference.compiled import compiled_density
 from socbayes.inference.enough import looks
 from socbayes.inference.starts import climbing
 from socbayes.inference.streams import DRAWS, Stream, continued, stores, streams, written_by_chain
@@ -158,19 +159,18 @@ def sample_missing(
 
 
 def compile_for_sampling(model: pm.Model) -> Any:
-    """Compile the log density of a model and its gradient.
+    """Compile the log density of a model and its gradient, or load them where another process has compiled them.
 
     Raises
     ------
     SocbayesError
         If PyTensor or Numba cannot compile it.
     """
-    import nutpie
     import pytensor
 
     try:
         with reproducible():
-            return nutpie.compile_pymc_model(model, jitter_rvs=set() if spec_of(model).climbs else None)
+            return compiled_density(model, jitter_rvs=set() if spec_of(model).climbs else None)
     except Exception as error:  # compilers raise errors of every class
         raise SocbayesError(
             f"the model cannot be compiled ({type(error).__name__}: {said_by(error)}). If it could be before, compiled "

@@ -346,12 +346,10 @@ def test_a_start_without_a_density_is_named(recwarn):
 
 
 def test_a_model_that_does_not_compile_says_what_may_be_damaged(monkeypatch):
-    import nutpie
-
     def fail(*_, **__):
         raise EOFError("Ran out of input")
 
-    monkeypatch.setattr(nutpie, "compile_pymc_model", fail)
+    monkeypatch.setattr(sampling, "compiled_density", fail)
     with pytest.raises(SocbayesError, match=r"cannot be compiled \(EOFError: Ran out of input\).*remove that folder"):
         sampling.compile_for_sampling(toy_model())
 
