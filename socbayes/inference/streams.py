@@ -141,25 +141,30 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
         statistics = tree["sample_stats"].to_dataset()
         require_draws(posterior, statistics, path)
         # No further than files reach: a run may have been asked for millions of draws.
-        written = _draws_written(
-            statistics["energy"].isel(draw=slice(0, min(_reach(path, statistics), most or np.inf)))
-        )
+        piece = _piece(statistics)
+        reach = min(_reach(path, statistics, piece), most or np.inf)
+        written = _draws_written(statistics["energy"].isel(draw=slice(0, reach)), piece)
         reached = {"draw": slice(0, max(1, int(written.max())))}
         posterior = posterior.isel(reached).load()
         statistics = statistics[[name for name in STATISTICS if name in statistics]].isel(reached).load()
-        counts = [_draws_written(value) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
+        counts = [_draws_written(value, piece) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
         written = np.min([written, *counts], axis=0)
     read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
     return Stream(path, read, chains or tuple(range(written.size)), written)
 
 
-def _reach(path: Path, statistics: xr.Dataset) -> int:
-    """Draws of a store of which some file may hold any."""
+def _piece(statistics: xr.Dataset) -> int:
+    """Draws of a chain that are written at a time: a file for each variable."""
     energy = statistics["energy"]
-    chunks = energy.encoding.get("chunks") or energy.shape
+    return int((energy.encoding.get("chunks") or energy.shape)[1])
+
+
+def _reach(path: Path, statistics: xr.Dataset, piece: int) -> int:
+    """Draws of a store of which some file may hold any."""
+    length = statistics.sizes["draw"]
     files = (entry.name for entry in path.glob("sample_stats/energy/c/*/*"))
-    last = max((int(name) for name in files if name.isdigit()), default=energy.sizes["draw"])
-    return min((last + 1) * int(chunks[1]), energy.sizes["draw"])
+    last = max((int(name) for name in files if name.isdigit()), default=length)
+    return min((last + 1) * piece, length)
 
 
 def read_draws(folder: Path, most: int | None = None, found: Sequence[Stream] | None = None) -> xr.DataTree:
@@ -167,7 +172,7 @@ def read_draws(folder: Path, most: int | None = None, found: Sequence[Stream] | 
 
     Draws not written yet are NaN. Each variable has files of its own, and a
     killed run may have written some of them, so a draw counts once all its
-    variables are there. What a chain drew when the run was taken up again
+    variables, and all draws before it, are there. What a chain drew when the run was taken up again
     follows what it had drawn before. Chains that have less than half the draws
     of the longest one are left out, the others cut to their common length and
     labelled with their numbers in the run; ``attrs["left_out"]`` names the rest.
@@ -247,13 +252,18 @@ def by_dims(group: xr.Dataset) -> xr.Dataset:
     return group[sorted(group.data_vars, key=lambda name: -group[name].ndim)]
 
 
-def _draws_written(variable: xr.DataArray) -> np.ndarray:
-    """Draws of each chain up to the last one with a finite value; shape (chain,)."""
+def _draws_written(variable: xr.DataArray, piece: int) -> np.ndarray:
+    """Draws of each chain up to the last one with a finite value, or up to a piece without any; shape (chain,).
+
+    nutpie writes pieces at the same time, so a kill may leave one out and keep the next.
+    """
     import numpy as np
 
     values = variable.transpose("chain", "draw", ...).to_numpy()
     finite = np.isfinite(values).any(axis=tuple(range(2, values.ndim)))
-    return np.where(finite.any(axis=1), finite.shape[1] - np.argmax(finite[:, ::-1], axis=1), 0)
+    last = np.where(finite.any(axis=1), finite.shape[1] - np.argmax(finite[:, ::-1], axis=1), 0)
+    held = np.logical_or.reduceat(finite, np.arange(0, finite.shape[1], piece), axis=1)
+    return np.where(held.all(axis=1), last, np.minimum(last, piece * np.argmin(held, axis=1)))
 
 
 def require_groups(tree: xr.DataTree, path: Path) -> None:

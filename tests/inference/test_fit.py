@@ -208,3 +208,25 @@ def test_a_draw_counts_once_all_its_variables_are_there(tmp_path):
     partial = open_run(tmp_path)
     assert partial.posterior.sizes["draw"] == 30
     assert np.isfinite(partial.posterior["behind"]).all()
+
+
+def test_draws_after_a_piece_that_is_missing_do_not_count(tmp_path):
+    """Pieces of one variable are written at the same time, so a kill may keep a later one and not the one before."""
+    values = np.random.default_rng(1).normal(size=(2, 50, 3))
+    dims, pieces = ("chain", "draw", "group"), {"chunks": (1, 10, 3)}
+    statistics = {"energy": (dims[:2], values[..., 0]), "diverging": (dims[:2], np.zeros((2, 50), dtype=bool))}
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"one": (dims, values), "other": (dims, values)}),
+            "sample_stats": xr.Dataset(statistics),
+        }
+    )
+    chunks = {"/posterior": {"one": pieces, "other": pieces}, "/sample_stats": {"energy": {"chunks": (1, 10)}}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree.to_zarr(tmp_path / "draws.zarr", consolidated=False, encoding=chunks)
+    (tmp_path / "draws.zarr/posterior/other/c/1/3/0").unlink()
+    assert written_by_chain(streams(tmp_path), 2).tolist() == [50, 30]
+    partial = open_run(tmp_path)
+    assert partial.posterior.sizes["draw"] == 30
+    assert np.isfinite(partial.posterior["other"]).all()
