@@ -15,7 +15,6 @@ from typing import Any
 
 _ADDRESS = re.compile(r"inttoptr \(i64 -?(\d+)")
 _ENVIRONMENT = "_ZN08NumbaEnv"
-_USED_ENVIRONMENT = re.compile(rf'^[^@;].*?@"?({_ENVIRONMENT}[^\s,")]+)', re.MULTILINE)
 _UNRESOLVED = ".numba.unresolved$"
 _PAGE = 4096
 """Smaller numbers are no addresses."""
@@ -38,7 +37,7 @@ class ObjectCode:
     symbols
         What it calls outside.
     environments
-        Pickled pairs of a symbol and a Numba environment that it points to.
+        Pickled: for each Numba environment that it points to its symbol, its module and its constants.
     """
 
     code: bytes
@@ -88,14 +87,12 @@ def object_code(function: Any) -> ObjectCode:
     symbols = tuple(name for name in declared if not name.startswith("llvm."))
     if missing := [name for name in symbols if llvm.address_of_symbol(name) is None]:
         raise NotPortableError(f"it calls {', '.join(missing)}")
-    environments = []
-    used = set(_USED_ENVIRONMENT.findall(text))
-    for name in names:
-        if name.startswith(_ENVIRONMENT) and (environment := lookup_environment(name)) is not None:
-            if environment.can_cache():
-                environments.append((name, environment))
-            elif name in used:
-                raise NotPortableError(f"{name} belongs to no module")
+    # A function made of text may belong to no module. In code that needs no interpreter only constants are looked up.
+    environments = [
+        (name, environment.globals.get("__name__", "builtins"), list(environment.consts))
+        for name in names
+        if name.startswith(_ENVIRONMENT) and (environment := lookup_environment(name)) is not None
+    ]
     try:
         return ObjectCode(library._get_compiled_object(), function.native_name, symbols, dumps(environments))
     except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -119,6 +116,7 @@ def loaded(kept: ObjectCode) -> Loaded:
 
     import llvmlite.binding as llvm
     from numba.core import config as numba_config
+    from numba.core.environment import _rebuild_env
     from numba.core.registry import cpu_target
     from numba.core.runtime import rtsys
 
@@ -128,7 +126,9 @@ def loaded(kept: ObjectCode) -> Loaded:
     rtsys.initialize(context)  # defines the symbols of Numba's memory
     if missing := [name for name in kept.symbols if llvm.address_of_symbol(name) is None]:
         raise NotPortableError(f"there is no {', '.join(missing)}")
-    environments = pickle.loads(kept.environments)
+    environments = [
+        (name, _rebuild_env(module, constants, name)) for name, module, constants in pickle.loads(kept.environments)
+    ]
     options = {"opt": config.OPT, "features": codegen._tm_features}
     codegen._customize_tm_options(options)
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(**options)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import nutpie
 import pymc as pm
@@ -22,6 +24,7 @@ import socbayes as sb
 from socbayes.cli import app
 from socbayes.inference import code_files, compiled
 from socbayes.inference.compiled import compiled_density
+from socbayes.inference.machine_code import object_code
 from socbayes.inference.sampling import compile_for_sampling, reproducible
 
 CHILD = """
@@ -197,6 +200,27 @@ def test_what_numba_cannot_give_out_is_not_kept(own_folder, monkeypatch):
     made = compile_for_sampling(model)
     assert np.isfinite(made.logp_func(np.array([0.5]))[0])
     assert not code_files.entries()
+
+
+ELSEWHERE = """
+import ctypes, pickle, sys
+from pathlib import Path
+from socbayes.inference.machine_code import loaded
+code = loaded(pickle.loads(Path(sys.argv[1]).read_bytes()))
+print(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(code.address)(1.5))
+"""
+
+
+def test_functions_made_of_text_that_belong_to_no_module_run_in_another_process(tmp_path):
+    """As PyTensor makes them, with what they say of a fault; it looks up constants where Numba keeps them."""
+    names = {"limit": 3.0}
+    exec("def doubled(x):\n if x > limit:\n  raise ValueError(f'{int(x)} of {int(limit)}')\n return 2.0 * x", names)
+    assert "__name__" not in names
+    code = object_code(numba.cfunc("float64(float64)")(names["doubled"]))
+    (tmp_path / "code").write_bytes(pickle.dumps(code))
+    command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "code")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == "3.0\n", result.stderr
 
 
 def test_files_of_another_kind_are_no_entries(own_folder):
