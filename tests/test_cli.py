@@ -72,7 +72,7 @@ def test_help_is_quick_and_every_command_shows_an_example():
     assert time.perf_counter() - started < 5  # loaded machines; alone it takes a fraction of a second
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     expected = {"datasets", "models", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report"}
-    assert expected | {"demo", "resume", "levers", "project", "credit"} == set(names)
+    assert expected | {"cache", "demo", "resume", "levers", "project", "credit"} == set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
