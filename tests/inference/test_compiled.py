@@ -24,6 +24,7 @@ import socbayes as sb
 from socbayes.cli import app
 from socbayes.inference import code_files, compiled
 from socbayes.inference.compiled import compiled_density
+from socbayes.inference.left_out import leave_groups_out
 from socbayes.inference.machine_code import object_code
 from socbayes.inference.sampling import compile_for_sampling, reproducible
 
@@ -182,6 +183,37 @@ def test_all_that_nutpie_has_of_a_model_is_the_same(own_folder):
         some = compiled_density(toy_model(), var_names=["mean"])
     assert "effect" not in some.shape_info[0]
     assert "effect" in kept.shape_info[0]
+
+
+def ranks_of_a_calibration():
+    with pm.Model() as model:
+        mean = pm.Normal("mean")
+        pm.Normal("value", mean, 1.0, observed=np.array([0.3, 1.2]))
+    return sb.sbc(model, simulations=3, draws=30, tune=30, chains=2, ranked_draws=20, seed=1, progress=False)
+
+
+def densities_of_sites_left_out():
+    site, names = np.repeat([0, 1, 2], 4), ["a", "b", "c"]
+    with pm.Model(coords={"site": names, "obs": range(12)}) as model:
+        mean = pm.Normal("mean")
+        effect = pm.Normal("effect", 0.0, 0.5, dims="site")
+        pm.Normal("value", mean + effect[site], 0.3, observed=np.linspace(-1.0, 1.0, 12), dims="obs")
+    labels = {"value": np.array(names)[site]}
+    return leave_groups_out(model, labels, ["site"], folds=3, draws=30, tune=30, chains=2, redraws=3, longer=0, seed=1)
+
+
+@pytest.mark.parametrize("made", [ranks_of_a_calibration, densities_of_sites_left_out])
+def test_what_fits_again_and_again_gives_the_same_by_kept_code(own_folder, made):
+    counted = Compilations()
+    try:
+        first = made()
+        assert counted.count == 1
+        assert len(code_files.entries()) == 1
+        again = made()
+        assert counted.count == 1
+    finally:
+        nutpie.compile_pymc_model = counted.compile
+    assert first.equals(again)
 
 
 def test_code_that_computes_other_numbers_is_not_kept(own_folder, monkeypatch):
