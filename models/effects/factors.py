@@ -353,15 +353,13 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     return pt.where(without, log_years[place[pairs.group]], np.nan_to_num(known)), notes
 
 
-def _told_in_time(decline: Decline, years: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Share of what is known of each study's factor that its own pairs say, about; (group,), 0 to 1.
+def _moved(decline: Decline, years: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Change of the log ratio with the log factor of each study, about, but for its sign; (group,), 0 to 1.
 
-    A factor moves carbon by the share of the balance that is renewed in the time, and a start of the usual size hides
-    that; how far studies differ is what the others say.
+    It is the share of the balance that has been renewed in the time.
     """
-    renewed = 1.0 - left(decline, MODIFIER * years)
-    mean = np.nan_to_num(group_means(renewed, group, int(group.max()) + 1))
-    return mean**2 / (mean**2 + (USUAL_START / USUAL_SPREAD) ** 2)
+    renewed = (1.0 - decline.inert) * (1.0 - left(decline, MODIFIER * years))
+    return np.nan_to_num(group_means(renewed, group, int(group.max()) + 1))
 
 
 def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors, run: _Run) -> None:
@@ -377,9 +375,6 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors, run: _Run) -> No
     start_sd = prior.sample("start_sd")
     lever = pairs.lever[np.unique(pairs.group, return_index=True)[1]]
     decline = decline_of(run.structure)
-    mean, by_time = log_factor[lever], _told_in_time(decline, run.years, pairs.group)
-    of_study = mean + partly_centred("study", mean, study_sd[lever], by_time, "study_lever")
-    factor = pm.Deterministic("log_factor_study", of_study, dims="study_lever")
     entry = np.array([run.acts[name] for name in pairs.levers])
 
     def expected(factor: TensorVariable, acts: np.ndarray, log_time: TensorVariable) -> TensorVariable:
@@ -391,14 +386,20 @@ def _likelihood(prior: Priors, pairs: Pairs, errors: ArmErrors, run: _Run) -> No
             result = pt.set_subtensor(result[rows], pt.log(run_of))
         return result
 
-    # The more pairs a study has, the better they tell the level at its mean time, which the factor, the climate and the
-    # start make in many ways; so much of it is sampled, and of the rest the start.
+    # Pairs tell the level of a study at its mean time, which the study's own factor and the start of its soils make
+    # together. So that sum is sampled, and what is left of the factor given it: with any number for how far the
+    # level moves with the factor both have the priors stated.
     rows_of = np.bincount(pairs.group)
     middle = pt.inc_subtensor(pt.zeros(rows_of.size)[pairs.group], run.log_time) / rows_of
-    at_middle = expected(factor, entry[lever], middle)
-    by_pairs = USUAL_START**2 / (USUAL_START**2 + share.error)
-    of_start = partly_centred("level", at_middle, start_sd, by_pairs, "study_lever")
-    start = pm.Deterministic("start", of_start, dims="study_lever")
+    moved = _moved(decline, run.years, pairs.group) * np.where(entry[lever] == "input", 1.0, -1.0)
+    both = pt.sqrt(start_sd**2 + (moved * study_sd[lever]) ** 2)
+    usual = USUAL_START**2 + (moved * USUAL_SPREAD) ** 2
+    typical = expected(log_factor[lever], entry[lever], middle)
+    level = partly_centred("level", typical, both, usual / (usual + share.error), "study_lever")
+    rest = pm.Normal("study_standardised", dims="study_lever")
+    own = moved * (study_sd[lever] / both) ** 2 * level + rest * start_sd * study_sd[lever] / both
+    factor = pm.Deterministic("log_factor_study", log_factor[lever] + own, dims="study_lever")
+    start = pm.Deterministic("start", level - moved * own, dims="study_lever")
     eta = expected(factor[pairs.group], entry[pairs.lever], run.log_time)
     eta = eta + start[pairs.group] - control_errors(pairs, errors)
     variance = errors.treated + residual_sd[pairs.lever] ** 2 + (pairs.control < 0) * errors.control

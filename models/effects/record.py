@@ -40,7 +40,8 @@ RECORD = Subject(
                 "A lever acts on input or on decomposition, never on both: the ratios alone cannot tell them apart.",
                 "The climate of a pair is a prior about its mean temperature, constant in time.",
             ),
-            effort={"draws": 2500, "tune": 1000},
+            # What two soils differed by at the start is told by hundreds of studies together, each a little.
+            effort={"draws": 5000, "tune": 1000},
             options=("structure", "entries.NAME"),
         ),
     ),

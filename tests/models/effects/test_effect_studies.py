@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 import pytest
 
 from socbayes.models.blocks import partly_centred
-from socbayes.models.effects import baseline, studies
+from socbayes.models.effects import baseline, factors, studies
 from socbayes.models.effects.layout import lay_out
 from socbayes.priors import Priors
 
@@ -110,3 +110,18 @@ def test_one_pair_of_each_study_is_no_fault():
     found = studies.told(lay_out(paired({"manure": [1, 1, 1, 1, 1]})))
     assert np.isfinite(found.study).all()
     assert found.residual.tolist() == [0.0]
+
+
+def test_a_factor_and_a_start_keep_their_priors_though_their_sum_is_sampled():
+    table = paired({"residue_return": [3, 1, 2, 1], "no_tillage": [4, 1, 1]}).assign(duration=[30.0, 2.0] * 6 + [9.0])
+    model = factors.build(table, structure="icbm")
+    lever = [model.coords["lever"].index(name.split(" | ")[1]) for name in model.coords["study_lever"]]
+    names = ("log_factor_study", "log_factor", "study_sd", "start", "start_sd")
+    of_study, mean, spread, start, start_sd = pm.draw([model[name] for name in names], DRAWS, random_seed=1)
+    own, start = (of_study - mean[:, lever]) / spread[:, lever], start / start_sd[:, None]
+    np.testing.assert_allclose(np.hstack([own, start]).std(axis=0), 1.0, rtol=0.03)
+    np.testing.assert_allclose(np.hstack([own, start]).mean(axis=0), 0.0, atol=0.04)
+    numbers = np.hstack([own, start, mean, np.log(spread), np.log(start_sd)[:, None]])
+    related = np.corrcoef(numbers.T) - np.eye(numbers.shape[1])
+    sizes = own.shape[1] + start.shape[1]
+    assert np.abs(related[:sizes]).max() < 0.04
