@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from socbayes.cache_command import cache
 from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
 from socbayes.errors import SocbayesError, TableFaultsError
@@ -88,8 +89,13 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write
 Draws = Annotated[int, typer.Option(min=1, help="Draws kept of each chain.")]
 Tune = Annotated[int, typer.Option(min=1, help="Warm-up steps of each chain.")]
 OwnDraws = Annotated[
-    int | None, typer.Option("--draws", min=1, help="Draws kept of each chain; what the model needs if left out.")
+    int | None,
+    typer.Option("--draws", min=1, help="Draws kept of each chain; as many as its checks ask for if left out."),
 ]
+MostDraws = Annotated[
+    int | None, typer.Option(min=1, help="Draw until checks of convergence pass, or each chain has so many.")
+]
+MostMinutes = Annotated[float | None, typer.Option(min=0.0, help="The same, at most for so many minutes of sampling.")]
 OwnTune = Annotated[
     int | None, typer.Option("--tune", min=1, help="Warm-up steps of each chain; what the model needs if left out.")
 ]
@@ -228,6 +234,8 @@ def fit(
     option: Options = None,
     unit: Units = None,
     draws: OwnDraws = None,
+    most_draws: MostDraws = None,
+    most_minutes: MostMinutes = None,
     tune: OwnTune = None,
     chains: Chains = 4,
     seed: Annotated[
@@ -245,11 +253,15 @@ def fit(
     ] = None,
     progress: Progress = True,
 ) -> None:
-    """Fit a model to its bundled tables, or to yours; a table with faults is refused before sampling."""
+    """Fit a model to its bundled tables, or to yours; a table with faults is refused before sampling.
+
+    Unless --draws says how many, it draws until chains agree and effective draws are enough, or a limit says stop.
+    """
     record = model_record(model)
     each = options_of_each(record, option or ())
     tables = tables_given(record, data, others or (), units_given(unit or ()))
 
+    from socbayes.inference.enough import FIRST, first_and_last
     from socbayes.inference.fit import fit as sample
     from socbayes.inference.runs import new_run_folder
     from socbayes.spec import spec_of
@@ -258,8 +270,18 @@ def fit(
         built = {label: record.build(tables, **options) for label, options in each.items()}
     except (TypeError, ValueError) as error:  # what only the model can see, such as a ratio to zero
         raise SocbayesError(str(error)) from error
-    asked = {"draws": draws, "tune": tune, "target_accept": target_accept, "climbs": climbs}
+    asked = {
+        "draws": draws,
+        "most_draws": most_draws,
+        "most_minutes": most_minutes,
+        "tune": tune,
+        "target_accept": target_accept,
+        "climbs": climbs,
+    }
     effort: dict[str, Any] = dict(record.effort) | {key: value for key, value in asked.items() if value is not None}
+    if draws is None:
+        first, last = first_and_last(effort.get("draws", FIRST), most_draws, most_minutes)
+        effort |= {"draws": first, "most_draws": last}
     whole = store if len(built) == 1 else new_run_folder(model, store)
     fitted: dict[str, xr.DataTree] = {}
     for label, one in built.items():
@@ -295,15 +317,17 @@ def _of_others(each: Mapping[str, Mapping[str, Any]], label: str, whole: Path | 
     return said
 
 
-@app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000[/bold]")
+@app.command(epilog="Example: [bold]socbayes resume runs/cue-20260101-120000 --most-draws 6000[/bold]")
 def resume(
-    run: Annotated[Path, typer.Argument(help="Folder of a run that was cut short.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    most_draws: MostDraws = None,
+    most_minutes: MostMinutes = None,
     progress: Progress = True,
 ) -> None:
-    """Finish a run that was cut short: draw what is missing, compute what was left."""
+    """Finish a run that was cut short, or with a limit go on with one that lacks draws."""
     from socbayes.inference.fit import resume as go_on
 
-    fitted = go_on(run, progress=progress)
+    fitted = go_on(run, most_draws=most_draws, most_minutes=most_minutes, progress=progress)
     console_of().print(f"Run: {run}; next: socbayes report {run} -o report.html", markup=False)
     _judge({run.name: fitted})
 
@@ -378,6 +402,7 @@ def scenarios(
 
 
 app.command(epilog=CREDIT_EXAMPLE)(credit)
+app.command(epilog="Example: [bold]socbayes cache --clear[/bold]")(cache)
 
 
 @app.command(epilog="Example: [bold]socbayes report runs/cue runs/mcp --output report.html[/bold]")

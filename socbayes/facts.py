@@ -44,6 +44,8 @@ class FitFacts:
         By group that should be there and is not, such as ``log_likelihood``: why.
     continued
         How a run that was cut short was gone on with, in sentences.
+    ended, lacks
+        Where a run ended that could draw more, and what it lacks, a sentence each; empty where there is nothing to say.
     """
 
     spec: ModelSpec
@@ -58,6 +60,8 @@ class FitFacts:
     versions: Mapping[str, str] | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     continued: tuple[str, ...] = ()
+    ended: str = ""
+    lacks: str = ""
 
     @property
     def model(self) -> str:
@@ -71,7 +75,7 @@ class FitFacts:
             f"The group {group} is not there ({why}); `socbayes resume` tries again."
             for group, why in self.missing.items()
         )
-        return (*self.continued, *lacks)
+        return (*self.continued, *(said for said in (self.ended, self.lacks) if said), *lacks)
 
 
 def spec_from(text: str) -> ModelSpec:
@@ -142,6 +146,8 @@ def facts_of(fitted: xr.DataTree) -> FitFacts:
         versions=_decoded(attrs, "versions", dict),
         missing=_decoded(attrs, "missing", dict),
         continued=tuple(_decoded(attrs, "continued", list)),
+        ended=str(attrs.get("ended", "")),
+        lacks=str(attrs.get("lacks", "")),
     )
 
 

@@ -29,7 +29,7 @@ LAYERS = (
      "socbayes.models.*.effect_figures"),
     ("socbayes.report", "socbayes.models.*.readings"),
     ("socbayes.demo", "socbayes.demo_fits", "socbayes.demo_plots", "socbayes.cli", "socbayes.given", "socbayes.screen",
-     "socbayes.plan_commands", "socbayes.credit_command"),
+     "socbayes.plan_commands", "socbayes.credit_command", "socbayes.cache_command"),
 )  # fmt: skip
 SAMPLERS = ("pymc", "nutpie", "arviz")
 

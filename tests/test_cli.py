@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from socbayes import cli, demo
 from socbayes.cli import app
 from socbayes.errors import SocbayesError
+from socbayes.facts import facts_of
 from socbayes.given import options_given, scenario_given, tables_given
 from socbayes.inference.runs import save
 from socbayes.spec import ModelSpec
@@ -71,7 +72,7 @@ def test_help_is_quick_and_every_command_shows_an_example():
     assert time.perf_counter() - started < 5  # loaded machines; alone it takes a fraction of a second
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     expected = {"datasets", "models", "validate", "fit", "check", "compare", "scenarios", "report", "resume-report"}
-    assert expected | {"demo", "resume", "levers", "project", "lasting", "credit"} == set(names)
+    assert expected | {"cache", "demo", "resume", "levers", "project", "lasting", "credit"} == set(names)
     for name in names:
         result = run(name, "--help")
         assert result.exit_code == 0
@@ -322,6 +323,30 @@ def test_fits_take_the_effort_of_their_record(name, tmp_path, monkeypatch):
     assert taken.get("tune") == model_record(name).effort.get("tune")
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((), (1500, 6000, None)),
+        (("--draws", 7), (7, None, None)),
+        (("--draws", 7, "--most-draws", 90), (7, 90, None)),
+        (("--most-draws", 90), (90, 90, None)),
+        (("--most-minutes", 2.5), (1500, 24000, 2.5)),
+    ],
+    ids=str,
+)
+def test_a_fit_draws_until_it_has_enough_unless_draws_say_how_many(given, expected, monkeypatch):
+    taken = {}
+
+    def pretend(model, **options):
+        taken.update(options)
+        raise SocbayesError("enough")
+
+    monkeypatch.setattr("socbayes.inference.fit.fit", pretend)
+    monkeypatch.setattr("socbayes.subjects.ModelRecord.build", lambda *_, **__: attached())
+    run("fit", "cue_process", *given)
+    assert tuple(taken.get(name) for name in ("draws", "most_draws", "most_minutes")) == expected
+
+
 def test_several_structures_are_fitted_by_one_command_into_a_folder_each(field_files, tmp_path, monkeypatch):
     made = []
 
@@ -461,6 +486,21 @@ def test_a_negative_seed_is_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("fit", "priming", "--seed", "-1").exit_code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_goes_on_up_to_the_limits_that_are_given(monkeypatch):
+    taken = {}
+
+    def pretend(folder, **options):
+        taken.update(options)
+        return cue_fit(converged=0, failures='["few"]', lacks="It has 341 of 400 effective draws of input_level.")
+
+    monkeypatch.setattr("socbayes.inference.fit.resume", pretend)
+    monkeypatch.setattr("socbayes.inference.diagnostics.judged", facts_of)
+    result = run("resume", "runs/x", "--most-draws", 900, "--most-minutes", 3)
+    assert (taken["most_draws"], taken["most_minutes"]) == (900, 3.0)
+    assert result.exit_code == 1, result.output
+    assert "x: It has 341 of 400 effective draws of input_level." in result.output
 
 
 def test_a_finished_run_is_resumed_by_reading_it(good_run):

@@ -67,12 +67,18 @@ def held(value: Any) -> Any:
     return Held(value.data)() if isinstance(value, Constant) else value
 
 
-@register_funcify_and_cache_key(Held)
-def _funcify_held(op: Held, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
-    name, shape = f"socbayes_{op.digest}", op.data.shape
+def point_at(op: Held) -> str:
+    """Define the symbol by which compiled code finds data, for the life of this process; returns it."""
+    name = f"socbayes_{op.digest}"
     if name not in _HELD:
         _HELD[name] = op.data
         llvm.add_symbol(name, op.data.ctypes.data)
+    return name
+
+
+@register_funcify_and_cache_key(Held)
+def _funcify_held(op: Held, node: Any = None, **kwargs: Any) -> tuple[Callable[..., Any], str]:
+    name, shape = point_at(op), op.data.shape
 
     @intrinsic
     def address(typing_context: Any) -> Any:

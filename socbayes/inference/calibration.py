@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.inference.compiled import compiled_density
 from socbayes.inference.densities import in_variables
 from socbayes.inference.finish import PLAIN, quiet_sampling_log, versions
 from socbayes.inference.fit import TARGET_ACCEPT
@@ -125,8 +126,6 @@ def sbc(
     >>> ranks = sb.sbc(model, simulations=20, seed=1)  # doctest: +SKIP
     >>> sb.inference.calibration.calibration_table(ranks)  # doctest: +SKIP
     """
-    import nutpie
-
     if simulations < 1 or ranked_draws < 1 or chains * draws < ranked_draws:
         raise SocbayesError(
             f"cannot rank among {ranked_draws} of {chains * draws} draws in {simulations} simulations: "
@@ -138,7 +137,7 @@ def sbc(
     prior, data = _simulate(model, simulations, rng, simulator)
     refittable, places = _refittable(model)
     with quiet_sampling_log(), reproducible():
-        compiled = nutpie.compile_pymc_model(refittable, var_names=[*ranked, LOG_LIKELIHOOD])
+        compiled = compiled_density(refittable, var_names=[*ranked, LOG_LIKELIHOOD])
     true_likelihood = _likelihood(refittable, places)
     accept = target_accept or spec_of(model).target_accept or TARGET_ACCEPT
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains, "target_accept": accept}

@@ -55,8 +55,8 @@ _KINDS = (
         "intervals are left to chance.",
         helps="where R-hat is above 1.05, look at the chains of the named variable (sb.check(fit)"
         "['convergence'].figure()): two levels are two explanations of the data, for which the model needs more "
-        "information or a sharper prior; else sample more draws, or write the variable as a standardised one times "
-        "its scale",
+        "information or a sharper prior; else go on with the run (sb.resume(run, most_draws=6000), --most-draws of "
+        "`socbayes resume`), or write the variable as a standardised one times its scale",
         needed=True,
     ),
     CheckKind(

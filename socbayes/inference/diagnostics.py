@@ -126,9 +126,8 @@ def mixing_faults(fitted: xr.DataTree, table: pd.DataFrame) -> list[str]:
     for column, limit, above in (*limits, ("ess_tail", ess, False)):
         bad = table[table[column] > limit] if above else table[table[column] < limit]
         if len(bad):
-            worst = str(bad[column].idxmax() if above else bad[column].idxmin())
-            name = f"{worst}{_worst_place(fitted, worst, column)}{meaning_of(fitted, worst)}"
-            value = bad[column][worst]
+            value = bad[column].max() if above else bad[column].min()
+            name = place_of_worst(fitted, table, column)
             many = f"in {len(bad)} of {len(table)} variables, worst {value:.4g} in {name}"
             said = f"{_R_HAT if above else _ESS[column]} is {'above' if above else 'below'} {limit:g} {many}"
             said += "" if above else _draws_wanted(fitted, value, limit)
@@ -141,6 +140,22 @@ _ESS = {
     "ess_bulk": "too few independent draws for means and medians: the effective sample size (ess_bulk)",
     "ess_tail": "too few independent draws for the ends of intervals: the effective sample size (ess_tail)",
 }
+
+
+def place_of_worst(fitted: xr.DataTree, table: pd.DataFrame, column: str) -> str:
+    """Number of a fit that is worst, for a reader.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    table
+        Its :func:`convergence_table`.
+    column
+        In what: ``r_hat``, ``ess_bulk`` or ``ess_tail``.
+    """
+    worst = str(table[column].idxmax() if column == "r_hat" else table[column].idxmin())
+    return f"{worst}{_worst_place(fitted, worst, column)}{meaning_of(fitted, worst)}"
 
 
 def _worst_place(fitted: xr.DataTree, name: str, column: str) -> str:
@@ -245,8 +260,15 @@ def failures_of(fitted: xr.DataTree, table: pd.DataFrame | None = None) -> dict[
     return {name: faults for name, faults in found.items() if faults}
 
 
-def gate(fitted: xr.DataTree) -> bool:
+def gate(fitted: xr.DataTree, table: pd.DataFrame | None = None) -> bool:
     """Judge a fit, write the verdict into its attributes and say so when it fails.
+
+    Parameters
+    ----------
+    fitted
+        A fit.
+    table
+        Its :func:`convergence_table`, if at hand.
 
     Returns
     -------
@@ -257,7 +279,7 @@ def gate(fitted: xr.DataTree) -> bool:
         ``divergences`` and ``min_energy_fraction``; the numbers of a posterior
         that was thinned stay those of the full fit.
     """
-    table = convergence_table(fitted)
+    table = convergence_table(fitted) if table is None else table
     found = failures_of(fitted, table)
     failures = [with_remedy(name, "; ".join(faults)) for name, faults in found.items()]
     if "thinned_from" not in fitted.attrs:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from socbayes.errors import said_by
 from socbayes.facts import TABLES, facts_of
 from socbayes.inference.climbs import climbed
-from socbayes.inference.diagnostics import gate
+from socbayes.inference.diagnostics import convergence_table, gate
+from socbayes.inference.enough import SPARE, Lack, lack_of, more_words
 from socbayes.inference.runs import FIT, Settings, clear_stream, read_tables, save
 from socbayes.inference.sampling import compile_for_sampling, reproducible, warm_up_again
 from socbayes.inference.streams import Stream, read_draws, streams
+from socbayes.inference.until import Ending
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -37,37 +39,46 @@ PREDICTIVE_DRAWS = 200
 NOT_YET = "not computed yet"
 
 
-def posterior_whole(model: pm.Model, folder: Path, settings: Settings, effort: Mapping[str, Any]) -> xr.DataTree:
-    """Write the posterior of a run with its data and tables as ``fit.nc``, and remove the stream of its draws.
+def posterior_whole(
+    model: pm.Model, folder: Path, settings: Settings, ending: Ending, effort: Mapping[str, Any]
+) -> xr.DataTree:
+    """Write the posterior of a run with its data and tables as ``fit.nc``.
 
     Parameters
     ----------
     model
         Of the run.
     folder
-        Of the run; all chains have all their draws.
+        Of the run.
     settings
         How it was sampled.
+    ending
+        Where it ended; all chains have as many draws, or more, of which none is kept.
     effort
         Seconds and tops, as :func:`socbayes.inference.sampling.sample_missing` says.
     """
-    result = read_draws(folder)
+    found = streams(folder)
+    result = read_draws(folder, ending.draws, found)
     _add_data(result, model)
     if (tables := read_tables(folder)) is not None:
         result[TABLES] = tables
-    result.attrs |= _facts(result, model, settings, streams(folder)) | {
+    result.attrs |= _facts(result, model, settings, found) | {
         **{name: value for name, value in effort.items() if name != "tops"},
         "tops": json.dumps(effort.get("tops", [])),
+        "complete": int(result["posterior"].sizes["chain"] == settings.chains)
+        * int(result["posterior"].sizes["draw"] == ending.draws),
+        "ended": ending.said,
         "climbs_asked": settings.climbs,
         "missing": json.dumps(dict.fromkeys([*(GROUPS if model.observed_RVs else ()), "climbs"], NOT_YET)),
     }
     save(result, folder / FIT)
-    clear_stream(folder)
     return result
 
 
 def completed(result: xr.DataTree, model: pm.Model, folder: Path, compiled: Any = None) -> xr.DataTree:
     """Add what a fit lacks, judge it and write it; what fails is named with its reason.
+
+    The stream of its draws is removed, unless the fit lacks nothing but more of them.
 
     Parameters
     ----------
@@ -96,8 +107,13 @@ def completed(result: xr.DataTree, model: pm.Model, folder: Path, compiled: Any 
                 missing[name] = f"{type(error).__name__}: {said_by(error)}"
                 log.warning("%s of the fit could not be computed: %s", name, missing[name])
     result.attrs |= {"missing": json.dumps(missing), "after_seconds": time.perf_counter() - started}
-    gate(result)
+    table = convergence_table(result)
+    lack = lack_of(result, table)
+    result.attrs["lacks"] = _said_of_lacking(result, lack) if lack and lack.mended else ""
+    gate(result, table)
     save(result, folder / FIT)
+    if not result.attrs["lacks"]:
+        clear_stream(folder)
     result.attrs["store"] = str(folder)
     return result
 
@@ -106,13 +122,14 @@ def _facts(result: xr.DataTree, model: pm.Model, settings: Settings, found: Sequ
     """What a fit says of itself, but for how it went."""
     spec = spec_of(model)
     sizes = result["posterior"].sizes
+    limits = {"most_draws": settings.most_draws, "most_minutes": settings.most_minutes}
     return {
+        **{name: value for name, value in limits.items() if value is not None},
         "spec": spec.to_json(),
         "model": spec.model,
-        "complete": int(sizes["chain"] == settings.chains and sizes["draw"] == settings.draws),
         "continued": json.dumps(_said_of_continuing(found, settings)),
         "seed": settings.seed,
-        "draws": settings.draws,
+        "draws": sizes["draw"],
         "tune": settings.tune,
         "chains": settings.chains,
         "data_sha256": settings.data,
@@ -123,6 +140,14 @@ def _facts(result: xr.DataTree, model: pm.Model, settings: Settings, found: Sequ
     }
 
 
+def _said_of_lacking(result: xr.DataTree, lack: Lack) -> str:
+    """What a fit lacks, what that takes and how it goes on, in a sentence."""
+    draws = result["posterior"].sizes["draw"]
+    more = more_words(lack, draws, result.attrs.get("seconds_per_draw"))
+    most = -(-round(lack.wanted * SPARE) // 100) * 100
+    return f"It has {lack.what}; {more}: `socbayes resume RUN --most-draws {most}` goes on."
+
+
 def _said_of_continuing(found: Sequence[Stream], settings: Settings) -> list[str]:
     """How chains were gone on with after the run had been cut short, in sentences."""
     said = []
@@ -130,7 +155,7 @@ def _said_of_continuing(found: Sequence[Stream], settings: Settings) -> list[str
         first, *later = [int(one.written[one.chains.index(chain)]) for one in found if chain in one.chains]
         if later and first:
             said.append(
-                f"Chain {chain} was cut short after {first:,} draws and went on from its last one after "
+                f"Chain {chain} stopped after {first:,} draws and went on from its last one after "
                 f"{warm_up_again(settings.tune):,} new steps of warm-up, with {joined([f'{n:,}' for n in later])} more."
             )
         elif later:

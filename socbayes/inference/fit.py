@@ -1,7 +1,8 @@
-"""Fit a model with NUTS, and finish what was cut short."""
+"""Fit a model with NUTS until it has draws enough, and go on with what was cut short."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 from operator import index
@@ -12,10 +13,12 @@ from socbayes.errors import SocbayesError
 from socbayes.facts import TABLES, facts_of
 from socbayes.files import written_by_one
 from socbayes.inference.climbs import CLIMBS
+from socbayes.inference.enough import FIRST, MORE_IN_TIME, first_and_last
 from socbayes.inference.finish import completed, posterior_whole
 from socbayes.inference.rebuild import model_of_run
 from socbayes.inference.runs import (
     FIT,
+    SETTINGS,
     SPEC,
     Settings,
     begin,
@@ -25,9 +28,10 @@ from socbayes.inference.runs import (
     read_spec,
     read_tables,
     set_free,
+    write_settings,
 )
 from socbayes.inference.sampling import data_hash, require_samplable, sample_missing
-from socbayes.inference.streams import streams
+from socbayes.inference.streams import streams, written_by_chain
 from socbayes.spec import spec_of
 
 if TYPE_CHECKING:
@@ -51,9 +55,11 @@ class Sampling(TypedDict, total=False):
 def fit(
     model: pm.Model,
     *,
-    draws: int = 2000,
+    draws: int | None = None,
     tune: int = 1000,
     chains: int = 4,
+    most_draws: int | None = None,
+    most_minutes: float | None = None,
     target_accept: float | None = None,
     adaptation: str | None = None,
     seed: int | None = None,
@@ -71,13 +77,25 @@ def fit(
     Whenever it is cut short, by Ctrl-C or a kill, :func:`resume` finishes it and
     :func:`socbayes.open_run` reads what is there.
 
+    Without ``draws`` it draws until the chains agree and everything they hold has
+    effective draws enough, or a limit says stop. It is looked at when every chain has 1,000, 1,414, 2,000, ... draws,
+    numbers that are fixed before the first one, and keeps as many: a seed decides what it holds, on a slow machine
+    and on a fast one (only a limit of time does not). Nothing is tuned again on the way. What it lacks in the end is
+    said in numbers, and :func:`resume` goes on with it.
+
     Parameters
     ----------
     model
         Any PyMC model; those of ``socbayes.models`` carry their own
         description into the result.
-    draws, tune, chains
-        Kept draws and warm-up steps of each chain, and number of chains.
+    draws
+        Kept draws of each chain, neither more nor less; with a limit, how many it has when it is first looked at. By
+        default it draws until it has enough.
+    tune, chains
+        Warm-up steps of each chain, and number of chains.
+    most_draws, most_minutes
+        Draws of each chain, and minutes of sampling, after which it ends in any case. By default four times the draws
+        of the first look, or sixteen times where only a time is given.
     target_accept
         Acceptance the step size is adapted to; by default what the model asks
         for, or 0.9. At 0.9 the baseline models take as many leapfrog steps per
@@ -89,7 +107,8 @@ def fit(
         Seed of everything random in the fit, kept in ``attrs``; one by chance if left out. The same seed gives
         the same draws on the same machine with the same versions of the libraries.
     cores
-        Chains run at a time; as many as there are cores by default.
+        Chains run at a time; as many as there are cores by default. Chains that draw until it is enough are looked at
+        together, so they all run at the same time, sharing the cores that there are.
     climbs
         Ascents of the log density after sampling, half from draws and half from points of the prior: where one ends
         far higher than the draws and explains the data far better, the fit fails its checks. They take at most a
@@ -108,7 +127,8 @@ def fit(
         posterior_predictive, prior_predictive and tables (one child for each
         table of the model: see :func:`socbayes.facts.table_of`). ``attrs`` holds the
         specification, dataset hashes, versions, seed, seconds, and
-        ``converged`` (1 or 0) with ``failures`` in words; ``tops`` are the log
+        ``converged`` (1 or 0) with ``failures`` in words; ``ended`` says where it ended and ``lacks`` what more draws
+        would mend, a sentence each; ``tops`` are the log
         densities that climbs reached before sampling, where the model asks for climbs; ``climbs`` says where those
         after sampling ended; ``missing`` names what could not be computed, with the reason.
 
@@ -128,8 +148,11 @@ def fit(
     """
     spec = spec_of(model)
     require_samplable(model)
+    first, most = _limits(draws, most_draws, most_minutes)
     settings = Settings(
-        draws=_whole("draws", draws),
+        draws=first,
+        most_draws=most,
+        most_minutes=most_minutes,
         tune=_whole("tune", tune),
         chains=_whole("chains", chains),
         cores=_whole("cores", cores or min(chains, os.cpu_count() or 1)),
@@ -151,8 +174,15 @@ def fit(
         raise
 
 
-def resume(folder: str | os.PathLike[str], model: pm.Model | None = None, *, progress: bool = True) -> xr.DataTree:
-    """Finish a run that was cut short, at whatever moment.
+def resume(
+    folder: str | os.PathLike[str],
+    model: pm.Model | None = None,
+    *,
+    most_draws: int | None = None,
+    most_minutes: float | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Finish a run that was cut short, at whatever moment, or go on with one that lacks draws.
 
     Chains that have all their draws stay as they are. A chain that lacks some
     goes on from its own last draw, after a new warm-up of half the length, as
@@ -168,6 +198,9 @@ def resume(folder: str | os.PathLike[str], model: pm.Model | None = None, *, pro
     model
         The model of the run. Those of ``socbayes.models`` are built again from what the run says of itself; give
         one of your own, or one with priors of your own, as it was built for the run.
+    most_draws, most_minutes
+        New limits, as of :func:`fit`. With one of them a fit that has come to its end short of draws goes on until
+        it has enough; a run that was cut short takes it in place of its own.
     progress
         Whether to show a progress bar.
 
@@ -180,39 +213,80 @@ def resume(folder: str | os.PathLike[str], model: pm.Model | None = None, *, pro
     ------
     SocbayesError
         If the folder holds no run, or a damaged one; if the model is not the one of the run, or is needed and not
-        given; if another process is writing the run.
+        given; if another process is writing the run; if a finished run cannot go on, or would gain nothing by it.
 
     Examples
     --------
     >>> import socbayes as sb
     >>> fitted = sb.resume("runs/cue-20260101-120000")  # doctest: +SKIP
+    >>> fitted = sb.resume("runs/cue-20260101-120000", most_draws=6000)  # doctest: +SKIP
     """
     folder = Path(folder)
+    limited = most_draws is not None or most_minutes is not None
     if (folder / FIT).exists():
         fitted = load(folder)
         fitted.attrs["store"] = str(folder)
         facts = facts_of(fitted)
-        if not facts.complete:
+        if limited:
+            _require_going_on(fitted, folder)
+        elif not facts.complete:
             raise SocbayesError(
                 f"{folder} was ended by Ctrl-C by an earlier version of socbayes, which kept no more than its draws; "
                 "they can be reported, and the model fitted again"
             )
-        if not facts.missing:
+        elif not facts.missing:
             return fitted
-        model = model_of_run(facts.spec, fitted.children.get(TABLES), str(fitted.attrs.get("data_sha256", "")), model)
-        with written_by_one(folder / FIT):
-            return completed(fitted, model, folder)
+        else:
+            model = model_of_run(
+                facts.spec, fitted.children.get(TABLES), str(fitted.attrs.get("data_sha256", "")), model
+            )
+            with written_by_one(folder / FIT):
+                return completed(fitted, model, folder)
     spec, settings = read_spec(folder), read_settings(folder)
+    if limited:
+        most = settings.draws * MORE_IN_TIME if most_draws is None else _whole("most_draws", most_draws)
+        settings = dataclasses.replace(settings, most_draws=most, most_minutes=most_minutes)
     model = model_of_run(spec, read_tables(folder), settings.data, model)
     with written_by_one(folder / SPEC):
+        if limited:
+            write_settings(folder, settings)
+            (folder / FIT).unlink(missing_ok=True)  # all that it holds comes from the draws beside it
         return _to_the_end(model, folder, settings, progress)
+
+
+def _limits(draws: int | None, most: int | None, minutes: float | None) -> tuple[int, int | None]:
+    """Draws of each chain at the first look and at the last; None where as many are made as were asked for."""
+    first = FIRST if draws is None else _whole("draws", draws)
+    if draws is not None and most is None and minutes is None:
+        return first, None
+    if draws is not None and most is not None and most < first:
+        raise SocbayesError(f"most_draws={most} is less than draws={first}")
+    return first_and_last(first, None if most is None else _whole("most_draws", most), minutes)
+
+
+def _require_going_on(fitted: xr.DataTree, folder: Path) -> None:
+    """Refuse to go on with a fit that needs no more draws, or whose draws are not there to go on from."""
+    facts = facts_of(fitted)
+    if facts.converged:
+        raise SocbayesError(f"{folder} has passed its checks: it lacks no draws")
+    if (folder / SETTINGS).exists():
+        written = written_by_chain(streams(folder, facts.draws), facts.chains)
+        if (written >= facts.draws).all():
+            return
+    if "lacks" in fitted.attrs and not facts.lacks:
+        raise SocbayesError(f"more draws of {folder} would mend nothing; what it failed: {' '.join(facts.failures)}")
+    raise SocbayesError(
+        f"{folder} cannot go on: the stream of its draws, with the place of each chain in the coordinates of the "
+        "sampler, is not in its folder (runs of earlier versions did not keep it); fit the model again, with a limit "
+        "(most_draws=, --most-draws) up to which it draws until it has enough"
+    )
 
 
 def _to_the_end(model: pm.Model, folder: Path, settings: Settings, progress: bool) -> xr.DataTree:
     """Draw what a run lacks, then write and complete its posterior."""
     try:
-        effort, compiled = sample_missing(model, folder, settings, progress)
-        return completed(posterior_whole(model, folder, settings, effort), model, folder, compiled)
+        ending, effort, compiled = sample_missing(model, folder, settings, progress)
+        return completed(posterior_whole(model, folder, settings, ending, effort), model, folder, compiled)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"Interrupted: {_on_disk(folder)}. `socbayes resume {folder}` goes on.") from None
 

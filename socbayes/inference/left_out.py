@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError
+from socbayes.inference.compiled import compiled_density
 from socbayes.inference.densities import rows_density
 from socbayes.inference.diagnostics import MAX_R_HAT, MIN_ESS, convergence_table
 from socbayes.inference.finish import PLAIN, default_starts, quiet_sampling_log, runs_the_core
@@ -406,11 +407,10 @@ def _dealt(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> list[np.n
 
 def _refitter(model: pm.Model, labels: Mapping[str, np.ndarray], shared: list[str]) -> Refit:
     """Function from groups and settings to draws of the shared variables and how the fit went."""
-    import nutpie
     import xarray as xr
 
     with quiet_sampling_log(), default_starts(model), reproducible():
-        compiled = nutpie.compile_pymc_model(_weighted(model, labels), var_names=shared)
+        compiled = compiled_density(_weighted(model, labels), var_names=shared)
 
     def fit_without(groups: np.ndarray, settings: Mapping[str, Any]) -> tuple[list[list[np.ndarray]], dict[str, float]]:
         weights = {f"{name}_weight": (~np.isin(column, groups)).astype("float64") for name, column in labels.items()}

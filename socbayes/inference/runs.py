@@ -4,12 +4,14 @@
 file             holds
 ===============  =============================================================================================
 ``spec.json``    what the run is of (:class:`socbayes.spec.ModelSpec`); it stays
-``settings.json``  how it is sampled (:class:`Settings`); until the posterior is whole
-``tables.nc``    the tables of the model; until the posterior is whole
-``draws.zarr``   draws of all chains, growing while they are made; until the posterior is whole
-``draws-K-C.zarr``  what chain C drew when the run was taken up for the K-th time; until the posterior is whole
+``settings.json``  how it is sampled (:class:`Settings`); until the fit is whole
+``tables.nc``    the tables of the model; until the fit is whole
+``draws.zarr``   draws of all chains, growing while they are made; until the fit is whole
+``draws-K-C.zarr``  what chain C drew when the run was taken up for the K-th time; until the fit is whole
 ``fit.nc``       the posterior and, once computed, all else; it stays
 ===============  =============================================================================================
+
+A fit that lacks nothing but draws keeps all of them, so that it can be gone on with.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Settings:
     Parameters
     ----------
     draws, tune, chains
-        Kept draws and warm-up steps of each chain, and number of chains.
+        Draws of each chain at which the run is first looked at, warm-up steps, and number of chains.
     cores
         Chains run at a time.
     seed
@@ -59,7 +61,11 @@ class Settings:
     climbs
         Ascents of the log density after sampling.
     data
-        Hash of what the model observes (:func:`socbayes.inference.starts.data_hash`).
+        Hash of what the model observes (:func:`socbayes.inference.sampling.data_hash`).
+    most_draws
+        Draws of each chain after which it ends in any case; by default those at which it is first looked at.
+    most_minutes
+        Of sampling, after which it ends in any case; by default none.
     """
 
     draws: int
@@ -71,10 +77,19 @@ class Settings:
     adaptation: str
     climbs: int
     data: str
+    most_draws: int | None = None
+    most_minutes: float | None = None
+
+    @property
+    def limit(self) -> int:
+        """Draws of each chain after which the run ends in any case."""
+        return self.most_draws or self.draws
 
     def __post_init__(self) -> None:
-        for name in ("draws", "tune", "chains", "cores"):
+        for name in ("draws", "tune", "chains", "cores", "most_draws"):
             value = getattr(self, name)
+            if name == "most_draws" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SocbayesError(f"{name} is a whole number from 1, not {value!r}")
         if isinstance(self.climbs, bool) or not isinstance(self.climbs, int) or self.climbs < 0:
@@ -83,6 +98,12 @@ class Settings:
             raise SocbayesError(f"a seed is a whole number from 0 to 2**63 - 1, not {self.seed!r}")
         if not isinstance(self.target_accept, float) or not 0.0 < self.target_accept < 1.0:
             raise SocbayesError(f"target_accept is between 0 and 1, not {self.target_accept!r}")
+        if self.most_minutes is not None and (
+            isinstance(self.most_minutes, bool)
+            or not isinstance(self.most_minutes, int | float)
+            or not 0.0 < self.most_minutes < float("inf")
+        ):
+            raise SocbayesError(f"most_minutes is a number above 0, not {self.most_minutes!r}")
         if self.adaptation not in ("diag", "low_rank"):
             raise SocbayesError(f"adaptation is 'diag' or 'low_rank', not {self.adaptation!r}")
 
@@ -129,8 +150,13 @@ def begin(folder: Path, spec: ModelSpec, settings: Settings, tables: Mapping[str
     with_tables(tree, tables)
     if tree.children:
         save(tree, folder / KEPT_TABLES)
-    write_text(folder / SETTINGS, json.dumps(asdict(settings), indent=1) + "\n")
+    write_settings(folder, settings)
     write_text(folder / SPEC, spec.to_json())
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Write how a run is sampled."""
+    write_text(folder / SETTINGS, json.dumps(asdict(settings), indent=1) + "\n")
 
 
 def set_free(folder: Path, *, made: bool) -> None:
@@ -185,7 +211,10 @@ def read_settings(folder: Path) -> Settings:
     path = folder / SETTINGS
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Settings(**{one.name: values[one.name] for one in fields(Settings)})
+        later = ("most_draws", "most_minutes")  # runs of earlier versions have no limits
+        return Settings(
+            **{one.name: values[one.name] for one in fields(Settings) if one.name not in later or one.name in values}
+        )
     except FileNotFoundError:
         raise UnreadableFileError(
             f"{folder} does not say how it was sampled ({SETTINGS} is missing), so it cannot be gone on with; "

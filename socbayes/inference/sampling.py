@@ -1,4 +1,4 @@
-"""Draws of a run: the model compiled, chains run to their end, and chains that were cut short gone on with.
+"""Draws of a run: the model compiled, chains run, and chains that were cut short gone on with.
 
 A chain that has all its draws is left as it is. One that lacks some goes on
 from its own last draw: nutpie takes no step size and no mass matrix from
@@ -24,8 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import SocbayesError, said_by
+from socbayes.inference.compiled import compiled_density
+from socbayes.inference.enough import looks
 from socbayes.inference.starts import climbing
 from socbayes.inference.streams import DRAWS, Stream, continued, stores, streams, written_by_chain
+from socbayes.inference.until import Ending, Running, on_disk, run_until, stopped
 from socbayes.spec import joined, spec_of
 
 if TYPE_CHECKING:
@@ -105,7 +108,9 @@ def data_hash(model: pm.Model) -> str:
     return digest.hexdigest()
 
 
-def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: bool) -> tuple[dict[str, Any], Any]:
+def sample_missing(
+    model: pm.Model, folder: Path, settings: Settings, progress: bool
+) -> tuple[Ending, dict[str, Any], Any]:
     """Draw what a run has not on disk: everything, the rest of some chains, or nothing.
 
     Parameters
@@ -121,14 +126,14 @@ def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: 
 
     Returns
     -------
-    effort, compiled
-        Seconds of compilation and of sampling, and the log densities of the ``tops`` of climbs where there were any;
-        what was compiled, None where nothing was missing.
+    ending, effort, compiled
+        Where it ended; seconds of compilation and of sampling, and the log densities of the ``tops`` of climbs where
+        there were any; what was compiled, None where nothing was missing.
     """
     found = streams(folder)
     written = written_by_chain(found, settings.chains)
-    if (written >= settings.draws).all():
-        return {}, None
+    if ending := on_disk(folder, settings, written):
+        return ending, {}, None
     started = time.perf_counter()
     begun = compiled = compile_for_sampling(model)
     effort: dict[str, Any] = {"compile_seconds": time.perf_counter() - started}
@@ -136,31 +141,36 @@ def sample_missing(model: pm.Model, folder: Path, settings: Settings, progress: 
     climbs = spec_of(model).climbs
     if climbs and not written.all():
         begun, effort["tops"] = climbing(compiled, climbs, settings.seed)
+    if not found:
+        for path, _, _ in stores(folder):  # of a warm-up that did not end
+            shutil.rmtree(path)
     with _explained(model):
-        if found:
+        if len(looks(settings.draws, settings.limit)) > 1 or settings.most_minutes is not None:
+            ending, effort["seconds_per_draw"] = _until_enough(begun, folder, settings, found, written, progress)
+        elif found:
             _go_on(begun, folder, settings, found, written, progress)
         else:
-            for path, _, _ in stores(folder):  # of a warm-up that did not end
-                shutil.rmtree(path)
             chains = _sampler(begun, folder / DRAWS, settings, progress, seed=settings.seed)
             _run_to_the_end([chains])
-    return effort | {"sampling_seconds": time.perf_counter() - started}, compiled
+    effort["sampling_seconds"] = time.perf_counter() - started
+    if not found:
+        effort.setdefault("seconds_per_draw", effort["sampling_seconds"] / (settings.tune + settings.limit))
+    return ending or Ending(settings.limit), effort, compiled
 
 
 def compile_for_sampling(model: pm.Model) -> Any:
-    """Compile the log density of a model and its gradient.
+    """Compile the log density of a model and its gradient, or load them where another process has compiled them.
 
     Raises
     ------
     SocbayesError
         If PyTensor or Numba cannot compile it.
     """
-    import nutpie
     import pytensor
 
     try:
         with reproducible():
-            return nutpie.compile_pymc_model(model, jitter_rvs=set() if spec_of(model).climbs else None)
+            return compiled_density(model, jitter_rvs=set() if spec_of(model).climbs else None)
     except Exception as error:  # compilers raise errors of every class
         raise SocbayesError(
             f"the model cannot be compiled ({type(error).__name__}: {said_by(error)}). If it could be before, compiled "
@@ -172,23 +182,57 @@ def _go_on(
     compiled: Any, folder: Path, settings: Settings, found: Sequence[Stream], written: np.ndarray, progress: bool
 ) -> None:
     """Let every chain that lacks draws go on from its last one, each as a sampler of its own."""
-    times = 1 + max(time for _, time, _ in stores(folder))
-    missing = np.flatnonzero(written < settings.draws).tolist()
+    missing = np.flatnonzero(written < settings.limit).tolist()
     for batch in batched(missing, settings.cores):  # as many at a time as were asked for
         samplers = []
-        for chain in batch:
-            seed = int(np.random.SeedSequence((settings.seed, times, chain)).generate_state(1)[0])
-            rest = dataclasses.replace(
-                settings,
-                chains=1,
-                cores=1,
-                draws=settings.draws - int(written[chain]),
-                tune=warm_up_again(settings.tune) if written[chain] else settings.tune,
-            )
-            begun = _from_last_draw(compiled, found, chain) if written[chain] else compiled
-            shown = progress and chain == batch[0]  # chains are about as long, and bars would be written over
-            samplers.append(_sampler(begun, continued(folder, times, chain), rest, shown, seed=seed))
+        for chain, rest, begun, path, seed in _continuations(compiled, folder, settings, found, written):
+            if chain in batch:
+                shown = progress and chain == batch[0]  # chains are about as long, and bars would be written over
+                samplers.append(_sampler(begun, path, rest, shown, seed=seed))
         _run_to_the_end(samplers)
+
+
+def _continuations(
+    compiled: Any, folder: Path, settings: Settings, found: Sequence[Stream], written: np.ndarray
+) -> Iterator[tuple[int, Settings, Any, Path, int]]:
+    """How each chain that lacks draws goes on: its number, settings, compiled model, store and seed."""
+    times = 1 + max(time for _, time, _ in stores(folder))
+    for chain in np.flatnonzero(written < settings.limit).tolist():
+        rest = dataclasses.replace(
+            settings,
+            chains=1,
+            cores=1,
+            draws=settings.limit - int(written[chain]),
+            most_draws=None,
+            tune=warm_up_again(settings.tune) if written[chain] else settings.tune,
+        )
+        seed = int(np.random.SeedSequence((settings.seed, times, chain)).generate_state(1)[0])
+        begun = _from_last_draw(compiled, found, chain) if written[chain] else compiled
+        yield chain, rest, begun, continued(folder, times, chain), seed
+
+
+def _until_enough(
+    compiled: Any, folder: Path, settings: Settings, found: Sequence[Stream], written: np.ndarray, progress: bool
+) -> tuple[Ending, float]:
+    """Let all chains run at the same time, as they are looked at together, until that is enough."""
+    running: list[Running] = []
+
+    def start(begun: Any, path: Path, rest: Settings, seed: int, before: np.ndarray) -> None:
+        running.append(one := Running(before, rest.tune))
+        one.sampler = _sampler(begun, path, rest, False, seed=seed, told=one.told)
+
+    try:
+        if found:
+            for chain, rest, begun, path, seed in _continuations(compiled, folder, settings, found, written):
+                start(begun, path, rest, seed, written[[chain]])
+        else:
+            every = dataclasses.replace(settings, cores=settings.chains)
+            start(compiled, folder / DRAWS, every, settings.seed, np.zeros(settings.chains, dtype=int))
+    except BaseException:
+        for one in running:
+            stopped(one.sampler.abort)
+        raise
+    return run_until(running, folder, settings, int(written.min()), progress=progress)
 
 
 def warm_up_again(tune: int) -> int:
@@ -214,13 +258,21 @@ def _from_last_draw(compiled: Any, found: Sequence[Stream], chain: int) -> Any:
     return dataclasses.replace(compiled, initial_point_func=lambda _: point.copy())
 
 
-def _sampler(compiled: Any, path: Path, settings: Settings, progress: bool, *, seed: int) -> Any:
-    """Start chains of nutpie in the background, draws streaming to ``path``."""
+def _sampler(
+    compiled: Any,
+    path: Path,
+    settings: Settings,
+    progress: bool,
+    *,
+    seed: int,
+    told: Callable[[Sequence[Any]], None] | None = None,
+) -> Any:
+    """Start chains of nutpie in the background, draws streaming to ``path``; ``told`` hears how far they are."""
     import nutpie
 
     return nutpie.sample(
         compiled,
-        draws=settings.draws,
+        draws=settings.limit,
         tune=settings.tune,
         chains=settings.chains,
         cores=settings.cores,
@@ -228,6 +280,7 @@ def _sampler(compiled: Any, path: Path, settings: Settings, progress: bool, *, s
         target_accept=settings.target_accept,
         **adapting(settings.adaptation),
         progress_bar=progress,
+        progress_callback=told,
         zarr_store=nutpie.zarr_store.LocalStore(str(path), mkdir=True),
         blocking=False,
         return_raw_trace=True,  # read from the disk, in whatever state it is
@@ -241,16 +294,8 @@ def _run_to_the_end(samplers: Sequence[Any]) -> None:
             sampler.wait()
     except BaseException:
         for sampler in samplers:
-            _stopped(sampler.abort)
+            stopped(sampler.abort)
         raise
-
-
-def _stopped(abort: Callable[[], Any]) -> None:
-    """Stop a sampler that may have ended, or failed, already."""
-    try:
-        abort()
-    except Exception as error:  # nothing is lost by it, and what happened first is what is said
-        log.debug("a sampler had ended: %s", error)
 
 
 @contextmanager

@@ -31,7 +31,8 @@ class Stream:
     path
         Where it is.
     tree
-        Its groups, not loaded.
+        Its posterior and statistics, as far as they are written, read once: every variable has a file for each few
+        draws of a chain.
     chains
         Number in the run of each of its chains.
     written
@@ -63,15 +64,22 @@ class Stream:
             return part.drop_vars(["chain", "draw"], errors="ignore").load()
 
 
-def streams(folder: Path) -> list[Stream]:
+def streams(folder: Path, most: int | None = None) -> list[Stream]:
     """Stores of draws of a run, in the order in which they were written; those without draws yet are left out.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    most
+        Draws of each chain of a store beyond which none is looked at.
 
     Raises
     ------
     UnreadableFileError
         If one of them is no store of draws, or is damaged.
     """
-    opened = (_stream(path, None if chain < 0 else (chain,)) for path, _, chain in stores(folder))
+    opened = (_stream(path, None if chain < 0 else (chain,), most) for path, _, chain in stores(folder))
     return [stream for stream in opened if stream is not None and stream.written.any()]
 
 
@@ -113,7 +121,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _stream(path: Path, chains: tuple[int, ...] | None) -> Stream | None:
+def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Stream | None:
     """Open a store of draws; None where the first draw after warm-up is still to come."""
     import numpy as np
     import xarray as xr
@@ -132,20 +140,39 @@ def _stream(path: Path, chains: tuple[int, ...] | None) -> Stream | None:
         posterior = tree["posterior"].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
         statistics = tree["sample_stats"].to_dataset()
         require_draws(posterior, statistics, path)
-        written = _draws_written(statistics["energy"])
-        # No further: a run may have been asked for millions of draws.
-        reached = posterior.isel(draw=slice(0, max(1, int(written.max()))))
-        counts = [_draws_written(value) for value in reached.data_vars.values() if value.dtype.kind == "f"]
+        # No further than files reach: a run may have been asked for millions of draws.
+        piece = _piece(statistics)
+        reach = min(_reach(path, statistics, piece), most or np.inf)
+        written = _draws_written(statistics["energy"].isel(draw=slice(0, reach)), piece)
+        reached = {"draw": slice(0, max(1, int(written.max())))}
+        posterior = posterior.isel(reached).load()
+        statistics = statistics[[name for name in STATISTICS if name in statistics]].isel(reached).load()
+        counts = [_draws_written(value, piece) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
         written = np.min([written, *counts], axis=0)
-    return Stream(path, tree, chains or tuple(range(written.size)), written)
+    read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
+    return Stream(path, read, chains or tuple(range(written.size)), written)
 
 
-def read_draws(folder: Path) -> xr.DataTree:
+def _piece(statistics: xr.Dataset) -> int:
+    """Draws of a chain that are written at a time: a file for each variable."""
+    energy = statistics["energy"]
+    return int((energy.encoding.get("chunks") or energy.shape)[1])
+
+
+def _reach(path: Path, statistics: xr.Dataset, piece: int) -> int:
+    """Draws of a store of which some file may hold any."""
+    length = statistics.sizes["draw"]
+    files = (entry.name for entry in path.glob("sample_stats/energy/c/*/*"))
+    last = max((int(name) for name in files if name.isdigit()), default=length)
+    return min((last + 1) * piece, length)
+
+
+def read_draws(folder: Path, most: int | None = None, found: Sequence[Stream] | None = None) -> xr.DataTree:
     """Posterior and statistics of what a run has on disk.
 
     Draws not written yet are NaN. Each variable has files of its own, and a
     killed run may have written some of them, so a draw counts once all its
-    variables are there. What a chain drew when the run was taken up again
+    variables, and all draws before it, are there. What a chain drew when the run was taken up again
     follows what it had drawn before. Chains that have less than half the draws
     of the longest one are left out, the others cut to their common length and
     labelled with their numbers in the run; ``attrs["left_out"]`` names the rest.
@@ -154,6 +181,10 @@ def read_draws(folder: Path) -> xr.DataTree:
     ----------
     folder
         Of the run.
+    most
+        Draws of each chain beyond which all are left away.
+    found
+        Its :func:`streams`, if at hand.
 
     Raises
     ------
@@ -163,12 +194,13 @@ def read_draws(folder: Path) -> xr.DataTree:
     import numpy as np
     import xarray as xr
 
-    found = streams(folder)
+    found = streams(folder, most) if found is None else found
     if not found:
         raise SocbayesError(
             f"{folder} holds no draws yet: it was cut short in warm-up; `socbayes resume {folder}` begins it anew"
         )
     counts = written_by_chain(found, 1 + max(max(one.chains) for one in found))
+    counts = np.minimum(counts, most or counts.max())
     kept = np.flatnonzero(2 * counts >= counts.max()).tolist()
     length = int(counts[kept].min())
     groups = {}
@@ -235,13 +267,18 @@ def by_dims(group: xr.Dataset) -> xr.Dataset:
     return group[order]
 
 
-def _draws_written(variable: xr.DataArray) -> np.ndarray:
-    """Draws of each chain up to the last one with a finite value; shape (chain,)."""
+def _draws_written(variable: xr.DataArray, piece: int) -> np.ndarray:
+    """Draws of each chain up to the last one with a finite value, or up to a piece without any; shape (chain,).
+
+    nutpie writes pieces at the same time, so a kill may leave one out and keep the next.
+    """
     import numpy as np
 
     values = variable.transpose("chain", "draw", ...).to_numpy()
     finite = np.isfinite(values).any(axis=tuple(range(2, values.ndim)))
-    return np.where(finite.any(axis=1), finite.shape[1] - np.argmax(finite[:, ::-1], axis=1), 0)
+    last = np.where(finite.any(axis=1), finite.shape[1] - np.argmax(finite[:, ::-1], axis=1), 0)
+    held = np.logical_or.reduceat(finite, np.arange(0, finite.shape[1], piece), axis=1)
+    return np.where(held.all(axis=1), last, np.minimum(last, piece * np.argmin(held, axis=1)))
 
 
 def require_groups(tree: xr.DataTree, path: Path) -> None:

@@ -286,7 +286,8 @@ def test_a_specification_that_is_none_is_one_line(text, short):
 @pytest.mark.parametrize(
     "changed",
     [{"draws": "40"}, {"draws": 0}, {"draws": 4.5}, {"tune": None}, {"chains": [2]}, {"chains": True}, {"seed": -1},
-     {"seed": 1.0}, {"cores": 0}, {"target_accept": 2}, {"target_accept": "high"}, {"adaptation": "none"}],
+     {"seed": 1.0}, {"cores": 0}, {"target_accept": 2}, {"target_accept": "high"}, {"adaptation": "none"},
+     {"most_draws": 0}, {"most_draws": 50.5}, {"most_minutes": "2"}, {"most_minutes": 0}],
     ids=str,
 )  # fmt: skip
 def test_settings_of_a_wrong_kind_are_one_line(changed, short):

@@ -173,7 +173,8 @@ def test_a_killed_run_stays_readable_and_is_finished(tmp_path):
     assert whole.attrs["complete"] == 1
     assert "went on from its last one" in whole.attrs["continued"]
     assert set(whole.children) == GROUPS | {"tables"}
-    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    assert (folder / "fit.nc").exists()
+    assert (folder / "draws.zarr").exists() == bool(whole.attrs["lacks"]), "kept only to be gone on with"
 
 
 def test_a_finished_fit_keeps_its_tables(tmp_path):
@@ -181,7 +182,8 @@ def test_a_finished_fit_keeps_its_tables(tmp_path):
     attach(model, spec_of(model), {"table": toy_table()})
     fitted = fitting.fit(model, draws=20, tune=20, chains=2, seed=1, store=folder, progress=False)
     assert set(fitted.children) == GROUPS | {"tables"}
-    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    kept = ["draws.zarr", "fit.nc", "settings.json", "spec.json", "tables.nc"]
+    assert sorted(path.name for path in folder.iterdir()) == kept, "it lacks draws, and can be gone on with"
     for one in (fitted, open_run(folder)):
         assert_frame_equal(table_of(one, "table"), toy_table(), check_exact=True)
 
@@ -206,3 +208,25 @@ def test_a_draw_counts_once_all_its_variables_are_there(tmp_path):
     partial = open_run(tmp_path)
     assert partial.posterior.sizes["draw"] == 30
     assert np.isfinite(partial.posterior["behind"]).all()
+
+
+def test_draws_after_a_piece_that_is_missing_do_not_count(tmp_path):
+    """Pieces of one variable are written at the same time, so a kill may keep a later one and not the one before."""
+    values = np.random.default_rng(1).normal(size=(2, 50, 3))
+    dims, pieces = ("chain", "draw", "group"), {"chunks": (1, 10, 3)}
+    statistics = {"energy": (dims[:2], values[..., 0]), "diverging": (dims[:2], np.zeros((2, 50), dtype=bool))}
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"one": (dims, values), "other": (dims, values)}),
+            "sample_stats": xr.Dataset(statistics),
+        }
+    )
+    chunks = {"/posterior": {"one": pieces, "other": pieces}, "/sample_stats": {"energy": {"chunks": (1, 10)}}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree.to_zarr(tmp_path / "draws.zarr", consolidated=False, encoding=chunks)
+    (tmp_path / "draws.zarr/posterior/other/c/1/3/0").unlink()
+    assert written_by_chain(streams(tmp_path), 2).tolist() == [50, 30]
+    partial = open_run(tmp_path)
+    assert partial.posterior.sizes["draw"] == 30
+    assert np.isfinite(partial.posterior["other"]).all()

@@ -115,7 +115,9 @@ def test_a_run_cut_short_is_drawn_to_its_end(whole, tmp_path, compilations, monk
     assert "after 50 draws" in facts.continued[0]
     assert "40 new steps of warm-up, with 70 more" in facts.continued[0]
     assert "begun anew" in facts.continued[1]
-    assert sorted(path.name for path in folder.iterdir()) == ["fit.nc", "spec.json"]
+    assert facts.lacks, "so its draws stay, to be gone on with"
+    kept = ["draws-1-1.zarr", "draws-1-2.zarr", "draws.zarr", "fit.nc", "settings.json", "spec.json", "tables.nc"]
+    assert sorted(path.name for path in folder.iterdir()) == kept
     assert_frame_equal(table_of(runs.load(folder)), toy_table(), check_exact=True)
 
 
@@ -344,12 +346,10 @@ def test_a_start_without_a_density_is_named(recwarn):
 
 
 def test_a_model_that_does_not_compile_says_what_may_be_damaged(monkeypatch):
-    import nutpie
-
     def fail(*_, **__):
         raise EOFError("Ran out of input")
 
-    monkeypatch.setattr(nutpie, "compile_pymc_model", fail)
+    monkeypatch.setattr(sampling, "compiled_density", fail)
     with pytest.raises(SocbayesError, match=r"cannot be compiled \(EOFError: Ran out of input\).*remove that folder"):
         sampling.compile_for_sampling(toy_model())
 
