@@ -11,7 +11,6 @@ and ends with 1.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from learned import write_learned
 
 import socbayes as sb
-from socbayes.datasets import LEARNED
 from socbayes.facts import facts_of
 from socbayes.files import write_text
 from socbayes.inference.left_out import leave_groups_out
@@ -171,9 +170,7 @@ def write_summary(fit: xr.DataTree, table: pd.DataFrame) -> None:
     }
     text = json.dumps(kept, indent=1, ensure_ascii=False)
     text = re.sub(r"(?<=[\[,])\s+(?=[-\d])|(?<=\d)\s+(?=\])", "", text) + "\n"
-    write_text(DATA / SUMMARY, text)
-    hashes = json.loads((DATA / LEARNED).read_text("utf-8")) | {SUMMARY: hashlib.sha256(text.encode()).hexdigest()}
-    write_text(DATA / LEARNED, json.dumps(dict(sorted(hashes.items())), indent=1) + "\n")
+    write_learned(DATA / SUMMARY, text)
 
 
 def interval(draws: np.ndarray, digits: int = 2) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from effect_sources import read_all
+from learned import write_learned
 
 import socbayes as sb
 from socbayes.errors import SocbayesError
@@ -319,7 +320,7 @@ def main() -> None:
     if trial or not stored:
         print(text, *of_factors(through, effects, ratios), sep="\n")
         raise SystemExit("nothing is written: " + ("a trial" if trial else "no fit through the core passed its checks"))
-    write_text(RESULT, text)
+    write_learned(RESULT, text)
     body = of_factors(through, effects, ratios) + (of_ratios(ratios, found) if ratios is not None else [])
     DOCS.mkdir(parents=True, exist_ok=True)
     covered[covered["pairs"] > 0].round(3).to_csv(DOCS / "coverage.csv", lineterminator="\n")

@@ -15,7 +15,6 @@ models are compared with their baselines row by row (PSIS-LOO), in
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib
 import json
 import shutil
@@ -25,9 +24,9 @@ from typing import Any
 
 import pandas as pd
 import pymc as pm
+from learned import write_hashes
 
 import socbayes as sb
-from socbayes.datasets import LEARNED
 from socbayes.files import write_text
 from socbayes.inference.stored import VERSION, store_posterior
 from socbayes.models import joint
@@ -88,13 +87,6 @@ def by_rows(store: Path, models: list[str]) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def write_hashes() -> None:
-    """Write the SHA-256 of every file that the package carries of fits, by which a changed one is refused."""
-    files = [MOMENTS, DATA / "literature_prior.json", *sorted((DATA / "posteriors").glob("*.nc"))]
-    hashes = {path.relative_to(DATA).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    write_text(DATA / LEARNED, json.dumps(hashes, indent=1) + "\n")
-
-
 def main() -> None:
     """Fit, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,7 +127,7 @@ def main() -> None:
     print({key: together.attrs[key] for key in ("converged", "max_r_hat", "min_ess_bulk", "divergences")})
     prior = sb.prior_from(together, {name: text["scale"] for name, text in joint.SHARED.items()})
     prior.save(DATA / "literature_prior.json")
-    write_hashes()
+    write_hashes([MOMENTS, DATA / "literature_prior.json", *sorted((DATA / "posteriors").glob("*.nc"))])
     rows = by_rows(arguments.store, arguments.models)
     print(rows.to_string(index=False))
     rows.to_csv(ROWS, index=False, lineterminator="\n")

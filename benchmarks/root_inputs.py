@@ -11,17 +11,16 @@ did not converge writes nothing. Without ``--literature`` only the bundled ratio
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from learned import write_learned
 from scipy import stats
 
 import socbayes as sb
-from socbayes.datasets import LEARNED
 from socbayes.facts import facts_of
 from socbayes.files import write_text
 from socbayes.models.root_inputs import allocated
@@ -182,13 +181,10 @@ def learned(fit: xr.DataTree, table: pd.DataFrame, literature: bool) -> dict[str
     }
 
 
-def write_learned(found: dict[str, object]) -> None:
+def write_summary(found: dict[str, object]) -> None:
     """Write what the package carries, and its hash."""
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    write_text(RESULT, text)
-    listed = RESULT.parent / LEARNED
-    hashes = json.loads(listed.read_text("utf-8")) | {RESULT.name: hashlib.sha256(text.encode("utf-8")).hexdigest()}
-    write_text(listed, json.dumps(dict(sorted(hashes.items())), indent=1) + "\n")
+    write_learned(RESULT, text)
 
 
 def linear(rows: Rows, posterior: xr.Dataset, draw: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

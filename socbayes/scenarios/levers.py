@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from socbayes.datasets import learned_file
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.labels import same_name
 from socbayes.vocabulary import nearest
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 ASSUMED = "assumed"
 EFFECTS_FILE = "lever_effects.json"
 """Stored posteriors of what levers do, which take the place of the priors below where the file is there."""
+
+FEWEST_STUDIES = 8
+"""Studies from which on what was learned of a lever takes the place of a published prior: fewer hardly tell how far
+studies differ."""
 
 ACTIONS = {
     "plant_factor": "factor on plant input",
@@ -227,7 +232,7 @@ _EVERY = (
 def _stored() -> dict[str, dict[str, object]]:
     """Stored posteriors of effects by lever; nothing where none are bundled."""
     path = resources.files("socbayes.data").joinpath(EFFECTS_FILE)
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return dict(json.loads(learned_file(EFFECTS_FILE))) if path.is_file() else {}
 
 
 def with_effects(effects: Mapping[str, Mapping[str, object]], every: Sequence[Lever] = _EVERY) -> dict[str, Lever]:
@@ -238,8 +243,8 @@ def with_effects(effects: Mapping[str, Mapping[str, object]], every: Sequence[Le
     effects
         By lever: ``acts_on``, one of :data:`FACTORS`; ``through``, by structure ``mean`` and ``sd`` of the log factor
         in a new study; ``source``; ``studies`` and ``pairs``. What else is there, such as the log ratio of stocks, is
-        not read. A lever that adds carbon keeps its amount, unless the factor is known better than
-        that (:func:`says_more`); one whose dose is carbon keeps it always.
+        not read, nor what fewer than :data:`FEWEST_STUDIES` studies say. A lever that adds carbon keeps its amount,
+        unless the factor is known better than that (:func:`says_more`); one whose dose is carbon keeps it always.
     every
         The levers.
 
@@ -253,6 +258,7 @@ def with_effects(effects: Mapping[str, Mapping[str, object]], every: Sequence[Le
     Examples
     --------
     >>> learned = {"acts_on": "rate_factor", "through": {"rothc": {"mean": -0.05, "sd": 0.01}}, "source": "ours"}
+    >>> learned |= {"studies": 12, "pairs": 40}
     >>> lever = with_effects({"no_tillage": learned})["no_tillage"]
     >>> lever.source, lever.mean
     ('ours', -0.05)
@@ -265,7 +271,8 @@ def with_effects(effects: Mapping[str, Mapping[str, object]], every: Sequence[Le
                 one.name for one in every if one.acts_on in UNCERTAIN))  # fmt: skip
         learned = _learned(lever, effect)
         # A factor of pairs is of their usual dose: it says nothing of one by the ton.
-        if lever.acts_on in FACTORS or (lever.unit != _CARBON and says_more(learned, lever)):
+        enough = learned.studies >= FEWEST_STUDIES
+        if enough and (lever.acts_on in FACTORS or (lever.unit != _CARBON and says_more(learned, lever))):
             known[name] = learned
     return known
 

@@ -197,14 +197,14 @@ def test_published_factors_are_ratios_of_steady_states():
 
 
 def learned(mean, sd, acts_on, structure="rothc"):
-    return {"acts_on": acts_on, "through": {structure: {"mean": mean, "sd": sd}}, "source": "ours"}
+    return {"acts_on": acts_on, "through": {structure: {"mean": mean, "sd": sd}}, "source": "ours", "studies": 9}
 
 
 def test_effects_learned_through_the_core_take_the_place_of_priors():
-    stored = learned(-0.1, 0.05, "rate_factor") | {"studies": 3, "pairs": 9, "log_ratio": {"mean": 0.04, "sd": 0.02}}
+    stored = learned(-0.1, 0.05, "rate_factor") | {"pairs": 30, "log_ratio": {"mean": 0.04, "sd": 0.02}}
     stored["through"]["icbm"] = {"mean": -0.2, "sd": 0.05}
     found = with_effects({"no_tillage": stored})["no_tillage"]
-    assert (found.source, found.studies, found.pairs) == ("ours", 3, 9)
+    assert (found.source, found.studies, found.pairs) == ("ours", 9, 30)
     assert found.mean == pytest.approx(-0.15)
     assert found.sd == pytest.approx(np.hypot(0.05, 0.05)), "structures that differ are part of the spread"
     assert LEVERS["no_tillage"].source.startswith("IPCC")
@@ -212,6 +212,11 @@ def test_effects_learned_through_the_core_take_the_place_of_priors():
     np.testing.assert_allclose(found.effect(standard, "icbm"), [-0.2, -0.15])
     np.testing.assert_allclose(found.effect(standard, "century"), found.effect(standard))
     np.testing.assert_allclose(LEVERS["no_tillage"].effect(standard, "icbm"), LEVERS["no_tillage"].effect(standard))
+
+
+def test_few_studies_do_not_take_the_place_of_a_published_prior():
+    few = learned(0.1, 0.4, "rate_factor") | {"studies": 7}
+    assert with_effects({"reduced_tillage": few})["reduced_tillage"] == LEVERS["reduced_tillage"]
 
 
 def test_levers_of_amounts_keep_them_unless_pairs_say_more():
