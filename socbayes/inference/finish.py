@@ -34,6 +34,8 @@ log = logging.getLogger("socbayes")
 
 PLAIN = {"mode": "FAST_COMPILE"}
 """How functions called a few thousand times only are compiled: quick to make, not quick to run."""
+MANY_DRAWS = 4000
+"""Draws of all chains from which on what is computed of each of them repays compilation."""
 PREDICTIVE_DRAWS = 200
 """Draws per chain kept of prior and posterior predictions: enough for every check drawn from them."""
 NOT_YET = "not computed yet"
@@ -183,13 +185,14 @@ def _add_data(result: xr.DataTree, model: pm.Model) -> None:
 def _add_log_likelihood(result: xr.DataTree, model: pm.Model) -> None:
     import pymc as pm
 
-    pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=_compiling(model))
+    fast = {} if _many(result) else _compiling(model)
+    pm.compute_log_likelihood(result, model=model, progressbar=False, compile_kwargs=fast)
 
 
 def _add_log_prior(result: xr.DataTree, model: pm.Model) -> None:
     from pymc.stats import compute_log_prior
 
-    compute_log_prior(result, model=model, progressbar=False, compile_kwargs=PLAIN)
+    compute_log_prior(result, model=model, progressbar=False, compile_kwargs={} if _many(result) else PLAIN)
 
 
 def _add_posterior_predictive(result: xr.DataTree, model: pm.Model) -> None:
@@ -238,6 +241,12 @@ GROUPS: Mapping[str, Callable[[xr.DataTree, pm.Model], None]] = {
     "prior_predictive": _add_prior_predictive,
 }
 """Groups that are computed from the posterior, each by a function that adds it to a fit."""
+
+
+def _many(result: xr.DataTree) -> bool:
+    """Whether a fit has so many draws that what is called for each of them is better compiled."""
+    sizes = result["posterior"].sizes
+    return bool(sizes["chain"] * sizes["draw"] >= MANY_DRAWS)
 
 
 def _compiling(model: pm.Model, *, drawing: bool = False) -> dict[str, Any]:

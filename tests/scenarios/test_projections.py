@@ -12,7 +12,7 @@ from socbayes.inference.diagnostics import fingerprint
 from socbayes.models.field import forecast
 from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.gains import gains_of
-from socbayes.scenarios.levers import LEVERS
+from socbayes.scenarios.levers import LEVERS, lever_called
 from socbayes.scenarios.projections import dry_run, project
 
 FEW = (2022.0, 2032.0, 2052.0)
@@ -102,7 +102,7 @@ def test_the_effect_of_a_lever_is_the_same_error_on_all_plots():
 def test_slower_decay_gains_and_faster_decay_loses():
     for structure in ("icbm", "rothc"):
         found = gain(fit_called(structure), levers(no_tillage=1.0))
-        assert 0.1 < found.mean() < 2.0
+        assert 0.1 < found.mean() < 5.0
     assert gain(fit_with_weather(), levers(warming=3.0)).mean() < -1.0
 
 
@@ -110,7 +110,7 @@ def test_a_structure_without_a_driver_of_climate_still_has_a_rate_to_lever():
     own = one_pool(0.05)
     fitted = fit_of(own, samples(), management(), spread=0.0)
     found = gain(fitted, levers(no_tillage=1.0), structures={"one_pool": own})
-    effect = LEVERS["no_tillage"].effect(_standard("no_tillage"))
+    effect = lever_called("no_tillage").effect(_standard("no_tillage"))
     slower = 0.05 * np.exp(effect)
     held = 2.4
     begun = held / 0.05 + (40.0 - held / 0.05) * np.exp(-0.05 * 10.0)
