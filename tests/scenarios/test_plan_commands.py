@@ -44,7 +44,7 @@ def test_levers_are_listed_and_described():
     assert listed.exit_code == 0
     assert "no_tillage" in listed.output
     one = CliRunner().invoke(app, ["levers", "no tillage"])
-    assert "learned from pairs of AgEvidence as runs of icbm" in one.output
+    assert "learned from pairs of AgEvidence as runs of rothc, icbm" in one.output
     assert "Excludes: reduced_tillage" in one.output
     assert "IPCC 2019" in CliRunner().invoke(app, ["levers", "reduced tillage"]).output
     wrong = CliRunner().invoke(app, ["levers", "manur"])
