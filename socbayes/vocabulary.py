@@ -1534,8 +1534,9 @@ _SCHEMAS = (
     TableSchema(
         "soil_radiocarbon",
         "radiocarbon and carbon of one layer of a soil profile",
-        required=("observation", "study", "profile", "depth_top", "depth_bottom", "delta14c"),
+        required=("observation", "study", "profile", "depth_top", "depth_bottom"),
         optional=(
+            "delta14c",
             "delta14c_error",
             "fraction_modern",
             "year",

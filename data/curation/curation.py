@@ -569,8 +569,8 @@ def package_entry(resources: list[dict]) -> dict:
         "name": "socbayes-literature",
         "title": "Literature tables bundled with socbayes",
         "description": "Carbon use efficiency, priming, microbial necromass, soil carbon fractions, field plots "
-        "through time, incubations, elevated CO2 and radiocarbon, harmonised to one set of names and units. Licences differ from "
-        "table to table.",
+        "through time, incubations, elevated CO2 and radiocarbon, harmonised to one set of names and units. Licences "
+        "differ from table to table.",
         "resources": sorted(resources, key=lambda entry: order.index(entry["name"])),
     }
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from socbayes.errors import Fault
 from socbayes.labels import same_name
+from socbayes.reading.carbon14 import radiocarbon_faults
 from socbayes.reading.raw import Column, listed, rows_shown
 from socbayes.units import unit_shown
 from socbayes.vocabulary import LABELS, QUANTITIES, TableSchema
@@ -271,6 +272,7 @@ def row_faults(
     """
     alike, described = spelling_faults(known, schema, measured)
     falling, fallen = falling_faults(known, schema, measured)
+    dated, perhaps = radiocarbon_faults(known, schema, measured)
     faults = [
         *alike,
         *duplicate_faults(whole, schema, measured),
@@ -278,5 +280,6 @@ def row_faults(
         *deviation_faults(known, schema, measured),
         *falling,
         *same_treatment_faults(known, schema, measured),
+        *dated,
     ]
-    return faults, described + fallen
+    return faults, described + fallen + perhaps
