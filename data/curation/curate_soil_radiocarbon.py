@@ -38,6 +38,15 @@ ECOSYSTEMS = {
 CUT_AT_MODERN = ("Leavitt_2007", "Shen_2001", "Biedenbender_2004")
 """Studies in which no value is above zero and several, without an error, are zero."""
 
+TWICE = (
+    "Carrick Fine Sandy Loam",
+    "Judgeford Silt Loam",
+    "Okarito Peaty Loam",
+    "Rothamahana Sandy Loam",
+    "Tima Silt Loam",
+)
+"""Profiles of Lassey et al. 1996 that stand once by the name of their soil and once by that of their place."""
+
 
 def outside(values: pd.Series, name: str) -> pd.Series:
     """Where numbers cannot be of a quantity."""
@@ -52,6 +61,8 @@ def compilation(literature: Path, exclusions: Exclusions) -> pd.DataFrame:
     raw = exclusions.drop(raw, raw["delta14c_permil"].isna(), "He et al.: no Delta14C")
     cut = raw["dataset"].isin(CUT_AT_MODERN) & (raw["delta14c_permil"] == 0)
     raw = exclusions.drop(raw, cut, "He et al.: 'modern' written as exactly 0, in three studies cut there")
+    twice = (raw["dataset"] == "Lassey_1996") & raw["site"].isin(TWICE)
+    raw = exclusions.drop(raw, twice, "He et al.: profiles that stand a second time under another name")
     deep = outside(raw["top_cm"], "depth_top") | outside(raw["bottom_cm"], "depth_bottom")
     raw = exclusions.drop(
         raw, deep, "He et al.: more than 1 m above or 10 m below the mineral surface (peat, sediments)"
