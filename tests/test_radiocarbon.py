@@ -177,3 +177,11 @@ def test_sound_tables_are_read_whichever_quantity_they_have():
     assert "percent modern of topsoils looks alike" in " ".join(read_table(tops, "soil_radiocarbon").attrs["notes"])
     with pytest.raises(TableFaultsError, match="unit missing"):
         read_table(profile(delta14c=DELTA), "soil_radiocarbon")
+
+
+def test_a_level_above_the_mineral_soil_is_no_layer_upside_down():
+    """Peat is dated at a depth: top and bottom are equal, and both negative."""
+    peat = profile(**{"delta14c [permille]": DELTA}).assign(**{"depth_top [cm]": -2.5, "depth_bottom [cm]": -2.5})
+    assert validate_table(peat, "soil_radiocarbon") == []
+    turned = peat.assign(**{"depth_top [cm]": -2.0})
+    assert {fault.kind for fault in validate_table(turned, "soil_radiocarbon")} == {"wrong order"}

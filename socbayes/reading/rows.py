@@ -205,7 +205,7 @@ def out_of_order(frame: pd.DataFrame, smaller: str, larger: str) -> pd.Series:
     """Rows in which the smaller of two quantities is the larger."""
     if smaller not in frame or larger not in frame:
         return pd.Series(False, index=frame.index)
-    return frame[smaller] > frame[larger] * (1 + 1e-9)  # equal but for a unit conversion is equal
+    return frame[smaller] > frame[larger] + 1e-9 * frame[larger].abs()  # equal but for a unit conversion is equal
 
 
 def order_faults(frame: pd.DataFrame, schema: TableSchema, measured: dict[str, Column]) -> list[Fault]:
