@@ -134,6 +134,10 @@ VALUE_ORIGINS = ("measured", "pooled", "estimated", "derived", "printed", "digit
 """How a value of a field table came about: measured on its own plot; measured on
 one sample bulked from several plots; assumed or interpolated by the source;
 computed from another measurement; printed in a later work; read from a figure."""
+ATMOSPHERE_ZONES = ("northern", "tropical", "southern", "NH1", "NH2", "NH3", "SH1-2", "SH3")
+"""Where air was sampled: hemispheres and the tropics, or the zones of the bomb peak (Hua et al. 2022, Radiocarbon
+64:723): NH1 north of about 40 degrees N, NH2 from there to the summer rain belt, NH3 and SH3 under the monsoons north
+and south of the equator, SH1-2 south of them."""
 AMENDMENTS = (
     "straw",
     "green_manure",
@@ -1018,6 +1022,65 @@ _QUANTITIES = (
         "category",
         categories=("free_air", "open_top_chamber", "chamber"),
     ),
+    # --- radiocarbon: socbayes.radiocarbon turns one of the three into another ---
+    _N(
+        "delta14c",
+        "permille",
+        "Radiocarbon as Delta14C: activity normalised to a delta13C of -25 permille over that of the standard in 1950, "
+        "less one, in the year of the measurement, or for air in that of its sampling.",
+        lower=-1000,
+        upper=1100,
+        aliases=("d14c", "delta_14c", "delta14c_permil", "cap_delta14c", "big_delta14c", "14c", "lyr_14c"),
+    ),
+    _N(
+        "delta14c_error",
+        "permille",
+        "Stated standard error of the Delta14C.",
+        lower=0,
+        upper=300,
+        aliases=("delta14c_sd", "delta14c_err", "d14c_error", "delta14c_sigma", "lyr_14c_sigma"),
+    ),
+    _N(
+        "fraction_modern",
+        "1",
+        "Radiocarbon as F14C: activity normalised to a delta13C of -25 permille over that of the standard, both in the "
+        "same year; a hundred times it is percent modern.",
+        lower=0,
+        upper=2.2,
+        aliases=("f14c", "fm", "f_modern", "percent_modern", "pmc", "pm", "lyr_fraction_modern"),
+    ),
+    _N(
+        "activity_ratio",
+        "1",
+        "Radiocarbon of a run: activity over that of the standard in 1950, which decays; Delta14C is it less one.",
+        lower=0,
+        upper=2.2,
+    ),
+    _N(
+        "radiocarbon_year",
+        "1",
+        "Year that the Delta14C is of: that of its measurement, if its source did not correct it to another.",
+        lower=1949,
+        upper=2200,
+        aliases=("measurement_year", "rc_year", "year_measured", "lyr_rc_year"),
+    ),
+    _N(
+        "delta13c",
+        "permille",
+        "Stable carbon isotope ratio against VPDB.",
+        lower=-60,
+        upper=20,
+        aliases=("d13c", "delta_13c", "delta13c_permil", "lyr_13c"),
+    ),
+    _N("profile", "", "Soil profile within a study.", "text", aliases=("profile_id", "pedon", "pit")),
+    _N(
+        "calendar_year",
+        "1",
+        "Time as a decimal year AD, of any age; 0 is 1 BC.",
+        lower=-60000,
+        upper=2200,
+    ),
+    _N("atmosphere_zone", "", "Where air was sampled.", "category", categories=ATMOSPHERE_ZONES, aliases=("zone",)),
 )
 
 _OBSERVED = tuple(one for kind in OBSERVATIONS for one in kind.quantities)
@@ -1460,6 +1523,41 @@ _SCHEMAS = (
         required=("observation", "study", "crop", "crop_group", "allocation_ratio", "carbon_ratio"),
         optional=("grown", "growth_stage", "yield_dry_matter", "fertilizer_nitrogen", "doi"),
         key=("observation",),
+    ),
+    TableSchema(
+        "atmospheric_radiocarbon",
+        "radiocarbon of the air of one zone at one time, as one calendar has it",
+        required=("study", "atmosphere_zone", "calendar_year", "delta14c"),
+        optional=("delta14c_error", "fraction_modern"),
+        key=("study", "atmosphere_zone", "calendar_year"),
+    ),
+    TableSchema(
+        "soil_radiocarbon",
+        "radiocarbon and carbon of one layer of a soil profile",
+        required=("observation", "study", "profile", "depth_top", "depth_bottom"),
+        optional=(
+            "delta14c",
+            "delta14c_error",
+            "fraction_modern",
+            "year",
+            "radiocarbon_year",
+            "soil_organic_carbon",
+            "bulk_density",
+            "delta13c",
+            "total_nitrogen",
+            "clay",
+            "ph",
+            "horizon",
+            "soil_order",
+            "ecosystem",
+            "land_cover",
+            "compilation",
+            "site",
+            "country",
+            *_SITE,
+        ),
+        key=("observation",),
+        ordered=(("depth_top", "depth_bottom"),),
     ),
 )
 

@@ -24,7 +24,7 @@ from socbayes.vocabulary import QUANTITIES, SCHEMAS
 DATA = Path(__file__).resolve().parents[1]
 """Folder of the bundled tables."""
 
-DECIMAL_YEARS = ("year", "start_year", "end_year")
+DECIMAL_YEARS = ("year", "start_year", "end_year", "calendar_year")
 """Columns in which six digits would round a month by two days."""
 
 # Licence as found at the place of publication; commercial_use is what that
@@ -38,12 +38,16 @@ CC_BY_NC = {
 }
 BSD = {"name": "BSD-3-Clause", "title": "BSD 3-Clause", "path": "https://opensource.org/license/bsd-3-clause"}
 MIT = {"name": "MIT", "title": "MIT", "path": "https://opensource.org/license/mit"}
+GPL2 = {"name": "GPL-2.0", "title": "GNU GPL 2", "path": "https://www.gnu.org/licenses/old-licenses/gpl-2.0.html"}
+GPL3 = {"name": "GPL-3.0", "title": "GNU GPL 3", "path": "https://www.gnu.org/licenses/gpl-3.0.html"}
 UNSTATED = {"name": "unstated", "title": "No licence stated by the source"}
 COMMERCIAL_USE = {
     "CC0-1.0": "allowed",
     "CC-BY-4.0": "allowed",
     "BSD-3-Clause": "allowed",
     "MIT": "allowed",
+    "GPL-2.0": "allowed",
+    "GPL-3.0": "allowed",
     "CC-BY-NC-4.0": "not allowed",
     "unstated": "unstated",
 }
@@ -58,6 +62,18 @@ def _era(title: str, citation: str, doi: str) -> dict:
         "path": "https://github.com/Rothamsted-Ecoinformatics/eRA2023",
         "licence": CC_BY,
         "licence_note": "",
+    }
+
+
+def _soilr(title: str, citation: str, doi: str) -> dict:
+    """One calendar of the atmosphere, as the R package SoilR has it."""
+    return {
+        "title": title,
+        "citation": citation,
+        "doi": doi,
+        "path": "https://github.com/cran/SoilR",
+        "licence": GPL3,
+        "licence_note": "licence of the R package the numbers were read from",
     }
 
 
@@ -346,6 +362,43 @@ SOURCES: dict[str, dict] = {
         "licence": MIT,
         "licence_note": "",
     },
+    "intcal20": _soilr(
+        "IntCal20",
+        "Reimer P.J. et al. (2020) The IntCal20 Northern Hemisphere radiocarbon age calibration curve (0-55 cal kBP). "
+        "Radiocarbon 62:725-757.",
+        "10.1017/RDC.2020.41",
+    ),
+    "hua2021": _soilr(
+        "Hua et al. 2022",
+        "Hua Q. et al. (2022) Atmospheric radiocarbon for the period 1950-2019. Radiocarbon 64:723-745.",
+        "10.1017/RDC.2021.95",
+    ),
+    "graven2017": _soilr(
+        "Graven et al. 2017",
+        "Graven H. et al. (2017) Compiled records of carbon isotopes in atmospheric CO2 for historical simulations in "
+        "CMIP6. Geoscientific Model Development 10:4405-4417.",
+        "10.5194/gmd-10-4405-2017",
+    ),
+    "he2016_soil_radiocarbon_profiles": {
+        "title": "He et al. 2016",
+        "citation": "He Y., Trumbore S.E., Torn M.S., Harden J.W., Vaughn L.J.S., Allison S.D., Randerson J.T. (2016) "
+        "Radiocarbon constraints imply reduced carbon uptake by soils during the 21st century. Science 353:1419-1424; "
+        "each study's own doi stands in soil_radiocarbon.",
+        "doi": "10.1126/science.aad4273",
+        "path": "https://github.com/powellcenter-soilcarbon/soilcarbon",
+        "licence": GPL2,
+        "licence_note": "licence of the R package that holds the compilation; it states none for the data",
+    },
+    "gaudinski2001_howland_profile": {
+        "title": "Howland Forest",
+        "citation": "Gaudinski J.B. (2001) Belowground carbon cycling in three temperate forests of the eastern United "
+        "States. PhD thesis, University of California, Irvine; entry of the International Soil Radiocarbon Database "
+        "(ISRaD).",
+        "doi": "",
+        "path": "https://github.com/cran/ISRaD",
+        "licence": GPL2,
+        "licence_note": "licence of the R package that holds the entry",
+    },
     "terrer2021_elevated_co2_soc": {
         "title": "Terrer et al. 2021",
         "citation": "Terrer C. et al. (2021) A trade-off between plant and soil carbon storage under elevated CO2. "
@@ -516,8 +569,8 @@ def package_entry(resources: list[dict]) -> dict:
         "name": "socbayes-literature",
         "title": "Literature tables bundled with socbayes",
         "description": "Carbon use efficiency, priming, microbial necromass, soil carbon fractions, field plots "
-        "through time, incubations and elevated CO2, harmonised to one set of names and units. Licences differ from "
-        "table to table.",
+        "through time, incubations, elevated CO2 and radiocarbon, harmonised to one set of names and units. Licences "
+        "differ from table to table.",
         "resources": sorted(resources, key=lambda entry: order.index(entry["name"])),
     }
 
@@ -572,6 +625,9 @@ It holds means and standard deviations of a fit, none of their numbers.
 `biochar_persistence.json` was learned from series under CC BY-SA 4.0 that are not
 bundled (Azzi E.S. et al. 2024, Geoderma 441:116761, doi:10.1016/j.geoderma.2023.116761):
 cite them, and share what you make of it alike.
+
+`atmospheric_radiocarbon` and `soil_radiocarbon` hold numbers read from R packages under the GNU General Public
+License, with other names, units and rows. Who hands these two tables on, or a changed one, does so under that licence.
 """
 
 

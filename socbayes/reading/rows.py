@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from socbayes.errors import Fault
 from socbayes.labels import same_name
+from socbayes.reading.carbon14 import radiocarbon_faults
 from socbayes.reading.raw import Column, listed, rows_shown
 from socbayes.units import unit_shown
 from socbayes.vocabulary import LABELS, QUANTITIES, TableSchema
@@ -204,7 +205,7 @@ def out_of_order(frame: pd.DataFrame, smaller: str, larger: str) -> pd.Series:
     """Rows in which the smaller of two quantities is the larger."""
     if smaller not in frame or larger not in frame:
         return pd.Series(False, index=frame.index)
-    return frame[smaller] > frame[larger] * (1 + 1e-9)  # equal but for a unit conversion is equal
+    return frame[smaller] > frame[larger] + 1e-9 * frame[larger].abs()  # equal but for a unit conversion is equal
 
 
 def order_faults(frame: pd.DataFrame, schema: TableSchema, measured: dict[str, Column]) -> list[Fault]:
@@ -271,6 +272,7 @@ def row_faults(
     """
     alike, described = spelling_faults(known, schema, measured)
     falling, fallen = falling_faults(known, schema, measured)
+    dated, perhaps = radiocarbon_faults(known, schema, measured)
     faults = [
         *alike,
         *duplicate_faults(whole, schema, measured),
@@ -278,5 +280,6 @@ def row_faults(
         *deviation_faults(known, schema, measured),
         *falling,
         *same_treatment_faults(known, schema, measured),
+        *dated,
     ]
-    return faults, described + fallen
+    return faults, described + fallen + perhaps
