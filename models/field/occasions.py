@@ -8,6 +8,7 @@ and stays; an error of an occasion is of all plots and gone on the next date.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,11 @@ def kinds_by_occasion(measured: Measurements, site: np.ndarray) -> list[str]:
     """
     told = []
     for position, name in enumerate(measured.names):
-        its = np.flatnonzero(measured.kind == position)
-        pairs = {(measured.occasion[k], int(measured.plot[k])) for k in its}
-        plots: dict[tuple[int, str], int] = {}
-        for occasion, plot in pairs:
-            plots[int(site[plot]), occasion] = plots.get((int(site[plot]), occasion), 0) + 1
-        dates = [place for (place, _), count in plots.items() if count > 1]
-        if any(dates.count(place) >= DATES for place in set(dates)):
+        its = measured.kind == position
+        pairs = set(zip(measured.occasion[its].tolist(), measured.plot[its].tolist(), strict=True))
+        plots = Counter((int(site[plot]), occasion) for occasion, plot in pairs)
+        dates = Counter(place for (place, _), count in plots.items() if count > 1)
+        if max(dates.values(), default=0) >= DATES:
             told.append(name)
     return told
 

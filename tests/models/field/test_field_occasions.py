@@ -234,21 +234,21 @@ def test_dates_that_a_fit_knows_have_their_error_and_others_are_drawn_together()
 
 def test_plots_that_start_from_totals_of_one_date_share_its_error():
     """Their stocks are those of a normal of which totals of one date are measurements that correlate."""
-    obs, _ = trial(plots=2, years=np.array([2010.0]))
+    obs, _ = trial(plots=2, years=np.array([2010.0, 2012.0]))
     obs = pd.concat([obs, obs.iloc[:1].assign(soc_stock=55.0)], ignore_index=True)
     data, drawn = lay_out(obs, structure=get("icbm")), known_dates()
     past = lay_out(trial(plots=2)[0], structure=get("icbm"))
     values = drawn.values | {"plot_stock_sd": 0.1 * np.ones(30_000)}
     logs, without = _first_stocks(data, past, values, drawn.labels, np.random.default_rng(1))
     assert without == []
-    measured, centre = data.measured, past.measured.site_log_stock[0]
-    reads = np.eye(4)[measured.plot]
+    first, centre = data.measured.month == 0, past.measured.site_log_stock[0]
+    observed, reads = data.measured.observed[first], np.eye(4)[data.measured.plot[first]]
     covariance = 0.1**2 * reads @ reads.T + 0.08**2 + 0.03**2 * np.eye(5)
     gain = 0.1**2 * reads.T @ np.linalg.inv(covariance)
-    np.testing.assert_allclose(logs.mean(axis=0), centre + gain @ (measured.observed - centre), atol=0.003)
+    np.testing.assert_allclose(logs.mean(axis=0), centre + gain @ (observed - centre), atol=0.003)
     np.testing.assert_allclose(np.cov(logs.T), 0.1**2 * np.eye(4) - 0.1**2 * gain @ reads, atol=2e-4)
-    known = drawn.labels | {"occasion": [*measured.occasion[:1].tolist()]}
+    known = drawn.labels | {"occasion": [data.measured.occasion[first][0]]}
     told, _ = _first_stocks(data, past, values, known, np.random.default_rng(1))
     covariance -= 0.08**2
     gain = 0.1**2 * reads.T @ np.linalg.inv(covariance)
-    np.testing.assert_allclose(told.mean(axis=0), centre + gain @ (measured.observed - 0.05 - centre), atol=0.003)
+    np.testing.assert_allclose(told.mean(axis=0), centre + gain @ (observed - 0.05 - centre), atol=0.003)
