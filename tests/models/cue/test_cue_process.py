@@ -183,8 +183,23 @@ def test_rows_that_share_a_run_are_expected_as_rows_run_alone(monkeypatch):
     several = table["study"].value_counts()
     chosen = rng.choice(sorted(several.index[several.between(2, 40)]), 30, replace=False)
     table = table[table["study"].isin(chosen)]
-    alike = table.assign(observation=table["observation"] + " again", carbon_use_efficiency=0.37)
-    table = pd.concat([table, alike.iloc[::3]]).sample(frac=1.0, random_state=3)
+    again = table.assign(observation=table["observation"] + " again", carbon_use_efficiency=0.37).iloc[::3]
+    seen = again[again["measurement_method"] == "substrate_label"]
+    changes = {
+        "measurement_method": "biomass_balance",
+        "incubation_temperature": 11.5,
+        "incubation_time": 31.0,
+        "substrate_dose": 0.07,
+        "substrate_class": "amino_acid",
+        "ecosystem": "wetland",
+        "aeration": "anoxic",
+        "counted_products": "co2_and_methane",
+    }
+    changed = [
+        seen.assign(**{name: value}).iloc[at :: len(changes)] for at, (name, value) in enumerate(changes.items())
+    ]
+    changed = [one.assign(observation=one["observation"] + " changed") for one in changed]
+    table = pd.concat([table, again, *changed]).sample(frac=1.0, random_state=3)
     shared = cue_process.build(table)
     monkeypatch.setattr(cue_process, "_runs_of", lambda rows, labelled, hours, dose: np.arange(labelled.size))
     alone = cue_process.build(table)
