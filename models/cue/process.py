@@ -454,7 +454,7 @@ def _runs_of(rows: Rows, labelled: np.ndarray, hours: np.ndarray, dose: np.ndarr
 
 
 def _seen(prior: Priors, rows: Rows, label: _Labelled, intrinsic: TensorVariable) -> TensorVariable:
-    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
+    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (run,)."""
     import pymc as pm
     import pytensor.tensor as pt
 
