@@ -343,7 +343,7 @@ def _variables(prior: Priors, rows: Rows, table: pd.DataFrame) -> tuple[str, ...
     labelled = np.flatnonzero(rows.measurement_method.isin(OVER_TIME))
     if labelled.size:
         label = _labelled_of(rows, table, labelled)
-        seen = _seen(prior, rows, label, eta[labelled])
+        seen = _seen(prior, rows, label, eta[labelled[label.first]])[label.run]
         parts["incubation time"] = pt.set_subtensor(none[labelled], seen - eta[labelled])
         eta = pt.set_subtensor(eta[labelled], seen)
         notes += label.notes
@@ -376,8 +376,12 @@ def _temperature_parts(prior: Priors, rows: Rows) -> Effects:
 
 
 class _Labelled(NamedTuple):
-    """Rows whose biomass was looked at after a while, mostly by a labelled substrate; shape (labelled row,)."""
+    """Runs whose biomass was looked at after a while, mostly by a labelled substrate; shape (run,)."""
 
+    run: np.ndarray
+    """Position of the run of each row; shape (labelled row,)."""
+    first: np.ndarray
+    """Position of the first labelled row of each run."""
     study: np.ndarray
     hours: np.ndarray
     pace: np.ndarray
@@ -392,7 +396,7 @@ class _Labelled(NamedTuple):
 
 
 def _labelled_of(rows: Rows, table: pd.DataFrame, labelled: np.ndarray) -> _Labelled:
-    """Lay labelled rows out as runs; what is not stated is taken as usual."""
+    """Lay labelled rows out as runs, one for all rows that state the same; what is not stated is taken as usual."""
     import pandas as pd
 
     hours, temperature, of = rows.hours[labelled], rows.temperature[labelled], rows.study[labelled]
@@ -409,20 +413,48 @@ def _labelled_of(rows: Rows, table: pd.DataFrame, labelled: np.ndarray) -> _Labe
             f"{USUAL_HOURS:g} hours; what that misses is part of their level."
         )
     notes.append(f"{int((~np.isfinite(dose)).sum())} labelled rows state no dose over biomass and are taken as traces.")
+    # As a parameter it has two values, short or long, for every level that the study may have.
+    filled_in = np.where(missing, USUAL_HOURS, filled_in)
+    dose = np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE)
+    run = _runs_of(rows, labelled, filled_in, dose)
+    first = np.unique(run, return_index=True)[1]
     return _Labelled(
-        study=of,
-        # As a parameter it has two values, short or long, for every level that the study may have.
-        hours=np.where(missing, USUAL_HOURS, filled_in),
-        pace=Q10 ** (warmth / 10.0),
-        dose=np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE),
-        slow=rows.substrate.iloc[labelled].isin(SLOW).to_numpy(),
+        run=run,
+        first=first,
+        study=of[first],
+        hours=filled_in[first],
+        pace=Q10 ** (warmth[first] / 10.0),
+        dose=dose[first],
+        slow=rows.substrate.iloc[labelled[first]].isin(SLOW).to_numpy(),
         followed=times.index[times > 1].to_numpy(),
         notes=tuple(notes),
     )
 
 
+def _runs_of(rows: Rows, labelled: np.ndarray, hours: np.ndarray, dose: np.ndarray) -> np.ndarray:
+    """Position of the run of each labelled row: rows of which all that acts on their efficiency is the same share one.
+
+    Whatever a row's efficiency or its run depends on must be among the columns.
+    """
+    import pandas as pd
+
+    columns = {
+        "study": rows.study[labelled],
+        "method": rows.method[labelled],
+        "temperature": rows.temperature[labelled],
+        "hours": hours,
+        "dose": dose,
+        **{
+            name: column.to_numpy()[labelled]
+            for name, column in {"substrate": rows.substrate, "ecosystem": rows.ecosystem, **rows.conditions}.items()
+        },
+    }
+    run: np.ndarray = pd.DataFrame(columns).groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy()
+    return run
+
+
 def _seen(prior: Priors, rows: Rows, label: _Labelled, intrinsic: TensorVariable) -> TensorVariable:
-    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (labelled row,)."""
+    """Logit of what a labelled substrate shows of the intrinsic efficiency; shape (run,)."""
     import pymc as pm
     import pytensor.tensor as pt
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pandas as pd
 import pytest
+from pytensor import grad
+from pytensor.compile.mode import Mode
 from scipy.integrate import solve_ivp
 
 import socbayes
@@ -158,6 +163,62 @@ def test_studies_that_followed_their_label_have_a_turnover_and_those_without_hou
     hours = table[table["measurement_method"] == "substrate_label"].groupby("study")["incubation_time"].nunique()
     assert list(model.coords["followed_study"]) == sorted(hours[hours > 1].index)
     assert any(note.startswith(f"{(hours == 0).sum()} studies") and "48 hours" in note for note in spec_of(model).notes)
+
+
+def prior_and_expected_at(model, points, weights):
+    """Parts of the log prior, expected rows and what they pull at the variables, at points; (point, number)."""
+    recorded = model["logit_cue"].owner.inputs[0].owner
+    (expected,) = model.replace_rvs_by_values([recorded.op.dist_params(recorded)[0]])
+    prior = [part.sum() for part in model.logp(vars=model.free_RVs, sum=False)]
+    pulled = grad(reduce(add, [*prior, (weights * expected).sum()]), model.value_vars)
+    plain = Mode(linker="py", optimizer=None)  # nothing is compiled
+    function = model.compile_fn([*prior, expected, *pulled], mode=plain)
+    return np.array([np.concatenate([np.ravel(one) for one in function(point)]) for point in points])
+
+
+def test_rows_that_share_a_run_are_expected_as_rows_run_alone(monkeypatch):
+    """Rows of a user's table in any order, some of which lack what others state: a run for all alike, or one each."""
+    table = load_dataset("cue")
+    rng = np.random.default_rng(5)
+    several = table["study"].value_counts()
+    chosen = rng.choice(sorted(several.index[several.between(2, 40)]), 30, replace=False)
+    table = table[table["study"].isin(chosen)]
+    again = table.assign(observation=table["observation"] + " again", carbon_use_efficiency=0.37).iloc[::3]
+    seen = again[again["measurement_method"] == "substrate_label"]
+    changes = {
+        "measurement_method": "biomass_balance",
+        "incubation_temperature": 11.5,
+        "incubation_time": 31.0,
+        "substrate_dose": 0.07,
+        "substrate_class": "amino_acid",
+        "ecosystem": "wetland",
+        "aeration": "anoxic",
+        "counted_products": "co2_and_methane",
+    }
+    changed = [
+        seen.assign(**{name: value}).iloc[at :: len(changes)] for at, (name, value) in enumerate(changes.items())
+    ]
+    changed = [one.assign(observation=one["observation"] + " changed") for one in changed]
+    table = pd.concat([table, again, *changed]).sample(frac=1.0, random_state=3)
+    shared = cue_process.build(table)
+    monkeypatch.setattr(cue_process, "_runs_of", lambda rows, labelled, hours, dose: np.arange(labelled.size))
+    alone = cue_process.build(table)
+    start = shared.initial_point()
+    points = [{name: value + rng.normal(0.0, 0.4, np.shape(value)) for name, value in start.items()} for _ in range(4)]
+    weights = rng.normal(0.0, 1.0, len(table))
+    found, expected = (prior_and_expected_at(model, points, weights) for model in (shared, alone))
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_rows_that_state_the_same_share_a_run():
+    table = load_dataset("cue")
+    rows = cue_process.rows_of(table)
+    labelled = np.flatnonzero(rows.measurement_method.isin(cue_process.OVER_TIME))
+    label = cue_process._labelled_of(rows, table, labelled)
+    assert (label.run.size, label.first.size) == (labelled.size, 241) == (897, 241)
+    np.testing.assert_array_equal(label.run[label.first], np.arange(label.first.size))
+    np.testing.assert_array_equal(label.study[label.run], rows.study[labelled])
 
 
 def test_faults_are_named():
