@@ -4,10 +4,10 @@
     python benchmarks/memory.py --models 6 --treatments 3 --years 12 --structure icbm
 
 Each model is of a simulated trial of its own (``benchmarks/simulated_trials.py``), so that nothing compiled for one
-serves another as it stands. Resident memory is read after garbage is collected and freed memory is given back; the start is
-after the first model, which brings the libraries in. Beside it: what compiled code points to and is kept for
-it (``socbayes.core.held``), and how many of the models that were dropped are still there. With ``--fit`` each is fitted by ``sb.fit``,
-with all that follows sampling.
+serves another as it stands. Resident memory is read after garbage is collected and freed memory is given back; the
+start is after the first model, which brings the libraries in. Beside it: what compiled code points to and is kept for
+it (``socbayes.core.held``), and how many of the models that were dropped are still there. With ``--fit`` each is
+fitted by ``sb.fit``, with all that follows sampling.
 """
 
 from __future__ import annotations
