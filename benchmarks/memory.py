@@ -6,8 +6,9 @@
 Each model is of a simulated trial of its own (``benchmarks/simulated_trials.py``), so that nothing compiled for one
 serves another as it stands. Resident memory is read after garbage is collected and freed memory is given back; the
 start is after the first model, which brings the libraries in. Beside it: what compiled code points to and is kept for
-it (``socbayes.core.held``), and how many of the models that were dropped are still there. With ``--fit`` each is
-fitted by ``sb.fit``, with all that follows sampling.
+it (``socbayes.core.held``); modules of machine code that Numba holds, which it keeps until the process ends; and how
+many of the models that were dropped are still there. With ``--fit`` each is fitted by ``sb.fit``, with all that
+follows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
+from typing import Any
 
 MOST = 200.0
 """MB that the process may have grown by at its end."""
@@ -39,6 +41,14 @@ def held_megabytes() -> float:
     from socbayes.core import held
 
     return sum(array.nbytes for array in held._HELD.values()) / 1e6
+
+
+def compiled_modules() -> int:
+    """Modules of machine code in Numba's engine, which never gives one up (``JITCPUCodegen._add_module``)."""
+    from numba.core.registry import cpu_target
+
+    codegen: Any = cpu_target.target_context.codegen()
+    return len(codegen._engine._ee._modules)
 
 
 def one_model(number: int, given: argparse.Namespace) -> weakref.ref[object]:
@@ -77,8 +87,8 @@ def main() -> None:
     parser.add_argument("--tune", type=int, default=20)
     parser.add_argument("--fit", action="store_true", help="with all that sb.fit does after sampling")
     given = parser.parse_args()
-    print("| models | resident, MB | since the first | held data, MB | models still there | processor s |")
-    print("|" + " --- |" * 6)
+    print("| models | resident, MB | since the first | held data, MB | modules of Numba | models there | processor s |")
+    print("|" + " --- |" * 7)
     dropped, first = [], 0.0
     for number in range(given.models + 1):
         start = time.process_time()
@@ -86,10 +96,8 @@ def main() -> None:
         spent, now = time.process_time() - start, resident()
         first = first or now
         there = sum(one() is not None for one in dropped)
-        print(
-            f"| {number + 1} | {now:.0f} | {now - first:+.0f} | {held_megabytes():.2f} | {there} | {spent:.0f} |",
-            flush=True,
-        )
+        cells = [f"{number + 1}", f"{now:.0f}", f"{now - first:+.0f}", f"{held_megabytes():.2f}"]
+        print("| " + " | ".join([*cells, f"{compiled_modules()}", f"{there}", f"{spent:.0f}"]) + " |", flush=True)
     if not now - first <= MOST:
         raise SystemExit(
             f"The process ends {now - first:.0f} MB larger than after its first model; {MOST:.0f} are allowed."
