@@ -14,7 +14,8 @@ are merged, constants folded and divisions shared before PyTensor sees them, and
 the linear systems of the implicit scheme are eliminated in symbols, so that a
 step calls no solver.
 
-Each contender lives in a process of its own with an empty compilation cache.
+Each contender lives in a process of its own with an empty compilation cache, where what ``sb.fit`` keeps for later
+processes is kept too, as far as it can be.
 They compile one after the other and then take turns to sample. Seconds are those
 of the clock, but for gradients, which are processor time on one core; medians
 over the repeats, but all divergences and the largest R-hat.
@@ -157,10 +158,9 @@ _prepared: dict[str, Any] = {}
 
 
 def prepare(name: str) -> dict[str, Any]:
-    """Build and compile a contender; its size, and its log densities and gradients at random points."""
-    import nutpie
-
+    """Build a contender and compile it as ``sb.fit`` does; its size, log densities and gradients at random points."""
     from socbayes.inference.finish import runs_the_core
+    from socbayes.inference.sampling import compile_for_sampling
 
     table = few(sb.load_dataset("cue"), STUDIES, ROWS)
     ours = name == "socbayes"
@@ -169,7 +169,7 @@ def prepare(name: str) -> dict[str, Any]:
     if runs_the_core(model) != ours:
         raise RuntimeError(f"{name}: the model does not run what it should")
     start = time.perf_counter(), time.process_time()
-    compiled = nutpie.compile_pymc_model(model)
+    compiled = compile_for_sampling(model)
     end = time.perf_counter(), time.process_time()
     points = np.random.default_rng(1).normal(0.0, 0.5, (POINTS, compiled.n_dim))
     results = [compiled.logp_func(point) for point in points]
@@ -187,11 +187,10 @@ def prepare(name: str) -> dict[str, Any]:
 def gradient_milliseconds(calls: int = 50) -> float:
     """Processor time of a log density with gradient, as the sampler calls it."""
     function = _prepared["compiled"].logp_func
-    arguments = [shared.get_value(borrow=True) for shared in function.get_shared()]
     start = time.process_time()
     for _ in range(calls):
         for point in _prepared["points"]:
-            function.vm.jit_fn(point, *arguments)
+            function(point)
     return (time.process_time() - start) / calls / POINTS * 1e3
 
 
