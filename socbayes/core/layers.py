@@ -119,7 +119,8 @@ def with_layers(
 
     Examples
     --------
-    >>> profile = with_layers("rothc", [0, 10, 30, 60], inputs={"plant_input": 20.0, "manure_input": "surface"},
+    >>> from socbayes.structures import get
+    >>> profile = with_layers(get("rothc"), [0, 10, 30, 60], inputs={"plant_input": 20.0, "manure_input": "surface"},
     ...                       by_depth=["rate_modifier"], mixing=1.0)
     >>> profile.pools[:2], profile.driver_names[:2], profile.parameter_names[-2:]
     (('dpm_1', 'rpm_1'), ('rate_modifier_1', 'rate_modifier_2'), ('plant_input_depth', 'mixing'))
@@ -514,7 +515,8 @@ def layer_carbon(structure: Structure, pools: Any) -> Any:
 
     Examples
     --------
-    >>> profile = with_layers("icbm", [0, 20, 50], inputs={"carbon_input": "surface"}, by_depth=())
+    >>> from socbayes.structures import get
+    >>> profile = with_layers(get("icbm"), [0, 20, 50], inputs={"carbon_input": "surface"}, by_depth=())
     >>> layer_carbon(profile, {"young_1": 0.3, "old_1": 4.0, "old_2": 2.0}).tolist()
     [4.3, 2.0]
     """
@@ -529,7 +531,8 @@ def layer_ages(structure: Structure, ages: Ages) -> Any:
     Examples
     --------
     >>> from socbayes.core.ages import ages
-    >>> profile = with_layers("icbm", [0, 20, 50], inputs={"carbon_input": 20.0}, by_depth=(), mixing=1.0)
+    >>> from socbayes.structures import get
+    >>> profile = with_layers(get("icbm"), [0, 20, 50], inputs={"carbon_input": 20.0}, by_depth=(), mixing=1.0)
     >>> bool(np.all(np.diff(layer_ages(profile, ages(profile))) > 0))
     True
     """

@@ -196,6 +196,7 @@ def _transfers(
     """Weighted flows: ``rates`` times the pools ``over``, weighted by new pools over ``under``."""
     position = {name: i for i, name in enumerate(structure.state)}
     n = len(structure.pools)
+    per_step: dict[Any, Any] = {}  # a rate that flows share is taken times the step once
     result: list[_Transfer] = []
     for flow, rate in zip(structure.trace.flows if flows is None else flows, rates, strict=True):
         source, target, meter = position.get(flow.source), position[flow.target], None
@@ -210,8 +211,9 @@ def _transfers(
         if source is None:
             result.append(_Transfer(None, target, h * forward, False, meter))
         else:
-            weight = 1.0 if over is under else _ratio(over[source], under[source])
-            coefficient = h * forward if over is under else h * forward * weight
+            coefficient = per_step.setdefault(forward, h * forward)
+            if over is not under:
+                coefficient = coefficient * _ratio(over[source], under[source])
             result.append(_Transfer(source, target, coefficient, True, meter))
         if backward is None:
             continue
