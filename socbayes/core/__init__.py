@@ -11,8 +11,9 @@ from socbayes.core.clock import with_clock
 from socbayes.core.depth import soil_temperature
 from socbayes.core.factors import with_factors
 from socbayes.core.integrate import integrate
-from socbayes.core.layers import by_layer, layer_ages, layer_carbon, with_layers
+from socbayes.core.layers import with_layers
 from socbayes.core.meters import with_flows
+from socbayes.core.profiles import by_layer, layer_ages, layer_carbon
 from socbayes.core.reduce import without
 from socbayes.core.steady_state import find_steady_state, periodic_state, scale_to_total, steady_state
 from socbayes.core.structure import INPUT, Driver, Flow, Parameter, Structure, StructureError

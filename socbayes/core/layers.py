@@ -20,17 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from socbayes.core.ages import Ages
-from socbayes.core.dimensions import measure, per_year
-from socbayes.core.doors import pools_of, structure_called
-from socbayes.core.mathematics import exp, less, maximum, minimum, where
+from socbayes.core.dimensions import measure
+from socbayes.core.doors import structure_called
+from socbayes.core.mathematics import exp
 from socbayes.core.scalar_graph import Expressions, depends_on, substitute
 from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Names, Parameter, Structure, StructureError, unknown
+from socbayes.core.transport import LEACHED, PLOUGHING, transport
 
-LEACHED, PLOUGHING, MIXING = "leached", "ploughing", "mixing"
-SURFACE = "surface"
+MIXING, SURFACE = "mixing", "surface"
 _DEEPEST = 1e4  # cm
-_STILL, _STEEP = 1e-30, 500.0  # least diffusivity in a ratio, largest Peclet number whose exponential is one
 
 
 @dataclass(frozen=True)
@@ -376,7 +374,7 @@ def _flows_in(plan: _Plan) -> Callable[[Any, Any, Any], Iterator[Flow]]:
                 source = INPUT if flow.source == INPUT else f"{flow.source}_{layer}"
                 target = f"{flow.target}_{layer}" if flow.target in pools else flow.target
                 yield replace(flow, source=source, target=target, name=f"{flow.name}_{layer}" if flow.name else "")
-        yield from _transport(plan, x, p, u)
+        yield from transport(plan, x, p, u)
 
     return flows
 
@@ -394,59 +392,6 @@ def _parts(plan: _Plan, name: str, entry: tuple[float, ...] | float, p: Any) -> 
         exp((top - above) / depth) * (1.0 - exp((above - below) / depth)) / whole
         for above, below in pairwise(plan.boundaries)
     ]
-
-
-def _transport(plan: _Plan, x: Any, p: Any, u: Any) -> Iterator[Flow]:
-    """Leaching and mixing; pools that move alike share their coefficients."""
-    moving: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
-    for pool in plan.structure.pools:
-        if pool in plan.structure.inert:
-            continue
-        how = (f"leaching_{pool}" if f"leaching_{pool}" in plan.leaching else "", plan.mixed.get(pool, ""))
-        if how not in moving:
-            moving[how] = _coefficients(plan, *how, p, u)
-        for k, (down, up) in enumerate(moving[how], 1):
-            here, below = f"{pool}_{k}", f"{pool}_{k + 1}" if k < plan.n else LEACHED
-            if down is not None:
-                yield Flow(here, below, down * x[here], carries=True)
-            if up is not None:
-                yield Flow(below, here, up * x[below], carries=True)
-
-
-def _coefficients(plan: _Plan, speed: str, spread: str, p: Any, u: Any) -> list[tuple[Any, Any]]:
-    """What share of a layer moves down, and of that below up, 1/time; None where nothing does."""
-    years, thickness = per_year(plan.structure.time_unit), plan.thickness
-    v = p[speed] / years if speed else None
-    mixing = [p[spread] / years] if spread else []
-    turning = [u[PLOUGHING] * plan.boundaries[plan.ploughed] ** 2] if plan.ploughed else []
-    known: dict[tuple[Any, ...], tuple[Any, Any]] = {}  # layers of like thickness share them
-    found = []
-    for k, (above, below) in enumerate(pairwise(thickness), 1):
-        key = (above, below, k < plan.ploughed)
-        if key not in known:
-            d = [*mixing, *(turning if k < plan.ploughed else [])]
-            down, up = _exchange(v, sum(d[1:], d[0]) if d else None, 0.5 * (above + below))
-            first = None if down is None else down / above
-            same = up is down and above == below
-            known[key] = (first, first if same else None if up is None else up / below)
-        found.append(known[key])
-    return found if v is None else [*found, (v / thickness[-1], None)]
-
-
-def _exchange(v: Any, d: Any, distance: float) -> tuple[Any, Any]:
-    """Velocities down and up between two layers, cm/time; None where nothing moves."""
-    if d is None:
-        return v, None
-    if v is None:
-        both = d / distance
-        return both, both
-    peclet = minimum(v * distance / maximum(d, _STILL), _STEEP)
-    # exp(P) - 1 over P: its series where the difference would lose digits.
-    series = 1.0 + peclet * (1.0 / 2.0 + peclet * (1.0 / 6.0 + peclet * (1.0 / 24.0 + peclet / 120.0)))
-    some = less(1e-3, peclet)
-    larger = where(some, peclet, 1.0)
-    up = d / distance * where(some, larger / (exp(larger) - 1.0), 1.0 / series)
-    return up + v, up
 
 
 def _meanings(plan: _Plan) -> dict[str, Any]:
@@ -487,76 +432,4 @@ def _meanings(plan: _Plan) -> dict[str, Any]:
     }
 
 
-# --- what a profile tells --------------------------------------------------------------------
-
-
-def by_layer(**values: Any) -> dict[str, Any]:
-    """Drivers or parameters of layers by name, from arrays or tensors whose last axis is the layer.
-
-    Examples
-    --------
-    >>> by_layer(clay=[20.0, 25.0])
-    {'clay_1': 20.0, 'clay_2': 25.0}
-    """
-    named = {}
-    for name, value in values.items():
-        array = value if hasattr(value, "type") else np.asarray(value, dtype=float)
-        n = array.type.shape[-1] if hasattr(array, "type") else array.shape[-1] if array.ndim else None
-        if n is None:
-            raise StructureError(f"{name!r} has no last axis of known length, one value for each layer")
-        for layer in range(n):
-            one = array[..., layer]
-            named[f"{name}_{layer + 1}"] = float(one) if isinstance(one, np.floating) else one
-    return named
-
-
-def layer_carbon(structure: Structure, pools: Any) -> Any:
-    """Carbon of each layer, ``(..., layer)``, from pools by name or ``(..., pool)``.
-
-    Examples
-    --------
-    >>> from socbayes.structures import get
-    >>> profile = with_layers(get("icbm"), [0, 20, 50], inputs={"carbon_input": "surface"}, by_depth=())
-    >>> layer_carbon(profile, {"young_1": 0.3, "old_1": 4.0, "old_2": 2.0}).tolist()
-    [4.3, 2.0]
-    """
-    _need_layers(structure)
-    contents = np.stack(np.broadcast_arrays(*pools_of(structure, pools)), axis=-1)
-    return contents @ _members(structure)
-
-
-def layer_ages(structure: Structure, ages: Ages) -> Any:
-    """Mean age of the carbon of each layer ``(layer,)``, of :func:`socbayes.core.ages`; inert pools have none.
-
-    Examples
-    --------
-    >>> from socbayes.core.ages import ages
-    >>> from socbayes.structures import get
-    >>> profile = with_layers(get("icbm"), [0, 20, 50], inputs={"carbon_input": 20.0}, by_depth=(), mixing=1.0)
-    >>> bool(np.all(np.diff(layer_ages(profile, ages(profile))) > 0))
-    True
-    """
-    _need_layers(structure)
-    rows = [structure.pools.index(pool) for pool in ages.pools]
-    members = _members(structure)[rows]
-    aged = np.array([ages.pool_ages[pool] for pool in ages.pools])
-    with np.errstate(invalid="ignore"):
-        return (ages.stocks * aged) @ members / (ages.stocks @ members)
-
-
-def _need_layers(structure: Structure) -> None:
-    if not structure.boundaries:
-        raise StructureError(f"{structure.name} has no layers; with_layers puts it in some")
-
-
-def _members(structure: Structure) -> np.ndarray[Any, Any]:
-    """Whether a pool of carbon is in a layer (pool, layer)."""
-    found = np.zeros((len(structure.pools), len(structure.boundaries) - 1))
-    for place, pool in enumerate(structure.pools):
-        if pool not in structure.activities:
-            parts = pool.split("_")  # a label stands after the layer
-            found[place, int(parts[-1] if parts[-1].isdigit() else parts[-2]) - 1] = 1.0
-    return found
-
-
-__all__ = ["by_layer", "layer_ages", "layer_carbon", "with_layers"]
+__all__ = ["with_layers"]
