@@ -31,8 +31,21 @@ def by_layer(**values: Any) -> dict[str, Any]:
     return named
 
 
-def layer_carbon(structure: Structure, pools: Any) -> Any:
-    """Carbon of each layer, ``(..., layer)``, from pools by name or ``(..., pool)``.
+def layer_carbon(structure: Structure, states: Any) -> Any:
+    """Carbon of each layer, ``(..., layer)``.
+
+    Parameters
+    ----------
+    structure
+        A structure in layers, with or without label and radiocarbon, which weighs nothing.
+    states
+        Pools by name (a run of :func:`socbayes.structures.simulate` will do, and what is not named is empty), or an
+        array or tensor ``(..., pool)`` or ``(..., state)``.
+
+    Raises
+    ------
+    StructureError
+        For a structure without layers, and names or numbers of pools that it does not have.
 
     Examples
     --------
@@ -43,8 +56,16 @@ def layer_carbon(structure: Structure, pools: Any) -> Any:
     [4.3, 2.0]
     """
     _need_layers(structure)
-    contents = np.stack(np.broadcast_arrays(*pools_of(structure, pools)), axis=-1)
-    return contents @ _members(structure)
+    n = len(structure.pools)
+    if hasattr(states, "data_vars"):
+        states = {pool: states[pool].to_numpy() for pool in structure.pools}
+    if hasattr(states, "keys"):
+        return np.stack(np.broadcast_arrays(*pools_of(structure, states)), axis=-1) @ _members(structure)
+    values = states if hasattr(states, "type") else np.asarray(states, dtype=float)
+    shape = values.type.shape if hasattr(values, "type") else values.shape
+    if not shape or shape[-1] not in (None, n, len(structure.state)):
+        raise StructureError(f"{structure.name}: states have shape {shape}, expected {n} pools in the last axis")
+    return values[..., :n] @ _members(structure)
 
 
 def layer_ages(structure: Structure, ages: Ages) -> Any:

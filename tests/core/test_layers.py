@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor.gradient import verify_grad
@@ -293,7 +294,7 @@ def test_gradients_are_those_of_differences(scheme):
     rng = np.random.default_rng(3)
     x = rng.uniform(0.5, 2.0, (2, len(structure.pools)))
     point = [x, np.array([defaults[name] for name in names]), np.abs(rng.normal(0.05, 0.02, 5))]
-    verify_grad(states, point, rng=rng, eps=1e-6, rel_tol=1e-5, abs_tol=1e-6)
+    verify_grad(states, point, rng=rng, eps=1e-6, rel_tol=1e-5, abs_tol=1e-6, mode="FAST_COMPILE")
 
 
 def test_compiled_code_and_numpy_agree():
@@ -362,6 +363,21 @@ def test_what_a_structure_is_told_follows_into_its_layers():
     assert {name.rsplit("_", 1)[1] for name in reported.report_units} <= {"1", "2"}
     np.testing.assert_allclose(layer_carbon(LABELLED, np.ones(30)), [10.0, 10.0, 10.0])
     np.testing.assert_allclose(layer_carbon(DATED, np.ones((4, 30))), np.full((4, 3), 5.0))
+
+
+def test_carbon_by_layer_is_of_runs_arrays_and_tensors():
+    states = np.random.default_rng(5).uniform(1.0, 2.0, (3, 2, len(PROFILE.state)))
+    expected = states[..., :15].reshape(3, 2, 3, 5).sum(axis=-1)
+    np.testing.assert_allclose(layer_carbon(PROFILE, states), expected, rtol=1e-14)
+    tensor = layer_carbon(PROFILE, pt.as_tensor(states))
+    np.testing.assert_allclose(tensor.eval(mode="FAST_COMPILE"), expected, rtol=1e-14)
+    names = {pool: states[..., i] for i, pool in enumerate(PROFILE.pools)}
+    data = xr.Dataset({pool: (("time", "site"), values) for pool, values in names.items()})
+    np.testing.assert_allclose(layer_carbon(PROFILE, data), expected, rtol=1e-14)
+    with pytest.raises(StructureError, match="expected 15 pools in the last axis"):
+        layer_carbon(PROFILE, states[..., :4])
+    with pytest.raises(StructureError, match="no pool named 'hum'; did you mean 'hum_1'"):
+        layer_carbon(PROFILE, {"hum": 1.0})
 
 
 # --- bad input ------------------------------------------------------------------------------------------
