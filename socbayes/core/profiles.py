@@ -27,7 +27,7 @@ def by_layer(**values: Any) -> dict[str, Any]:
             raise StructureError(f"{name!r} has no last axis of known length, one value for each layer")
         for layer in range(n):
             one = array[..., layer]
-            named[f"{name}_{layer + 1}"] = float(one) if isinstance(one, np.floating) else one
+            named[f"{name}_{layer + 1}"] = float(one) if isinstance(one, np.ndarray) and not one.ndim else one
     return named
 
 

@@ -376,7 +376,7 @@ def test_carbon_by_layer_is_of_runs_arrays_and_tensors():
     np.testing.assert_allclose(layer_carbon(PROFILE, data), expected, rtol=1e-14)
     with pytest.raises(StructureError, match="expected 15 pools in the last axis"):
         layer_carbon(PROFILE, states[..., :4])
-    with pytest.raises(StructureError, match="no pool named 'hum'; did you mean 'hum_1'"):
+    with pytest.raises(StructureError, match="no pool named 'hum'; did you mean 'hum_"):
         layer_carbon(PROFILE, {"hum": 1.0})
 
 
