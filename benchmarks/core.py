@@ -26,7 +26,16 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from socbayes.core import Driver, Flow, Parameter, Structure, integrate
+from socbayes.core import (
+    Driver,
+    Flow,
+    Parameter,
+    Structure,
+    by_layer,
+    integrate,
+    with_layers,
+    with_radiocarbon,
+)
 from socbayes.core.kernels import hoisted, program
 from socbayes.core.loops import LANES
 from socbayes.core.mathematics import exp
@@ -161,6 +170,47 @@ def jax_function() -> Callable[..., Any] | None:
     return lambda theta: [np.asarray(v) for v in jax.block_until_ready(f(theta))]
 
 
+LAYERED = ("k_dpm", "k_rpm", "k_bio", "k_hum", "bio_share", "clay", "plant_input_depth")
+MONTHS = 1200
+
+
+def layered_function(n: int, radiocarbon: bool = False) -> Callable[[], Any]:
+    """Value and gradient of RothC in so many layers of a metre, 60 sites and 100 years of months; mixed if several."""
+    rng = np.random.default_rng(5)
+    season = 0.5 + 0.4 * np.sin(np.arange(MONTHS) / 6.0 * np.pi)[:, None]
+    modifier = np.abs(season + 0.05 * rng.normal(size=(MONTHS, SITES)))
+    structure = with_layers(
+        "rothc",
+        np.linspace(0.0, 100.0, n + 1),
+        inputs={"plant_input": 20.0, "manure_input": "surface"},
+        by_depth=["rate_modifier"],
+        mixing=1.0,
+    )
+    structure = with_radiocarbon(structure) if radiocarbon else structure
+    drivers = by_layer(rate_modifier=modifier[:, :, None] * np.exp(-0.1 * np.arange(n)))
+    drivers["plant_input"] = np.abs(rng.normal(0.2, 0.05, (MONTHS, SITES)))
+    theta, names = pt.dmatrix("theta"), (*LAYERED, "mixing")
+    p = {name: theta[:, i] for i, name in enumerate(names)}
+    out = integrate(structure, np.ones(len(structure.pools)), p, drivers, times=np.arange(120, MONTHS + 1, 120))
+    cost = pt.log(out[:, :, : len(structure.pools)]).sum()
+    f = pytensor.function([theta], [cost, pytensor.grad(cost, theta)], trust_input=True)
+    defaults = structure.defaults()
+    values = np.array([defaults[name] for name in names]) * rng.uniform(0.9, 1.1, (SITES, len(names)))
+    return lambda: f(values)
+
+
+def layers_table(rounds: int) -> dict[str, float]:
+    """Median seconds of value and gradient: one layer, ten, and ten with radiocarbon."""
+    contenders = {
+        "one layer": layered_function(1),
+        "ten layers": layered_function(10),
+        "ten layers, radiocarbon": layered_function(10, True),
+    }
+    for call in contenders.values():
+        call()
+    return interleaved(contenders, rounds, in_a_row=3)
+
+
 def interleaved(
     contenders: dict[str, Callable[[], Any]],
     rounds: int,
@@ -198,6 +248,9 @@ def first_call(code: str, cache: str) -> float:
 
 COMPILE = """
 t = time.process_time(); f = core.socbayes_functions()[1]; f(core.forcing()[2]); print(time.process_time() - t)
+"""
+COMPILE_LAYERS = """
+t = time.process_time(); core.layered_function(10)(); print(time.process_time() - t)
 """
 COMPILE_MODEL = """
 import pymc as pm
@@ -379,10 +432,21 @@ def main() -> None:
 
     bound()
     if not quick:
-        for name, code in (("5 pools", COMPILE), ("labelled mcp in a PyMC model", COMPILE_MODEL)):
+        for name, code in (
+            ("5 pools", COMPILE),
+            ("RothC in ten layers", COMPILE_LAYERS),
+            ("labelled mcp in a PyMC model", COMPILE_MODEL),
+        ):
             with tempfile.TemporaryDirectory() as cache:
                 cold, warm = first_call(code, cache), first_call(code, cache)
             print(f"  first gradient, {name}: {cold:.1f} s, in a second process {warm:.1f} s")
+
+    deep = layers_table(5 if quick else 15)
+    print(f"\nRothC in layers, {SITES} sites x {MONTHS} months, value and gradient")
+    for name, seconds in deep.items():
+        print(f"  {name:36s} {seconds * 1e3:9.2f} ms  {seconds / deep['one layer']:6.2f} x one layer")
+    more = deep["ten layers, radiocarbon"] / deep["ten layers"] - 1.0
+    print(f"  radiocarbon on top of carbon: {more:.2f} carbon runs")
 
     print("\nForward, one thread, ns per site and step")
     for name, scheme, nanoseconds in structures_table(5 if quick else 15):

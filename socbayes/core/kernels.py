@@ -97,6 +97,16 @@ def flow_rates(structure: Structure) -> list[Any]:
     ]
 
 
+def scheme_rates(structure: Structure, scheme: str) -> list[Any]:
+    """Rates as a scheme takes them: those that it weighs by new pools are over the source pool."""
+    if scheme in SPECIFIC:
+        return flow_rates(structure)
+    if scheme != "euler" or not any(flow.carries for flow in structure.trace.flows):
+        return plain_rates(structure)
+    both = zip(structure.trace.flows, plain_rates(structure), flow_rates(structure), strict=True)
+    return [specific if flow.carries else plain for flow, plain, specific in both]
+
+
 class _Cut:
     """The flows with everything that needs no pool taken out: ``rates`` of ``x``, ``q``, ``u`` and ``w``."""
 
@@ -150,7 +160,7 @@ def program(structure: Structure, scheme: str, linear: bool = False, driver_grad
     driver_gradients
         Whether the pullback reaches the drivers.
     """
-    cut = _Cut(structure, flow_rates(structure) if scheme in SPECIFIC else plain_rates(structure))
+    cut = _Cut(structure, scheme_rates(structure, scheme))
     trace = structure.trace
     places = PLACES[scheme] if linear else (0.0,)
     u = [[ps.float64(f"u{k}_{v}") for v in trace.u] for k in range(len(places))]
@@ -158,13 +168,14 @@ def program(structure: Structure, scheme: str, linear: bool = False, driver_grad
     h = ps.float64("h")
     state = [ps.float64(name) for name in structure.state]
     lam = [ps.float64(f"lam{i}") for i in range(len(state))]
+    new_state = [ps.float64(f"new_{name}") for name in structure.state]
 
     def rates(pools: Sequence[Any], place: float) -> list[Any]:
         k = places.index(place) if linear else 0
         new = [*zip(trace.x, pools, strict=True), *zip(trace.u, u[k], strict=True), *zip(cut.w, w[k], strict=True)]
         return substitute(cut.rates, dict(new))
 
-    after, pull = BUILDERS[scheme](structure, rates, state, h, lam)
+    after, pull = BUILDERS[scheme](structure, rates, state, h, lam, new_state)
     groups = _group("x", state) | _group("q", cut.q) | _group("h", [h])
     wrt = _group("x", state[: len(structure.pools)]) | _group("q", cut.q)
     for k in range(len(places)):
@@ -173,7 +184,7 @@ def program(structure: Structure, scheme: str, linear: bool = False, driver_grad
 
     table = Expressions(reciprocals=True)
     variables = list(wrt)
-    rows = table.add_graph(pull(variables), groups | _group("lam", lam))
+    rows = table.add_graph(pull(variables), groups | _group("lam", lam) | _group("new", new_state))
     outputs = [
         # The cotangent of the pools takes the place of the old one, the others add up over steps.
         ("lam", i, False, row) if group == "x" else (f"{group}b", i, True, row)
@@ -301,6 +312,7 @@ def layout(program: Program, lanes: int) -> tuple[dict[str, int], int, int]:
         put(f"u{k}", program.n_drivers)
         put(f"w{k}", program.n_drive)
     forward = position
+    put("new", program.n_states)
     put("lam", program.n_states)
     put("qb", program.n_setup)
     put("pb", program.n_parameters)

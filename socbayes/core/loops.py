@@ -203,7 +203,7 @@ def build(program: Program, parallel: bool = False) -> tuple[Any, Any]:
                         for j in range(ROW_BACK, SIZE):
                             m[j] = 0.0
                 at = ((t - 1) * steps + s) * width
-                step_back(m, path, at, at)
+                step_back(m, path, at, at + width)
                 if per_row and (linear or s == 0):
                     prepare_back(m, ub, t - 1, first, n_sites, s, steps)
 

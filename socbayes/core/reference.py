@@ -162,9 +162,10 @@ def reverse(
         trajectory = []
         for t in range(times[-1] if times else 0):
             for s in range(steps):
-                trajectory.append(run.part("x", n_pools).copy())
+                trajectory.append(run.part("x", program.n_states).copy())
                 run.prepare(t, s)
                 run.do("step")
+        trajectory.append(run.part("x", program.n_states).copy())
         lam = run.part("lam", program.n_states)
         for t in range(times[-1] if times else 0, -1, -1):
             for record, end in enumerate(times):
@@ -174,7 +175,8 @@ def reverse(
                 run.prepare(t - 1, s)
                 if program.linear or s == steps - 1:
                     run.m[run.place["wb"] :] = 0.0
-                run.part("x", n_pools)[...] = trajectory.pop()
+                run.part("new", program.n_states)[...] = trajectory.pop()
+                run.part("x", program.n_states)[...] = trajectory[-1]
                 run.do("step_back")
                 if program.linear or s == 0:
                     run.prepare_back(ub, t - 1, s)

@@ -102,6 +102,8 @@ def _cancel(rate: Variable, pool: Variable) -> Any | None:
             reduced = _cancel(factor, pool)
             if reduced is not None:
                 others = [*inputs[:position], reduced, *inputs[position + 1 :]]
+                # Without ones: flows that share a factor then share it as one variable, computed and kept once.
+                others = [factor for factor in others if not _is_one(factor)] or others[:1]
                 product = others[0]
                 for other in others[1:]:
                     product = product * other
@@ -124,6 +126,10 @@ def _cancel(rate: Variable, pool: Variable) -> Any | None:
     if isinstance(op, ps.Sqr) and inputs[0] is pool:
         return pool
     return None
+
+
+def _is_one(variable: Any) -> bool:
+    return isinstance(variable, Constant) and float(variable.data) == 1.0
 
 
 def _power_of_rest(pool: Any, exponent: Any) -> Any:

@@ -1,7 +1,7 @@
 """Integration schemes, written on scalar graphs.
 
 A scheme turns the rates of the flows into the state after one step and into
-its exact discrete adjoint. Each is ``scheme(structure, rates, state, h, lam)``:
+its exact discrete adjoint. Each is ``scheme(structure, rates, state, h, lam, new)``:
 
 ``rates(pools, place)``
     Rates of the flows at given pools, with the drivers at ``place`` within the
@@ -10,6 +10,8 @@ its exact discrete adjoint. Each is ``scheme(structure, rates, state, h, lam)``:
     Pools and sinks before the step, and its length.
 ``lam``
     Cotangent of the state after the step.
+``new``
+    The state after the step, which ``pull`` may read.
 
 It returns the state after the step and ``pull(wrt)``, the cotangents of
 ``wrt``. Everything else (merging, compiling, looping over time and sites)
@@ -27,7 +29,7 @@ from pytensor.scalar.basic import as_scalar
 from socbayes.core.bounds import bounds
 from socbayes.core.mathematics import EMPTY, share
 from socbayes.core.scalar_graph import gradients, substitute
-from socbayes.core.structure import INPUT, Structure
+from socbayes.core.structure import INPUT, Flow, Structure
 
 Rates = Callable[[Sequence[Any], float], list[Any]]
 Pull = Callable[[Sequence[Any]], list[Any]]
@@ -46,10 +48,10 @@ def _weighted(cotangents: Sequence[Any], values: Sequence[Any]) -> Any:
     return _total([a * b for a, b in zip(cotangents, values, strict=True)])
 
 
-def tendencies(structure: Structure, rates: Sequence[Any]) -> list[Any]:
-    """Rate of change of every pool and sink, assembled from the rates of the flows."""
+def tendencies(structure: Structure, rates: Sequence[Any], flows: Sequence[Flow] | None = None) -> list[Any]:
+    """Rate of change of every pool and sink, assembled from the rates of the flows, by default all."""
     change: dict[str, Any] = {}
-    for flow, rate in zip(structure.trace.flows, rates, strict=True):
+    for flow, rate in zip(structure.trace.flows if flows is None else flows, rates, strict=True):
         if flow.source != INPUT:
             change[flow.source] = -rate if flow.source not in change else change[flow.source] - rate
         gainers = (flow.target, flow.called) if flow.called in structure.meters else (flow.target,)
@@ -63,14 +65,38 @@ def _explicit(after: list[Any], lam: Sequence[Any]) -> tuple[list[Any], Pull]:
 
 
 def _euler(
-    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any]
+    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any], new: Sequence[Any]
 ) -> tuple[list[Any], Pull]:
-    change = tendencies(structure, rates(state[: len(structure.pools)], 0.0))
-    return _explicit([z + h * c for z, c in zip(state, change, strict=True)], lam)
+    n = len(structure.pools)
+    now = rates(state[:n], 0.0)
+    changing, carrying = (
+        [both for both in zip(structure.trace.flows, now, strict=True) if both[0].carries == carries]
+        for carries in (False, True)
+    )
+    change = tendencies(structure, [rate for _, rate in changing], [flow for flow, _ in changing])
+    z = [old + h * c for old, c in zip(state, change, strict=True)]
+    if not carrying:
+        return _explicit(z, lam)
+    # Transport is a linear system of what is there after all else, so no rate of it is too fast for a step.
+    moves = _transfers(structure, [rate for _, rate in carrying], z, z, h, [flow for flow, _ in carrying])
+    system = _System(n, moves, columns=True)
+    y = list(new[:n])  # the reverse sweep has it, so nothing is solved forward again
+    moved = _move(moves, z, y, n)
+    values = dict(zip(y, system.solve(z[:n]), strict=True))
+
+    def pull(wrt: Sequence[Any]) -> list[Any]:
+        """As in the implicit scheme below, of which this is one stage."""
+        v = [ps.float64(f"v_{i}") for i in range(n)]
+        into_sinks = _weighted(lam[n:], moved[n:])
+        y_bar = [a + b for a, b in zip(lam[:n], gradients(into_sinks, y), strict=True)]
+        result = gradients(_weighted(v, moved[:n]) + into_sinks, wrt)
+        return substitute(result, dict(zip(v, system.solve_transposed(y_bar), strict=True)))
+
+    return substitute([*y, *moved[n:]], values), pull
 
 
 def _rk4(
-    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any]
+    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any], new: Sequence[Any]
 ) -> tuple[list[Any], Pull]:
     pools = state[: len(structure.pools)]
 
@@ -91,7 +117,7 @@ def _rk4(
 
 
 def _mprk22(
-    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any]
+    structure: Structure, rates: Rates, state: Sequence[Any], h: Any, lam: Sequence[Any], new: Sequence[Any]
 ) -> tuple[list[Any], Pull]:
     """Build the modified Patankar-Runge-Kutta scheme of order two, alpha = 1.
 
@@ -160,13 +186,19 @@ class _Transfer(NamedTuple):
 
 
 def _transfers(
-    structure: Structure, rates: Sequence[Any], over: Sequence[Any], under: Sequence[Any], h: Any
+    structure: Structure,
+    rates: Sequence[Any],
+    over: Sequence[Any],
+    under: Sequence[Any],
+    h: Any,
+    flows: Sequence[Flow] | None = None,
 ) -> list[_Transfer]:
     """Weighted flows: ``rates`` times the pools ``over``, weighted by new pools over ``under``."""
     position = {name: i for i, name in enumerate(structure.state)}
     n = len(structure.pools)
+    per_step: dict[Any, Any] = {}  # a rate that flows share is taken times the step once
     result: list[_Transfer] = []
-    for flow, rate in zip(structure.trace.flows, rates, strict=True):
+    for flow, rate in zip(structure.trace.flows if flows is None else flows, rates, strict=True):
         source, target, meter = position.get(flow.source), position[flow.target], None
         if flow.called in structure.meters:
             meter = position[flow.called]
@@ -179,8 +211,9 @@ def _transfers(
         if source is None:
             result.append(_Transfer(None, target, h * forward, False, meter))
         else:
-            weight = 1.0 if over is under else _ratio(over[source], under[source])
-            coefficient = h * forward if over is under else h * forward * weight
+            coefficient = per_step.setdefault(forward, h * forward)
+            if over is not under:
+                coefficient = coefficient * _ratio(over[source], under[source])
             result.append(_Transfer(source, target, coefficient, True, meter))
         if backward is None:
             continue
@@ -222,17 +255,23 @@ class _System:
     """Symbolic sparse factors of the matrix of weighted transfers between pools.
 
     The matrix is diagonally dominant by columns, so no pivot needs to be
-    looked for; the order of elimination is chosen to fill in little.
+    looked for; the order of elimination is chosen to fill in little. With
+    ``columns`` a pivot is summed up from what leaves a column, all of one sign
+    (Grassmann, Taksar and Heyman 1985, Operations Research 33:1107-1116), so
+    that no digit is lost however fast carbon is moved.
     """
 
-    def __init__(self, n: int, transfers: Sequence[_Transfer]) -> None:
+    def __init__(self, n: int, transfers: Sequence[_Transfer], columns: bool = False) -> None:
         entries: dict[tuple[int, int], Any] = {(i, i): as_scalar(1.0) for i in range(n)}
         self.n = n
         self.fixed = [t for t in transfers if not t.weighted]
+        excess = [as_scalar(1.0)] * n  # sums of columns over what is left
         for loser, gainer, coefficient, weighted, *_ in transfers:
             if weighted:
                 assert loser is not None
                 entries[loser, loser] = entries[loser, loser] + coefficient
+                if gainer is None or gainer >= n:
+                    excess[loser] = excess[loser] + coefficient
                 if gainer is not None and gainer < n:
                     at = (gainer, loser)
                     entries[at] = entries[at] - coefficient if at in entries else -coefficient
@@ -251,15 +290,22 @@ class _System:
             j = min(left, key=fill)
             left.remove(j)
             self.order.append(j)
-            self.inverse[j] = 1.0 / entries[j, j]
-            columns = [k for k in sorted(left) if (j, k) in entries]
-            for k in columns:
+            pivot = entries[j, j]
+            if columns:
+                pivot = excess[j]
+                for i in sorted(left):
+                    if (i, j) in entries:
+                        pivot = pivot - entries[i, j]
+            self.inverse[j] = 1.0 / pivot
+            across = [k for k in sorted(left) if (j, k) in entries]
+            for k in across:
                 self.upper[j, k] = entries[j, k]
+                excess[k] = excess[k] - excess[j] * self.inverse[j] * entries[j, k]
             for i in sorted(left):
                 if (i, j) in entries:
                     factor = entries[i, j] * self.inverse[j]
                     self.lower[i, j] = factor
-                    for k in columns:
+                    for k in across:
                         product = factor * entries[j, k]
                         entries[i, k] = entries[i, k] - product if (i, k) in entries else -product
 

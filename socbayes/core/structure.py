@@ -117,12 +117,17 @@ class Flow:
     name
         What it is called; several may share a name and are then one flow.
         ``<source>_to_<target>`` unless given.
+    carries
+        True where it takes carbon elsewhere as it is, at a rate that is
+        proportional to the source: Euler steps then move what there is after
+        all other flows, implicitly, so that no transport is too fast for them.
     """
 
     source: str
     target: str
     rate: Any
     name: str = ""
+    carries: bool = False
 
     @property
     def called(self) -> str:
@@ -248,6 +253,9 @@ class Structure:
         :func:`socbayes.core.with_flows` adds them.
     activities
         Pools and sinks that hold an isotope's activity, which weighs nothing.
+    boundaries
+        Depths in cm between which the layers lie, if every pool is in layers;
+        :func:`socbayes.core.with_layers` adds them.
     labelled
         True when every pool comes in two, ``<name>_native`` and
         ``<name>_label``; :func:`socbayes.core.with_label` says so.
@@ -342,6 +350,7 @@ class Structure:
     efficiency: Efficiency | None = None
     meters: tuple[str, ...] = ()
     activities: tuple[str, ...] = ()
+    boundaries: tuple[float, ...] = ()
     labelled: bool = False
     report_units: Mapping[str, str] = field(init=False, default_factory=dict)
 

@@ -77,7 +77,8 @@ def with_label(structure: Structure) -> Structure:
                 continue
             rate = specific_rate(flow.rate, total[flow.source])
             for kind in (NATIVE, LABEL):
-                yield Flow(flow.source + kind, flow.target + kind, rate * x[flow.source + kind], flow.called + kind)
+                moved = rate * x[flow.source + kind]
+                yield Flow(flow.source + kind, flow.target + kind, moved, flow.called + kind, flow.carries)
 
     reports = structure.reports
     return replace(
@@ -169,8 +170,9 @@ def with_radiocarbon(structure: Structure, half_life: float = 5730.0) -> Structu
                 yield Flow(INPUT, flow.target + ACTIVITY, flow.rate * u.input_activity, flow.called + ACTIVITY)
                 continue
             rate = specific_rate(flow.rate, x[flow.source]) * x[flow.source + ACTIVITY]
-            kept = rate if survives is None else rate * survives
-            yield Flow(flow.source + ACTIVITY, flow.target + ACTIVITY, kept, flow.called + ACTIVITY)
+            # What is carried is carried after the decay of the step.
+            kept = rate if survives is None or flow.carries else rate * survives
+            yield Flow(flow.source + ACTIVITY, flow.target + ACTIVITY, kept, flow.called + ACTIVITY, flow.carries)
         for pool in structure.pools:
             if pool not in structure.inert:
                 lost = per_time if survives is None else (1.0 - survives) / structure.step

@@ -63,7 +63,8 @@ def compiled(
         Sites worked on at once; number ``i`` of a group lies at ``place +
         i * lanes``, the sites side by side.
     elsewhere
-        Group that is read from and written to another array than the memory.
+        Group that is read from and written to another array than the memory; the group ``"new"`` is then read from
+        where it is written.
 
     Returns
     -------
@@ -75,7 +76,8 @@ def compiled(
 
     def write(builder: Any, memory: Any, reads: Any = None, writes: Any = None) -> None:
         for stage, place in stages:
-            _Writer(builder, memory, place, lanes, {elsewhere: (reads, writes)} if elsewhere else {}).write(stage)
+            own = {elsewhere: (reads, writes), "new": (writes, writes)} if elsewhere else {}
+            _Writer(builder, memory, place, lanes, own).write(stage)
 
     def data(context: Any, builder: Any, signature: Any, arguments: Any, array: int) -> Any:
         return context.make_array(signature.args[array])(context, builder, arguments[array]).data
