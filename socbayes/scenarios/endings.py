@@ -12,8 +12,9 @@ from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.scenarios.candidates import is_number
 from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.levers import LEVERS
+from socbayes.scenarios.plan_checks import notes_on
 from socbayes.scenarios.plan_files import read_plans
-from socbayes.scenarios.plans import Climate, Dose, Plans, beyond_evidence
+from socbayes.scenarios.plans import Climate, Dose, Plans
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import converged, failures_of
 from socbayes.scenarios.projections import Settings, project, settings_of
@@ -168,7 +169,7 @@ def warmer(plans: Plans, degrees: float) -> Plans:
     # Plans that share a climate go on to share it, so that it is laid out once.
     warm = {key: replace(one, changes=(*one.changes, added)) for key, one in every.items()}
     changed = {name: replace(plan, climate=warm[id(plan.climate)]) for name, plan in plans.plans.items()}
-    notes = [note for plan in changed.values() for note in beyond_evidence(plan)]
+    notes = [note for plan in changed.values() for note in notes_on(plan)]
     return replace(plans, plans=changed, notes=tuple(dict.fromkeys((*plans.notes, *notes))))
 
 
