@@ -308,11 +308,17 @@ def _show_lasting(ended: Lasting) -> None:
     from socbayes.vocabulary import INTERVAL_NAME
 
     head, *rows = rows_of_endings(ended)
+    end = f"{ended.table['year'].max():g}"
+    legend = (
+        "P(reversal), start: the stock of " + end + " is below that at the start and what was credited; gain: the gain "
+        "of " + end + " is below what was credited, which is the mean gain where no credit is stated."
+    )
     title = (
         f"Levers given up in {ended.stopped:g}: mean gains in t C/ha, medians of years ({INTERVAL_NAME}); a buffer of "
         f"{100 * ended.table['buffer'].iloc[0]:g} % is kept back"
     )
     console_of().print(frame_table(pd.DataFrame(rows, columns=head), title))
+    console_of().print(legend, markup=False)
 
 
 def _write(folder: Path, projection: xr.Dataset, gains: pd.DataFrame, changes: pd.DataFrame) -> None:

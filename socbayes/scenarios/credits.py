@@ -127,7 +127,7 @@ class Credit:
         quantile = f"Exceeded with probability {self.rule.level:g}: {self.quantile:.3g} t CO2e/ha."
         if not self.told:
             return " ".join([sentence + ".", *self.notes, quantile])
-        kept = "" if np.isnan(self.net) else f"; {self.net:.4g} t CO2e after a buffer of {self.buffer:.4g}"
+        kept = "" if np.isnan(self.net) else f"; {self.net:.3g} t CO2e after a buffer of {self.buffer:.3g}"
         return " ".join([f"{sentence}, of which {self.credited:.3g} t CO2e/ha are credited{kept}.", *self.notes])
 
 

@@ -13,6 +13,9 @@ from socbayes.vocabulary import CI_PROB
 
 OF_STRAW = ("residue_return", "straw_removal")
 """Levers that take away or leave straw, and act on all plant input."""
+OF_FACTORS = "No factor of "
+OF_ALL_INPUT = "the factor is on all plant input"
+"""By which the two notes on levers are known."""
 ALL_STRUCTURES = "all"
 """Said of an effect that is the mean over structures it was learned through."""
 
@@ -30,18 +33,16 @@ def effect_in_words(acts_on: str, mean: float, sd: float) -> str:
     Examples
     --------
     >>> effect_in_words("rate_factor", -0.2, 0.4), effect_in_words("manure_added", 0.0, 0.2)
-    ('x 0.82 (0.43 to 1.6)', '1.0 t C/ha/year (0.73 to 1.4)')
+    ('x 0.82 (0.43 to 1.55)', '1.0 t C/ha/year (0.73 to 1.4)')
     """
     from scipy.special import ndtri
 
     beyond = float(ndtri((1.0 + CI_PROB) / 2.0))
-    middle, low, high = (_short(np.exp(mean + step * sd)) for step in (0.0, -beyond, beyond))
-    return f"{middle} t C/ha/year ({low} to {high})" if acts_on.endswith("_added") else f"x {middle} ({low} to {high})"
-
-
-def _short(value: float) -> str:
-    """Two digits, one zero at their end told as well."""
-    return f"{value:#.2g}".removesuffix(".")
+    values = np.exp(mean + np.array([0.0, -beyond, beyond]) * sd)
+    if acts_on.endswith("_added"):
+        middle, low, high = (f"{value:#.2g}".removesuffix(".") for value in values)
+        return f"{middle} t C/ha/year ({low} to {high})"
+    return "x {:.2f} ({:.2f} to {:.2f})".format(*values)
 
 
 def effect_told(lever: Lever, structure: str = "") -> str:
@@ -58,7 +59,7 @@ def effect_told(lever: Lever, structure: str = "") -> str:
     --------
     >>> from socbayes.scenarios.levers import LEVERS
     >>> effect_told(LEVERS["straw_removal"]), effect_told(LEVERS["warming"])
-    ('x 0.93 (0.84 to 1.0)', 'the dose')
+    ('x 0.93 (0.84 to 1.04)', 'the dose')
     """
     if lever.acts_on not in UNCERTAIN:
         return "the dose"
@@ -119,14 +120,13 @@ def notes_of_levers(plans: Plans, structures: Mapping[str, str]) -> Iterator[str
                 else f"the mean of those through {', '.join(lever.through)} is taken there, with how far they differ"
             )
             yield (
-                f"No factor of {name} was learned through {', '.join(strangers)}: {instead}, "
+                f"{OF_FACTORS}{name} was learned through {', '.join(strangers)}: {instead}, "
                 f"{effect_told(lever, strangers[0])} per unit of dose."
             )
     if straw := [name for name in OF_STRAW if name in pulled]:
         yield (
-            f"{' and '.join(straw)}: the factor is on all plant input, roots as well as straw, as the ratio of stocks "
-            "behind it is; no tons of straw are added or taken away. For these give plant_carbon_input or pull "
-            "plant_carbon."
+            f"{' and '.join(straw)}: {OF_ALL_INPUT}, roots as well as straw, as the ratio of stocks behind it is; no "
+            "tons of straw are added or taken away. For these give plant_carbon_input or pull plant_carbon."
         )
 
 

@@ -170,7 +170,7 @@ def dry_run(
     -------
     pandas.DataFrame
         Columns plan, plot, lever, column, dose, unit, effect, start_year, end_year and evidence: a row for each thing
-        that a plot gets, none for a plan that changes nothing; ``effect`` is of a unit of dose, its median and interval.
+        that a plot gets, none for a plan that changes nothing; ``effect`` is of a unit of dose, with its interval.
         ``attrs["notes"]`` says what lies beyond the evidence, acts on one thing, does nothing, and is known of levers.
 
     Raises
