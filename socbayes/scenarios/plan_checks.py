@@ -163,6 +163,23 @@ def idle_plans(plans: Plans) -> Iterator[str]:
             yield f"Plan {name!r} changes nothing: it is {plans.baseline!r}, and gains nothing."
 
 
+def too_short(years: Sequence[float]) -> Iterator[str]:
+    """Say that a projection of one year has no time to gain in.
+
+    Parameters
+    ----------
+    years
+        Decimal years.
+
+    Examples
+    --------
+    >>> print(*too_short([2026.0]))
+    2026 is the only year projected: there is no later one by which a plan could gain.
+    """
+    if len(years) == 1:
+        yield f"{years[0]:g} is the only year projected: there is no later one by which a plan could gain."
+
+
 def never_there(plan: Plan, first: float, last: float) -> Iterator[str]:
     """Say which parts of a plan are over before the first year projected, or begin after the last.
 

@@ -25,7 +25,7 @@ from socbayes.scenarios.acclimation import answers_told, notes_of_answers, slope
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
 from socbayes.scenarios.lever_words import effect_told, factors_of, notes_of_levers
 from socbayes.scenarios.levers import UNCERTAIN, lever_called
-from socbayes.scenarios.plan_checks import never_there
+from socbayes.scenarios.plan_checks import never_there, too_short
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
 from socbayes.scenarios.planned import adoption_of, changes_of
@@ -286,7 +286,14 @@ def ready_to_run(
     run = {label: _called(named[label]) for label in counts}
     first_year, last_year = float(wanted.min()), float(wanted.max())
     idle = [note for plan in read.plans.values() for note in never_there(plan, first_year, last_year)]
-    notes = [*read.notes, *idle, *notes_of_levers(read, run), *_of_new_plots(read), *notes_of_answers(read)]
+    notes = [
+        *read.notes,
+        *too_short(wanted.tolist()),
+        *idle,
+        *notes_of_levers(read, run),
+        *_of_new_plots(read),
+        *notes_of_answers(read),
+    ]
     plans_said = list(dict.fromkeys(notes))
     notes += [note for one in prepared for note in one.notes]
     notes += of_the_first_year(sampled, float(wanted.min()))

@@ -83,10 +83,9 @@ def permanence(
         last year); ``p_half_lost``, the share of them that had lost half by then; ``transit_time`` in years, the median
         over draws of the mean age at which added carbon leaves, with its bounds, where the projection is one of
         :func:`socbayes.scenarios.with_transit` (NaN of plans that add none in most draws);
-        ``p_reversal_start``, the probability that the last stock is below that at the start and what was
-        credited; ``p_reversal_baseline``, that the last
-        gain over business as usual is below what was credited; ``expected_loss``, the share of the credit that the
-        mean gain no longer covers; ``buffer``.
+        ``p_reversal_start``, the probability that the last stock is below that at the start and what was credited;
+        ``p_reversal_baseline``, that the last gain over business as usual is below what was credited;
+        ``expected_loss``, the share of the credit that the mean gain no longer covers; ``buffer``.
 
     Raises
     ------
