@@ -269,7 +269,7 @@ def _areas(
     if alone and not every_point:
         raise SocbayesError(
             f"stratum {alone[0]} has one point, so its spread between points is unknown: "
-            "join strata, add points, or say every_point=True if these are all the points there are"
+            "join strata, add points, or say every_point=True (--every-point) if these are all the points there are"
         )
     return {name: found[name] for name in names}
 

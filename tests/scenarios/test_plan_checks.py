@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 from made_field import fit_called, fit_with_weather
 
-from socbayes.errors import TableFaultsError
+from socbayes.errors import SocbayesError, TableFaultsError
+from socbayes.models.field.management import carbon_inputs
 from socbayes.report.projections import levers_chapter
 from socbayes.scenarios import dry_run, project
 from socbayes.scenarios.endings import warmer
@@ -16,6 +19,7 @@ from socbayes.scenarios.lever_words import effect_in_words, factor_taken
 from socbayes.scenarios.levers import lever_called
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import _told
+from socbayes.scenarios.rules import RULES, require_buffer
 
 
 def plan(**body):
@@ -164,6 +168,21 @@ def test_effects_are_told_with_the_interval_of_the_house():
     """exp of 0.2 and of 0.2 -+ 1.598 times 0.1."""
     assert effect_in_words("plant_factor", 0.2, 0.1) == "x 1.22 (1.04 to 1.43)"
     assert effect_in_words("plant_added", 3.0, 0.1) == "20 t C/ha/year (17 to 24)"
+
+
+def test_a_buffer_in_percent_is_told_what_share_it_is():
+    with pytest.raises(SocbayesError, match=r"a buffer of 12 is outside .*; 12 percent is 0\.12"):
+        require_buffer(RULES["vm0042_v2_2"], 12.0)
+
+
+def test_perennials_are_told_to_state_what_enters():
+    rows = pd.DataFrame({"site": ["F"], "start_year": [2000.0], "end_year": [2010.0], "crop": ["grass"],
+                         "yield_dry_matter": [8.0]})  # fmt: skip
+    plant, _, notes = carbon_inputs(rows)
+    assert np.isnan(plant).all()
+    (said,) = [note for note in notes if "No allocation" in note]
+    assert "'grass': their inputs are unknown, and what their yields leave is not taken." in said
+    assert "Perennials have none, nor a depth of roots: state their plant_carbon_input" in said
 
 
 def test_months_to_come_are_no_gaps_of_tables():
