@@ -172,7 +172,7 @@ def test_effects_are_told_with_the_interval_of_the_house():
 
 def test_a_buffer_in_percent_is_told_what_share_it_is():
     with pytest.raises(SocbayesError, match=r"a buffer of 12 is outside .*; 12 percent is 0\.12"):
-        require_buffer(RULES["vm0042_v2_2"], 12.0)
+        require_buffer(12.0, RULES["vm0042_v2_2"])
 
 
 def test_perennials_are_told_to_state_what_enters():
