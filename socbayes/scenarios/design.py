@@ -78,8 +78,9 @@ def stated_design(
     if areas is None:
         if "area" not in projection.coords:
             return None
-        areas = pd.DataFrame({"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()})
-        areas.attrs["source"] = "areas of the plans"
+        of_plans = pd.DataFrame({"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()})
+        of_plans.attrs["source"] = "areas of the plans"
+        areas = of_plans
     return design_of(areas, plots_in(projection), every_point=every_point)
 
 
