@@ -73,6 +73,8 @@ class Fault:
     count
         How many cells the fault stands for: 1, or the rest of a long list of
         equal faults.
+    place
+        What ``column`` is: a column of a table, or a place in something else.
     """
 
     kind: str
@@ -82,10 +84,11 @@ class Fault:
     expected: str
     suggestion: str = ""
     count: int = 1
+    place: str = "column"
 
     def __str__(self) -> str:
         places = [f"row {self.row}"] if self.row is not None else []
-        places += [f"column {self.column!r}"] if self.column else []
+        places += [f"{self.place} {self.column!r}"] if self.column else []
         where = f"{', '.join(places)}: " if places else ""
         line = f"{where}{self.kind}: found {self.found}, expected {self.expected}"
         return line + (f" ({self.suggestion})" if self.suggestion else "")

@@ -62,14 +62,19 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
     """List the levers that a plan may pull, or describe one: evidence, effect of a dose, source."""
     from rich.markup import escape
 
+    from socbayes.scenarios.lever_words import effect_told
     from socbayes.scenarios.levers import known_levers, lever_called
     from socbayes.scenarios.levers import levers as listed
     from socbayes.screen import frame_table
+    from socbayes.vocabulary import INTERVAL_NAME
 
     console, table = console_of(), listed()
     if name is None:
-        shown = table.reset_index()[["lever", "acts_on", "unit", "lowest", "highest", "mean", "sd"]].round(3)
-        console.print(frame_table(shown, "Levers: evidence, and effect of a unit of dose on the log scale"))
+        shown = table.reset_index()[["lever", "acts_on"]]
+        shown["dose"] = [f"{row.lowest:g} to {row.highest:g} {row.unit}" for row in table.itertuples()]
+        shown["effect"] = [effect_told(lever) for lever in known_levers().values()]
+        title = f"Levers: evidence, and effect of a unit of dose, median ({INTERVAL_NAME}); x is a factor"
+        console.print(frame_table(shown, title))
         console.print("`socbayes levers NAME` says where an effect is from, and what the lever excludes.")
         return
     row = table.loc[lever_called(name).name]
@@ -77,9 +82,11 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
     console.print(f"Dose: {row['unit']}; evidence from {row['lowest']:g} to {row['highest']:g}", markup=False)
     if row["mean"] == row["mean"]:
         through = known_levers()[str(row.name)].through
+        console.print(f"Effect of a unit of dose, median ({INTERVAL_NAME}), and mean and spread of its logarithm:")
         for label, (mean, sd) in (dict(through) | {"any other": (row["mean"], row["sd"])}).items():
-            told = f" through {label}" if through else ""
-            console.print(f"Effect of a unit of dose{told}, log scale: mean {mean:.3f}, standard deviation {sd:.3f}")
+            told = f"through {label}: " if through else ""
+            words = effect_told(known_levers()[str(row.name)], label)
+            console.print(f"  {told}{words}; {mean:.3f}, {sd:.3f}", markup=False)
     console.print(f"Source: {row['source']}", markup=False)
     if row["excludes"]:
         console.print(f"Excludes: {row['excludes']}", markup=False)
@@ -106,13 +113,9 @@ def project(
     wanted, read, fits = years_given(years), read_plans(plan), load_all(runs)
     weights = numbers_given(weight or [], list(fits), "--weight RUN=NUMBER")
     console = console_of()
-    for note in read.notes:
-        console.print(f"  {note}", markup=False)
     changes = changes_of(fits, read, years=wanted, weights=weights)
     if dry_run:
-        from socbayes.screen import frame_table
-
-        console.print(frame_table(changes.drop(columns="evidence"), f"What every plot gets from {plan}"))
+        _show_changes(changes, plan)
         return
     try:
         with console.status(f"Projecting {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
@@ -128,6 +131,8 @@ def project(
     _write(output, result, table, changes)
     _show(table, result)
     console.print(f"Written: {', '.join(str(output / name) for name in (PROJECTION, GAINS, CHANGES))}", markup=False)
+    console.print(f"Next: socbayes credit {output / PROJECTION}, or socbayes report RUN --projection "
+                  f"{output / PROJECTION}", markup=False)  # fmt: skip
     if not result.attrs["converged"]:
         say_error(" ".join([result.attrs["warning"], *json.loads(result.attrs["failures"])]))
         raise typer.Exit(FAILED_GATE)
@@ -168,8 +173,6 @@ def lasting(
         credit or [], [name for name in read.plans if name != read.baseline], "--credit PLAN=NUMBER"
     )
     console = console_of()
-    for note in read.notes:
-        console.print(f"  {note}", markup=False)
     _make_folder(output)
     try:
         with console.status(f"Running {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
@@ -305,11 +308,17 @@ def _show_lasting(ended: Lasting) -> None:
     from socbayes.vocabulary import INTERVAL_NAME
 
     head, *rows = rows_of_endings(ended)
+    end = f"{ended.table['year'].max():g}"
+    legend = (
+        "P(reversal), start: the stock of " + end + " is below that at the start and what was credited; gain: the gain "
+        "of " + end + " is below what was credited, which is the mean gain where no credit is stated."
+    )
     title = (
         f"Levers given up in {ended.stopped:g}: mean gains in t C/ha, medians of years ({INTERVAL_NAME}); a buffer of "
         f"{100 * ended.table['buffer'].iloc[0]:g} % is kept back"
     )
     console_of().print(frame_table(pd.DataFrame(rows, columns=head), title))
+    console_of().print(legend, markup=False)
 
 
 def _write(folder: Path, projection: xr.Dataset, gains: pd.DataFrame, changes: pd.DataFrame) -> None:
@@ -324,12 +333,44 @@ def _write(folder: Path, projection: xr.Dataset, gains: pd.DataFrame, changes: p
             table.to_csv(path, index=False)
 
 
-def _show(gains: pd.DataFrame, projection: xr.Dataset) -> None:
-    """Print the gains of the last year."""
+def _show_changes(changes: pd.DataFrame, plan: Path) -> None:
+    """Print what every plot gets, and what has to be known of it."""
+    from socbayes.scenarios.levers import ACTIONS
     from socbayes.screen import frame_table
     from socbayes.vocabulary import INTERVAL_NAME
 
+    shown = changes[["plan", "plot"]].assign(
+        what=[lever or column for lever, column in zip(changes["lever"], changes["column"], strict=True)],
+        acts_on=[ACTIONS.get(column, column) for column in changes["column"]],
+        dose=[f"{dose:g} {unit}".strip() for dose, unit in zip(changes["dose"], changes["unit"], strict=True)],
+        effect=changes["effect"],
+        years=[f"{a:g} to {b:g}" for a, b in zip(changes["start_year"], changes["end_year"], strict=True)],
+    )
+    console = console_of()
+    title = f"What every plot gets from {plan}; effects are of a unit of dose, median ({INTERVAL_NAME})"
+    console.print(frame_table(shown, title))
+    for note in changes.attrs["notes"]:
+        console.print(f"  {note}", markup=False)
+
+
+def _show(gains: pd.DataFrame, projection: xr.Dataset) -> None:
+    """Print the gains of the last year."""
+    from socbayes.scenarios.credits import CO2_PER_C
+    from socbayes.screen import frame_table
+    from socbayes.vocabulary import INTERVAL_NAME
+    from socbayes.wording import number, probability
+
     last = gains[gains["year"] == gains["year"].max()]
-    shown = last[["plan", "kind", "plot", "gain", "gain_lower", "gain_upper", "gain_co2", "p_gain"]].round(2)
-    title = f"Gain over {projection.attrs['baseline']} by {gains['year'].max():g}, t C/ha ({INTERVAL_NAME})"
+    shown = last[["plan", "kind", "plot"]].copy()
+    rows = last.to_dict("records")
+    for name, times in (("t C/ha", 1.0), ("t CO2e/ha", CO2_PER_C)):
+        shown[name] = [
+            "{} ({} to {})".format(*(
+                number(times * row[key], times * (row["gain_upper"] - row["gain_lower"]) / 2)
+                for key in ("gain", "gain_lower", "gain_upper")
+            ))
+            for row in rows
+        ]  # fmt: skip
+    shown["P(gain > 0)"] = [probability(row["p_gain"]) for row in rows]
+    title = f"Gain over {projection.attrs['baseline']} by {gains['year'].max():g}: mean ({INTERVAL_NAME})"
     console_of().print(frame_table(shown, title))

@@ -461,7 +461,11 @@ def carbon_inputs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[st
     if (turned & ~of_harvest).any():
         notes.append("Yields are per year, as their unit says, however long a row is.")
     if missing := [name for name, one in left.items() if not one.crop]:
-        notes.append(f"No allocation of carbon is known of {with_nearest(missing)}: their inputs are unknown.")
+        notes.append(
+            f"No allocation of carbon is known of {with_nearest(missing)}: their inputs are unknown, and what their "
+            "yields leave is not taken. Perennials have none, nor a depth of roots: state their plant_carbon_input, "
+            "of the layer that is sampled."
+        )
     if without:
         notes.append(
             f"Rows of {with_nearest(without)} state neither a yield nor a plant_carbon_input: their inputs are "

@@ -59,6 +59,9 @@ def credit_waterfall(one: Credit, *, title: str = "", passed: bool = True, ax: A
             ha="center",
             va="top" if below else "bottom",
             fontsize=8.5,
+            # The line of the quantile goes behind a number, not through it.
+            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"},
+            zorder=4,
         )
         if place + 1 < len(steps):
             ax.plot([place + 0.31, place + 0.69], [end, end], color=GREY, lw=0.8)

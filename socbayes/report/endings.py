@@ -38,12 +38,15 @@ def endings_chapter(ended: Lasting, place: int, shown: Collection[str] = ()) -> 
     records, baseline = ended.table.to_dict("records"), baseline_of(next(iter(ended.paths.values())))
     end, buffer = float(ended.table["year"].max()), float(ended.table["buffer"].iloc[0])
     head, *rows = rows_of_endings(ended)
-    text = f"Lines are medians, bands {INTERVAL_NAME}s; a ring is where half of the gain is gone."
+    rings = np.isfinite([row["half_life"] for row in records]).any()
+    ring = "a ring is where half of the gain is gone" if rings else f"no median half-life ends by {end:g}"
+    text = f"Lines are medians, bands {INTERVAL_NAME}s; {ring}."
     return Chapter(
         f"lasting-{place + 1}",
         "what lasts",
         f"What stays when levers are given up in {ended.stopped:g}",
-        f"Mean gains are t C/ha against {baseline}, when levers are given up and in {end:g}. The half-life is of the "
+        f"Mean gains, and what was credited, are t C/ha against {baseline}, when levers are given up and in {end:g}; a "
+        "plan of which no credit is told is taken to be credited its mean gain. The half-life is of the "
         "gain, the transit time is the mean age at which carbon that a plan adds leaves the soil; both are medians of "
         f"draws with the {INTERVAL_NAME}. A reversal is that the stock of {end:g} is below that at the start and what "
         "was credited, or that the gain is below what was credited: a column each. The expected loss is the share of "
@@ -67,10 +70,11 @@ def rows_of_endings(ended: Lasting) -> list[list[str]]:
         Of :func:`socbayes.scenarios.lasting`.
     """
     head = ["climate", "plan", f"gain in {ended.stopped:g}", f"gain in {ended.table['year'].max():g}",
-            "half-life (years)", "transit time (years)", "P(reversal), start", "P(reversal), gain",
+            "credited", "half-life (years)", "transit time (years)", "P(reversal), start", "P(reversal), gain",
             "expected loss (%)"]  # fmt: skip
     return [head] + [
-        [row["climate"], row["plan"], f"{row['gain_then']:+.2f}", f"{row['gain_last']:+.2f}", _years(row, "half_life"),
+        [row["climate"], row["plan"], _tons(row["gain_then"], "+"), _tons(row["gain_last"], "+"),
+         _tons(row["credited"]), _years(row, "half_life"),
          _years(row, "transit_time"), *(_percent(row[name]) for name in ("p_reversal_start", "p_reversal_baseline")),
          DASH if np.isnan(row["expected_loss"]) else f"{100 * row['expected_loss']:.0f}"]
         for row in ended.table.to_dict("records")
@@ -91,6 +95,13 @@ def _years(row: Mapping[str, Any], name: str) -> str:
     return f"{told(middle)} ({told(lower)} to {told(upper)})"
 
 
+def _tons(value: float, sign: str = "") -> str:
+    """Carbon of a hectare, t, to a tenth from one ton on."""
+    if np.isnan(value):
+        return DASH
+    return f"{value:{sign}.1f}" if abs(value) >= 1.0 else f"{value:{sign}.2f}"
+
+
 def _percent(share: float) -> str:
     return probability(float(share)).replace("above ", "> ").replace("below ", "< ")
 
@@ -101,9 +112,12 @@ def _sentence(row: Mapping[str, Any], end: float) -> str:
     if not row["gain_then"] > 0:
         return f"{plan}, {climate}: there is no gain in {row['stopped']:g} that could be lost."
     loss = row["expected_loss"]
-    covered = "no more than" if loss <= row["buffer"] else "more than"
-    of_credit = "" if np.isnan(loss) else f"; the credit loses {covered} the buffer holds"
+    of_credit = "" if np.isnan(loss) else (
+        f"; {100 * loss:.0f} % of the {_tons(row['credited'])} that were credited are lost, "
+        + ("no more than" if loss <= row["buffer"] else "more than")
+        + f" the {100 * row['buffer']:.0f} % of the buffer"
+    )  # fmt: skip
     return (
-        f"{plan}, {climate}: of {row['gain_then']:.2f} t C/ha gained by {row['stopped']:g}, {row['gain_last']:.2f} are "
-        f"left in {end:g}{of_credit}."
+        f"{plan}, {climate}: of {_tons(row['gain_then'])} t C/ha gained by {row['stopped']:g}, "
+        f"{_tons(row['gain_last'])} are left in {end:g}{of_credit}."
     )

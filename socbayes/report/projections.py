@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ from socbayes.report.readings import Reading
 from socbayes.scenarios.credit_sheet import KNOWN, CreditSheet
 from socbayes.scenarios.credits import CO2_PER_C, Credit
 from socbayes.scenarios.gains import gain_table, gains_of
+from socbayes.scenarios.lever_words import OF_ALL_INPUT, OF_FACTORS, effect_told
 from socbayes.scenarios.levers import known_levers, levers
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import (
@@ -27,7 +29,6 @@ from socbayes.scenarios.projected import (
     require_projection,
     table_converged,
 )
-from socbayes.structures import list_structures
 from socbayes.vocabulary import INTERVAL_NAME
 from socbayes.wording import direction, number, probability, said
 
@@ -120,8 +121,9 @@ def plans_chapter(projection: xr.Dataset, place: int, shown: Collection[str] = (
         "plans",
         f"Plans against {baseline}",
         f"Gains by {end:g}, paired: every plan runs on the same draws, new plots and effects of levers. "
-        f"A number stands before its {INTERVAL_NAME}; 4 per 1000 is the probability of a mean growth of 0.4 % of the "
-        f"stock of {start:g} a year, not compounded, against that stock and, after the stroke, against {baseline}.",
+        f"A gain is what a plan holds more than {baseline} does in the same year: carbon may fall under both. It is "
+        f"the median before its {INTERVAL_NAME}; 4 per 1000 is the probability of a mean growth of 0.4 % of the stock"
+        f" of {start:g} a year, not compounded, against that stock and, after the stroke, against {baseline}.",
         converged(projection),
         failures_of(projection),
         ["plan", "plots", "gain (t C/ha)", "gain (t CO2e/ha)", "P(gain > 0)", *spans],
@@ -164,8 +166,8 @@ def _sentences(
     """What a plan does to carbon, and to the share of it that is necromass where the structure has any."""
     assert table is not None
     sentences = [
-        f"{plan} against {baseline}: carbon of the plots measured {direction(gain, 'rises', 'falls')}, by "
-        f"{said(gain, 't C/ha', signed=True)} from {period[0]:g} to {period[1]:g}."
+        f"{plan} against {baseline}: in {period[1]:g} carbon of the plots measured "
+        f"{direction(gain, 'is higher', 'is lower')}, by {said(gain, 't C/ha', signed=True)} since {period[0]:g}."
     ]
     if "sector" in table:
         last = table[(table["plan"] == plan) & (table["year"] == period[1])].iloc[0]
@@ -199,35 +201,33 @@ def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
         return None
     rows = [
         [str(row["title"]), str(row["acts_on"]), f"{row['lowest']:g} to {row['highest']:g} {row['unit']}",
-         "the dose" if row["mean"] != row["mean"] else _effects(str(name), projection), str(row["source"])]
+         _effects(str(name), projection), str(row["source"])]
         for name, row in zip(used.index, used.to_dict("records"), strict=True)
     ]  # fmt: skip
     return Chapter(
         f"levers-{place + 1}",
         "levers",
         "Levers",
-        "What the plans pull, and how well it is known. An effect is of a unit of dose, on the log scale, with its "
-        "standard deviation, of each structure where it was learned through them; it is drawn once for all plots, so "
-        "its error does not average away over them.",
+        f"What the plans pull, and how well it is known. An effect is of a unit of dose, the median before its "
+        f"{INTERVAL_NAME}, of each fit where they differ; x is a factor. It is drawn once for all plots, so its error "
+        "does not average away over them.",
         True,  # what is known of levers does not rest on this fit
         [],
         ["lever", "acts on", "range of evidence", "effect", "source"],
         rows,
-        [],
+        [note for note in notes.splitlines() if note.startswith(OF_FACTORS) or OF_ALL_INPUT in note],
     )
 
 
 def _effects(name: str, projection: xr.Dataset) -> str:
     """Effect of a lever that the fits of a projection took: of each structure that it was learned through, its own."""
     lever = known_levers()[name]
-    labels = [part.rpartition(" ")[0] for part in str(projection.attrs.get("structure", "")).split(", ")]
-    if not set(labels) <= set(list_structures()):
-        labels = [*lever.through]  # what the user called a fit does not say its structure
-    taken = {label: lever.through.get(label, (lever.mean, lever.sd)) for label in labels} if lever.through else {}
-    distinct = list(dict.fromkeys(taken.values())) or [(lever.mean, lever.sd)]
-    if len(distinct) == 1:
-        return "{:+.3f} ± {:.3f}".format(*distinct[0])
-    return "; ".join(f"{label} {mean:+.3f} ± {sd:.3f}" for label, (mean, sd) in taken.items())
+    taken = dict(json.loads(str(projection.attrs.get("factors", "{}")))).get(name)
+    if not taken:  # nothing was learned, or the projection does not say through what
+        taken = {one: one for one in lever.through}
+    told = {label: effect_told(lever, structure) for label, structure in taken.items()}
+    distinct = list(dict.fromkeys(told.values())) or [effect_told(lever)]
+    return distinct[0] if len(distinct) == 1 else "; ".join(f"{label} {effect}" for label, effect in told.items())
 
 
 def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
@@ -242,6 +242,8 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
     """
     rows, pictures = [], []
     rules = list(dict.fromkeys(line.credit.rule.name for line in sheet.lines))
+    of_rules = {line.credit.rule.name: line.credit.rule.level for line in sheet.lines}
+    levels = " or ".join(f"{level:g}" + (f" ({name})" if len(rules) > 1 else "") for name, level in of_rules.items())
     for line in sheet.lines:
         one = line.credit
         spread = float(np.hypot(one.model_sd, one.sampling_sd))
@@ -250,7 +252,8 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
             return number(value, spread) if np.isfinite(value) else "–"
 
         of_rule = [one.rule.name] if len(rules) > 1 else []
-        per_area = (one.gain, one.model_sd, one.sampling_sd)
+        # One plot has no points that could differ.
+        per_area = (one.gain, one.model_sd, one.sampling_sd if line.group == KNOWN else np.nan)
         by_formula = (one.deduction, one.credited) if one.told else (np.nan, np.nan)
         totals = (one.reductions, one.removals, one.net) if one.told else (np.nan, np.nan, np.nan)
         rows.append(
@@ -267,8 +270,10 @@ def credits_chapter(sheet: CreditSheet, place: int) -> Chapter:
         f"Credits against {sheet.baseline}, {sheet.start:g} to {sheet.end:g}",
         "Carbon dioxide of the soil only, to be verified by somebody else: figures are computed as in the rules named, "
         "which is no statement that a project conforms to them. Gain to quantile are t CO2e/ha, the deduction is "
-        "percent of the gain, reductions to net are t CO2e; a dash stands for a figure that says nothing of a gain "
-        "near zero, or that nothing was stated for.",
+        "percent of the gain, reductions to net are t CO2e. The gain is the mean over draws, as rules ask, which lies "
+        f"above the median where a few gain much; the quantile is what draws exceed with probability {levels}. A dash "
+        "stands for a figure that says nothing of a gain near zero, that one plot has not, or that nothing was stated "
+        "for.",
         sheet.converged,
         [] if sheet.converged else ["a fit behind these credits failed its checks"],
         ["plan", "plots", *(["rule"] if len(rules) > 1 else []), *CREDIT_COLUMNS],

@@ -127,7 +127,7 @@ class Credit:
         quantile = f"Exceeded with probability {self.rule.level:g}: {self.quantile:.3g} t CO2e/ha."
         if not self.told:
             return " ".join([sentence + ".", *self.notes, quantile])
-        kept = "" if np.isnan(self.net) else f"; {self.net:.4g} t CO2e after a buffer of {self.buffer:.4g}"
+        kept = "" if np.isnan(self.net) else f"; {self.net:.3g} t CO2e after a buffer of {self.buffer:.3g}"
         return " ".join([f"{sentence}, of which {self.credited:.3g} t CO2e/ha are credited{kept}.", *self.notes])
 
 
@@ -269,7 +269,7 @@ def _areas(
     if alone and not every_point:
         raise SocbayesError(
             f"stratum {alone[0]} has one point, so its spread between points is unknown: "
-            "join strata, add points, or say every_point=True if these are all the points there are"
+            "join strata, add points, or say every_point=True (--every-point) if these are all the points there are"
         )
     return {name: found[name] for name in names}
 

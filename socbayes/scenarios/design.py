@@ -78,7 +78,9 @@ def stated_design(
     if areas is None:
         if "area" not in projection.coords:
             return None
-        areas = pd.DataFrame({"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()})
+        of_plans = pd.DataFrame({"plot": plots_in(projection), "area [ha]": projection["area"].to_numpy()})
+        of_plans.attrs["source"] = "areas of the plans"
+        areas = of_plans
     return design_of(areas, plots_in(projection), every_point=every_point)
 
 
@@ -186,7 +188,7 @@ def _unequal(frame: pd.DataFrame) -> list[Fault]:
             Fault(
                 "unequal areas", int(row), "area", f"{value:g} ha", f"{first:g} ha, as the first of stratum {name}",
                 "points of a stratum stand for equal parts of it: make strata of them, or say that these are all the "
-                "fields there are (every_point)",
+                "fields there are (every_point, --every-point)",
             )
             for row, value in odd.items()
         ]  # fmt: skip

@@ -12,12 +12,13 @@ from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.scenarios.candidates import is_number
 from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.levers import LEVERS
+from socbayes.scenarios.plan_checks import notes_on
 from socbayes.scenarios.plan_files import read_plans
-from socbayes.scenarios.plans import Climate, Dose, Plans, beyond_evidence
+from socbayes.scenarios.plans import Climate, Dose, Plans
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import converged, failures_of
 from socbayes.scenarios.projections import Settings, project, settings_of
-from socbayes.scenarios.reversals import bounded, permanence
+from socbayes.scenarios.reversals import bounded, of_added, permanence
 from socbayes.scenarios.transit import TRANSIT, with_transit
 from socbayes.vocabulary import nearest
 
@@ -97,7 +98,8 @@ def lasting(
     -------
     Lasting
         Its ``table`` has the columns of :func:`socbayes.scenarios.permanence`, of all plots together by their area,
-        and ``climate``; ``transit_time`` is the mean over plots to which carbon is added. ``attrs["notes"]`` hold
+        and ``climate``; ``transit_time`` is the mean over plots to which carbon is added, of
+        plans that add some in most draws. ``attrs["notes"]`` hold
         what was assumed.
 
     Raises
@@ -168,7 +170,7 @@ def warmer(plans: Plans, degrees: float) -> Plans:
     # Plans that share a climate go on to share it, so that it is laid out once.
     warm = {key: replace(one, changes=(*one.changes, added)) for key, one in every.items()}
     changed = {name: replace(plan, climate=warm[id(plan.climate)]) for name, plan in plans.plans.items()}
-    notes = [note for plan in changed.values() for note in beyond_evidence(plan)]
+    notes = [note for plan in changed.values() for note in notes_on(plan)]
     return replace(plans, plans=changed, notes=tuple(dict.fromkeys((*plans.notes, *notes))))
 
 
@@ -191,5 +193,6 @@ def _times(projection: xr.Dataset, plan: str) -> np.ndarray:
     area = projection["area"].to_numpy() if "area" in projection.coords else np.ones(times.shape[1])
     weight = np.where(np.isfinite(times), area, 0.0)
     told = weight.sum(axis=1) > 0
-    mean: np.ndarray = (weight * np.nan_to_num(times)).sum(axis=1)[told] / weight.sum(axis=1)[told]
-    return mean
+    mean = np.full(len(times), np.nan)
+    mean[told] = (weight * np.nan_to_num(times)).sum(axis=1)[told] / weight.sum(axis=1)[told]
+    return of_added(mean)

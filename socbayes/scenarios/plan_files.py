@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from socbayes.errors import Fault, TableFaultsError, UnknownNameError, UnreadableFileError
+from socbayes.errors import Fault, SocbayesError, TableFaultsError, UnknownNameError, UnreadableFileError
 from socbayes.scenarios.levers import LEVERS, LOWEST, OF_CLIMATE, lever_called
+from socbayes.scenarios.plan_checks import idle_plans, impossible_doses, names_alike, notes_on
 from socbayes.scenarios.plans import (
     COLUMNS,
     DIRECT,
@@ -24,9 +26,11 @@ from socbayes.scenarios.plans import (
     Plan,
     Plans,
     Stage,
-    beyond_evidence,
 )
 from socbayes.vocabulary import nearest
+
+_YEARS = ("start", "end", "year")
+"""Keys of which the number is a year."""
 
 
 def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Plans:
@@ -66,7 +70,7 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
     if isinstance(source, Plans):
         return source
     if not isinstance(source, Mapping | str | os.PathLike):
-        raise TableFaultsError([Fault("no plans", None, "plans", _shown(source), "a path, a dict, or plans")], "plans")
+        raise refused([Fault("no plans", None, "plans", _shown(source), "a path, a dict, or plans")])
     given, called, folder = (source, "plans", Path()) if isinstance(source, Mapping) else _from_file(Path(source))
     faults: list[Fault] = []
     _known_keys(given, ("plans", "baseline", "climate", "areas"), "", faults)
@@ -82,14 +86,29 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
             faults.append(_misspelt("plan", baseline, list(plans), "baseline"))
         plans = {baseline: Plan(baseline), **plans}
     areas = _areas(given.get("areas", {}), faults)
+    faults += names_alike(list(plans))
     for plan in plans.values():
-        faults += _exclusions(plan)
+        faults += [*_exclusions(plan), *impossible_doses(plan)]
     if faults:
-        raise TableFaultsError(faults, called)
+        raise refused(faults, called)
     ordered = {name: plans[name] for name in (baseline, *(name for name in plans if name != baseline))}
     ordered = {name: plan if plan.climate else replace(plan, climate=common) for name, plan in ordered.items()}
-    notes = [note for plan in ordered.values() for note in beyond_evidence(plan)]
-    return Plans(ordered, baseline, areas, tuple(dict.fromkeys(notes)))
+    result = Plans(ordered, baseline, areas)
+    notes = [note for plan in ordered.values() for note in notes_on(plan)]
+    return replace(result, notes=tuple(dict.fromkeys([*notes, *idle_plans(result)])))
+
+
+def refused(faults: Sequence[Fault], called: str = "plans") -> TableFaultsError:
+    """What is raised of plans with faults, each with its place in the file.
+
+    Parameters
+    ----------
+    faults
+        All of them.
+    called
+        What the plans are called.
+    """
+    return TableFaultsError([replace(one, place="at") for one in faults], called)
 
 
 def under(plans: Plans, climate: Mapping[str, Any]) -> Plans:
@@ -116,9 +135,9 @@ def under(plans: Plans, climate: Mapping[str, Any]) -> Plans:
     faults: list[Fault] = []
     read = _climate(climate, "climate", faults, Path())
     if faults:
-        raise TableFaultsError(faults, "climate")
+        raise refused(faults, "climate")
     changed = {name: replace(plan, climate=read) for name, plan in plans.plans.items()}
-    notes = [note for plan in changed.values() for note in beyond_evidence(plan)]
+    notes = [note for plan in changed.values() for note in notes_on(plan)]
     if replaced := [name for name, plan in plans.plans.items() if plan.climate]:
         notes.append(f"The climate of {', '.join(replaced)} is replaced.")
     return replace(plans, plans=changed, notes=tuple(dict.fromkeys(notes)))
@@ -183,10 +202,14 @@ def _listed(
 def _dose(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Dose | None:
     _known_keys(each, ("lever", "dose", "start", "end", "ramp"), place, faults)
     lever = None
-    try:
-        lever = lever_called(str(each.get("lever", "")))
-    except UnknownNameError:
-        faults.append(_misspelt("lever", str(each.get("lever", "")), list(LEVERS), place))
+    if "lever" in each:
+        try:
+            lever = lever_called(str(each["lever"]))
+        except UnknownNameError:
+            faults.append(_misspelt("lever", str(each["lever"]), list(LEVERS), place))
+    else:
+        faults.append(Fault("no lever", None, place, "nothing", "lever, the name of one",
+                            "socbayes levers lists them"))  # fmt: skip
     lowest = LOWEST.get(lever.acts_on, -np.inf) if lever else -np.inf
     dose = _number(each, "dose", place, faults, lowest=lowest)
     ramp = _number(each, "ramp", place, faults, default=0.0, lowest=0.0)
@@ -228,11 +251,7 @@ def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Clima
             # Rain is given as a factor, and a lever has what it departs from one.
             dose = float(value or 0.0) - (0.0 if name == "warming" else 1.0)
             changes.append(Dose(LEVERS[name], dose, start, end, ramp))
-    table = given.get("table")
-    if isinstance(table, str | os.PathLike):
-        from socbayes.table import read_table
-
-        table = read_table(folder / table, "field_weather")
+    table = _weather(given.get("table"), f"{where}.table", faults, folder)
     resample = given.get("resample", False)
     if not isinstance(resample, bool):
         faults.append(Fault("no switch", None, f"{where}.resample", _shown(resample), "true or false"))
@@ -240,7 +259,29 @@ def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Clima
     if not isinstance(efficiency, str) or efficiency not in EFFICIENCIES:
         faults.append(_misspelt("answer of efficiency", str(efficiency), list(EFFICIENCIES), f"{where}.efficiency"))
         efficiency = DIRECT
+    if not changes and {"start", "end", "ramp"} & set(given):
+        found = ", ".join(key for key in ("start", "end", "ramp") if key in given)
+        faults.append(Fault("nothing that begins or ends", None, where, found, "warming, rain or evaporation beside it",
+                            "a table of weather has its own years" if "table" in given else ""))  # fmt: skip
     return Climate(tuple(changes), bool(resample), table, efficiency)
+
+
+def _weather(given: Any, place: str, faults: list[Fault], folder: Path) -> Any:
+    """Table of weather that a climate names; None where it names none, or one that cannot be read."""
+    if given is None or hasattr(given, "columns"):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        faults.append(Fault("no table", None, place, _shown(given), "the path of a table of weather"))
+        return None
+    from socbayes.table import read_table
+
+    try:
+        return read_table(folder / given, "field_weather")
+    except TableFaultsError as error:
+        faults += error.faults
+    except SocbayesError as error:
+        faults.append(Fault("no table", None, place, repr(str(given)), "a table of weather", str(error)))
+    return None
 
 
 def _exclusions(plan: Plan) -> Iterator[Fault]:
@@ -280,15 +321,33 @@ def _number(
     value = each.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value < lowest:
         at_least = "" if lowest == -np.inf else f", {lowest:g} or more"
-        faults.append(Fault("no number", None, f"{place}.{key}", _shown(value), f"a number{at_least}"))
+        kind = "a year as a number, such as 2026 or 2026.5" if key in _YEARS else f"a number{at_least}"
+        faults.append(Fault("no number", None, f"{place}.{key}", _shown(value), kind, _as_number(key, value)))
         return None
     return float(value)
+
+
+def _as_number(key: str, value: Any) -> str:
+    """How somebody may have meant what is no number."""
+    if key in _YEARS and isinstance(value, datetime.date):
+        length = (datetime.date(value.year + 1, 1, 1) - datetime.date(value.year, 1, 1)).days
+        return f"write {value.year + (value.timetuple().tm_yday - 1) / length:.2f}".removesuffix("0").removesuffix(".0")
+    if isinstance(value, str):
+        try:
+            return f"write {float(value):g} without quotation marks"
+        except ValueError:
+            return ""
+    if key in ("rain", "evaporation") and isinstance(value, int | float) and -1.0 <= value < 0.0:
+        return f"a factor: {1.0 + value:g} is {-100 * value:g} percent less"
+    return ""
 
 
 def _names(given: Any, place: str, faults: list[Fault]) -> tuple[str, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence):
         faults.append(Fault("no list", None, place, _shown(given), "a list of names of plots"))
         return ()
+    if not given and not isinstance(given, tuple):
+        faults.append(Fault("no plots", None, place, "an empty list", "names of plots, or nothing for all of them"))
     return tuple(str(name) for name in given)
 
 
@@ -296,10 +355,15 @@ def _areas(given: Any, faults: list[Fault]) -> dict[str, float]:
     if not isinstance(given, Mapping):
         faults.append(Fault("no areas", None, "areas", _shown(given), "a table of hectares by plot"))
         return {}
-    return {str(name): float(_number(given, name, "areas", faults, lowest=0.0) or 0.0) for name in given}
+    areas = {str(name): float(_number(given, name, "areas", faults, lowest=0.0) or 0.0) for name in given}
+    if areas and not any(areas.values()) and all(isinstance(one, int | float) for one in given.values()):
+        faults.append(Fault("no land", None, "areas", "no area above zero", "hectares of at least one plot"))
+    return areas
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, datetime.date):
+        return str(value)
     return "nothing" if value is None else repr(value)[:80]
 
 

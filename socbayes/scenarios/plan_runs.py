@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.errors import SocbayesError, TableFaultsError
+from socbayes.errors import SocbayesError
 from socbayes.facts import facts_of
 from socbayes.models.field.branches import Branches, beginnings, branches_of
 from socbayes.models.field.draws import draws_of, fitted_to, largest_pool, new_plots, process_noise
@@ -29,6 +29,7 @@ from socbayes.scenarios.acclimation import responses_of, warmed, with_slopes
 from socbayes.scenarios.draws import values_of
 from socbayes.scenarios.levers import UNCERTAIN
 from socbayes.scenarios.plan_courses import course_of, parting
+from socbayes.scenarios.plan_files import refused
 from socbayes.scenarios.planned import (
     adoption_of,
     altering,
@@ -187,7 +188,7 @@ def prepare(
     words = (spec.to_json(), hashlib.sha256(pickle.dumps(tables)).hexdigest(), float(years.max()))
     data = _usual(_Asked(words, setup.structure, partial(laid, tables)))
     if faults := faults_of(plans, tables, data, years):
-        raise TableFaultsError(faults, "plans")
+        raise refused(faults)
     drawn_once = values_of(fitted, count, seed)
     size = len(next(iter(drawn_once.values())))
     chosen = _enough(size, count, seed)
@@ -248,13 +249,30 @@ def prepare(
         )  # fmt: skip
     faults, notes = reach_of(plans, data, kinds["known"].columns, usual)
     if faults:
-        raise TableFaultsError(faults, "plans")
-    notes = [*data.notes, *notes_of(plans, tables, data), *notes]
+        raise refused(faults)
+    notes = [*_told(data.notes, spec.notes), *notes_of(plans, tables, data), *notes]
     if size < count:
         notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
     member, sampled = np.zeros(count, dtype="int64"), int(month_of(tables.obs["year"].max()))
     months = months_of(years, data.plots)
     return Prepared(label, plans.baseline, data, branches, kinds, {}, {}, member, months, sampled, chosen, tuple(notes))
+
+
+_MONTHS = " % of months"
+"""In notes on how much of tables is missing, which of years to come says nothing."""
+
+
+def _told(notes: Sequence[str], of_fit: Sequence[str]) -> list[str]:
+    """Notes on a layout that goes beyond its tables: months of which nothing can be known yet are no gaps of them."""
+    beyond = [note for note in notes if _MONTHS in note and note not in of_fit]
+    kept = [note for note in notes if note not in beyond] + [
+        note for note in of_fit if _MONTHS in note and note not in notes
+    ]
+    usual = (
+        "Months beyond the tables repeat the mean of their month, inputs that of each plot and weather that of each "
+        "site, where a plan does not say otherwise."
+    )
+    return [*kept, usual] if beyond else kept
 
 
 @dataclass(frozen=True)

@@ -228,9 +228,11 @@ def beyond_evidence(plan: Plan) -> Iterator[str]:
     for one in (*plan.doses, *(plan.climate.changes if plan.climate else ())):
         lowest, highest = one.lever.evidence
         if one.dose and not lowest <= one.dose <= highest:
+            share = one.lever.unit.startswith("share") and abs(one.dose) > 1.0
+            hint = f" A dose is a share: {one.dose:g} percent is {one.dose / 100:g}." if share else ""
             yield (
                 f"Plan {plan.name!r}: a dose of {one.dose:g} {one.lever.unit} of {one.lever.name} is beyond the "
-                f"evidence, which is of {lowest:g} to {highest:g}: its effect is extrapolated."
+                f"evidence, which is of {lowest:g} to {highest:g}: its effect is extrapolated.{hint}"
             )
 
 

@@ -23,6 +23,9 @@ from socbayes.models.field.forecasts import allotted, shares_of, years_of
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.acclimation import answers_told, notes_of_answers, slopes_of
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
+from socbayes.scenarios.lever_words import effect_told, factors_of, notes_of_levers
+from socbayes.scenarios.levers import UNCERTAIN, lever_called
+from socbayes.scenarios.plan_checks import never_there, too_short
 from socbayes.scenarios.plan_files import read_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
 from socbayes.scenarios.planned import adoption_of, changes_of
@@ -121,7 +124,8 @@ def project(
         ``adoption`` (plan, plot), the year from which a plot follows a plan; as coordinates ``structure``
         (sample), ``draw`` (sample), which draw of its fit each is, and ``area`` (plot) where the plans state areas.
         ``attrs`` hold the name of the ``baseline``, whether the fits ``converged``, their ``failures`` and ``notes``,
-        and in ``made_of`` a fingerprint of fits, plans and draws.
+        in ``factors``, as JSON, the structure whose learned factor of a lever each fit takes (``all``: their mean), and
+        in ``made_of`` a fingerprint of fits, plans and draws.
 
     Raises
     ------
@@ -165,8 +169,9 @@ def dry_run(
     Returns
     -------
     pandas.DataFrame
-        Columns plan, plot, lever, column, dose, unit, start_year, end_year and evidence: a row for each thing that a
-        plot gets, none for a plan that changes nothing. ``attrs["notes"]`` says what lies beyond the evidence.
+        Columns plan, plot, lever, column, dose, unit, effect, start_year, end_year and evidence: a row for each thing
+        that a plot gets, none for a plan that changes nothing; ``effect`` is of a unit of dose, with its interval.
+        ``attrs["notes"]`` says what lies beyond the evidence, acts on one thing, does nothing, and is known of levers.
 
     Raises
     ------
@@ -181,9 +186,10 @@ def dry_run(
 
     # As many draws as give every fit some; laying plans out is what takes the time.
     ready = ready_to_run(fits, plans, years, weights, 100, 0, True, structures)
-    columns = ["plan", "plot", "lever", "column", "dose", "unit", "start_year", "end_year", "evidence"]
+    columns = ["plan", "plot", "lever", "column", "dose", "unit", "effect", "start_year", "end_year", "evidence"]
     table = pd.DataFrame(list(changes_of(ready.plans, ready.prepared[0].data, ready.wanted)), columns=columns)
-    table.attrs["notes"] = list(ready.plans.notes)
+    table["effect"] = [_effect(name, ready) for name in table["lever"]]
+    table.attrs["notes"] = ready.said
     return table
 
 
@@ -203,6 +209,10 @@ class Ready:
         Decimal years.
     attrs
         What a result says of itself.
+    said
+        What of its notes is of the plans.
+    run
+        Structure of each fit by its label.
     """
 
     plans: Plans
@@ -210,6 +220,8 @@ class Ready:
     shares: dict[str, float]
     wanted: np.ndarray
     attrs: dict[str, Any]
+    said: list[str]
+    run: dict[str, str]
 
 
 def ready_to_run(
@@ -271,8 +283,19 @@ def ready_to_run(
         if one.data.plots.labels != first:
             raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
     sampled = max(float(tables_of_fit(one).obs["year"].max()) for one in named.values())
-    notes = [*read.notes, *(note for one in prepared for note in one.notes), *_of_levers(read)]
-    notes += notes_of_answers(read)
+    run = {label: _called(named[label]) for label in counts}
+    first_year, last_year = float(wanted.min()), float(wanted.max())
+    idle = [note for plan in read.plans.values() for note in never_there(plan, first_year, last_year)]
+    notes = [
+        *read.notes,
+        *too_short(wanted.tolist()),
+        *idle,
+        *notes_of_levers(read, run),
+        *_of_new_plots(read),
+        *notes_of_answers(read),
+    ]
+    plans_said = list(dict.fromkeys(notes))
+    notes += [note for one in prepared for note in one.notes]
     notes += of_the_first_year(sampled, float(wanted.min()))
     attrs = {
         "baseline": read.baseline,
@@ -283,10 +306,21 @@ def ready_to_run(
         "seed": seed,
         "last_sample": sampled,
         "ends": json.dumps(_ends(read)),
+        "factors": factors_of(read, run),
         "made_of": _made_of(read, shares, draws, float(wanted.min()), [fingerprint(named[label]) for label in counts]),
     }
     attrs |= answers_told(read) | ({"warning": DO_NOT_USE} if failed else {})
-    return Ready(read, prepared, shares, wanted, attrs)
+    return Ready(read, prepared, shares, wanted, attrs, plans_said, run)
+
+
+def _effect(name: str, ready: Ready) -> str:
+    """Effect of a unit of dose of a lever through each fit, in words; empty where no lever is pulled."""
+    if not name or lever_called(name).acts_on not in UNCERTAIN:
+        return ""
+    told = {label: effect_told(lever_called(name), structure) for label, structure in ready.run.items()}
+    if len(set(told.values())) == 1:
+        return next(iter(told.values()))
+    return "; ".join(f"{label} {effect}" for label, effect in told.items())
 
 
 def _made_of(*parts: Any) -> str:
@@ -320,13 +354,10 @@ def _called(fitted: Any) -> str:
     return str(facts_of(fitted).spec.choices.get("structure", "fit"))
 
 
-def _of_levers(plans: Plans) -> list[str]:
-    """Say where the effects of levers come from, and what new plots do."""
-    every = {one.lever.name: one.lever for plan in plans.plans.values() for one in plan.doses}
-    notes = [f"Effect of {name}: {lever.source}." for name, lever in every.items()]
-    if any(plan.adoption or plan.plots for plan in plans.plans.values()):
-        notes.append("A new plot follows every plan from its first stage on.")
-    return notes
+def _of_new_plots(plans: Plans) -> list[str]:
+    """Say what new plots do."""
+    staged = any(plan.adoption or plan.plots for plan in plans.plans.values())
+    return ["A new plot follows every plan from its first stage on."] if staged else []
 
 
 def common_fractions(ready: Ready) -> list[str]:

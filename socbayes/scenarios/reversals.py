@@ -82,10 +82,10 @@ def permanence(
         year, t C/ha; ``half_life`` in years, the median over draws with a gain, with its bounds (infinite beyond the
         last year); ``p_half_lost``, the share of them that had lost half by then; ``transit_time`` in years, the median
         over draws of the mean age at which added carbon leaves, with its bounds, where the projection is one of
-        :func:`socbayes.scenarios.with_transit` (NaN of plans that add none); ``p_reversal_start``, the probability
-        that the last stock is below that at the start and what was credited; ``p_reversal_baseline``, that the last
-        gain over business as usual is below what was credited; ``expected_loss``, the share of the credit that the
-        mean gain no longer covers; ``buffer``.
+        :func:`socbayes.scenarios.with_transit` (NaN of plans that add none in most draws);
+        ``p_reversal_start``, the probability that the last stock is below that at the start and what was credited;
+        ``p_reversal_baseline``, that the last gain over business as usual is below what was credited;
+        ``expected_loss``, the share of the credit that the mean gain no longer covers; ``buffer``.
 
     Raises
     ------
@@ -191,4 +191,21 @@ def _transit(projection: xr.Dataset, kind: str, plan: str, plot: int) -> dict[st
     if TRANSIT[kind] not in projection:
         return {}
     times = projection[TRANSIT[kind]].sel(plan=plan).transpose("sample", ...).to_numpy()[:, plot]
-    return bounded("transit_time", times[np.isfinite(times)])
+    return bounded("transit_time", of_added(times))
+
+
+def of_added(times: np.ndarray) -> np.ndarray:
+    """Transit times of the draws in which carbon is added, where those are half of all or more; none otherwise.
+
+    Parameters
+    ----------
+    times
+        Of every draw; NaN where a plan adds no carbon, or takes some away.
+
+    Examples
+    --------
+    >>> of_added(np.array([10.0, 12.0, np.nan])).tolist(), of_added(np.array([10.0, np.nan, np.nan])).tolist()
+    ([10.0, 12.0], [])
+    """
+    told = times[np.isfinite(times)]
+    return told if 2 * told.size >= times.size else told[:0]

@@ -86,4 +86,7 @@ def require_buffer(buffer: float | None, rule: Rule) -> None:
         raise SocbayesError(f"a buffer is a share, such as 0.12, not {buffer!r}")
     if buffer is not None and not rule.smallest_buffer <= buffer <= rule.largest_buffer:
         limits = f"{rule.smallest_buffer:g} to {rule.largest_buffer:g}"
-        raise SocbayesError(f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}")
+        percent = f"; {buffer:g} percent is {buffer / 100:g}" if buffer > 1.0 else ""
+        raise SocbayesError(
+            f"a buffer of {buffer:g} is outside what {rule.name} allows, a share from {limits}{percent}"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 import xarray as xr
@@ -57,21 +59,31 @@ def test_what_was_learned_through_structures_is_told_of_each(monkeypatch):
     learned = {"acts_on": "rate_factor", "through": through, "source": "ours", "studies": 9, "pairs": 99}
     monkeypatch.setattr("socbayes.scenarios.levers._stored", lambda: {"no_tillage": learned})
     told = CliRunner().invoke(app, ["levers", "no_tillage"]).output
-    assert "through rothc, log scale: mean -0.300, standard deviation 0.100" in told
-    assert "through icbm, log scale: mean -0.100, standard deviation 0.050" in told
-    assert "through any other, log scale: mean -0.200" in told
-    (row,) = levers_chapter(projection_of("rothc 1.00"), 0).rows
-    assert "-0.300 ± 0.100" in row
-    for structure in ("rothc 0.50, icbm 0.50", "mine 1.00"):
-        (row,) = levers_chapter(projection_of(structure), 0).rows
-        assert "rothc -0.300 ± 0.100; icbm -0.100 ± 0.050" in row
+    assert "through rothc: x 0.74 (0.63 to 0.87); -0.300, 0.100" in told
+    assert "through icbm: x 0.90 (0.84 to 0.98); -0.100, 0.050" in told
+    assert "through any other: x 0.82 (0.67 to 1.00); -0.200, 0.127" in told
+    for taken, words in (
+        ({"farm": "rothc"}, "x 0.74 (0.63 to 0.87)"),
+        ({"farm": "rothc", "own": "icbm"}, "farm x 0.74 (0.63 to 0.87); own x 0.90 (0.84 to 0.98)"),
+        ({"farm": "all"}, "x 0.82 (0.67 to 1.00)"),
+        ({}, "rothc x 0.74 (0.63 to 0.87); icbm x 0.90 (0.84 to 0.98)"),
+    ):
+        (row,) = levers_chapter(projection_of({"no_tillage": taken}), 0).rows
+        assert words in row
     monkeypatch.setattr("socbayes.scenarios.levers._stored", dict)
-    (row,) = levers_chapter(projection_of("rothc 1.00"), 0).rows
-    assert "-0.063 ± 0.034" in row
+    (row,) = levers_chapter(projection_of({}), 0).rows
+    assert "x 0.94 (0.89 to 0.99)" in row
 
 
-def projection_of(structure):
-    return xr.Dataset(attrs={"structure": structure, "notes": "Effect of no_tillage: ours."})
+def projection_of(factors):
+    return xr.Dataset(attrs={"factors": json.dumps(factors), "notes": "Effect of no_tillage: ours."})
+
+
+def test_levers_are_listed_without_logarithms():
+    told = " ".join(CliRunner().invoke(app, ["levers"]).output.split())
+    assert "effect of a unit of dose, median (89 % equal-tailed interval)" in told
+    assert "x 0.93 (0.84 to 1.04)" in told  # straw_removal: exp(-0.067 +- 1.598 * 0.069)
+    assert "0 to 4 t C/ha/year │ 1.0 t C/ha/year (0.73 to 1.4)" in told
 
 
 def test_a_projection_is_written_whole(invoke, tmp_path):
@@ -79,7 +91,9 @@ def test_a_projection_is_written_whole(invoke, tmp_path):
     done = invoke("icbm", "rothc", "--years", "2022:2032:5", "--output", str(folder), "--weight", "icbm=1",
                   "--weight", "rothc=3")  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "Gain over business as usual by 2032" in done.output
+    assert "Gain over business as usual by 2032: mean (89 % equal-tailed interval)" in done.output
+    assert "above 0.99" in done.output
+    assert f"socbayes credit {folder / PROJECTION}" in done.output.replace("\n", "")
     assert sorted(path.name for path in folder.iterdir()) == sorted([PROJECTION, GAINS, CHANGES])
     with xr.open_dataset(folder / PROJECTION) as projection:
         assert projection["known"].dims == ("plan", "sample", "plot", "year", "fraction")
@@ -94,7 +108,12 @@ def test_a_projection_is_written_whole(invoke, tmp_path):
 def test_a_dry_run_writes_nothing(invoke, tmp_path):
     done = invoke("icbm", "--years", "2022:2032", "--output", str(tmp_path / "out"), "--dry-run")
     assert done.exit_code == 0, done.output
-    assert "What every plot gets" in done.output
+    said = " ".join(done.output.split())
+    assert "What every plot gets" in said
+    assert "2024 to 2032" in said
+    assert "added plant" in said
+    assert "plant_added" not in said
+    assert "Effect of cover_crop: " in said
     assert not (tmp_path / "out").exists()
 
 
