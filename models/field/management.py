@@ -228,17 +228,14 @@ class Managed:
             told = np.where(seen, of_crops, np.nan)
             self.notes += (sentence_on_layers(float(np.nansum(told * self.below) / np.nansum(told)), layers),)
         if without:
-            self.notes += (f"No management is stated for {len(without)} plots, {', '.join(without[:3])} among them.",)
+            self.notes += (f"No management is stated for {_plots(without).rstrip(',')}.",)
         if went_on:
             self.notes += (
-                f"Management of {len(went_on)} plots ends before their runs, {', '.join(went_on[:3])} among them: "
-                f"manure and cover go on as in its last {USUAL_MONTHS // 12} years.",
+                f"Management of {_plots(went_on)} ends before the run does: manure and cover go on as in its last "
+                f"{USUAL_MONTHS // 12} years.",
             )
         if ended:
-            self.notes += (
-                f"The plan of {len(ended)} plots ends before their runs, {', '.join(ended[:3])} among them: what the "
-                "fit knows of them goes on then.",
-            )
+            self.notes += (f"The plan of {_plots(ended)} ends before the run does: what the fit knows goes on then.",)
 
     def _take(
         self, position: int, rows: np.ndarray, parts: list[np.ndarray], values: list[np.ndarray], season: np.ndarray
@@ -555,6 +552,13 @@ def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     of_harvest = np.isfinite(once)
     years = np.where(of_harvest, years, 1.0)
     return np.where(of_harvest, once / years, numeric(table, "yield_dry_matter")), of_harvest, years
+
+
+def _plots(names: Sequence[str]) -> str:
+    """Some plots in words: their names where they are few, else their number and the first names."""
+    if len(names) == 1:
+        return f"plot {names[0]}"
+    return f"{len(names)} plots, {', '.join(names[:3])}{' among them' if len(names) > 3 else ''},"
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -163,7 +163,7 @@ def test_manure_goes_on_where_management_ends():
     assert (managed.manure[:12, 0] == 0.0).all()
     assert (managed.manure[:, 1] == 0.0).all()
     assert [note for note in notes if "ends before" in note] == [
-        "Management of 1 plots ends before their runs, 1 among them: manure and cover go on as in its last 5 years."
+        "Management of plot 1 ends before the run does: manure and cover go on as in its last 5 years."
     ]
 
 
