@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
+import resource
 import tempfile
 import time
 import weakref
@@ -33,7 +34,7 @@ def resident() -> float:
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * 4096 / 1e6
+    return pages * resource.getpagesize() / 1e6
 
 
 def held_megabytes() -> float:

@@ -29,7 +29,7 @@ the monsoons north and south of the equator, SH1-2 south of them. From 1987 on z
 LAST = 2200.0
 """Year to which a forecast is made."""
 LIMIT = -50.0
-"""Delta14C, permille, that a forecast approaches (docs/decisions/0145)."""
+"""Delta14C, permille, that a forecast approaches (docs/decisions/0141)."""
 WINDOW = 5
 """Years at the end of the record from which the rate of a forecast is learned."""
 
@@ -93,7 +93,8 @@ def radiocarbon(years: ArrayLike, zone: str, *, over: float = 0.0, rate: float |
     over
         Years that each value is a mean over: 1 for drivers by year, ``1 / 12`` by month, 0 for the moment itself.
     rate
-        Of the forecast, 1/year; by default as learned from the end of the record.
+        Of the forecast, 1/year; by default as learned from the end of the record. The error stays that of the learned
+        one, and a note says so.
 
     Returns
     -------
@@ -109,7 +110,8 @@ def radiocarbon(years: ArrayLike, zone: str, *, over: float = 0.0, rate: float |
     UnknownNameError
         For another zone, with the nearest.
     SocbayesError
-        For years before the calendar begins or after :data:`LAST`, naming the first.
+        For years before the calendar begins or after :data:`LAST`, naming the first; for a rate that is no positive
+        number, or of which no year asks, as none is after the record.
 
     Examples
     --------
@@ -129,8 +131,8 @@ def radiocarbon(years: ArrayLike, zone: str, *, over: float = 0.0, rate: float |
     end = start + float(over)
     _refuse_years(start, end, told, zone)
     ahead = forecast(zone) if (end > told.years[-1]).any() else None
-    if ahead is not None and rate is not None:
-        ahead = ahead._replace(rate=float(rate))
+    if rate is not None:
+        ahead = _at_rate(rate, ahead, told)
     grid, delta, error = told[:3] if ahead is None else _with_forecast(told, ahead)
     if over > 0.0:
         mean, spread = (_means(grid, values, start, end) for values in (delta, error))
@@ -158,17 +160,31 @@ def radiocarbon(years: ArrayLike, zone: str, *, over: float = 0.0, rate: float |
         "measured_to": float(told.years[-1]),
         "forecast": {} if ahead is None else ahead._asdict(),
         "citation": _table().attrs["citation"],
-        "notes": [] if ahead is None else [_foreseen(ahead, told, int((air["source"] == "forecast").sum()))],
+        "notes": [] if ahead is None else [_foreseen(ahead, told, rate, int((air["source"] == "forecast").sum()))],
     }
     return air
 
 
-def _foreseen(ahead: Forecast, told: Calendar, count: int) -> str:
+def _at_rate(rate: float, ahead: Forecast | None, told: Calendar) -> Forecast:
+    """A forecast at a rate that was given."""
+    import numpy as np
+
+    if ahead is None:
+        raise SocbayesError(
+            f"rate={rate!r} is of years after {told.years[-1]:.1f}, where the record ends; none is asked"
+        )
+    if not isinstance(rate, int | float | np.number) or not 0.0 < rate < np.inf:
+        raise SocbayesError(f"rate={rate!r}: expected how fast the air approaches {LIMIT:g} permille, above 0, 1/year")
+    return ahead._replace(rate=float(rate), rate_sd=0.0)
+
+
+def _foreseen(ahead: Forecast, told: Calendar, given: float | None, count: int) -> str:
     ten = ahead.error * 10.0**ahead.error_exponent
+    how, of = ("", "") if given is None else (", as given", " of the learned rate")
     return (
         f"{count} values after {told.years[-1]:.1f} are foreseen: Delta14C approaches {ahead.limit:g} permille by "
-        f"{ahead.rate:.3f} a year, with a standard deviation of {ahead.error:.1f} permille after one year and of "
-        f"{ten:.0f} after ten; emissions of fossil carbon decide"
+        f"{ahead.rate:.3f} a year{how}, with a standard deviation{of} of {ahead.error:.1f} permille after one year and "
+        f"of {ten:.0f} after ten; emissions of fossil carbon decide"
     )
 
 

@@ -76,7 +76,8 @@ def convert(
     UnknownNameError
         For another name, with the nearest.
     SocbayesError
-        Where a year is needed and not given, or a number cannot be of its quantity, with what it looks like.
+        Where a year is needed and not given, does not broadcast with the values, or a number cannot be of its
+        quantity, with what it looks like.
 
     Examples
     --------
@@ -103,6 +104,11 @@ def convert(
             )
     numbers = np.asarray(values, dtype=float)
     refuse_impossible(numbers, found)
+    for of, one in (("year", year), ("to_year", to_year)):
+        try:
+            np.broadcast_shapes(numbers.shape, np.shape(one if one is not None else 0.0))
+        except ValueError:
+            raise SocbayesError(f"{of} has shape {np.shape(one)}, and values {numbers.shape}") from None
     to_year = year if to_year is None else to_year
     if found in _YEARLY and wanted in _YEARLY and to_year is year:
         ratio = 1.0 + numbers / 1000.0 if found == "delta14c" else numbers

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,11 +147,14 @@ def test_zones_are_known_by_name():
         radiocarbon([2000], "Mars")
 
 
-def test_drivers_are_there_at_once():
-    radiocarbon([2030], "SH3")
-    start = time.perf_counter()
-    radiocarbon(np.arange(1850, 2060, 1 / 12), "SH3", over=1 / 12)
-    assert time.perf_counter() - start < 1.0
+def test_a_rate_is_used_or_refused():
+    with pytest.raises(SocbayesError, match="none is asked"):
+        radiocarbon([2000], "NH1", rate=0.02)
+    for rate in (0.0, -0.1, np.nan, "fast"):
+        with pytest.raises(SocbayesError, match="above 0, 1/year"):
+            radiocarbon([2030], "NH1", rate=rate)
+    air = radiocarbon([2030], "NH1", rate=0.02)
+    assert "by 0.020 a year, as given, with a standard deviation of the learned rate" in air.attrs["notes"][0]
 
 
 # --- runs ---------------------------------------------------------------------

@@ -79,12 +79,14 @@ def test_normalisation_is_near_its_published_approximation():
         (([98.0, 71.0], "fraction_modern", "activity_ratio"), "value 1 of 2: found 98 .* look like percent modern"),
         (([0.9, -310.0], "fraction_modern", "percent_modern"), "value 2 of 2.*look like Delta14C"),
         (([95.0, -20.0, 30.0], "percent_modern", "fraction_modern"), "look like Delta14C"),
+        (([1.0, 2.0], "fraction_modern", "delta14c", [2000.0] * 3), "year has shape"),
         (([-1001.0], "delta14c", "activity_ratio"), "found -1001 as Delta14C, expected -1000 to 1100"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_likely_name(arguments, message):
+    *given, year = arguments if len(arguments) > 3 else (*arguments, None)
     with pytest.raises(SocbayesError, match=message):
-        convert(*arguments)
+        convert(*given, year=year)
 
 
 def test_unknown_quantities_are_answered_with_the_nearest():

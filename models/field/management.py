@@ -228,7 +228,7 @@ class Managed:
             told = np.where(seen, of_crops, np.nan)
             self.notes += (sentence_on_layers(float(np.nansum(told * self.below) / np.nansum(told)), layers),)
         if without:
-            self.notes += (f"No management is stated for {_plots(without).rstrip(',')}.",)
+            self.notes += (f"No management is stated for {_plots(without)}.",)
         if went_on:
             self.notes += (
                 f"Management of {_plots(went_on)} ends before the run does: manure and cover go on as in its last "
@@ -555,10 +555,10 @@ def _yields(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _plots(names: Sequence[str]) -> str:
-    """Some plots in words: their names where they are few, else their number and the first names."""
+    """Some plots in words: a single one by its name, else their number and the first names."""
     if len(names) == 1:
         return f"plot {names[0]}"
-    return f"{len(names)} plots, {', '.join(names[:3])}{' among them' if len(names) > 3 else ''},"
+    return f"{len(names)} plots ({', '.join(names[:3])}{' and others' if len(names) > 3 else ''})"
 
 
 def _sum(overlap: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:

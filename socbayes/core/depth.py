@@ -38,7 +38,7 @@ def soil_temperature(
     Raises
     ------
     StructureError
-        For less than a year, depths above the surface and a damping depth that is none.
+        For less than a year, rows without a temperature, depths above the surface and a damping depth that is none.
 
     Notes
     -----
@@ -58,6 +58,9 @@ def soil_temperature(
     series, z = np.asarray(surface, dtype=float), np.atleast_1d(np.asarray(depths, dtype=float))
     if series.ndim not in (1, 2) or len(series) < rows_per_year:
         raise StructureError(f"temperature of a year at least is needed, {rows_per_year} rows, not {len(series)}")
+    if not np.isfinite(series).all():
+        row = int(np.argwhere(~np.isfinite(series))[0][0])
+        raise StructureError(f"temperature of row {row + 1} of {len(series)} is no number; waves need every row")
     if not np.all(z >= 0.0) or not damping_depth > 0.0:
         raise StructureError(f"depths and damping depth are in cm from the surface, not {depths!r} and {damping_depth}")
     # Waves come round: years before the first keep the last ones out of it.

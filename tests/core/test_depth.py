@@ -43,6 +43,7 @@ def test_the_end_of_a_series_does_not_warm_its_beginning():
     [
         (np.ones(11), [10.0], 200.0, "a year at least"),
         (np.ones((12, 2, 2)), [10.0], 200.0, "a year at least"),
+        (np.where(np.arange(12) == 4, np.nan, 1.0), [10.0], 200.0, "row 5 of 12 is no number"),
         (np.ones(12), [-1.0], 200.0, "in cm from the surface"),
         (np.ones(12), [np.nan], 200.0, "in cm from the surface"),
         (np.ones(12), [1.0], 0.0, "in cm from the surface"),
