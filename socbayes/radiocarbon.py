@@ -105,10 +105,11 @@ def convert(
     numbers = np.asarray(values, dtype=float)
     refuse_impossible(numbers, found)
     for of, one in (("year", year), ("to_year", to_year)):
+        shape = np.asarray(one).shape
         try:
-            np.broadcast_shapes(numbers.shape, np.shape(one if one is not None else 0.0))
+            np.broadcast_shapes(numbers.shape, shape)
         except ValueError:
-            raise SocbayesError(f"{of} has shape {np.shape(one)}, and values {numbers.shape}") from None
+            raise SocbayesError(f"{of} has shape {shape}, and values {numbers.shape}") from None
     to_year = year if to_year is None else to_year
     if found in _YEARLY and wanted in _YEARLY and to_year is year:
         ratio = 1.0 + numbers / 1000.0 if found == "delta14c" else numbers
