@@ -112,8 +112,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("runs/gains"))
     parser.add_argument("--structures", nargs="*", default=list(STRUCTURES), choices=list(STRUCTURES))
-    parser.add_argument("--draws", type=int, default=600)
-    parser.add_argument("--tune", type=int, default=700)
+    parser.add_argument("--draws", type=int, default=2500)
+    parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--cores", type=int, default=2)
     given = parser.parse_args()
     effort = {"draws": given.draws, "tune": given.tune, "chains": 4, "cores": given.cores}

@@ -75,6 +75,7 @@ TENSOR_OPS = {
     "Reciprocal": pt.reciprocal,
     "Switch": pt.switch,
     "LE": pt.le,
+    "LT": pt.lt,
     "Log": pt.log,
     "Sigmoid": pt.sigmoid,
 }
@@ -91,8 +92,8 @@ def one_step(structure: Structure, length: float, fixed: Mapping[Any, Any], inpu
     def rates(pools: Sequence[Any], place: float) -> list[Any]:
         return substitute(specific, dict(zip(structure.trace.x, pools, strict=True)) | dict(fixed))
 
-    unused = [ps.float64() for _ in state]
-    after, _ = BUILDERS[structure.scheme](structure, rates, state, ps.as_scalar(length), unused)
+    unused = [ps.float64() for _ in state]  # by the reverse sweep alone
+    after, _ = BUILDERS[structure.scheme](structure, rates, state, ps.as_scalar(length), unused, unused)
     table = Expressions(reciprocals=True)
     rows = table.add_graph(after, {v: ("in", i) for i, v in enumerate([*state, *inputs])})
     return table.stage("step", [("out", i, False, row) for i, row in enumerate(rows)])

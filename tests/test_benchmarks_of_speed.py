@@ -16,7 +16,7 @@ import socbayes as sb
 from socbayes.spec import spec_of
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-NAMES = ("simulated_trials", "measured_models", "leapfrogs", "memory", "peers", "wall")
+NAMES = ("simulated_trials", "measured_models", "leapfrogs", "memory", "peers", "sampling", "wall")
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +239,17 @@ def test_a_contender_that_lacks_draws_begins_anew_with_twice_as_many(benchmarks,
     run = peers.in_a_process("PyMC", "python", str(tmp_path), tmp_path, given)
     assert asked == [1000, 2000]
     assert run["bulk"] == 400.0
+
+
+# --- the loop of pytensor.scan ------------------------------------------------------------
+
+
+def test_runs_by_scan_are_those_of_the_core(benchmarks, monkeypatch):
+    from socbayes.models.cue.process import apparent_efficiency
+
+    rng = np.random.default_rng(1)
+    fast = np.exp(rng.normal(-3.9, 0.7, 3)), np.exp(rng.normal(2.1, 0.7, 3))
+    case = (rng.uniform(0.2, 0.8, 3), *fast, 0.6, np.array([1.0, 24.0, 168.0]), np.array([0.01, 0.1, 1.0]))
+    core = apparent_efficiency(*case).eval()
+    monkeypatch.setattr("socbayes.core.integrate", benchmarks["sampling"].scan_integrate)
+    np.testing.assert_allclose(apparent_efficiency(*case).eval(), core, rtol=1e-10)
