@@ -112,11 +112,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("runs/gains"))
     parser.add_argument("--structures", nargs="*", default=list(STRUCTURES), choices=list(STRUCTURES))
-    parser.add_argument("--draws", type=int, default=2500)
+    parser.add_argument("--draws", type=int, default=1000, help="of each chain at which a fit is first looked at")
+    parser.add_argument("--most-draws", type=int, default=4000, help="after which it ends in any case")
     parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--cores", type=int, default=2)
     given = parser.parse_args()
-    effort = {"draws": given.draws, "tune": given.tune, "chains": 4, "cores": given.cores}
+    effort = {
+        "draws": given.draws,
+        "most_draws": given.most_draws,
+        "tune": given.tune,
+        "chains": 4,
+        "cores": given.cores,
+    }
     tables = {label: differences(label, given.store, effort) for label in given.structures}
     write_text(PAGE, page(tables))
     print(PAGE.read_text("utf-8"))

@@ -31,7 +31,7 @@ from socbayes.inference.runs import (
     write_settings,
 )
 from socbayes.inference.sampling import data_hash, require_samplable, sample_missing
-from socbayes.inference.streams import streams, written_by_chain
+from socbayes.inference.streams import lost_store, streams, written_by_chain
 from socbayes.spec import spec_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Sampling(TypedDict, total=False):
     """How fits are sampled, for functions that make several: arguments of :func:`fit`."""
 
     draws: int
+    most_draws: int
     tune: int
     chains: int
     cores: int | None
@@ -269,7 +270,7 @@ def _require_going_on(fitted: xr.DataTree, folder: Path) -> None:
     facts = facts_of(fitted)
     if facts.converged:
         raise SocbayesError(f"{folder} has passed its checks: it lacks no draws")
-    if (folder / SETTINGS).exists():
+    if (folder / SETTINGS).exists() and not lost_store(folder):
         written = written_by_chain(streams(folder, facts.draws), facts.chains)
         if (written >= facts.draws).all():
             return

@@ -30,7 +30,7 @@ from socbayes.errors import SocbayesError, UnreadableFileError, said_by
 from socbayes.facts import TABLES, facts_of, spec_from, with_tables
 from socbayes.files import file_name, replacing, write_text
 from socbayes.inference.diagnostics import gate, judged
-from socbayes.inference.streams import DRAWS, by_dims, read_draws, require_draws, require_groups, stores
+from socbayes.inference.streams import by_dims, read_draws, require_draws, require_groups, stores
 from socbayes.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ def open_run(folder: str | os.PathLike[str]) -> xr.DataTree:
     folder = Path(folder)
     if (folder / FIT).exists():
         return load(folder)
-    if not (folder / DRAWS).exists():
+    if not stores(folder):
         if (folder / SPEC).exists():
             raise SocbayesError(f"{folder} holds no draws yet; `socbayes resume {folder}` begins anew")
         raise SocbayesError(f"{folder} holds no draws: it is no folder of a run")

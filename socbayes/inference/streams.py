@@ -77,8 +77,13 @@ def streams(folder: Path, most: int | None = None) -> list[Stream]:
     Raises
     ------
     UnreadableFileError
-        If one of them is no store of draws, or is damaged.
+        If one of them is no store of draws, is damaged, or goes on from one that is not there.
     """
+    if lost := lost_store(folder):
+        raise UnreadableFileError(
+            f"{folder} is damaged: {lost} is not there, and other draws of the run go on from its own; remove the run "
+            "and fit again"
+        )
     opened = (_stream(path, None if chain < 0 else (chain,), most) for path, _, chain in stores(folder))
     return [stream for stream in opened if stream is not None and stream.written.any()]
 
@@ -89,6 +94,15 @@ def stores(folder: Path) -> list[tuple[Path, int, int]]:
     later = ((path, _CONTINUED.fullmatch(path.name)) for path in folder.glob("draws-*.zarr"))
     found += [(path, int(match[1]), int(match[2])) for path, match in later if match]
     return sorted(found, key=lambda store: store[1:])
+
+
+def lost_store(folder: Path) -> str:
+    """Name of the first store that is not there though others of the run go on from it; empty where all are there."""
+    times = {time for _, time, _ in stores(folder)}
+    lost = [time for time in range(max(times, default=0)) if time not in times]
+    if not lost:
+        return ""
+    return f"draws-{lost[0]}-*.zarr" if lost[0] else DRAWS
 
 
 def continued(folder: Path, time: int, chain: int) -> Path:

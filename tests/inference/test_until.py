@@ -144,11 +144,24 @@ def test_a_run_ended_by_hand_while_it_goes_on_keeps_what_it_had(quick, tmp_path,
     assert runs.open_run(folder).posterior.sizes["draw"] >= 60
     ended = resume(folder, slow_model(), most_draws=60, progress=False)
     np.testing.assert_array_equal(ended.posterior["one"], short.posterior["one"])
+
+
+@pytest.mark.parametrize("later", [0, 40], ids=["alone", "with draws that go on from it"])
+def test_a_run_does_not_go_on_without_its_first_draws(quick, tmp_path, later):
+    folder = tmp_path / "run"
+    fit(slow_model(), draws=60, store=folder, **SLOW)
+    if later:
+        resume(folder, slow_model(), most_draws=60 + later, progress=False)
+        assert (folder / "draws-1-0.zarr").exists()
     shutil.rmtree(folder / "draws.zarr")
     with pytest.raises(
         SocbayesError, match=r"cannot go on: the stream of its draws.*fit the model again, with a limit"
     ):
         resume(folder, slow_model(), most_draws=100)
+    (folder / "fit.nc").unlink()
+    if later:
+        with pytest.raises(SocbayesError, match=r"damaged: draws.zarr is not there, and other draws of the run go on"):
+            runs.open_run(folder)
 
 
 def after_draws(count, patched):
