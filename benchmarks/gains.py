@@ -88,17 +88,20 @@ def shown(table: pd.DataFrame, by: str) -> str:
 def page(tables: dict[str, pd.DataFrame]) -> str:
     """The page of all differences that are kept."""
     every = pd.concat(tables.values(), ignore_index=True)
-    against = "; ".join(f"{trial}: {treatment}" for trial, treatment in AGAINST.items())
     text = [
         "# What treatments do at trials that were not seen",
         "",
         "Written by `python benchmarks/gains.py`. Each trial is left out in turn; known of it are management, weather",
         "and the first total of each plot. A difference is that of the mean stock of a treatment and of the one it is",
-        f"measured against ({against}), in one year. The last columns say whether the model foresees more than that",
-        "differences stay as at the first samples. Broadbalk and Hoosfield are of one farm: where one is left out the",
-        "other tells of its soil and weather. The Millennium Tillage Trial, of 42 plots, is left aside for the time",
-        "that fits with it take. Differences of one trial go together: of four trials, shares inside",
-        "intervals are rough.",
+        "measured against, in one year:",
+        "",
+        *(f"- {trial}: {treatment}" for trial, treatment in AGAINST.items()),
+        "",
+        "Bias is what was measured less what was foreseen. The last columns say whether the model foresees more than",
+        "that differences stay as at the first samples. Broadbalk and Hoosfield are of one farm: where one is left out",
+        "the other tells of its soil and weather. The Millennium Tillage Trial, of 42 plots, is left aside for the",
+        "time that fits with it take. Differences of one trial go together: of four trials, shares inside intervals",
+        "are rough.",
         "",
         shown(every, "structure"),
     ]

@@ -22,6 +22,9 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_
 from socbayes.core import loops, vectors
 from socbayes.core.integrate import Integrate, IntegrateBack
 from socbayes.core.kernels import Program
+from socbayes.core.late_code import make_code_late
+
+make_code_late()
 
 
 @lru_cache(maxsize=8)

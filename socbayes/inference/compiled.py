@@ -18,7 +18,8 @@ import ctypes
 import dataclasses
 import logging
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,10 +103,34 @@ def compiled_density(
     asked = _asked(model, jitter_rvs, kept)
     if asked is not None and (found := _found(asked)) is not None:
         return found
-    made = nutpie.compile_pymc_model(model, jitter_rvs=jitter_rvs, var_names=kept)
+    with _each_function_once():
+        made = nutpie.compile_pymc_model(model, jitter_rvs=jitter_rvs, var_names=kept)
     if asked is not None:
         _keep(made, asked)
     return _callable(made)
+
+
+@contextmanager
+def _each_function_once() -> Iterator[None]:
+    """Let operations that PyTensor keeps under one key share one function, which it writes anew for each of them."""
+    from pytensor.link.numba.dispatch import basic
+
+    write = basic.numba_funcify_ensure_cache
+    written: dict[Any, Any] = {}
+
+    def once(op: Any, *args: Any, node: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        function, key = write(op, *args, node=node, **kwargs)
+        if node is None or key is None:
+            return function, key
+        # The key of a sum does not say of how many.
+        types = tuple(str(variable.type) for variable in (*node.inputs, *node.outputs))
+        return written.setdefault((key, types), function), key
+
+    basic.numba_funcify_ensure_cache = once
+    try:
+        yield
+    finally:
+        basic.numba_funcify_ensure_cache = write
 
 
 def _asked(model: pm.Model, jitter: set[Any] | None, var_names: list[str] | None) -> _Asked | None:
