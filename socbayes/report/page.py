@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.files import write_text
 from socbayes.inference.checks import Checks, check
+from socbayes.inference.diagnostics import fingerprint
+from socbayes.report.command import made_again
 from socbayes.report.comparisons import described
 from socbayes.report.endings import endings_chapter
 from socbayes.report.html import tidy
@@ -72,6 +74,9 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     chapters = chapters_of(given.projections, given.sheets, given.rankings, told, endings)
     chapters += [refused_chapter(error, place) for place, error in enumerate(given.refusals)]
 
+    called = {fingerprint(fitted): section.name for section, fitted in zip(sections, fits, strict=True)}
+    again = made_again(given.projections, given.sheets, given.endings, called)
+
     files = resources.files("socbayes.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["tidy"] = tidy
@@ -84,6 +89,7 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
         sections=sections,
         scenarios=scenarios,
         chapters=chapters,
+        again=again,
         alarms=[*_alarms(sections, comparisons), *alarms_of(chapters)],
         always=ALWAYS,
     )

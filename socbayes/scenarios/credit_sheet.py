@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from socbayes.scenarios.projected import (
     baseline_of,
     converged,
     different_draws,
+    identity_of,
     marks,
     of_the_first_year,
     plots_in,
@@ -78,6 +79,10 @@ class CreditSheet:
         Whether all fits behind it passed their checks.
     notes
         What to know before using it.
+    design
+        Land that it is of, with the rules and the buffer it was computed by; None where it does not say.
+    projection
+        By which the projection that was credited is known (:func:`socbayes.scenarios.projected.identity_of`).
     """
 
     lines: tuple[CreditLine, ...]
@@ -86,6 +91,8 @@ class CreditSheet:
     end: float
     converged: bool
     notes: tuple[str, ...] = ()
+    design: Design | None = None
+    projection: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -207,7 +214,10 @@ def credit_sheet(
         *marks(projection), *design.notes, *_of_few_draws(projection), *_of_the_start(projection, plan, start),
         *_of_new_plots(projection, plans, (start, end)),
     )  # fmt: skip
-    return CreditSheet(tuple(lines), baseline_of(projection), start, end, converged(projection), notes)
+    return CreditSheet(
+        tuple(lines), baseline_of(projection), start, end, converged(projection), notes,
+        replace(design, rules=asked, buffer=kept), identity_of(projection),
+    )  # fmt: skip
 
 
 def _collect(check: Callable[[], object], faults: list[SocbayesError]) -> None:

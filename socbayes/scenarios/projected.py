@@ -291,6 +291,18 @@ def different_draws(projection: xr.Dataset) -> np.ndarray | None:
     return projection["draw"].to_numpy() if "draw" in projection.coords else None
 
 
+def identity_of(projection: xr.Dataset) -> str:
+    """What tells a projection from another: fits, plans, seed and years; empty where it does not say.
+
+    Parameters
+    ----------
+    projection
+        Stocks under several plans.
+    """
+    told = [str(projection.attrs.get(name, "")) for name in ("made_of", "seed")]
+    return " ".join([*told, *(f"{year:g}" for year in projection["year"].to_numpy())]) if all(told) else ""
+
+
 def plots_in(projection: xr.Dataset, kind: str = "known") -> list[str]:
     """Labels of the plots of a kind.
 
