@@ -8,7 +8,7 @@ filled by rules that :attr:`Layout.notes` names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,6 +121,9 @@ class Layout:
         What was measured on them.
     notes
         What was filled or left out.
+    of_months
+        Those of the notes that are on shares of months, each with what it is of the months known, empty where it is
+        nothing: months after the last sample that the fit saw are no gaps of its tables.
     """
 
     setup: Setup
@@ -128,6 +131,7 @@ class Layout:
     forcing: Forcing
     measured: Measurements
     notes: tuple[str, ...] = ()
+    of_months: Mapping[str, str] = field(default_factory=dict)
 
 
 def lay_out(
@@ -179,12 +183,12 @@ def lay_out(
     learned = sampled.origin < (len(tables.obs) if seen is None else seen)
     plots, rows, periods = _plots_of(sampled, tables.management, learned, until, known_until)
     measured = measurements_of(sampled, rows, plots, setup)
-    forcing, notes = _forcing_of(tables, obs, rows, plots, setup, change)
+    forcing, notes, of_months = _forcing_of(tables, obs, rows, plots, setup, change)
     asked = unused.asked_of_observations(tables, plots, setup)
     idle = unused.of_observations(sampled, tables.obs, measured, setup, asked)
     of_soil = (*sampled.notes, *of_fragments(tables.obs))
     notes = (*tables.notes, *of_soil, *periods.notes, *measured.notes, *notes, *idle)
-    return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))
+    return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)), of_months)
 
 
 def _plots_of(
@@ -254,8 +258,8 @@ def _forcing_of(
     plots: Plots,
     setup: Setup,
     change: Callable[[Managed, Plots], None] | None,
-) -> tuple[Forcing, tuple[str, ...]]:
-    """What management, weather and the caller say of every month of every plot; and notes."""
+) -> tuple[Forcing, tuple[str, ...], dict[str, str]]:
+    """What management, weather and the caller say of every month of every plot; notes, and those on months."""
     structure, roles = setup.structure, setup.roles
     notes: tuple[str, ...] = ()
     if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and not set(DENSITIES) & set(obs):
@@ -316,7 +320,7 @@ def _forcing_of(
         joined=not roles.manure and bool(managed.manure.any()),
         rooted=rooted,
     )
-    return forcing, notes
+    return forcing, notes, managed.of_months | climate.of_months
 
 
 def _soils(plots: Plots) -> list[tuple[float, float]]:
