@@ -42,7 +42,7 @@ from socbayes.report.readings import published_rows
 from socbayes.scenarios.levers import ACTIONS, FACTORS, LEVERS, UNCERTAIN, with_effects
 from socbayes.subjects import model_record
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
-from socbayes.wording import said
+from socbayes.wording import counted, said
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -274,7 +274,7 @@ def page(fits: dict[str, xr.DataTree], pairs: pd.DataFrame, notes: list[str], bo
         lines.append(
             f"- {name}: {facts['parameters']} parameters, seed {SEED}; R-hat at most {facts['max_r_hat']:.4f}, "
             f"effective samples at least {facts['min_ess_bulk']:.0f} in the bulk and {facts['min_ess_tail']:.0f} in "
-            f"the tails, {facts['divergences']} divergences."
+            f"the tails, {counted(int(facts['divergences']), 'divergence')}."
         )
     return "\n".join([*lines, ""])
 

@@ -66,7 +66,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     >>> table = pd.DataFrame([pair | {"control_mean": 10, "treated_mean": 12, "mean_annual_temperature": 8,
     ...                               "ecosystem": "cropland"}])
     >>> coverage(table).loc[("biochar", "cropland")]["said"].tolist()[:2]
-    ['no data here', '1 pairs of 1 studies, 100 % gain']
+    ['no data here', '1 pair of 1 study, 100 % gain']
     """
     import pandas as pd
 
@@ -92,7 +92,9 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     whole = found.reindex(every.union(found.index, sort=False)).sort_index()
     whole[["pairs", "studies"]] = whole[["pairs", "studies"]].fillna(0).astype("int64")
     whole["said"] = [
-        f"{row.pairs} pairs of {row.studies} studies, {100 * row.gains:.0f} % gain" if row.pairs else NO_DATA
+        f"{counted(row.pairs, 'pair')} of {counted(row.studies, 'study')}, {100 * row.gains:.0f} % gain"
+        if row.pairs
+        else NO_DATA
         for row in whole.itertuples()
     ]
     return whole

@@ -10,6 +10,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means, groups
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,7 +213,10 @@ def lay_out(table: pd.DataFrame) -> Pairs:
     smallness = np.where(errors.counted.all(axis=1), np.sqrt((1 / errors.replicates).sum(axis=1)), np.nan)
     said += _contradictions(table)
     if shared:
-        said.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
+        said.append(
+            f"{counted(len(shared), 'control is', 'controls are')} shared by {int((control >= 0).sum())} of "
+            f"{len(table)} pairs."
+        )
     return Pairs(
         ratio, effects, effect, levers, lever, fractions, fraction, studies, study, groups_of, group,
         effect[np.unique(group, return_index=True)[1]], where, site, one_site, lone, shared, control, smallness, errors,

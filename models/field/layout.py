@@ -42,6 +42,7 @@ from socbayes.models.field.weather import Climate, climate_drivers
 from socbayes.observations import OBSERVATIONS
 from socbayes.structures.forcing import input_factor
 from socbayes.structures.roots import PUBLISHED_RATIO, ROOT_INPUT, tells_roots
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -351,7 +352,8 @@ def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[
             "samples, and the steady state that initial shares scatter about has none.",
         )
     return (
-        f"Of the manure before the first samples of {int((before > 0).sum())} plots, the steady state that initial "
+        f"Of the manure before the first samples of {counted(int((before > 0).sum()), 'plot')}, the steady "
+        "state that initial "
         f"shares scatter about has the mean of {PAST_MONTHS // 12} years.",
     )
 
@@ -446,7 +448,7 @@ def _of_qualities(treatment: np.ndarray, manure: np.ndarray, plots: Plots, name:
     spread = list(dict.fromkeys(treatment[known & (manure > 0)].astype(str).tolist()))
     if len(spread) < 2:
         return ()
-    more = f" and {len(spread) - 5} others" if len(spread) > 5 else ""
+    more = f" and {counted(len(spread) - 5, 'other')}" if len(spread) > 5 else ""
     return (
         f"Manure of all treatments ({', '.join(spread[:5])}{more}) has one quality, that of {name}: where amendments "
         "differ, effects of treatments on rates and inputs take the difference, and forecasts go on with it after "

@@ -16,6 +16,7 @@ from socbayes.models.field.matching import names_of, rows_of
 from socbayes.models.field.roots import PlantCarbon, sentence_on_layers, share_of
 from socbayes.models.field.yields import FromYields, from_yields, nothing_known
 from socbayes.models.root_inputs.allocated import NEAR
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -529,10 +530,10 @@ def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, lef
     if not years:
         return []
     told = [
-        f"{what} (from {', '.join(some[:3])}{f' and {len(some) - 3} rows more' if len(some) > 3 else ''})"
+        f"{what} (from {', '.join(some[:3])}{f' and {counted(len(some) - 3, "row")} more' if len(some) > 3 else ''})"
         for what, some in list(years.items())[:SHOWN]
     ]
-    more = f" and {len(years) - SHOWN} others" if len(years) > SHOWN else ""
+    more = f" and {counted(len(years) - SHOWN, 'other')}" if len(years) > SHOWN else ""
     return [
         f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
         f"proportion to them: {', '.join(told)}{more}."

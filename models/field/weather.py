@@ -12,6 +12,7 @@ from socbayes.models.blocks import group_means
 from socbayes.models.field.management import Managed, filled_by_month, of_gaps, share_of_months
 from socbayes.structures.forcing import Roles
 from socbayes.structures.rothc import PAN_COEFFICIENT, modifiers
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -306,7 +307,8 @@ def _evaporation(here: pd.DataFrame, site: str) -> tuple[np.ndarray, tuple[str, 
     if (below := np.fmin(potential, pan) < 0).any():
         lowest = np.nanmin(np.fmin(potential, pan))
         notes += (
-            f"{site}: evaporation of {int(below.sum())} months is below zero, {lowest:g} mm at the lowest, and is read "
+            f"{site}: evaporation of {counted(int(below.sum()), 'month')} is below zero, {lowest:g} mm at the "
+            "lowest, and is read "
             "as none.",
         )
     if np.isfinite(potential).any():

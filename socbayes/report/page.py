@@ -26,7 +26,7 @@ from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.endings import Lasting
 from socbayes.subjects import subject_of, title_of
 from socbayes.vocabulary import INTERVAL_NAME
-from socbayes.wording import few
+from socbayes.wording import counted, few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     given = _sorted_items(items)
     fits, comparisons = given.fits, given.comparisons
     if checks is not None and len(checks) != len(fits):
-        raise SocbayesError(f"{len(checks)} sets of checks were given for {len(fits)} fits")
+        raise SocbayesError(f"{counted(len(checks), 'set')} of checks given for {counted(len(fits), 'fit')}")
     judged = list(checks) if checks is not None else [check(fitted) for fitted in fits]
     sections = [
         section_on(fitted, found, place) for place, (fitted, found) in enumerate(zip(fits, judged, strict=True))

@@ -187,7 +187,10 @@ def credit_sheet(
     try:
         design = stated_design(projection, areas, every_point)
         if design is None:
-            raise SocbayesError("neither areas nor the plans say what land the plots stand for: state it in hectares")
+            raise SocbayesError(
+                "nothing says what land the plots stand for: give areas (--areas FILE, a table with plot and area "
+                "[ha]), or state hectares of plots under [areas] in the file of plans"
+            )
     except SocbayesError as error:
         faults.append(error)
     if isinstance(rules, str):
@@ -283,9 +286,10 @@ def _of_new_plots(projection: xr.Dataset, plans: Sequence[str], period: tuple[fl
         for plan in plans:
             finite = np.all([np.isfinite(one) for one in _of_new_plot(projection, plan, place, period)], axis=0)
             if not finite.all():
+                without = int(np.sum(~finite))
                 notes.append(
-                    f"A new plot: {label} is not credited under {plan}: {np.sum(~finite):,} of {len(finite):,} draws "
-                    "have no stock of it."
+                    f"A new plot: {label} is not credited under {plan}: {without:,} of {len(finite):,} draws "
+                    f"{'has' if without == 1 else 'have'} no stock of it."
                 )
     return notes
 
@@ -308,7 +312,8 @@ def _of_few_draws(projection: xr.Dataset) -> tuple[str, ...]:
     if drawn is None or len(drawn) < FEW_DRAWS or (different := np.unique(drawn).size) >= FEW_DRAWS:
         return ()
     return (
-        f"{different} of the {len(drawn):,} draws differ, too few to tell a quantile: take {FEW_DRAWS} or more of the "
+        f"Of the {len(drawn):,} draws {different} differ from each other, too few to tell a quantile: take "
+        f"{FEW_DRAWS} or more of the "
         "fits.",
     )
 

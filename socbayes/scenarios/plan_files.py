@@ -29,6 +29,7 @@ from socbayes.scenarios.plans import (
     Stage,
 )
 from socbayes.vocabulary import nearest
+from socbayes.wording import counted
 
 _YEARS = ("start", "end", "year")
 """Keys of which the number is a year."""
@@ -78,7 +79,8 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
     common = _climate(given["climate"], "climate", faults, folder) if "climate" in given else None
     written = given.get("plans")
     if not isinstance(written, Mapping) or not written:
-        faults.append(Fault("no plans", None, "plans", _shown(written), "a table of plans by name"))
+        faults.append(Fault("no plans", None, "plans", _shown(written), "a table of plans by name",
+                            'such as [plans.cover] with levers = [{ lever = "cover_crop", dose = 1 }]'))  # fmt: skip
         written = {}
     plans = {str(name): _plan(str(name), body, common, faults, folder) for name, body in written.items()}
     baseline = str(given.get("baseline", USUAL))
@@ -177,7 +179,10 @@ def written_plans(plans: Plans) -> str:
         if plan.climate is not None and plan.climate.table is not None
     }.values())  # fmt: skip
     names = {id(table): f"{YOUR_WEATHER}_{place}.csv" for place, table in enumerate(tables, start=1)}
-    lines = [f"# {names[id(table)]}: a table of weather of {len(table):,} rows, which is not kept." for table in tables]
+    lines = [
+        f"# {names[id(table)]}: a table of weather of {counted(len(table), 'row')}, which is not kept."
+        for table in tables
+    ]
     lines.append(f"baseline = {toml_of(plans.baseline)}")
     # Plans that share the climate of the baseline go on to share it.
     usual = plans[plans.baseline].climate
@@ -337,7 +342,9 @@ def _stage(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Stage:
     year = _number(each, "year", place, faults)
     share = _number(each, "share", place, faults, lowest=0.0) if "share" in each else None
     if ("share" in each) == ("plots" in each) or (share or 0.0) > 1.0:
-        faults.append(Fault("no stage", None, place, _shown(dict(each)), "a share of the area from 0 to 1, or plots"))
+        percent = share if share is not None and 1.0 < share <= 100.0 else 0.0
+        faults.append(Fault("no stage", None, place, _shown(dict(each)), "a share of the area from 0 to 1, or plots",
+                            f"{percent:g} percent is {percent / 100:g}" if percent else ""))  # fmt: skip
     return Stage(float(year or 0.0), share, _names(each.get("plots", ()), f"{place}.plots", faults))
 
 

@@ -252,7 +252,8 @@ def prepare(
         raise refused(faults)
     notes = [*_told(data.notes, data.of_months), *notes_of(plans, tables, data), *notes]
     if size < count:
-        notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
+        again = "1 is" if count - size == 1 else f"{count - size} are"
+        notes.append(f"{label}: of {count} draws {again} there again, as the fit has {size}.")
     member, sampled = np.zeros(count, dtype="int64"), int(month_of(tables.obs["year"].max()))
     months = months_of(years, data.plots)
     return Prepared(label, plans.baseline, data, branches, kinds, {}, {}, member, months, sampled, chosen, tuple(notes))
