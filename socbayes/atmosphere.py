@@ -182,9 +182,10 @@ def _at_rate(rate: float, ahead: Forecast | None, told: Calendar) -> Forecast:
 def _foreseen(ahead: Forecast, told: Calendar, given: float | None, count: int) -> str:
     ten = ahead.error * 10.0**ahead.error_exponent
     how, of = ("", "") if given is None else (", as given", " of the learned rate")
+    last = f"{told.years[-1]:.1f}"
+    values = counted(count, f"value after {last} is", f"values after {last} are")
     return (
-        f"After {told.years[-1]:.1f} {counted(count, 'value is', 'values are')} foreseen: Delta14C approaches "
-        f"{ahead.limit:g} permille by "
+        f"{values} foreseen: Delta14C approaches {ahead.limit:g} permille by "
         f"{ahead.rate:.3f} a year{how}, with a standard deviation{of} of {ahead.error:.1f} permille after one year and "
         f"of {ten:.0f} after ten; emissions of fossil carbon decide"
     )
