@@ -259,9 +259,8 @@ def timed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     top, bottom = np.nan_to_num(numeric(rows, "depth_top")), numeric(rows, "depth_bottom")
     if (part := np.isin(lever, OF_TILLAGE) & ~((top <= 0) & (bottom >= BELOW_TILLAGE))).any():
         notes.append(
-            f"Left out: {counted(int(part.sum()), 'pair')} of tillage that {'is' if part.sum() == 1 else 'are'} "
-            "not of a "
-            f"layer from the surface to {BELOW_TILLAGE:g} cm or more, as tillage moves carbon between depths."
+            f"{counted(int(part.sum()), 'pair of tillage is', 'pairs of tillage are')} not of a layer from the surface "
+            f"to {BELOW_TILLAGE:g} cm or more and left out: tillage moves carbon between depths."
         )
         rows, years, lever = rows[~part], years[~part], lever[~part]
     stated = {str(name): bool(np.isfinite(years[lever == name]).any()) for name in np.unique(lever)}
@@ -371,8 +370,7 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     without = ~np.isfinite(known)
     notes.append(
         f"Years of {counted(int(without.sum()), 'pair')} of {counted(missing.size, 'study')} are drawn from "
-        "those of the "
-        "other pairs of their lever."
+        "those of the other pairs of their lever."
     )
     return pt.where(without, log_years[place[pairs.group]], np.nan_to_num(known)), notes
 

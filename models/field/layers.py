@@ -367,8 +367,7 @@ def _said(
     if (organic := bottom <= 0).any():
         yield (
             f"{counted(int(organic.sum()), 'row is', 'rows are')} of layers above the mineral soil, which is "
-            "what is modelled: they are left "
-            "out."
+            "what is modelled: they are left out."
         )
     missing = np.zeros(len(obs), dtype=bool)
     for visit in visits:

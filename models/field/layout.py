@@ -353,8 +353,7 @@ def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[
         )
     return (
         f"Of the manure before the first samples of {counted(int((before > 0).sum()), 'plot')}, the steady "
-        "state that initial "
-        f"shares scatter about has the mean of {PAST_MONTHS // 12} years.",
+        f"state that initial shares scatter about has the mean of {PAST_MONTHS // 12} years.",
     )
 
 

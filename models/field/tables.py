@@ -240,8 +240,7 @@ def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Se
         first = plan.iloc[int(np.flatnonzero(early)[0])]
         raise SocbayesError(
             f"{counted(int(early.sum()), 'row of the plan begins', 'rows of the plan begin')} before the last "
-            "sample of "
-            f"the site, the first at "
+            f"sample of the site, the first at "
             f"{first['site']} in {first['start_year']:g}: of that time the fit has its own management. Let a plan "
             f"begin at the last sample, {last[first['site']]:.2f} there, or later"
         )

@@ -308,8 +308,7 @@ def _evaporation(here: pd.DataFrame, site: str) -> tuple[np.ndarray, tuple[str, 
         lowest = np.nanmin(np.fmin(potential, pan))
         notes += (
             f"{site}: evaporation of {counted(int(below.sum()), 'month')} is below zero, {lowest:g} mm at the "
-            "lowest, and is read "
-            "as none.",
+            "lowest, and is read as none.",
         )
     if np.isfinite(potential).any():
         notes += (f"{site}: potential evapotranspiration is what dries the soil, as stated.",)

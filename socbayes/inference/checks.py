@@ -442,8 +442,7 @@ def check_loo(fitted: xr.DataTree) -> CheckResult:
             sentence += (
                 f"; {counted(bad.sum(), 'observation')} ({bad.mean():.1%}) "
                 f"{'pulls so hard on the fit that its' if bad.sum() == 1 else 'pull so hard on the fit that their'} "
-                "score is unsure "
-                f"(Pareto k above {score.good_k:.2f}): {', '.join(worst)}{more}"
+                f"score is unsure (Pareto k above {score.good_k:.2f}): {', '.join(worst)}{more}"
             )
         sentences.append(sentence + ".")
     return CheckResult(

@@ -239,8 +239,7 @@ def climb_faults(fitted: xr.DataTree) -> list[str]:
     return [
         f"a climb from {found['from']} ended {found['excess']:,.0f} higher in log density than the best draw, where "
         f"{found['limit']:.0f} is the most that a posterior of {counted(found['parameters'], 'parameter')} "
-        "explains: the "
-        "data are explained far better elsewhere"
+        "explains: the data are explained far better elsewhere"
     ]
 
 

@@ -312,9 +312,8 @@ def _of_few_draws(projection: xr.Dataset) -> tuple[str, ...]:
     if drawn is None or len(drawn) < FEW_DRAWS or (different := np.unique(drawn).size) >= FEW_DRAWS:
         return ()
     return (
-        f"Of the {len(drawn):,} draws {different} differ from each other, too few to tell a quantile: take "
-        f"{FEW_DRAWS} or more of the "
-        "fits.",
+        f"{different} of the {len(drawn):,} draws differ, too few to tell a quantile: take "
+        f"{FEW_DRAWS} or more of the fits.",
     )
 
 

@@ -383,7 +383,7 @@ def test_pairs_of_tillage_are_of_all_depths_between_which_it_moves_carbon():
     kept, said = factors.timed(rows)
     assert kept["observation"].tolist() == rows["observation"].drop(places[:3]).tolist()
     assert said == [
-        "3 pairs of tillage are not of a layer from the surface to 30 cm or more and are left out: tillage moves "
+        "3 pairs of tillage are not of a layer from the surface to 30 cm or more and left out: tillage moves "
         "carbon between depths."
     ]
 
