@@ -11,6 +11,7 @@ from socbayes.frames import filled, numeric
 from socbayes.models.effects.layout import log_ratios
 from socbayes.models.effects.pooled import judged
 from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS, QUANTITIES
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     table = judged(table)
     rows = table[table["fraction"] == fraction]
     ratio = log_ratios(rows)
-    counted = pd.DataFrame(
+    cells = pd.DataFrame(
         {
             "lever": rows["lever"].astype("str").to_numpy(),
             "ecosystem": filled(rows, "ecosystem", NOT_STATED).to_numpy(),
@@ -84,7 +85,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
             "gain": ratio > 0,
         }
     )
-    found = counted.groupby(["lever", "ecosystem", "climate"]).agg(
+    found = cells.groupby(["lever", "ecosystem", "climate"]).agg(
         pairs=("study", "size"), studies=("study", "nunique"), gains=("gain", "mean")
     )
     named = ["lever", "ecosystem", "climate"]
