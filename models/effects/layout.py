@@ -250,9 +250,9 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
     replicates[:, 1] = np.where(np.isfinite(treated), treated, control)
     if (spread < 0).any() or (replicates < 1).any():
         raise SocbayesError("standard deviations below zero, or fewer than one replicate: read_table lists such cells")
-    given = np.isfinite(replicates)
-    usual = float(np.exp(np.log(replicates[given]).mean())) if given.any() else USUAL_REPLICATES
-    replicates = np.where(given, replicates, usual)
+    numbered = np.isfinite(replicates)
+    usual = float(np.exp(np.log(replicates[numbered]).mean())) if numbered.any() else USUAL_REPLICATES
+    replicates = np.where(numbered, replicates, usual)
     variation = np.divide(spread, mean, out=np.full(spread.shape, np.nan), where=(spread > 0) & (mean > 0))
     variance = variation**2 / replicates
     printed = numeric(table, "log_response_ratio_variance")
@@ -262,17 +262,17 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
     known = np.isfinite(variance)
     _require_measured(np.log(variation))
     said = []
-    if not given.all():
+    if not numbered.all():
         said.append(
-            f"{int((~given.all(axis=1)).sum())} of {len(table)} pairs state no number of samples; {usual:.2g} are "
-            "assumed" + (", the geometric mean of the others." if given.any() else ".")
+            f"{int((~numbered.all(axis=1)).sum())} of {len(table)} pairs state no number of samples; {usual:.2g} are "
+            "assumed" + (", the geometric mean of the others." if numbered.any() else ".")
         )
     if not known.all():
         said.append(
             f"{int((~known.any(axis=1)).sum())} of {len(table)} pairs state no error and {int(known.any(axis=1).sum())}"
             " do; what is missing is learned from the others."
         )
-    return Errors(variance, replicates, given, np.log(variation)), said
+    return Errors(variance, replicates, numbered, np.log(variation)), said
 
 
 def _require_measured(log_variation: np.ndarray) -> None:
