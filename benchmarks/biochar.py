@@ -40,6 +40,7 @@ from socbayes.models.biochar.persistence import (
 from socbayes.models.biochar.told import USUAL_LABILE_RATE, traits_about
 from socbayes.spec import spec_of
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -236,7 +237,7 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: xr.D
         f"years, {lasting.median():.1f} in the middle, at {used['incubation_temperature'].min():g} to "
         f"{used['incubation_temperature'].max():g} °C; {facts['chains']} chains of {facts['draws']} draws, R-hat at "
         f"most {float(facts['max_r_hat']):.4f}, effective draws {float(facts['min_ess_bulk']):.0f} (bulk) and "
-        f"{float(facts['min_ess_tail']):.0f} (tail) at least, {int(facts['divergences'])} divergences, "
+        f"{float(facts['min_ess_tail']):.0f} (tail) at least, {counted(int(facts['divergences']), 'divergence')}, "
         f"{str(facts['created'])[:10]}, seed {facts['seed']}.",
         "",
         f"Left out: {'; '.join(dropped)}. {' '.join(spec_of(build(table)).notes)}",
@@ -280,7 +281,7 @@ def page(fit: xr.DataTree, table: pd.DataFrame, dropped: list[str], scores: xr.D
         f"Studies are left out in {scores.sizes['fold']} parts, each foreseen from those of the other parts, as one "
         "that nobody has measured; spreads, too, are learned without it. "
         "R-hat of what studies share in these fits is at most "
-        f"{float(scores['max_r_hat'].max()):.3f}, with {int(scores['divergences'].sum())} divergences.",
+        f"{float(scores['max_r_hat'].max()):.3f}, with {counted(int(scores['divergences'].sum()), 'divergence')}.",
         "",
         *covered(scores, table),
         "",

@@ -42,7 +42,7 @@ from socbayes.report.readings import published_rows
 from socbayes.scenarios.levers import ACTIONS, FACTORS, LEVERS, UNCERTAIN, with_effects
 from socbayes.subjects import model_record
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
-from socbayes.wording import said
+from socbayes.wording import counted, said
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,14 +112,14 @@ def limits(draws: np.ndarray) -> list[float]:
 def learned(fits: dict[str, xr.DataTree], pairs: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Factor on what each lever acts on, by lever: in a new study, through each structure, with what it rests on."""
     rows, _ = factors.timed(pairs)
-    counted = summary(rows)
+    summed = summary(rows)
     called = {entry: action for action, entry in FACTORS.items()}
     found: dict[str, dict[str, object]] = {}
     for structure, fit in fits.items():
         posterior = fit["posterior"].to_dataset()
         for lever, entry in facts_of(fit).spec.choices["entries"].items():
             typical, new = (flat(posterior[name].sel(lever=lever)) for name in ("log_factor", "log_factor_new_study"))
-            row = counted.loc[(lever, WHOLE)]
+            row = summed.loc[(lever, WHOLE)]
             said_of = f"log factor on {entry}, learned from pairs of {row['compilations']} as runs of {', '.join(fits)}"
             one = found.setdefault(lever, {"acts_on": called[entry], "through": {}, "source": said_of})
             if one["acts_on"] != called[entry]:
@@ -142,12 +142,12 @@ def learned(fits: dict[str, xr.DataTree], pairs: pd.DataFrame) -> dict[str, dict
 def numbers(fit: xr.DataTree, pairs: pd.DataFrame) -> dict[str, dict[str, object]]:
     """What a new study of each effect would find, by effect."""
     posterior = fit["posterior"].to_dataset()
-    counted = summary(pairs)
+    summed = summary(pairs)
     found = {}
     for effect in posterior["effect"].to_numpy():
         lever, fraction = str(effect).split(": ")
         mean, new = (flat(posterior[name].sel(effect=effect)) for name in ("log_ratio", "log_ratio_new_study"))
-        row = counted.loc[(lever, fraction)]
+        row = summed.loc[(lever, fraction)]
         of_sources = str(row["compilations"])
         found[str(effect)] = {
             "mean": round(float(mean.mean()), 4),
@@ -274,7 +274,7 @@ def page(fits: dict[str, xr.DataTree], pairs: pd.DataFrame, notes: list[str], bo
         lines.append(
             f"- {name}: {facts['parameters']} parameters, seed {SEED}; R-hat at most {facts['max_r_hat']:.4f}, "
             f"effective samples at least {facts['min_ess_bulk']:.0f} in the bulk and {facts['min_ess_tail']:.0f} in "
-            f"the tails, {facts['divergences']} divergences."
+            f"the tails, {counted(int(facts['divergences']), 'divergence')}."
         )
     return "\n".join([*lines, ""])
 

@@ -31,6 +31,7 @@ from socbayes.files import write_text
 from socbayes.inference.stored import VERSION, store_posterior
 from socbayes.models import joint
 from socbayes.subjects import ModelRecord, model_record, model_records
+from socbayes.wording import counted
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
@@ -102,7 +103,7 @@ def main() -> None:
         print(
             f"{name}: {a['parameters']} parameters, compiled in {a['compile_seconds']:.0f} s, sampled in "
             f"{a['sampling_seconds']:.0f} s, R-hat {a['max_r_hat']:.4f}, ESS {a['min_ess_bulk']:.0f} bulk and "
-            f"{a['min_ess_tail']:.0f} tail, {a['divergences']} divergences, "
+            f"{a['min_ess_tail']:.0f} tail, {counted(int(a['divergences']), 'divergence')}, "
             f"{float(fit['sample_stats']['n_steps'].mean()):.0f} leapfrogs"
         )
         if not a["converged"]:

@@ -366,7 +366,7 @@ def page(fit: xr.DataTree, table: pd.DataFrame, literature: Path) -> str:
         f"{facts['chains']} chains of {facts['draws']} draws, R-hat at most {float(facts['max_r_hat']):.4f}, "
         "effective draws "
         f"{float(facts['min_ess_bulk']):.0f} (bulk) and {float(facts['min_ess_tail']):.0f} (tail) at least, "
-        f"{int(facts['divergences'])} divergences, {str(facts['created'])[:10]}, seed {facts['seed']}.",
+        f"{counted(int(facts['divergences']), 'divergence')}, {str(facts['created'])[:10]}, seed {facts['seed']}.",
         "",
         "| ratio | plants | ratios | studies |",
         "| --- | --- | --- | --- |",

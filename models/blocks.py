@@ -214,7 +214,8 @@ def population(prior: Priors, name: str, known: np.ndarray) -> tuple[TensorVaria
 
 def integrated(what: str, unknown: np.ndarray) -> str:
     """Sentence on a covariate that some studies leave out."""
-    return f"{int(unknown.sum())} of {unknown.size} studies state no {what}; it is integrated out for them."
+    state = "states" if unknown.sum() == 1 else "state"
+    return f"{int(unknown.sum())} of {unknown.size} studies {state} no {what}; it is integrated out there."
 
 
 def weak_groups(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) -> TensorVariable:

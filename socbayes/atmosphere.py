@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from socbayes.errors import SocbayesError, UnknownNameError
 from socbayes.radiocarbon import LIBBY_MEAN_LIFE, MEAN_LIFE, STANDARD_YEAR
 from socbayes.vocabulary import nearest
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,8 +182,10 @@ def _at_rate(rate: float, ahead: Forecast | None, told: Calendar) -> Forecast:
 def _foreseen(ahead: Forecast, told: Calendar, given: float | None, count: int) -> str:
     ten = ahead.error * 10.0**ahead.error_exponent
     how, of = ("", "") if given is None else (", as given", " of the learned rate")
+    last = f"{told.years[-1]:.1f}"
+    values = counted(count, f"value after {last} is", f"values after {last} are")
     return (
-        f"{count} values after {told.years[-1]:.1f} are foreseen: Delta14C approaches {ahead.limit:g} permille by "
+        f"{values} foreseen: Delta14C approaches {ahead.limit:g} permille by "
         f"{ahead.rate:.3f} a year{how}, with a standard deviation{of} of {ahead.error:.1f} permille after one year and "
         f"of {ten:.0f} after ten; emissions of fossil carbon decide"
     )

@@ -17,11 +17,12 @@ from typer.core import TyperGroup
 from socbayes.cache_command import cache
 from socbayes.credit_command import EXAMPLE as CREDIT_EXAMPLE
 from socbayes.credit_command import credit
-from socbayes.errors import SocbayesError, TableFaultsError
+from socbayes.errors import ConvergenceError, SocbayesError, TableFaultsError
 from socbayes.given import options_of_each, scenario_given, schema_told, tables_given, units_given
 from socbayes.plan_commands import add_to
 from socbayes.screen import console_of
 from socbayes.subjects import ModelRecord, TableRole, model_record, model_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,6 +46,9 @@ class _Friendly(TyperGroup):
                 raise
             for error in several.exceptions:
                 _complain(error)
+        except ConvergenceError as error:
+            _complain(error)
+            raise typer.Exit(FAILED_GATE) from None
         except (SocbayesError, OSError) as error:
             _complain(error)
         except KeyboardInterrupt as interrupted:  # a run says how far it has come
@@ -165,9 +169,9 @@ def validate(
     for one in tables.values():
         if one is not None:
             count = one["study"].nunique() if "study" in one else 0
-            studies = f" of {count:,} stud{'y' if count == 1 else 'ies'}" if count else ""
+            studies = f" of {counted(count, 'study')}" if count else ""
             source = escape(str(one.attrs["source"]))
-            console.print(f"[green]✓[/green] no faults: {len(one):,} rows{studies} in {source}")
+            console.print(f"[green]✓[/green] no faults: {counted(len(one), 'row')}{studies} in {source}")
             for change in one.attrs.get("conversions", ()):
                 console.print(f"  {change['column']}: {change['from']} converted to {change['to']}", markup=False)
     for note in notes:

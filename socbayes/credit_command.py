@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,10 +81,14 @@ def sheet_table(sheet: CreditSheet, rule: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from socbayes.scenarios.credit_sheet import KNOWN
+    from socbayes.wording import number
+
     table = Table(
         title=f"{rule}: credits against {escape(sheet.baseline)}, {sheet.start:g} to {sheet.end:g}",
         title_justify="left",
-        caption="area in ha, net in t CO2e, all else in t CO2e/ha", caption_justify="left",
+        caption="area in ha, net in t CO2e, all else in t CO2e/ha; what is empty is not told, or needs a buffer",
+        caption_justify="left",
     )  # fmt: skip
     table.add_column("plan")
     table.add_column("group", no_wrap=True)
@@ -92,6 +97,10 @@ def sheet_table(sheet: CreditSheet, rule: str) -> Table:
     chosen = sheet.table[sheet.table["rule"] == rule]
     for labels, rows in chosen.groupby(["plan", "group"], sort=False):
         row = rows.set_index("quantity")["value"]
-        cells = ["" if row[name] != row[name] else f"{row[name]:,.1f}" for name in SHOWN]
+        # A new plot is one: it has no points that could differ.
+        row["sampling_sd"] = row["sampling_sd"] if labels[1] == KNOWN else float("nan")
+        spread = math.hypot(row["model_sd"], 0.0 if math.isnan(row["sampling_sd"]) else row["sampling_sd"])
+        scales = {name: spread for name in SHOWN} | {"area": row["area"] / 10, "net": spread * row["area"]}
+        cells = ["" if math.isnan(row[name]) else number(row[name], scales[name]) for name in SHOWN]
         table.add_row(*(escape(str(label)) for label in labels), *cells)
     return table

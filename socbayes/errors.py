@@ -106,8 +106,10 @@ class TableFaultsError(SocbayesError):
         super().__init__(faults, source)
 
     def __str__(self) -> str:
+        from socbayes.wording import counted  # which needs what needs this module
+
         total = sum(fault.count for fault in self.faults)
-        lines = [f"{self.source}: {total:,} fault{'s' if total != 1 else ''}"]
+        lines = [f"{self.source}: {counted(total, 'fault')}"]
         alike: dict[tuple[str, str], list[Fault]] = {}
         for fault in self.faults:
             alike.setdefault((fault.kind, fault.column), []).append(fault)
@@ -115,7 +117,8 @@ class TableFaultsError(SocbayesError):
             lines += [f"  {fault}" for fault in group[:_SHOWN_ALIKE]]
             hidden = sum(fault.count for fault in group[_SHOWN_ALIKE:])
             if hidden:
-                lines.append(f"  ... and {hidden:,} more cells of column {group[0].column!r}: {group[0].kind}")
+                more = counted(hidden, "more cell")
+                lines.append(f"  ... and {more} of column {group[0].column!r}: {group[0].kind}")
         return "\n".join(lines)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from socbayes.errors import SocbayesError
 
@@ -45,6 +47,40 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def toml_of(value: Any) -> str:
+    r"""Write a value as TOML does, in one line; a number is read back as it is.
+
+    Parameters
+    ----------
+    value
+        Text, a number, true or false, or a list or table of these.
+
+    Examples
+    --------
+    >>> print(toml_of({"lever": "cover_crop", "dose": 0.5, "start": 2026.0, "two words": [True, "a \"b\""]}))
+    { lever = "cover_crop", dose = 0.5, start = 2026, "two words" = [true, "a \"b\""] }
+    """
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{toml_key(str(name))} = {toml_of(one)}" for name, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_of, value))}]"
+    if isinstance(value, str | bool):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(float(value)).removesuffix(".0")
+
+
+def toml_key(name: str) -> str:
+    """Write a key as TOML does: in quotation marks where it is no plain word.
+
+    Parameters
+    ----------
+    name
+        Any text.
+    """
+    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else toml_of(name)
 
 
 def file_name(label: str) -> str:

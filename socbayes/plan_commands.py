@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from socbayes.errors import ConvergenceError, SocbayesError
+from socbayes.errors import SocbayesError
 from socbayes.screen import console_of
 from socbayes.vocabulary import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     import xarray as xr
 
     from socbayes.scenarios.endings import Lasting
+    from socbayes.scenarios.plans import Plans
 
 PROJECTION, GAINS, CHANGES = "projection.nc", "gains.csv", "plan.csv"
 """Files of a projection: all draws, the table of gains, and what every plot gets."""
@@ -25,7 +28,13 @@ LASTING = "lasting.csv"
 _MOST_YEARS = 500
 
 Runs = Annotated[list[Path], typer.Argument(help="Folders of runs of `socbayes fit field`, of the same plots.")]
-Plan = Annotated[Path, typer.Option("--plan", "-p", help="TOML file of plans.")]
+Plan = Annotated[
+    Path,
+    typer.Option(
+        "--plan", "-p", help='TOML file of plans, for each a table such as \\[plans.cover] with levers = '
+        '\\[{ lever = "cover_crop", dose = 1, start = 2026 }].',
+    ),
+]  # fmt: skip
 Years = Annotated[str, typer.Option("--years", "-y", help="FIRST:LAST, FIRST:LAST:STEP, or years with commas.")]
 Weights = Annotated[
     list[str] | None, typer.Option("--weight", metavar="RUN=NUMBER", help="Weight of a run; all alike if left out.")
@@ -76,6 +85,7 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
         title = f"Levers: evidence, and effect of a unit of dose, median ({INTERVAL_NAME}); x is a factor"
         console.print(frame_table(shown, title))
         console.print("`socbayes levers NAME` says where an effect is from, and what the lever excludes.")
+        console.print('In a file of plans: levers = [{ lever = "no_tillage", dose = 1, start = 2026 }]', markup=False)
         return
     row = table.loc[lever_called(name).name]
     console.print(f"[bold]{row.name}[/bold]: {escape(row['title'])}, {row['acts_on']}")
@@ -83,7 +93,7 @@ def levers(name: Annotated[str | None, typer.Argument(help="A lever to describe.
     if row["mean"] == row["mean"]:
         through = known_levers()[str(row.name)].through
         console.print(f"Effect of a unit of dose, median ({INTERVAL_NAME}), and mean and spread of its logarithm:")
-        for label, (mean, sd) in (dict(through) | {"any other": (row["mean"], row["sd"])}).items():
+        for label, (mean, sd) in (dict(through) | {"any other structure": (row["mean"], row["sd"])}).items():
             told = f"through {label}: " if through else ""
             words = effect_told(known_levers()[str(row.name)], label)
             console.print(f"  {told}{words}; {mean:.3f}, {sd:.3f}", markup=False)
@@ -117,21 +127,18 @@ def project(
     if dry_run:
         _show_changes(changes, plan)
         return
-    try:
-        with console.status(f"Projecting {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
-            if not progress:
-                status.stop()
-            result = run(fits, read, years=wanted, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed)
-    except ConvergenceError as error:
-        say_error(str(error))
-        raise typer.Exit(FAILED_GATE) from None
+    with console.status(f"Projecting {_how_many(read, fits)}", refresh_per_second=4) as status:
+        if not progress:
+            status.stop()
+        result = run(fits, read, years=wanted, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed)
     for note in result.attrs["notes"].splitlines():
         console.print(f"  {note}", markup=False)
     table = gains_of_all(result)
     _write(output, result, table, changes)
     _show(table, result)
     console.print(f"Written: {', '.join(str(output / name) for name in (PROJECTION, GAINS, CHANGES))}", markup=False)
-    console.print(f"Next: socbayes credit {output / PROJECTION}, or socbayes report RUN --projection "
+    land = "" if "area" in result.coords else " --areas FILE"
+    console.print(f"Next: socbayes credit {output / PROJECTION}{land}, or socbayes report RUN --projection "
                   f"{output / PROJECTION}", markup=False)  # fmt: skip
     if not result.attrs["converged"]:
         say_error(" ".join([result.attrs["warning"], *json.loads(result.attrs["failures"])]))
@@ -149,7 +156,10 @@ def lasting(
     ] = False,
     credit: Annotated[
         list[str] | None,
-        typer.Option(metavar="PLAN=NUMBER", help="t C/ha credited to a plan; its mean gain then if left out."),
+        typer.Option(
+            metavar="PLAN=NUMBER",
+            help="t C/ha credited to a plan (12/44 of t CO2e/ha); its mean gain in the year of --stopped if left out.",
+        ),
     ] = None,
     buffer: Annotated[float, typer.Option(help="Share that a rule withholds against reversals.")] = 0.12,
     plot: Annotated[list[str] | None, typer.Option(help="A plot to look at; all if left out.")] = None,
@@ -174,17 +184,13 @@ def lasting(
     )
     console = console_of()
     _make_folder(output)
-    try:
-        with console.status(f"Running {len(read.plans)} plans on {len(fits)} runs", refresh_per_second=4) as status:
-            if not progress:
-                status.stop()
-            result = run(
-                fits, read, stopped, years=wanted, warming=None if no_warming else warming, credited=credited,
-                buffer=buffer, plots=plot or None, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed,
-            )  # fmt: skip
-    except ConvergenceError as error:
-        say_error(str(error))
-        raise typer.Exit(FAILED_GATE) from None
+    with console.status(f"Running {_how_many(read, fits)}", refresh_per_second=4) as status:
+        if not progress:
+            status.stop()
+        result = run(
+            fits, read, stopped, years=wanted, warming=None if no_warming else warming, credited=credited,
+            buffer=buffer, plots=plot or None, weights=weights, draws=draws, seed=seed, allow_failed=allow_failed,
+        )  # fmt: skip
     for note in result.table.attrs["notes"]:
         console.print(f"  {note}", markup=False)
     _show_lasting(result)
@@ -196,6 +202,12 @@ def lasting(
         report_on(fits, report, None, result)
     if not result.converged:
         raise typer.Exit(FAILED_GATE)
+
+
+def _how_many(plans: Plans, fits: Mapping[str, xr.DataTree]) -> str:
+    from socbayes.wording import counted
+
+    return f"{counted(len(plans.plans), 'plan')} on {counted(len(fits), 'run')}"
 
 
 def years_given(text: str) -> list[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from socbayes.wording import counted
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -134,13 +136,15 @@ def faults_table(faults: Sequence[Fault], source: str) -> Table:
     from rich.table import Table
 
     total, hidden = (sum(fault.count for fault in some) for some in (faults, faults[FAULTS_SHOWN:]))
-    title = f"{source}: {total:,} fault{'s' if total != 1 else ''}"
+    title = f"{source}: {counted(total, 'fault')}"
     more = f"... and {hidden:,} more" if hidden else None
     table = Table(title=escape(title), title_justify="left", show_lines=True, caption=more, caption_justify="left")
-    for name in ("row", "column", "fault", "what to do"):
+    # What is no table, such as a file of plans, has no rows and columns.
+    of_table = any(fault.row is not None or fault.place == "column" for fault in faults)
+    for name in (*(["row", "column"] if of_table else ["where"]), "fault", "what to do"):
         table.add_column(name, justify="right" if name == "row" else "left", overflow="fold")
     for fault in faults[:FAULTS_SHOWN]:
         text = f"{fault.kind}: found {fault.found}, expected {fault.expected}"
-        row = "" if fault.row is None else str(fault.row)
-        table.add_row(row, *(escape(cell) for cell in (fault.column, text, fault.suggestion)))
+        row = ["" if fault.row is None else str(fault.row)] if of_table else []
+        table.add_row(*row, *(escape(cell) for cell in (fault.column, text, fault.suggestion)))
     return table

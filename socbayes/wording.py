@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+import re
+from typing import TYPE_CHECKING
 
 from socbayes.vocabulary import CI_PROB
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SURE = (1 + CI_PROB) / 2
 """Probability of a sign beyond which it is stated: the 89 % interval then excludes zero."""
@@ -46,6 +49,8 @@ def number(value: float, spread: float) -> str:
 
 def limits(draws: np.ndarray) -> tuple[float, float, float]:
     """Median, lower and upper limit of the interval."""
+    import numpy as np
+
     lower, median, upper = np.quantile(draws, [(1 - CI_PROB) / 2, 0.5, (1 + CI_PROB) / 2])
     return float(median), float(lower), float(upper)
 
@@ -55,6 +60,7 @@ def said(draws: np.ndarray, unit: str = "", *, signed: bool = False) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> said(np.linspace(0.3, 0.5, 1001))
     '0.400 (0.311 to 0.489)'
     """
@@ -94,6 +100,7 @@ def direction(draws: np.ndarray, up: str, down: str) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> direction(np.array([1.0, 2.0]), "rises", "falls")
     'rises (probability above 0.99)'
     >>> direction(np.array([-1.0, 1.0]), "rises", "falls")
@@ -109,6 +116,25 @@ def direction(draws: np.ndarray, up: str, down: str) -> str:
     if p <= 1 - LEANING:
         return f"probably {down} (probability {probability(1 - p)})"
     return f"may go either way ({up} with probability {probability(p)})"
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """Write a count with what is counted, in the singular or the plural.
+
+    Parameters
+    ----------
+    count
+        How many.
+    one, several
+        What follows a count of one, and any other; the second is made of the first by default, which then is a noun.
+
+    Examples
+    --------
+    >>> counted(1, "study"), counted(1200, "divergent transition"), counted(2, "row is", "rows are")
+    ('1 study', '1,200 divergent transitions', '2 rows are')
+    """
+    plural = several or (one[:-1] + "ies" if re.search("[^aeiou]y$", one) else one + "s")
+    return f"{count:,} {one if count == 1 else plural}"
 
 
 def few(names: list[str], count: int = 4) -> str:

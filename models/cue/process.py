@@ -60,6 +60,7 @@ from socbayes.models.cue.efficiency import (
 )
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -409,10 +410,11 @@ def _labelled_of(rows: Rows, table: pd.DataFrame, labelled: np.ndarray) -> _Labe
     notes = []
     if missing.any():
         notes.append(
-            f"{np.unique(of[missing]).size} studies of labelled substrate state no incubation time and are run for "
-            f"{USUAL_HOURS:g} hours; what that misses is part of their level."
+            f"Run for {USUAL_HOURS:g} hours: {counted(np.unique(of[missing]).size, 'study')} of labelled substrate "
+            "without an incubation time; what that misses is part of the level."
         )
-    notes.append(f"{int((~np.isfinite(dose)).sum())} labelled rows state no dose over biomass and are taken as traces.")
+    rows_without = counted(int((~np.isfinite(dose)).sum()), "labelled row")
+    notes.append(f"Taken as traces: {rows_without} without a dose over biomass.")
     # As a parameter it has two values, short or long, for every level that the study may have.
     filled_in = np.where(missing, USUAL_HOURS, filled_in)
     dose = np.where(np.isfinite(dose), np.maximum(dose, 1e-3), TRACE)

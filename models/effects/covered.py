@@ -11,6 +11,7 @@ from socbayes.frames import filled, numeric
 from socbayes.models.effects.layout import log_ratios
 from socbayes.models.effects.pooled import judged
 from socbayes.vocabulary import ECOSYSTEMS, EVIDENCE_LEVERS, QUANTITIES
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     >>> table = pd.DataFrame([pair | {"control_mean": 10, "treated_mean": 12, "mean_annual_temperature": 8,
     ...                               "ecosystem": "cropland"}])
     >>> coverage(table).loc[("biochar", "cropland")]["said"].tolist()[:2]
-    ['no data here', '1 pairs of 1 studies, 100 % gain']
+    ['no data here', '1 pair of 1 study, 100 % gain']
     """
     import pandas as pd
 
@@ -75,7 +76,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     table = judged(table)
     rows = table[table["fraction"] == fraction]
     ratio = log_ratios(rows)
-    counted = pd.DataFrame(
+    cells = pd.DataFrame(
         {
             "lever": rows["lever"].astype("str").to_numpy(),
             "ecosystem": filled(rows, "ecosystem", NOT_STATED).to_numpy(),
@@ -84,7 +85,7 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
             "gain": ratio > 0,
         }
     )
-    found = counted.groupby(["lever", "ecosystem", "climate"]).agg(
+    found = cells.groupby(["lever", "ecosystem", "climate"]).agg(
         pairs=("study", "size"), studies=("study", "nunique"), gains=("gain", "mean")
     )
     named = ["lever", "ecosystem", "climate"]
@@ -92,7 +93,9 @@ def coverage(table: pd.DataFrame, fraction: str = "soil_organic_carbon") -> pd.D
     whole = found.reindex(every.union(found.index, sort=False)).sort_index()
     whole[["pairs", "studies"]] = whole[["pairs", "studies"]].fillna(0).astype("int64")
     whole["said"] = [
-        f"{row.pairs} pairs of {row.studies} studies, {100 * row.gains:.0f} % gain" if row.pairs else NO_DATA
+        f"{counted(row.pairs, 'pair')} of {counted(row.studies, 'study')}, {100 * row.gains:.0f} % gain"
+        if row.pairs
+        else NO_DATA
         for row in whole.itertuples()
     ]
     return whole

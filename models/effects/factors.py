@@ -45,6 +45,7 @@ from socbayes.models.effects.through_core import ENTRIES, MODIFIER, Decline, dec
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.vocabulary import nearest
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,32 +237,38 @@ def timed(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     >>> pair = {"lever": "liming", "fraction": "soil_organic_carbon", "log_response_ratio": 0.1}
     >>> kept, said = timed(pd.DataFrame([pair | {"study": "A"}]))
     >>> len(kept), said
-    (0, ['No study of liming states for how many years: 1 pairs are left out.'])
+    (0, ['No study of liming states for how many years: 1 pair is left out.'])
     """
     rows = table[(table["fraction"] == WHOLE).to_numpy()]
     notes = []
     years = numeric(rows, "duration")
     if (dated := (years >= CALENDAR[0]) & (years <= CALENDAR[1])).any():
-        notes.append(f"Years of {int(dated.sum())} pairs are years of the calendar, not how long: taken as not stated.")
+        notes.append(
+            f"Years of {counted(int(dated.sum()), 'pair')} are years of the calendar, not how long: taken as "
+            "not stated."
+        )
         rows = rows.assign(duration=np.where(dated, np.nan, years))
         years = numeric(rows, "duration")
     if (begun := years <= 0).any():
         notes.append(
-            f"{int(begun.sum())} pairs sampled when their lever was pulled say nothing of it and are left out."
+            f"Left out: {counted(int(begun.sum()), 'pair')} sampled when the lever was pulled, which tells "
+            "nothing of it."
         )
         rows, years = rows[~begun], years[~begun]
     lever = rows["lever"].astype("str").to_numpy()
     top, bottom = np.nan_to_num(numeric(rows, "depth_top")), numeric(rows, "depth_bottom")
     if (part := np.isin(lever, OF_TILLAGE) & ~((top <= 0) & (bottom >= BELOW_TILLAGE))).any():
         notes.append(
-            f"{int(part.sum())} pairs of tillage are not of a layer from the surface to {BELOW_TILLAGE:g} cm or more "
-            "and are left out: tillage moves carbon between depths."
+            f"{counted(int(part.sum()), 'pair of tillage is', 'pairs of tillage are')} not of a layer from the surface "
+            f"to {BELOW_TILLAGE:g} cm or more and left out: tillage moves carbon between depths."
         )
         rows, years, lever = rows[~part], years[~part], lever[~part]
     stated = {str(name): bool(np.isfinite(years[lever == name]).any()) for name in np.unique(lever)}
     for name in (one for one, known in stated.items() if not known):
         count = int((lever == name).sum())
-        notes.append(f"No study of {name} states for how many years: {count} pairs are left out.")
+        notes.append(
+            f"No study of {name} states for how many years: {counted(count, 'pair is', 'pairs are')} left out."
+        )
     kept = rows[np.array([stated[str(name)] for name in lever], dtype=bool)].reset_index(drop=True)
     kept.attrs = dict(table.attrs)
     return kept, notes
@@ -341,7 +348,9 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     of_group = group_means(stated, pairs.group, len(pairs.groups_of))
     known = np.where(np.isfinite(stated), stated, of_group[pairs.group])
     partly = int((~np.isfinite(stated) & np.isfinite(known)).sum())
-    notes = [f"{partly} pairs are taken to last as long as others of their study."] if partly else []
+    notes = (
+        [f"{counted(partly, 'pair is', 'pairs are')} taken to last as long as others of the study."] if partly else []
+    )
     missing = np.flatnonzero(~np.isfinite(of_group))
     if not missing.size:
         return pt.as_tensor(known), notes
@@ -360,7 +369,8 @@ def _log_years(rows: pd.DataFrame, pairs: Pairs) -> tuple[TensorVariable, list[s
     place[missing] = np.arange(missing.size)
     without = ~np.isfinite(known)
     notes.append(
-        f"Years of {int(without.sum())} pairs of {missing.size} studies are drawn from those of their lever's others."
+        f"Years of {counted(int(without.sum()), 'pair')} of {counted(missing.size, 'study')} are drawn from "
+        "those of the other pairs of their lever."
     )
     return pt.where(without, log_years[place[pairs.group]], np.nan_to_num(known)), notes
 

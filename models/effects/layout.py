@@ -10,6 +10,7 @@ import numpy as np
 from socbayes.errors import SocbayesError
 from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means, groups
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,7 +213,10 @@ def lay_out(table: pd.DataFrame) -> Pairs:
     smallness = np.where(errors.counted.all(axis=1), np.sqrt((1 / errors.replicates).sum(axis=1)), np.nan)
     said += _contradictions(table)
     if shared:
-        said.append(f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {len(table)} pairs.")
+        said.append(
+            f"{counted(len(shared), 'control is', 'controls are')} shared by {int((control >= 0).sum())} of "
+            f"{len(table)} pairs."
+        )
     return Pairs(
         ratio, effects, effect, levers, lever, fractions, fraction, studies, study, groups_of, group,
         effect[np.unique(group, return_index=True)[1]], where, site, one_site, lone, shared, control, smallness, errors,
@@ -246,9 +250,9 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
     replicates[:, 1] = np.where(np.isfinite(treated), treated, control)
     if (spread < 0).any() or (replicates < 1).any():
         raise SocbayesError("standard deviations below zero, or fewer than one replicate: read_table lists such cells")
-    counted = np.isfinite(replicates)
-    usual = float(np.exp(np.log(replicates[counted]).mean())) if counted.any() else USUAL_REPLICATES
-    replicates = np.where(counted, replicates, usual)
+    numbered = np.isfinite(replicates)
+    usual = float(np.exp(np.log(replicates[numbered]).mean())) if numbered.any() else USUAL_REPLICATES
+    replicates = np.where(numbered, replicates, usual)
     variation = np.divide(spread, mean, out=np.full(spread.shape, np.nan), where=(spread > 0) & (mean > 0))
     variance = variation**2 / replicates
     printed = numeric(table, "log_response_ratio_variance")
@@ -258,17 +262,17 @@ def _errors(table: pd.DataFrame) -> tuple[Errors, list[str]]:
     known = np.isfinite(variance)
     _require_measured(np.log(variation))
     said = []
-    if not counted.all():
+    if not numbered.all():
         said.append(
-            f"{int((~counted.all(axis=1)).sum())} of {len(table)} pairs state no number of samples; {usual:.2g} are "
-            "assumed" + (", the geometric mean of the others." if counted.any() else ".")
+            f"{int((~numbered.all(axis=1)).sum())} of {len(table)} pairs state no number of samples; {usual:.2g} are "
+            "assumed" + (", the geometric mean of the others." if numbered.any() else ".")
         )
     if not known.all():
         said.append(
             f"{int((~known.any(axis=1)).sum())} of {len(table)} pairs state no error and {int(known.any(axis=1).sum())}"
             " do; what is missing is learned from the others."
         )
-    return Errors(variance, replicates, counted, np.log(variation)), said
+    return Errors(variance, replicates, numbered, np.log(variation)), said
 
 
 def _require_measured(log_variation: np.ndarray) -> None:

@@ -17,6 +17,7 @@ from socbayes.errors import EmptyTableError, SocbayesError, TableFaultsError
 from socbayes.frames import filled, numeric
 from socbayes.models.effects.record import RECORD
 from socbayes.vocabulary import EVIDENCE_LEVERS, SCHEMAS
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,7 +236,7 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     >>> rows = [pair | {"observation": "a", "compilation": "one"}, pair | {"observation": "b", "compilation": "two"}]
     >>> once, said = counted_once(pd.DataFrame(rows).assign(doi="10.1080/00103629409369033"))
     >>> len(once), said
-    (1, ['1 pairs of 1 studies stand in another compilation as well and are counted once.'])
+    (1, ['Counted once: 1 pair of 1 study that another compilation holds as well.'])
     """
     if missing := [name for name in SCHEMAS["effect_pairs"].required if name not in table]:
         raise SocbayesError(f"the table has no column {missing[0]!r}: expected one of kind 'effect_pairs'")
@@ -260,15 +261,16 @@ def counted_once(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if unsure.any():
         names = ", ".join(dict.fromkeys(table["study"].astype("str")[unsure]))
         notes.append(
-            f"{int(unsure.sum())} pairs may be of several studies of another compilation, as a year is not stated, and "
-            f"are kept: {names}."
+            f"Kept: {counted(int(unsure.sum()), 'pair')} that may be of several studies of another compilation, as a "
+            f"year is not stated: {names}."
         )
     if not dropped.any():
         return table, notes
     studies = len(
         {(compilation.iloc[row], papers[row][1].author, papers[row][1].year) for row in np.flatnonzero(dropped)}
     )
-    said = f"{int(dropped.sum())} pairs of {studies} studies stand in another compilation as well and are counted once."
+    pairs = counted(int(dropped.sum()), "pair")
+    said = f"Counted once: {pairs} of {counted(studies, 'study')} that another compilation holds as well."
     rest = table[~dropped].reset_index(drop=True)
     rest.attrs = dict(table.attrs)
     return rest, [said, *notes]

@@ -21,6 +21,7 @@ from socbayes.models.root_inputs.allocated import (
     plant_input,
 )
 from socbayes.vocabulary import CI_PROB, nearest
+from socbayes.wording import counted
 
 SHOWN = 8
 """Names of a sentence; of the rest the number is said."""
@@ -90,7 +91,7 @@ def with_nearest(crops: Sequence[str]) -> str:
         understood = "fallow" in words_of(crop) or any(words_of(crop) <= words_of(name) for name in known)
         hint = None if understood else nearest(" ".join(sorted(words_of(crop))), list(known))
         said.append(f"{crop!r} (did you mean {known[hint]!r}?)" if hint else f"{crop!r}")
-    return ", ".join(said) + (f" and {len(crops) - SHOWN} others" if len(crops) > SHOWN else "")
+    return ", ".join(said) + (f" and {counted(len(crops) - SHOWN, 'other')}" if len(crops) > SHOWN else "")
 
 
 class Left(NamedTuple):

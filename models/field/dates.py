@@ -9,6 +9,7 @@ import numpy as np
 from socbayes.errors import Fault
 from socbayes.observations import HEADER
 from socbayes.reading.dates import decimal_year, year_or_missing
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,11 @@ def dated(obs: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault], tuple[str, ...]
         elif len(date) > len("2010") and abs(year[row] - when) > DAY:
             moved += 1
             year[row] = when
-    notes = (f"{moved} samples with a year beside a date are taken at the date.",) if moved else ()
+    notes = (
+        (f"{counted(moved, 'sample')} with a year beside a date {'is' if moved == 1 else 'are'} taken at the date.",)
+        if moved
+        else ()
+    )
     return obs.assign(year=year), faults, notes
 
 

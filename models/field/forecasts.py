@@ -46,6 +46,7 @@ from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
 from socbayes.observations import DENSITY_ERROR, Observation
 from socbayes.scenarios.draws import values_of, verdict
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -408,7 +409,7 @@ def _of_other_depths(data: Layout, past: Layout) -> Iterator[str]:
     others = np.flatnonzero((data.plots.depth < thin) | (data.plots.depth > thick))
     if others.size:
         names = ", ".join(data.plots.labels[plot] for plot in others[:5])
-        more = f" and {others.size - 5} others" if others.size > 5 else ""
+        more = f" and {counted(others.size - 5, 'other')}" if others.size > 5 else ""
         yield (
             f"Layers of {names}{more} are {_range(data.plots.depth[others])} cm thick, those of the fit "
             f"{_range(past.plots.depth)} cm: inputs and rates were learned of these."

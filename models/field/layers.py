@@ -17,6 +17,7 @@ from socbayes.frames import numeric
 from socbayes.models.field.plots import ASSUMED_DEPTH, plot_of_rows
 from socbayes.models.field.soil_mass import fine_earth_density
 from socbayes.observations import HEADER, OBSERVATIONS, Stock
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,9 @@ def layer_modelled(obs: pd.DataFrame, seen: int | None = None) -> Sampled:
     used = np.concatenate([np.concatenate(chain) for chain in layers]) if layers else np.zeros(0, dtype="int64")
     notes = tuple(_said(obs, visits, depths, np.isin(np.arange(len(obs)), used), len(several)))
     if lost:
-        notes += (f"{lost} values that not all layers of their visit have are left out.",)
+        notes += (
+            f"{counted(lost, 'value')} that not all layers of a visit have {'is' if lost == 1 else 'are'} left out.",
+        )
     return Sampled(result, origin, layers, own, notes)
 
 
@@ -363,8 +366,8 @@ def _said(
         yield f"Adjoining layers of {several} visits are summed: the soil down to {reached} cm is modelled."
     if (organic := bottom <= 0).any():
         yield (
-            f"{int(organic.sum())} rows are of layers above the mineral soil, which is what is modelled: they are left "
-            "out."
+            f"{counted(int(organic.sum()), 'row is', 'rows are')} of layers above the mineral soil, which is "
+            "what is modelled: they are left out."
         )
     missing = np.zeros(len(obs), dtype=bool)
     for visit in visits:
@@ -372,20 +375,23 @@ def _said(
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
         yield (
-            f"{int(missing.sum())} rows are of visits without the uppermost layer of their plot, the first of them "
+            f"{counted(int(missing.sum()), 'row is', 'rows are')} of visits without the uppermost layer of "
+            "their plot, the first of them "
             f"plot {obs['plot'].iloc[row]} in {obs['year'].iloc[row]:.2f}: they are left out."
         )
     if (deeper := ~used & ~missing & ~organic).any():
-        yield f"{int(deeper.sum())} rows of other layers are left out, as not all visits reach them or they are deeper."
+        rows = counted(int(deeper.sum()), "row of another layer is", "rows of other layers are")
+        yield f"{rows} left out, as not all visits reach so deep, or to the same depth."
     if (unstated := sampled & ~np.isfinite(bottom)).any():
         known = sampled & np.isfinite(bottom)
         yield (
-            f"{int(unstated.sum())} samples state no depth: they are taken for samples of the layer of the others."
+            f"{counted(int(unstated.sum()), 'sample states', 'samples state')} no depth: taken to be of the layer of "
+            "the others."
             if known.any()
             else f"No sample states the depth of its layer: {ASSUMED_DEPTH:g} cm are taken where it counts."
         )
     if (from_top := used & np.isfinite(bottom) & ~np.isfinite(top)).any() and np.isfinite(top).any():
-        yield f"{int(from_top.sum())} samples state no depth_top: their layer begins at the surface."
+        yield f"{counted(int(from_top.sum()), 'sample states', 'samples state')} no depth_top: taken from the surface."
     begin = np.nan_to_num(top)[used & sampled]
     if begin.size and begin.min() > 0:
         yield f"The uppermost samples begin at {begin.min():g} cm: no topsoil is modelled."

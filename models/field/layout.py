@@ -8,7 +8,7 @@ filled by rules that :attr:`Layout.notes` names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from socbayes.models.field.weather import Climate, climate_drivers
 from socbayes.observations import OBSERVATIONS
 from socbayes.structures.forcing import input_factor
 from socbayes.structures.roots import PUBLISHED_RATIO, ROOT_INPUT, tells_roots
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +122,9 @@ class Layout:
         What was measured on them.
     notes
         What was filled or left out.
+    of_months
+        Those of the notes that are on shares of months, each with what it is of the months known, empty where it is
+        nothing: months after the last sample that the fit saw are no gaps of its tables.
     """
 
     setup: Setup
@@ -128,6 +132,7 @@ class Layout:
     forcing: Forcing
     measured: Measurements
     notes: tuple[str, ...] = ()
+    of_months: Mapping[str, str] = field(default_factory=dict)
 
 
 def lay_out(
@@ -179,12 +184,12 @@ def lay_out(
     learned = sampled.origin < (len(tables.obs) if seen is None else seen)
     plots, rows, periods = _plots_of(sampled, tables.management, learned, until, known_until)
     measured = measurements_of(sampled, rows, plots, setup)
-    forcing, notes = _forcing_of(tables, obs, rows, plots, setup, change)
+    forcing, notes, of_months = _forcing_of(tables, obs, rows, plots, setup, change)
     asked = unused.asked_of_observations(tables, plots, setup)
     idle = unused.of_observations(sampled, tables.obs, measured, setup, asked)
     of_soil = (*sampled.notes, *of_fragments(tables.obs))
     notes = (*tables.notes, *of_soil, *periods.notes, *measured.notes, *notes, *idle)
-    return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)))
+    return Layout(setup, plots, forcing, measured, tuple(dict.fromkeys(notes)), of_months)
 
 
 def _plots_of(
@@ -254,8 +259,8 @@ def _forcing_of(
     plots: Plots,
     setup: Setup,
     change: Callable[[Managed, Plots], None] | None,
-) -> tuple[Forcing, tuple[str, ...]]:
-    """What management, weather and the caller say of every month of every plot; and notes."""
+) -> tuple[Forcing, tuple[str, ...], dict[str, str]]:
+    """What management, weather and the caller say of every month of every plot; notes, and those on months."""
     structure, roles = setup.structure, setup.roles
     notes: tuple[str, ...] = ()
     if structure.carbon_unit not in ("t/ha", "g/m**2", "kg/m**2") and not set(DENSITIES) & set(obs):
@@ -316,7 +321,7 @@ def _forcing_of(
         joined=not roles.manure and bool(managed.manure.any()),
         rooted=rooted,
     )
-    return forcing, notes
+    return forcing, notes, managed.of_months | climate.of_months
 
 
 def _soils(plots: Plots) -> list[tuple[float, float]]:
@@ -347,8 +352,8 @@ def _of_the_past(before: np.ndarray, manure: np.ndarray, plots: Plots) -> tuple[
             "samples, and the steady state that initial shares scatter about has none.",
         )
     return (
-        f"Of the manure before the first samples of {int((before > 0).sum())} plots, the steady state that initial "
-        f"shares scatter about has the mean of {PAST_MONTHS // 12} years.",
+        f"Of the manure before the first samples of {counted(int((before > 0).sum()), 'plot')}, the steady "
+        f"state that initial shares scatter about has the mean of {PAST_MONTHS // 12} years.",
     )
 
 
@@ -442,7 +447,7 @@ def _of_qualities(treatment: np.ndarray, manure: np.ndarray, plots: Plots, name:
     spread = list(dict.fromkeys(treatment[known & (manure > 0)].astype(str).tolist()))
     if len(spread) < 2:
         return ()
-    more = f" and {len(spread) - 5} others" if len(spread) > 5 else ""
+    more = f" and {counted(len(spread) - 5, 'other')}" if len(spread) > 5 else ""
     return (
         f"Manure of all treatments ({', '.join(spread[:5])}{more}) has one quality, that of {name}: where amendments "
         "differ, effects of treatments on rates and inputs take the difference, and forecasts go on with it after "

@@ -16,6 +16,7 @@ from socbayes.models.field.matching import names_of, rows_of
 from socbayes.models.field.roots import PlantCarbon, sentence_on_layers, share_of
 from socbayes.models.field.yields import FromYields, from_yields, nothing_known
 from socbayes.models.root_inputs.allocated import NEAR
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +122,8 @@ class Managed:
         What became of each row.
     notes
         What was filled in.
+    of_months
+        Those of the notes that are on shares of months, each with what it is of the known months: see :func:`of_gaps`.
     """
 
     def __init__(
@@ -137,6 +140,7 @@ class Managed:
         import pandas as pd
 
         self.notes: tuple[str, ...] = ()
+        self.of_months: dict[str, str] = {}
         shape = (int(months.max()), len(places))
         self.months = months
         self.known = np.clip(known, 1, months)
@@ -306,15 +310,18 @@ class Managed:
 
     def _fill(self, treatment: np.ndarray, start: np.ndarray, overall: float) -> None:
         """Fill months of unknown input: with the plot's mean of that month, all plots' mean, or what is assumed."""
-        unknown = ~np.isfinite(self.plant)
-        gaps = unknown[np.arange(len(unknown))[:, None] < self.months]
+        unknown, months = ~np.isfinite(self.plant), np.arange(len(self.plant))[:, None]
+        # Months known first, and then those beyond.
+        known_gaps = unknown[months < self.known]
+        gaps = np.concatenate([known_gaps, unknown[(months >= self.known) & (months < self.months)]])
         if not self.input_stated:
             self.notes += (f"No carbon input is stated: {ASSUMED_INPUT:g} t C/ha/year is assumed, and learned about.",)
         elif gaps.any():
-            self.notes += (
-                f"Carbon input is unknown in {100 * gaps.mean():.0f} % of months: the plot's mean of that month is "
-                "taken, or the mean of all plots.",
-            )
+            self.of_months |= of_gaps(
+                "Carbon input is unknown in {}: the plot's mean of that month is taken, or the mean of all plots.",
+                gaps, known_gaps.size,
+            )  # fmt: skip
+            self.notes += tuple(self.of_months)
         for position, known in enumerate(self.known.tolist()):
             plant, named = self.plant[:, position], treatment[:, position]
             for one in set(named.tolist()):  # each treatment from its own months first
@@ -363,6 +370,45 @@ def spread_before(
             said = _first_said([_sum(part, spread, part) for part in parts])
             result[kind, position] = np.nan_to_num(said).mean()
     return result
+
+
+def share_of_months(which: np.ndarray) -> str:
+    """Say how many of some months are meant.
+
+    Parameters
+    ----------
+    which
+        True where they are.
+
+    Examples
+    --------
+    >>> share_of_months(np.array([True, False])), share_of_months(np.array([True]))
+    ('50 % of months', 'all months')
+    """
+    return "all months" if which.all() else f"{100 * which.mean():.0f} % of months"
+
+
+def of_gaps(sentence: str, gaps: np.ndarray, known: int) -> dict[str, str]:
+    """A note on how many months are missing, with what it is of the months known; empty where none of these is missing.
+
+    Of months after the last sample that a fit has seen tables need not know anything, so they are no gaps of a fit.
+
+    Parameters
+    ----------
+    sentence
+        With ``{}`` in the place of the share.
+    gaps
+        Whether each month is missing.
+    known
+        How many of them, from the first, are known.
+
+    Examples
+    --------
+    >>> of_gaps("Rain of {} is missing.", np.array([True, False, False, False, True]), 4)
+    {'Rain of 40 % of months is missing.': 'Rain of 25 % of months is missing.'}
+    """
+    of_known = sentence.format(share_of_months(gaps[:known])) if gaps[:known].any() else ""
+    return {sentence.format(share_of_months(gaps)): of_known}
 
 
 def filled_by_month(values: np.ndarray, start: int, otherwise: float, known: int | None = None) -> np.ndarray:
@@ -484,10 +530,10 @@ def _of_far_yields(table: pd.DataFrame, crop: pd.Series, turned: np.ndarray, lef
     if not years:
         return []
     told = [
-        f"{what} (from {', '.join(some[:3])}{f' and {len(some) - 3} rows more' if len(some) > 3 else ''})"
+        f"{what} (from {', '.join(some[:3])}{f' and {counted(len(some) - 3, "row")} more' if len(some) > 3 else ''})"
         for what, some in list(years.items())[:SHOWN]
     ]
-    more = f" and {len(years) - SHOWN} others" if len(years) > SHOWN else ""
+    more = f" and {counted(len(years) - SHOWN, 'other')}" if len(years) > SHOWN else ""
     return [
         f"Yields below 1/{NEAR:g} or above {NEAR:g} times the usual one of the crop, where inputs are taken in "
         f"proportion to them: {', '.join(told)}{more}."

@@ -14,6 +14,7 @@ from socbayes.models.field.layers import Sampled
 from socbayes.models.field.plots import Plots, of_plot
 from socbayes.models.field.setup import Setup
 from socbayes.observations import DENSITY_ERROR, KINDS, OBSERVATIONS, Observation, Soil
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,8 +160,8 @@ def _measured(sampled: Sampled, rows: Rows, plots: Plots, setup: Setup) -> tuple
     notes: tuple[str, ...] = ()
     if estimated.any():
         notes += (
-            f"{int(estimated.sum())} rows were estimated by their source; "
-            f"{100 * ESTIMATE_ERROR:g} % is added to their error.",
+            f"{counted(int(estimated.sum()), 'row was', 'rows were')} estimated by the source; "
+            f"{100 * ESTIMATE_ERROR:g} % is added to the error.",
         )
     pieces = []
     derived = 0
@@ -170,7 +171,7 @@ def _measured(sampled: Sampled, rows: Rows, plots: Plots, setup: Setup) -> tuple
         if not here.size or not kind.shown(weights):
             continue
         if not rows.learned[here].any():
-            notes += (f"Of {kind.name} nothing was seen: {here.size} values of it cannot be foreseen.",)
+            notes += (f"Of {kind.name} nothing was seen: {counted(here.size, 'value')} of it cannot be foreseen.",)
             continue
         turned = reading.derived[here]
         derived += int(turned.sum())
@@ -239,8 +240,8 @@ def _without_differences(measured: pd.DataFrame, learned: np.ndarray) -> tuple[p
         measured = measured[~dropped]
         plots = whole.index.get_level_values("plot").nunique()
         notes += (
-            f"Fractions of {plots} plots sum to the total, so one is a difference: "
-            f"{int(dropped.sum())} values of {largest} are left out.",
+            f"Fractions of {counted(plots, 'plot')} sum to the total, so one is a difference: "
+            f"{counted(int(dropped.sum()), f'value of {largest} is', f'values of {largest} are')} left out.",
         )
     return measured.reset_index(drop=True), notes
 

@@ -68,6 +68,7 @@ from socbayes.observations import DENSITY_ERROR, OBSERVATIONS, Run, expected_rea
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.structures.forcing import rate_constants
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -458,7 +459,7 @@ def _of_bare_plots(data: Layout) -> tuple[str, ...]:
     if not bare.any():
         return ()
     names = [data.plots.labels[plot] for plot in np.flatnonzero(bare)]
-    more = f" and {len(names) - 5} others" if len(names) > 5 else ""
+    more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
     return (f"Plants add nothing to {', '.join(names[:5])}{more}: no input_factor is learned there.",)
 
 

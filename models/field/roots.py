@@ -14,6 +14,7 @@ import numpy as np
 from socbayes.models.root_inputs.depths import share_in_layer
 from socbayes.priors import Prior
 from socbayes.structures.roots import ROOT_HUMIFIED, ROOTS, root_ratio
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     from socbayes.models.field.crops import Left
@@ -115,7 +116,7 @@ def sentence_on_layers(below: float, layers: set[tuple[float, float]]) -> str:
         Tops and bottoms, cm.
     """
     said = [f"{100 * float(share_in_layer(*one)[0]):.0f} % in {one[0]:g} to {one[1]:g} cm" for one in sorted(layers)]
-    more = f" and {len(said) - 3} other layers" if len(said) > 3 else ""
+    more = f" and {counted(len(said) - 3, 'other layer')}" if len(said) > 3 else ""
     return (
         "Of roots and rhizodeposits beside yields only those in the layer of a plot count "
         f"({', '.join(said[:3])}{more}): they are {100 * below:.0f} % of what plots get of these crops."

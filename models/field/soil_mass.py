@@ -24,6 +24,7 @@ import numpy as np
 from socbayes.errors import Fault
 from socbayes.frames import numeric
 from socbayes.observations import HEADER
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,18 +92,22 @@ def of_fragments(obs: pd.DataFrame) -> tuple[str, ...]:
     if not stated.any():
         return ()
     whole, fine = (np.isfinite(numeric(obs, name)) for name in DENSITIES)
-    notes = [f"Coarse fragments of {int(stated.sum())} rows hold no carbon: stocks are content times fine earth."]
+    notes = [
+        f"Coarse fragments of {counted(int(stated.sum()), 'row')} hold no carbon: stocks are content times fine earth."
+    ]
     ways = {
         "bulk density times (1 - their share of the mass)": mass & whole & ~fine,
         f"bulk density - {ROCK_DENSITY:g} g/cm3 times their share of the volume": volume & ~mass & whole & ~fine,
         "bulk density of the fine earth times (1 - their share of the volume)": stated & fine,
     }
-    notes += [f"Fine earth of {int(rows.sum())} rows is {way}." for way, rows in ways.items() if rows.any()]
+    notes += [f"Fine earth of {counted(int(rows.sum()), 'row')} is {way}." for way, rows in ways.items() if rows.any()]
     if (both := mass & volume).any():
         kept = "volume" if (both & fine).any() else "mass"
-        notes.append(f"{int(both.sum())} rows state coarse fragments by mass and by volume: that by {kept} is used.")
+        rows = counted(int(both.sum()), "row states", "rows state")
+        notes.append(f"{rows} coarse fragments by mass and by volume: that by {kept} is used.")
     if (idle := stated & ~whole & ~fine).any():
-        notes.append(f"{int(idle.sum())} rows with coarse fragments state no bulk density: they are not used there.")
+        rows = counted(int(idle.sum()), "row with coarse fragments states", "rows with coarse fragments state")
+        notes.append(f"{rows} no bulk density: they are not used there.")
     return tuple(notes)
 
 

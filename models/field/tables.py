@@ -15,6 +15,7 @@ from socbayes.models.field.dates import dated
 from socbayes.spec import notes_of
 from socbayes.units import conversion_factor
 from socbayes.vocabulary import QUANTITIES
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,7 +239,8 @@ def _planned(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.Se
     if early.any():
         first = plan.iloc[int(np.flatnonzero(early)[0])]
         raise SocbayesError(
-            f"{int(early.sum())} rows of the plan begin before the last sample of their site, the first of them at "
+            f"{counted(int(early.sum()), 'row of the plan begins', 'rows of the plan begin')} before the last "
+            f"sample of the site, the first at "
             f"{first['site']} in {first['start_year']:g}: of that time the fit has its own management. Let a plan "
             f"begin at the last sample, {last[first['site']]:.2f} there, or later"
         )
@@ -257,8 +259,9 @@ def _expected(known: pd.DataFrame | None, given: pd.DataFrame | None, last: pd.S
     if past.any():
         row = fresh.iloc[int(np.flatnonzero(past)[0])]
         raise SocbayesError(
-            f"{int(past.sum())} months of weather before the last sample of their site are not those of the fit, the "
-            f"first of them at {row['site']} in {row['year']:g}, month {row['month']:g}: give that of later months"
+            f"{counted(int(past.sum()), 'month')} of weather before the last sample of the site "
+            f"{'is not that' if past.sum() == 1 else 'are not those'} of the fit, the first at {row['site']} in "
+            f"{row['year']:g}, month {row['month']:g}: give that of later months"
         )
     if known is None:
         return fresh.reset_index(drop=True)

@@ -21,6 +21,7 @@ from socbayes.models.field.soil_mass import DENSITIES, FRAGMENTS
 from socbayes.models.root_inputs.allocated import crop_of
 from socbayes.observations import HEADER, OBSERVATIONS
 from socbayes.spec import joined
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -370,4 +371,4 @@ def _rows(called: str, table: pd.DataFrame, positions: np.ndarray) -> str:
 
 
 def _counted(count: int) -> str:
-    return f"{count:,} row{'s' if count != 1 else ''}"
+    return counted(count, "row")

@@ -9,9 +9,10 @@ import numpy as np
 from socbayes.core.environment import rothc_temperature
 from socbayes.frames import numeric
 from socbayes.models.blocks import group_means
-from socbayes.models.field.management import Managed, filled_by_month
+from socbayes.models.field.management import Managed, filled_by_month, of_gaps, share_of_months
 from socbayes.structures.forcing import Roles
 from socbayes.structures.rothc import PAN_COEFFICIENT, modifiers
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +31,14 @@ class Climate(NamedTuple):
         Drivers of climate by name, (row, plot); only those that the structure has and the tables tell.
     notes
         What was filled in, and what takes no part.
+    of_months
+        Those of the notes that are on shares of months, each with what it is of the known months: see
+        :func:`socbayes.models.field.management.of_gaps`.
     """
 
     drivers: dict[str, np.ndarray]
     notes: tuple[str, ...]
+    of_months: dict[str, str]
 
 
 def climate_drivers(
@@ -76,9 +81,10 @@ def climate_drivers(
     asking = np.full(count, climatic) | (bool(roles.modifier) & ~np.isfinite(stated).all(axis=0))
     told: dict[str, np.ndarray] = {}
     notes: tuple[str, ...] = ()
+    of_months: dict[str, str] = {}
     product = np.ones((rows, count))
     if asking.any():
-        columns, notes = _weather_of_plots(weather, obs, plots, managed)
+        columns, notes, of_months = _weather_of_plots(weather, obs, plots, managed)
         temperature = columns["temperature"]
         warm = np.isfinite(temperature).all(axis=0)
         cover = np.where(np.isfinite(managed.cover), managed.cover >= 0.5, True)
@@ -102,11 +108,15 @@ def climate_drivers(
             notes += ("The structure has no driver of moisture: rain and evaporation take no part.",)
     product = np.where(np.isfinite(stated), stated, product)
     if np.isfinite(stated).any():
-        share = 100 * np.isfinite(stated).mean()
-        notes += (f"The rate modifier of {share:.0f} % of months is as the management table states it.",)
+        said, in_known = (
+            f"The rate modifier of {100 * one.mean():.0f} % of months is as the management table states it."
+            for one in (np.isfinite(stated), np.isfinite(stated[: int(managed.known.max())]))
+        )
+        notes += (said,)
+        of_months[said] = in_known
     told[roles.modifier] = product
     told.pop("", None)
-    return Climate(told, notes)
+    return Climate(told, notes, of_months)
 
 
 def _moisture(
@@ -129,25 +139,30 @@ def _moisture(
 
 def _weather_of_plots(
     weather: pd.DataFrame | None, obs: pd.DataFrame, plots: Plots, managed: Managed
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them; and notes."""
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], dict[str, str]]:
+    """Monthly temperature, rain and evaporation, (row, plot), as far as the plot's site knows them; and notes.
+
+    The last are those on shares of months, each with what it is of the months known.
+    """
     rows, count = managed.plant.shape
     columns = {name: np.full((rows, count), np.nan) for name in ("temperature", "rain", "evaporation")}
     notes: tuple[str, ...] = ()
+    of_months: dict[str, str] = {}
     for site, name in enumerate(plots.sites):
         here = np.flatnonzero(plots.site == site)
         first = int(plots.start[here].min())
         months, known = (
             int((plots.start[here] + ends[here]).max()) - first for ends in (managed.months, managed.known)
         )
-        found, said = _weather_of(weather, obs, name, np.arange(first, first + months), known)
-        notes += said
+        found, said, shares = _weather_of(weather, obs, name, np.arange(first, first + months), known)
+        notes += (*said, *shares)
+        of_months |= shares
         for column, values in found.items():
             for plot in here:
                 since = int(plots.start[plot]) - first
                 # A run is as long as the longest; what comes after a plot's own end is never read.
                 columns[column][:, plot] = values[np.minimum(since + np.arange(rows), months - 1)]
-    return columns, notes
+    return columns, notes, of_months
 
 
 def _completed(values: np.ndarray, start: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -181,13 +196,15 @@ def _named(plots: Plots, which: np.ndarray) -> str:
 
 def _weather_of(
     weather: pd.DataFrame | None, obs: pd.DataFrame, site: str, month: np.ndarray, known: int
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], dict[str, str]]:
     """Temperature, rain and evaporation of some months of a site, gaps filled, NaN where nothing is known; and notes.
 
-    Means are of the months before the ``known`` first ones end, also those before the run.
+    The last notes are on shares of months, each with what it is of the ``known`` first ones. Means are of the months
+    before these end, also those before the run.
     """
     start, rows = int(month[0]), month.size
     notes: tuple[str, ...] = ()
+    shares: dict[str, str] = {}
     columns = ("temperature", "rain", "evaporation")
     monthly = {name: np.full(rows, np.nan) for name in (*columns, "annual_temperature")}
     climate: dict[str, np.ndarray] = {name: np.full(12, np.nan) for name in columns}
@@ -211,13 +228,14 @@ def _weather_of(
     for name in ("rain", "evaporation"):
         gaps = ~np.isfinite(monthly[name])
         if gaps.any() and np.isfinite(climate[name]).all():
-            missing = _share(gaps)
-            notes += (f"{site}: {name} of {missing} is missing; the site's mean of that month is taken.",)
+            shares |= of_gaps(
+                f"{site}: {name} of {{}} is missing; the site's mean of that month is taken.", gaps, known
+            )
             monthly[name] = np.where(gaps, climate[name][month % 12], monthly[name])
     if not np.isfinite(monthly["temperature"]).all():
-        monthly["temperature"], said = _warmth(monthly, climate, obs, site, month)
-        notes += said
-    return {name: monthly[name] for name in columns}, notes
+        monthly["temperature"], said = _warmth(monthly, climate, obs, site, month, known)
+        shares |= said
+    return {name: monthly[name] for name in columns}, notes, shares
 
 
 def expected_weather(
@@ -258,7 +276,7 @@ def expected_weather(
         first = int(plots.start[here].min())
         known = int((plots.start[here] + plots.known[here]).max()) - first
         month = np.arange(first, int((plots.start[here] + plots.months[here]).max()))
-        found, _ = _weather_of(weather, obs, name, month, known)
+        found, _, _ = _weather_of(weather, obs, name, month, known)
         columns = {column: values[known:] for column, values in found.items()}
         if draw is not None:
             years = np.array(common) if common else observed[site]
@@ -289,16 +307,20 @@ def _evaporation(here: pd.DataFrame, site: str) -> tuple[np.ndarray, tuple[str, 
     if (below := np.fmin(potential, pan) < 0).any():
         lowest = np.nanmin(np.fmin(potential, pan))
         notes += (
-            f"{site}: evaporation of {int(below.sum())} months is below zero, {lowest:g} mm at the lowest, and is read "
-            "as none.",
+            f"{site}: evaporation of {counted(int(below.sum()), 'month')} is below zero, {lowest:g} mm at the "
+            "lowest, and is read as none.",
         )
     if np.isfinite(potential).any():
         notes += (f"{site}: potential evapotranspiration is what dries the soil, as stated.",)
     if (only := np.isfinite(pan) & ~np.isfinite(potential)).any():
-        notes += (f"{site}: open-pan evaporation of {_share(only)} times {PAN_COEFFICIENT:g} is what dries the soil.",)
+        notes += (
+            f"{site}: open-pan evaporation of {share_of_months(only)} times {PAN_COEFFICIENT:g} is what dries the "
+            "soil.",
+        )
     if (both := np.isfinite(pan) & np.isfinite(potential)).any():
         notes += (
-            f"{site}: open-pan evaporation of {_share(both)} is not used, as potential evapotranspiration is stated.",
+            f"{site}: open-pan evaporation of {share_of_months(both)} is not used, as potential evapotranspiration is "
+            "stated.",
         )
     said = np.where(np.isfinite(potential), np.maximum(potential, 0.0) / PAN_COEFFICIENT, np.maximum(pan, 0.0))
     return said, notes
@@ -312,9 +334,14 @@ def _by_year(values: np.ndarray, year: np.ndarray) -> dict[int, float]:
 
 
 def _warmth(
-    monthly: dict[str, np.ndarray], climate: dict[str, np.ndarray], obs: pd.DataFrame, site: str, month: np.ndarray
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Temperature with gaps filled, the annual mean, as far as known, and a seasonal shape; and a note."""
+    monthly: dict[str, np.ndarray],
+    climate: dict[str, np.ndarray],
+    obs: pd.DataFrame,
+    site: str,
+    month: np.ndarray,
+    known: int,
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Temperature with gaps filled, the annual mean, as far as known, and a seasonal shape; and a note on months."""
     here = (obs["site"].astype(str) == site).to_numpy()
     latitude, stated = numeric(obs, "latitude")[here], numeric(obs, "mean_annual_temperature")[here]
     seasons = climate["temperature"]
@@ -331,16 +358,12 @@ def _warmth(
         if np.isfinite(known).any()
     ]
     if not usual:
-        return monthly["temperature"], ()
+        return monthly["temperature"], {}
     level = np.where(np.isfinite(level), level, usual[0])
     gaps = ~np.isfinite(monthly["temperature"])
     note = (
-        f"{site}: temperature of {_share(gaps)} is missing; it is the annual mean and "
+        f"{site}: temperature of {{}} is missing; it is the annual mean and "
         + ("the site's own seasons." if measured else f"a sinusoid of {ASSUMED_AMPLITUDE:g} degC, warmest in "
            + ("January." if shape[0] > 0 else "July."))
     )  # fmt: skip
-    return np.where(gaps, level + shape[month % 12], monthly["temperature"]), (note,)
-
-
-def _share(gaps: np.ndarray) -> str:
-    return "all months" if gaps.all() else f"{100 * gaps.mean():.0f} % of months"
+    return np.where(gaps, level + shape[month % 12], monthly["temperature"]), of_gaps(note, gaps, known)

@@ -58,6 +58,7 @@ from socbayes.models.mcp.pairs import (
 )
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -460,7 +461,7 @@ def _with_depth(prior: Priors, rows: pd.DataFrame, eta: TensorVariable) -> tuple
         return eta, ()
     log_depth = np.log(np.maximum(depth, 1.0) / REFERENCE_DEPTH)
     eta = eta + prior.sample("share_depth") * np.where(np.isfinite(log_depth), log_depth, np.nanmean(log_depth))
-    said = f"{int((~stated).sum())} soils state no depth and take the mean depth."
+    said = f"{counted(int((~stated).sum()), 'soil takes', 'soils take')} the mean depth, as none is stated."
     return eta, () if stated.all() else (said,)
 
 

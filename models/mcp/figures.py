@@ -77,7 +77,7 @@ def pump_plane(fitted: xr.DataTree, *, ax: Axes | None = None) -> Figure:
     )  # fmt: skip
     beyond = int(((np.abs(x) > wide) | (np.abs(y) > reach)).sum())
     if beyond:
-        ax.set_title(f"{beyond} of {x.size} pairs lie outside the picture", fontsize=9)
+        ax.set_title(f"outside the picture: {beyond} of {x.size} pairs", fontsize=9)
     ax.set_ylabel("log ratio of necromass, n (1)")
     ax.set_xlabel("log ratio of organic carbon, s (1)")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)

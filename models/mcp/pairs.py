@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.models.blocks import groups, half_centred
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +118,10 @@ def said_of_shared(shared: list[str], control: np.ndarray) -> tuple[str, ...]:
     """
     if not shared:
         return ()
-    return (f"{len(shared)} controls are shared by {int((control >= 0).sum())} of {control.size} pairs.",)
+    return (
+        f"{counted(len(shared), 'control is', 'controls are')} shared by {int((control >= 0).sum())} of "
+        f"{control.size} pairs.",
+    )
 
 
 def pair_likelihood(

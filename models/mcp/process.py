@@ -48,6 +48,7 @@ from socbayes.models.mcp.pairs import RESPONSES, less_control_error, pair_likeli
 from socbayes.models.mcp.steady_state import BETA, CONTROL, control_state, logistic, properties
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -415,13 +416,17 @@ def _share_likelihood(
 def _notes(data: Trials, shared: tuple[str, ...]) -> tuple[str, ...]:
     """What was assumed on these data, in sentences; ``shared`` are those on shared controls."""
     unknown = np.isin(data.studies, data.undated)
-    notes = [f"{len(data.labels)} pairs in {len(data.trials)} trials are {len(data.sites)} runs."]
+    notes = [
+        f"{counted(len(data.labels), 'pair')} in {counted(len(data.trials), 'trial')} make "
+        f"{counted(len(data.sites), 'run')}."
+    ]
     if unknown.any():
         notes.append(integrated("duration", unknown))
     notes += shared
     cold = int((~np.isfinite(data.temperature)).sum())
     if cold:
-        notes.append(f"{cold} studies state no temperature and are taken at {REFERENCE_TEMPERATURE:g} degC.")
+        studies = counted(cold, "study")
+        notes.append(f"Taken at {REFERENCE_TEMPERATURE:g} degC: {studies} without a temperature.")
     single = [name for k, name in enumerate(data.practices) if (data.practice_of_trial == k).sum() == 1]
     if single:
         notes.append(f"Studied once, so known no better than any new practice: {', '.join(single)}.")

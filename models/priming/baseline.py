@@ -47,6 +47,7 @@ from socbayes.models.blocks import (
 )
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -431,7 +432,7 @@ def _control_error(
     pm.modelcontext(None).add_coord("shared_control", [controls[index].split(": ", 1)[1] for index in shared])
     effect = weak_groups("control_error", scale, "shared_control")
     said = (
-        f"{shared.size} controls are shared by {int(np.isin(control, shared).sum())} jars; "
+        f"{counted(shared.size, 'control is', 'controls are')} shared by {int(np.isin(control, shared).sum())} jars; "
         f"the error of {int(known.sum())} is known from replicates."
     )
     return at_members(effect, shared, control), (said,)

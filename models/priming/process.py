@@ -42,6 +42,7 @@ from socbayes.models.priming.jars import (
 from socbayes.models.priming.likelihood import final_likelihood, increments_likelihood
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -432,7 +433,8 @@ def _notes(data: Incubations) -> tuple[str, ...]:
     negative = sum(int((seen.rate <= 0).sum()) for seen in data.increments.values())
     total = sum(seen.rate.size for seen in data.increments.values())
     return (
-        f"{len(data.jars)} jars in {len(data.treatments)} treated runs and {len(data.controls)} controls.",
+        f"{counted(len(data.jars), 'jar')} in {counted(len(data.treatments), 'treated run')} and "
+        f"{counted(len(data.controls), 'control')}.",
         f"Efficiency above {GREATEST_EFFICIENCY:g} is ruled out (glucose allows 0.84); higher ones fit as well.",
         f"{negative} of {total} increments are zero or below; the scale of the likelihood keeps them.",
     )

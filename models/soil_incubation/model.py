@@ -146,7 +146,8 @@ def build(table: pd.DataFrame, *, priors: Mapping[str, Override] | None = None) 
     with pm.Model(coords={"day": [f"{day:g}" for day in soil.days], "coordinate": list(COORDINATES)}) as model:
         _variables(prior, soil)
     above = int((soil.respired > soil.total).sum())
-    said = f"{above} of {len(table)} observations exceed the carbon at the start, {soil.total:g} g/kg."
+    exceed = "exceeds" if above == 1 else "exceed"
+    said = f"{above} of {len(table)} observations {exceed} the carbon at the start, {soil.total:g} g/kg."
     attach(
         model,
         ModelSpec(

@@ -26,6 +26,7 @@ from socbayes.core.mathematics import exp
 from socbayes.core.scalar_graph import Expressions, depends_on, substitute
 from socbayes.core.structure import INPUT, Driver, Flow, Fraction, Names, Parameter, Structure, StructureError, unknown
 from socbayes.core.transport import LEACHED, PLOUGHING, transport
+from socbayes.wording import counted
 
 MIXING, SURFACE = "mixing", "surface"
 _DEEPEST = 1e4  # cm
@@ -138,7 +139,7 @@ def with_layers(
     sinks = structure.sinks
     if plan.leaching and LEACHED not in sinks:
         sinks = (*sinks, LEACHED)
-    shown = f"{plan.n} layer{'s' if plan.n > 1 else ''} to {plan.boundaries[-1]:g} cm"
+    shown = f"{counted(plan.n, 'layer')} to {plan.boundaries[-1]:g} cm"
     return replace(
         structure,
         name=f"{structure.name} in {shown}",

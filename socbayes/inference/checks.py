@@ -33,6 +33,7 @@ from socbayes.inference.observed import NAMED, coordinate, label, main_observed,
 from socbayes.inference.replication import replication_faults, replication_table
 from socbayes.spec import joined
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -160,8 +161,9 @@ def check_convergence(fitted: xr.DataTree) -> CheckResult:
     if problems:
         text = _failed("convergence", problems)
     else:
+        every = f"all {len(table)} variables" if len(table) > 1 else "the one variable"
         text = (
-            f"The chains agree in all {len(table)} variables: largest R-hat {table['r_hat'].max():.3f} (limit "
+            f"The chains agree in {every}: largest R-hat {table['r_hat'].max():.3f} (limit "
             f"{diagnostics.MAX_R_HAT:g}), smallest effective sample size {table['ess_bulk'].min():.0f} in the bulk and "
             f"{table['ess_tail'].min():.0f} in the tails (limit {diagnostics.MIN_ESS})."
         )
@@ -438,8 +440,9 @@ def check_loo(fitted: xr.DataTree) -> CheckResult:
         if bad.any():
             more = "" if bad.sum() <= NAMED else f" and {bad.sum() - NAMED} more"
             sentence += (
-                f"; {bad.sum()} observations ({bad.mean():.1%}) pull so hard on the fit that their score is unsure "
-                f"(Pareto k above {score.good_k:.2f}): {', '.join(worst)}{more}"
+                f"; {counted(bad.sum(), 'observation')} ({bad.mean():.1%}) "
+                f"{'pulls so hard on the fit that its' if bad.sum() == 1 else 'pull so hard on the fit that their'} "
+                f"score is unsure (Pareto k above {score.good_k:.2f}): {', '.join(worst)}{more}"
             )
         sentences.append(sentence + ".")
     return CheckResult(

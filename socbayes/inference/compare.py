@@ -13,6 +13,7 @@ from socbayes.errors import SocbayesError
 from socbayes.inference.diagnostics import judged
 from socbayes.inference.observed import coordinate, label, main_observed
 from socbayes.spec import joined
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +127,7 @@ def _require_finite(fits: Mapping[str, xr.DataTree], name: str) -> None:
             counts = broken.sum(axis=(0, 1)).ravel()
             places = np.flatnonzero(counts)
             one = values.isel(chain=0, draw=0)
-            named = [f"{coordinate(one, int(p)) or label(name)} ({counts[p]} draws)" for p in places[:3]]
+            named = [f"{coordinate(one, int(p)) or label(name)} ({counted(counts[p], 'draw')})" for p in places[:3]]
             more = f" and {places.size - 3} more" if places.size > 3 else ""
             found = sorted({str(value) for value in values.to_numpy()[broken]})
             faults.append(f"fit {key!r} at {', '.join(named)}{more}: {', '.join(found)}")
@@ -152,9 +153,13 @@ def _difference(a: xr.DataArray, b: xr.DataArray) -> str:
         differing = int((a[dim_a].to_numpy().astype(str) != b[dim_b].to_numpy().astype(str)).sum())
         if differing:
             same = sorted(a[dim_a].to_numpy().astype(str)) == sorted(b[dim_b].to_numpy().astype(str))
-            return "the same observations in another order" if same else f"{differing:,} observations with other labels"
+            return (
+                "the same observations in another order"
+                if same
+                else f"{counted(differing, 'observation')} with other labels"
+            )
     unequal = int((~np.isclose(a.to_numpy(), b.to_numpy(), rtol=1e-9, atol=0, equal_nan=True)).sum())
-    return f"{unequal:,} observations with other values" if unequal else ""
+    return f"{counted(unequal, 'observation')} with other values" if unequal else ""
 
 
 def _warnings(table: pd.DataFrame, name: str) -> list[str]:
@@ -166,5 +171,6 @@ def _warnings(table: pd.DataFrame, name: str) -> list[str]:
         notes.append(f"{joined(bad)} did not pass {own} checks: the scores of {them} mean nothing")
     for key, count in table["pareto_k_above"].items():
         if count:
-            notes.append(f"{key}: {count} observations of {label(name)} have a high Pareto k, so its score is unsure")
+            high = counted(count, f"observation of {label(name)} has", f"observations of {label(name)} have")
+            notes.append(f"{key}: {high} a high Pareto k, so its score is unsure")
     return notes

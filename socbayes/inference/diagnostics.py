@@ -19,6 +19,7 @@ from socbayes.inference.catalogue import with_remedy
 from socbayes.inference.draw_faults import draw_faults
 from socbayes.inference.observed import chain_numbers, coordinate, meaning_of
 from socbayes.inference.replication import replication_faults, replication_table
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +195,7 @@ def divergence_faults(fitted: xr.DataTree) -> list[str]:
         return ["the fit does not say whether transitions diverged (sample_stats/diverging)"]
     diverging = fitted["sample_stats/diverging"]
     total = int(diverging.sum())
-    return [f"{total} divergent transitions of {diverging.size}"] if total else []
+    return [f"{counted(total, 'divergent transition')} of {diverging.size}"] if total else []
 
 
 def energy_faults(fitted: xr.DataTree) -> list[str]:
@@ -237,8 +238,8 @@ def climb_faults(fitted: xr.DataTree) -> list[str]:
         return []
     return [
         f"a climb from {found['from']} ended {found['excess']:,.0f} higher in log density than the best draw, where "
-        f"{found['limit']:.0f} is the most that a posterior of {found['parameters']} parameters explains: the data are "
-        "explained far better elsewhere"
+        f"{found['limit']:.0f} is the most that a posterior of {counted(found['parameters'], 'parameter')} "
+        "explains: the data are explained far better elsewhere"
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from socbayes.inference.observed import chain_numbers, coordinate, meaning_of
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +45,8 @@ def draw_faults(fitted: xr.DataTree) -> list[str]:
     faults = []
     sizes = fitted["posterior"].sizes
     if sizes.get("draw", 0) < MIN_DRAWS:
-        faults.append(f"{sizes.get('draw', 0)} draws of each chain, of which nothing can be judged below {MIN_DRAWS}")
+        many = counted(sizes.get("draw", 0), "draw")
+        faults.append(f"{many} of each chain, of which nothing can be judged below {MIN_DRAWS}")
     faults += _not_finite(fitted)
     faults += _fixed(fitted)
     faults += _standing(fitted)
@@ -105,7 +107,7 @@ def _standing(fitted: xr.DataTree) -> list[str]:
             found.setdefault(chain, []).append(where)
     return [
         f"chain {chain_numbers(fitted)[chain]} stands still {places[0]}"
-        + (f" and {len(places) - 1} other numbers" if places[1:] else "")
+        + (f" and {counted(len(places) - 1, 'other number')}" if places[1:] else "")
         for chain, places in sorted(found.items())
     ]
 

@@ -25,6 +25,7 @@ from socbayes.inference.sampling import compile_for_sampling, reproducible, warm
 from socbayes.inference.streams import Stream, read_draws, streams
 from socbayes.inference.until import Ending
 from socbayes.spec import joined, spec_of
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -157,7 +158,7 @@ def _said_of_continuing(found: Sequence[Stream], settings: Settings) -> list[str
         first, *later = [int(one.written[one.chains.index(chain)]) for one in found if chain in one.chains]
         if later and first:
             said.append(
-                f"Chain {chain} stopped after {first:,} draws and went on from its last one after "
+                f"Chain {chain} stopped after {counted(first, 'draw')} and went on from its last one after "
                 f"{warm_up_again(settings.tune):,} new steps of warm-up, with {joined([f'{n:,}' for n in later])} more."
             )
         elif later:

@@ -33,6 +33,7 @@ from socbayes.inference.runs import (
 from socbayes.inference.sampling import data_hash, require_samplable, sample_missing
 from socbayes.inference.streams import lost_store, streams, written_by_chain
 from socbayes.spec import spec_of
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -300,7 +301,11 @@ def _on_disk(folder: Path) -> str:
         counts = [int(count) for stream in streams(folder) for count in stream.written]
     except SocbayesError:
         return "what is on disk cannot be read"
-    return f"{sum(counts):,} draws are on disk" if sum(counts) else "no draws yet, as the chains were warming up"
+    return (
+        f"{counted(sum(counts), 'draw is', 'draws are')} on disk"
+        if sum(counts)
+        else "no draws yet, as the chains were warming up"
+    )
 
 
 def _whole(name: str, value: int) -> int:

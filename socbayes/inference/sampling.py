@@ -30,6 +30,7 @@ from socbayes.inference.starts import climbing
 from socbayes.inference.streams import DRAWS, Stream, continued, stores, streams, written_by_chain
 from socbayes.inference.until import Ending, Running, on_disk, run_until, stopped
 from socbayes.spec import joined, spec_of
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -87,7 +88,7 @@ def require_samplable(model: pm.Model) -> None:
             place = np.argwhere(~np.isfinite(values))[0]
             number = int((~np.isfinite(values)).sum())
             raise SocbayesError(
-                f"observed variable {name!r} holds {number} value{'s' if number > 1 else ''} not finite, the first "
+                f"observed variable {name!r} holds {counted(number, 'value')} not finite, the first "
                 f"{values[tuple(place)]} at {', '.join(map(str, place.tolist()))} (counted from 0): leave such rows out"
             )
 

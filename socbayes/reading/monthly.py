@@ -9,6 +9,7 @@ import pandas as pd
 from socbayes.errors import EmptyTableError, UnreadableFileError
 from socbayes.reading.raw import RawTable
 from socbayes.vocabulary import QUANTITIES, TableSchema
+from socbayes.wording import counted
 
 SUMS = ("rain", "potential_evapotranspiration", "open_pan_evaporation")
 """Quantities that days add up; others are means."""
@@ -76,7 +77,8 @@ def _incomplete(months: pd.DataFrame, quantities: Iterable[str], days: int) -> l
         return []
     shown = ", ".join(f"{name} {count}" for name, count in empty.items() if count)
     return [
-        f"Of {len(months):,} months from {days:,} daily rows some miss days and are left empty ({shown}): a sum needs "
+        f"Of {counted(len(months), 'month')} from {counted(days, 'daily row')} some miss days and are left "
+        f"empty ({shown}): a sum needs "
         f"every day, a mean all but {FEW_MISSING}, of which no {IN_A_ROW + 1} follow each other (WMO-No. 1203)."
     ]
 

@@ -20,6 +20,7 @@ from socbayes.reading.known_formats import reader_of
 from socbayes.reading.names import column_of, split_header
 from socbayes.reading.raw import RawTable, listed, without_blanks
 from socbayes.vocabulary import QUANTITIES, TableSchema
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -321,4 +322,4 @@ def _row_length_faults(misfits: dict[int, int], width: int, separator: str) -> l
 
 
 def _cells(count: int) -> str:
-    return f"{count} cell{'s' if count != 1 else ''}"
+    return counted(count, "cell")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from socbayes.wording import counted
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -80,7 +82,7 @@ def _columns(fitted: xr.DataTree, spec: ModelSpec) -> list[tuple[str, list[str],
         ("Data", data, "right"),
         ("Likelihood of", observed, "left"),
         ("Effects of groups (size)", groups, "left"),
-        (f"Priors on {len(priors)} parameters", _two_columns(priors), "right"),
+        (f"Priors on {counted(len(priors), 'parameter')}", _two_columns(priors), "right"),
         ("Reported", quantities, "right"),
     ]
     return [column for column in columns if column[1]]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.files import write_text
 from socbayes.inference.checks import Checks, check
+from socbayes.inference.diagnostics import fingerprint
+from socbayes.report.command import made_again
 from socbayes.report.comparisons import described
 from socbayes.report.endings import endings_chapter
 from socbayes.report.html import tidy
@@ -24,7 +26,7 @@ from socbayes.scenarios.draws import DO_NOT_USE
 from socbayes.scenarios.endings import Lasting
 from socbayes.subjects import subject_of, title_of
 from socbayes.vocabulary import INTERVAL_NAME
-from socbayes.wording import few
+from socbayes.wording import counted, few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +60,7 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     given = _sorted_items(items)
     fits, comparisons = given.fits, given.comparisons
     if checks is not None and len(checks) != len(fits):
-        raise SocbayesError(f"{len(checks)} sets of checks were given for {len(fits)} fits")
+        raise SocbayesError(f"{counted(len(checks), 'set')} of checks given for {counted(len(fits), 'fit')}")
     judged = list(checks) if checks is not None else [check(fitted) for fitted in fits]
     sections = [
         section_on(fitted, found, place) for place, (fitted, found) in enumerate(zip(fits, judged, strict=True))
@@ -72,6 +74,9 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
     chapters = chapters_of(given.projections, given.sheets, given.rankings, told, endings)
     chapters += [refused_chapter(error, place) for place, error in enumerate(given.refusals)]
 
+    called = {fingerprint(fitted): section.name for section, fitted in zip(sections, fits, strict=True)}
+    again = made_again(given.projections, given.sheets, given.endings, called)
+
     files = resources.files("socbayes.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["tidy"] = tidy
@@ -84,6 +89,7 @@ def write(items: Iterable[Any], path: Path, title: str | None, checks: Sequence[
         sections=sections,
         scenarios=scenarios,
         chapters=chapters,
+        again=again,
         alarms=[*_alarms(sections, comparisons), *alarms_of(chapters)],
         always=ALWAYS,
     )

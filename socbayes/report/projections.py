@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from socbayes.report.readings import Reading
 from socbayes.scenarios.credit_sheet import KNOWN, CreditSheet
 from socbayes.scenarios.credits import CO2_PER_C, Credit
 from socbayes.scenarios.gains import gain_table, gains_of
-from socbayes.scenarios.lever_words import OF_ALL_INPUT, OF_FACTORS, effect_told
+from socbayes.scenarios.lever_words import effect_told
 from socbayes.scenarios.levers import known_levers, levers
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import (
@@ -194,14 +194,14 @@ def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
     place
         Of the projection on the page, from 0.
     """
-    notes = str(projection.attrs.get("notes", ""))
+    factors = json.loads(str(projection.attrs.get("factors", "{}")))
     table = levers()
-    used = table[[f"Effect of {name}: " in notes for name in table.index]]
+    used = table[table.index.isin(list(factors))]
     if used.empty:
         return None
     rows = [
         [str(row["title"]), str(row["acts_on"]), f"{row['lowest']:g} to {row['highest']:g} {row['unit']}",
-         _effects(str(name), projection), str(row["source"])]
+         _effects(str(name), factors[name]), str(row["source"])]
         for name, row in zip(used.index, used.to_dict("records"), strict=True)
     ]  # fmt: skip
     return Chapter(
@@ -215,18 +215,15 @@ def levers_chapter(projection: xr.Dataset, place: int) -> Chapter | None:
         [],
         ["lever", "acts on", "range of evidence", "effect", "source"],
         rows,
-        [note for note in notes.splitlines() if note.startswith(OF_FACTORS) or OF_ALL_INPUT in note],
+        json.loads(str(projection.attrs.get("of_levers", "[]"))),
     )
 
 
-def _effects(name: str, projection: xr.Dataset) -> str:
-    """Effect of a lever that the fits of a projection took: of each structure that it was learned through, its own."""
+def _effects(name: str, taken: Mapping[str, str]) -> str:
+    """Effect of a lever that the fits of a projection took, each by its label."""
     lever = known_levers()[name]
-    taken = dict(json.loads(str(projection.attrs.get("factors", "{}")))).get(name)
-    if not taken:  # nothing was learned, or the projection does not say through what
-        taken = {one: one for one in lever.through}
     told = {label: effect_told(lever, structure) for label, structure in taken.items()}
-    distinct = list(dict.fromkeys(told.values())) or [effect_told(lever)]
+    distinct = list(dict.fromkeys(told.values()))
     return distinct[0] if len(distinct) == 1 else "; ".join(f"{label} {effect}" for label, effect in told.items())
 
 

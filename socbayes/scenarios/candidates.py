@@ -323,7 +323,9 @@ def _require_there(projection: xr.Dataset, one: Measurement, errors: Errors, end
             hint = nearest(label, plots_in(projection))
             raise UnknownNameError(f"no plot named {label!r}" + (f"; did you mean {hint!r}?" if hint else ""))
     if "fraction" in dims:
-        known_label(one.fraction, [str(name) for name in projection["fraction"].to_numpy()], "fraction")
+        known_label(
+            one.fraction, [str(name) for name in projection["fraction"].to_numpy()], "fraction", "the projection"
+        )
     elif one.fraction != TOTAL:
         raise SocbayesError(f"{one.of} has no fractions: leave the fraction out")
     if one.of == STOCKS and one.error is None:

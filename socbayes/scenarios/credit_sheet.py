@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from socbayes.scenarios.projected import (
     baseline_of,
     converged,
     different_draws,
+    identity_of,
     marks,
     of_the_first_year,
     plots_in,
@@ -78,6 +79,10 @@ class CreditSheet:
         Whether all fits behind it passed their checks.
     notes
         What to know before using it.
+    design
+        Land that it is of, with the rules and the buffer it was computed by; None where it does not say.
+    projection
+        By which the projection that was credited is known (:func:`socbayes.scenarios.projected.identity_of`).
     """
 
     lines: tuple[CreditLine, ...]
@@ -86,6 +91,8 @@ class CreditSheet:
     end: float
     converged: bool
     notes: tuple[str, ...] = ()
+    design: Design | None = None
+    projection: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -180,7 +187,10 @@ def credit_sheet(
     try:
         design = stated_design(projection, areas, every_point)
         if design is None:
-            raise SocbayesError("neither areas nor the plans say what land the plots stand for: state it in hectares")
+            raise SocbayesError(
+                "nothing says what land the plots stand for: give areas (--areas FILE, a table with plot and area "
+                "[ha]), or state hectares of plots under [areas] in the file of plans"
+            )
     except SocbayesError as error:
         faults.append(error)
     if isinstance(rules, str):
@@ -207,7 +217,10 @@ def credit_sheet(
         *marks(projection), *design.notes, *_of_few_draws(projection), *_of_the_start(projection, plan, start),
         *_of_new_plots(projection, plans, (start, end)),
     )  # fmt: skip
-    return CreditSheet(tuple(lines), baseline_of(projection), start, end, converged(projection), notes)
+    return CreditSheet(
+        tuple(lines), baseline_of(projection), start, end, converged(projection), notes,
+        replace(design, rules=asked, buffer=kept), identity_of(projection),
+    )  # fmt: skip
 
 
 def _collect(check: Callable[[], object], faults: list[SocbayesError]) -> None:
@@ -273,9 +286,10 @@ def _of_new_plots(projection: xr.Dataset, plans: Sequence[str], period: tuple[fl
         for plan in plans:
             finite = np.all([np.isfinite(one) for one in _of_new_plot(projection, plan, place, period)], axis=0)
             if not finite.all():
+                without = int(np.sum(~finite))
                 notes.append(
-                    f"A new plot: {label} is not credited under {plan}: {np.sum(~finite):,} of {len(finite):,} draws "
-                    "have no stock of it."
+                    f"A new plot: {label} is not credited under {plan}: {without:,} of {len(finite):,} draws "
+                    f"{'has' if without == 1 else 'have'} no stock of it."
                 )
     return notes
 
@@ -298,8 +312,8 @@ def _of_few_draws(projection: xr.Dataset) -> tuple[str, ...]:
     if drawn is None or len(drawn) < FEW_DRAWS or (different := np.unique(drawn).size) >= FEW_DRAWS:
         return ()
     return (
-        f"{different} of the {len(drawn):,} draws differ, too few to tell a quantile: take {FEW_DRAWS} or more of the "
-        "fits.",
+        f"{different} of the {len(drawn):,} draws differ, too few to tell a quantile: take "
+        f"{FEW_DRAWS} or more of the fits.",
     )
 
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from socbayes.errors import SocbayesError
 from socbayes.scenarios.rules import USUAL_RULE, Rule, require_buffer, rule_named
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +242,8 @@ def _paired(project: ArrayLike, baseline: ArrayLike) -> tuple[NDArray[np.float64
         raise SocbayesError(f"project and baseline are {shapes}, but both must be (sample, point), draw by draw")
     if len(arrays[0]) < 2 or not arrays[0].shape[1]:
         raise SocbayesError(
-            f"{arrays[0].shape[0]} draws of {arrays[0].shape[1]} points: no spread can be told from them"
+            f"{counted(len(arrays[0]), 'draw')} of {counted(arrays[0].shape[1], 'point')}: no spread can be "
+            "told from them"
         )
     for name, array in zip(("project", "baseline"), arrays, strict=True):
         if not np.isfinite(array).all():
@@ -254,7 +256,9 @@ def _areas(
 ) -> dict[str, float]:
     """Hectares of every stratum, in order of appearance."""
     if labels.shape != (points,):
-        raise SocbayesError(f"{len(labels)} strata for {points} points: state one stratum per point")
+        raise SocbayesError(
+            f"{counted(len(labels), 'stratum', 'strata')} for {counted(points, 'point')}: state one stratum per point"
+        )
     names = list(dict.fromkeys(labels.tolist()))
     given = {str(name): float(value) for name, value in area.items()} if isinstance(area, Mapping) else None
     if given is None and len(names) > 1:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socbayes.errors import Fault, SocbayesError, TableFaultsError, UnreadableFileError
+from socbayes.files import toml_of
 from socbayes.observations import HEADER
 from socbayes.scenarios.projected import plot_meant, plots_in
 from socbayes.vocabulary import AREAS, nearest
@@ -145,6 +146,38 @@ def design_of(
     strata = tuple(frame["stratum"].astype(str)) if "stratum" in frame else ("area",) * len(meant)
     areas = frame["area"].groupby(list(strata), sort=False).sum().to_dict()
     return Design(meant, strata, areas, notes=_left_out(meant, list(plots)))
+
+
+def written_design(design: Design) -> str:
+    """A design as the text of a TOML file, from which :func:`design_of` reads it again.
+
+    Parameters
+    ----------
+    design
+        Any design.
+
+    Examples
+    --------
+    >>> print(written_design(Design(("A1", "A2"), ("field", "field"), {"field": 24.0}, buffer=0.12)))
+    buffer = 0.12
+    <BLANKLINE>
+    [[stratum]]
+    name = "field"
+    hectares = 24
+    plots = ["A1", "A2"]
+    <BLANKLINE>
+    """
+    told = {"rules": design.rules, "buffer": design.buffer, "every_point": design.every_point}
+    lines = [f"{key} = {toml_of(value)}" for key, value in told.items() if value is not None]
+    for name, hectares in design.areas.items():
+        plots = [label for label, stratum in zip(design.plots, design.strata, strict=True) if stratum == name]
+        of_stratum = {"name": name, "hectares": hectares, "plots": plots}
+        lines += [
+            *([""] if lines else []),
+            "[[stratum]]",
+            *(f"{key} = {toml_of(of_stratum[key])}" for key in STRATUM_KEYS),
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _unknown_plots(labels: pd.Series, plots: list[str]) -> list[Fault]:

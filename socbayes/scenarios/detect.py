@@ -26,6 +26,7 @@ from socbayes.scenarios.projected import (
     stocks_in,
 )
 from socbayes.vocabulary import CI_PROB, INTERVAL_NAME
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,8 @@ def cores_and_years(
     table = pd.DataFrame(rows).astype({"cores": "Int64", "samples": "Int64"})
     table.attrs["notes"] = [
         *marks(projection),
-        f"{count} plots sampled in {start:g} and again under {name}; a rise is seen when the {INTERVAL_NAME} of the "
+        f"{counted(count, 'plot')} sampled in {start:g} and again under {name}; a rise is seen when the "
+        f"{INTERVAL_NAME} of the "
         f"mean change lies above zero. A growth of {1000 * growth:g} per 1000 of the first stock a year, not "
         f"compounded, is to be seen with probability {probability:g}.",
         *_assumed(projection, errors),

@@ -215,7 +215,7 @@ def student_factor(draws: Draws, freedom: np.ndarray) -> np.ndarray:
     return factor
 
 
-def known_label(label: str, known: Sequence[str], what: str) -> str:
+def known_label(label: str, known: Sequence[str], what: str, where: str = "this fit") -> str:
     """The label of a fit that is meant; spellings of one name are that name.
 
     Parameters
@@ -226,6 +226,8 @@ def known_label(label: str, known: Sequence[str], what: str) -> str:
         Those there are.
     what
         What they are labels of.
+    where
+        In what they are.
 
     Raises
     ------
@@ -244,7 +246,7 @@ def known_label(label: str, known: Sequence[str], what: str) -> str:
         return alike[0]
     hint = nearest(str(label), list(known))
     raise UnknownNameError(
-        f"no {what} named {label!r} in this fit"
+        f"no {what} named {label!r} in {where}"
         + (f"; did you mean {hint!r}?" if hint else f"; known: {', '.join(known)}")
     )
 

@@ -13,7 +13,7 @@ from socbayes.scenarios.candidates import is_number
 from socbayes.scenarios.gains import gains_of
 from socbayes.scenarios.levers import LEVERS
 from socbayes.scenarios.plan_checks import notes_on
-from socbayes.scenarios.plan_files import read_plans
+from socbayes.scenarios.plan_files import read_plans, written_plans
 from socbayes.scenarios.plans import Climate, Dose, Plans
 from socbayes.scenarios.portfolios import portfolio
 from socbayes.scenarios.projected import converged, failures_of
@@ -100,7 +100,8 @@ def lasting(
         Its ``table`` has the columns of :func:`socbayes.scenarios.permanence`, of all plots together by their area,
         and ``climate``; ``transit_time`` is the mean over plots to which carbon is added, of
         plans that add some in most draws. ``attrs["notes"]`` hold
-        what was assumed.
+        what was assumed, and ``attrs["asked"]`` what was asked for: ``plans`` as a TOML file, ``warming``,
+        ``credited`` as given, ``buffer`` and ``plots``.
 
     Raises
     ------
@@ -121,7 +122,8 @@ def lasting(
         )
     if not is_number(stopped):
         raise SocbayesError(f"stopped={stopped!r} has to be a year")
-    given = read_plans(plans).stopped(float(stopped))
+    read = read_plans(plans)
+    given = read.stopped(float(stopped))
     runs = {AS_PLANNED: given}
     if warming is not None:
         runs[f"{warming:+g} degC"] = warmer(given, float(warming))
@@ -145,7 +147,14 @@ def lasting(
     result = result[["climate", *(name for name in result.columns if name != "climate")]]
     notes = [note for piece in pieces for note in piece.attrs.get("notes", [])]
     notes += [note for one in paths.values() for note in str(one.attrs["notes"]).splitlines()]
-    result.attrs = pieces[0].attrs | {"notes": list(dict.fromkeys(notes))}
+    asked = {
+        "plans": written_plans(read),
+        "warming": warming,
+        "credited": dict(credited or {}),
+        "buffer": buffer,
+        "plots": None if plots is None else list(plots),
+    }
+    result.attrs = pieces[0].attrs | {"notes": list(dict.fromkeys(notes)), "asked": asked}
     return Lasting(paths, result, float(stopped))
 
 

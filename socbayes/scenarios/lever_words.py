@@ -13,9 +13,6 @@ from socbayes.vocabulary import CI_PROB
 
 OF_STRAW = ("residue_return", "straw_removal")
 """Levers that take away or leave straw, and act on all plant input."""
-OF_FACTORS = "No factor of "
-OF_ALL_INPUT = "the factor is on all plant input"
-"""By which the two notes on levers are known."""
 ALL_STRUCTURES = "all"
 """Said of an effect that is the mean over structures it was learned through."""
 
@@ -95,12 +92,24 @@ def factors_of(plans: Plans, structures: Mapping[str, str]) -> str:
     """
     return json.dumps({
         name: {label: factor_taken(lever, structure) for label, structure in structures.items()}
-        for name, lever in _pulled(plans).items() if lever.through
+        for name, lever in _pulled(plans).items()
     })  # fmt: skip
 
 
-def notes_of_levers(plans: Plans, structures: Mapping[str, str]) -> Iterator[str]:
-    """Say where effects of levers are from, which factor stands in for one that was not learned, and what straw is.
+def sources_of_levers(plans: Plans) -> Iterator[str]:
+    """Say where effects of levers are from.
+
+    Parameters
+    ----------
+    plans
+        Any plans.
+    """
+    for name, lever in _pulled(plans).items():
+        yield f"Effect of {name}: {lever.source}."
+
+
+def of_levers(plans: Plans, structures: Mapping[str, str]) -> Iterator[str]:
+    """Say which factor stands in for one that was not learned, and what straw is: what a chapter on levers has to say.
 
     Parameters
     ----------
@@ -111,7 +120,6 @@ def notes_of_levers(plans: Plans, structures: Mapping[str, str]) -> Iterator[str
     """
     pulled = _pulled(plans)
     for name, lever in pulled.items():
-        yield f"Effect of {name}: {lever.source}."
         strangers = [one for one in dict.fromkeys(structures.values()) if lever.through and one not in lever.through]
         if strangers:
             instead = (
@@ -120,13 +128,14 @@ def notes_of_levers(plans: Plans, structures: Mapping[str, str]) -> Iterator[str
                 else f"the mean of those through {', '.join(lever.through)} is taken there, with how far they differ"
             )
             yield (
-                f"{OF_FACTORS}{name} was learned through {', '.join(strangers)}: {instead}, "
+                f"No factor of {name} was learned through {', '.join(strangers)}: {instead}, "
                 f"{effect_told(lever, strangers[0])} per unit of dose."
             )
     if straw := [name for name in OF_STRAW if name in pulled]:
         yield (
-            f"{' and '.join(straw)}: {OF_ALL_INPUT}, roots as well as straw, as the ratio of stocks behind it is; no "
-            "tons of straw are added or taken away. For these give plant_carbon_input or pull plant_carbon."
+            f"{' and '.join(straw)}: the factor is on all plant input, roots as well as straw, as the ratio of stocks "
+            "behind it is; no tons of straw are added or taken away. For these give plant_carbon_input or pull "
+            "plant_carbon."
         )
 
 

@@ -201,7 +201,7 @@ def _results(
         chosen = chosen.isel(year=int(np.argmin(np.abs(chosen["year"].to_numpy().astype(float) - year))))
     if "fraction" in chosen.dims:
         known = [str(name) for name in chosen["fraction"].to_numpy()]
-        chosen = chosen.sel(fraction=known_label(one.fraction, known, "fraction"))
+        chosen = chosen.sel(fraction=known_label(one.fraction, known, "fraction", "the projection"))
     if one.plots:
         # A plot that is named twice is measured once.
         meant = dict.fromkeys(plot_meant(label, plots_in(projection)) for label in one.plots)

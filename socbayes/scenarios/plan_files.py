@@ -1,4 +1,4 @@
-"""Plans read from a file or a dict, and judged all at once."""
+"""Plans read from a file or a dict, and judged all at once; and written to a file again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from socbayes.errors import Fault, SocbayesError, TableFaultsError, UnknownNameError, UnreadableFileError
+from socbayes.files import toml_key, toml_of
 from socbayes.scenarios.levers import LEVERS, LOWEST, OF_CLIMATE, lever_called
 from socbayes.scenarios.plan_checks import idle_plans, impossible_doses, names_alike, notes_on
 from socbayes.scenarios.plans import (
@@ -28,6 +29,7 @@ from socbayes.scenarios.plans import (
     Stage,
 )
 from socbayes.vocabulary import nearest
+from socbayes.wording import counted
 
 _YEARS = ("start", "end", "year")
 """Keys of which the number is a year."""
@@ -77,7 +79,8 @@ def read_plans(source: str | os.PathLike[str] | Mapping[str, Any] | Plans) -> Pl
     common = _climate(given["climate"], "climate", faults, folder) if "climate" in given else None
     written = given.get("plans")
     if not isinstance(written, Mapping) or not written:
-        faults.append(Fault("no plans", None, "plans", _shown(written), "a table of plans by name"))
+        faults.append(Fault("no plans", None, "plans", _shown(written), "a table of plans by name",
+                            'such as [plans.cover] with levers = [{ lever = "cover_crop", dose = 1 }]'))  # fmt: skip
         written = {}
     plans = {str(name): _plan(str(name), body, common, faults, folder) for name, body in written.items()}
     baseline = str(given.get("baseline", USUAL))
@@ -141,6 +144,113 @@ def under(plans: Plans, climate: Mapping[str, Any]) -> Plans:
     if replaced := [name for name, plan in plans.plans.items() if plan.climate]:
         notes.append(f"The climate of {', '.join(replaced)} is replaced.")
     return replace(plans, plans=changed, notes=tuple(dict.fromkeys(notes)))
+
+
+YOUR_WEATHER = "YOUR_WEATHER"
+"""What a table of weather is called in plans that are written out: the table itself is not."""
+_CHANGES = ("warming", "rain", "evaporation")
+
+
+def written_plans(plans: Plans) -> str:
+    """Plans as the text of a TOML file, from which they are read again as they are.
+
+    Parameters
+    ----------
+    plans
+        Any plans; parts that end before they begin are left out. A table of weather is named ``YOUR_WEATHER`` with a
+        number: the file is to be put in its place.
+
+    Examples
+    --------
+    >>> print(written_plans(read_plans({"plans": {"cover": {"levers": {"cover_crop": 1.0}, "plots": ["A1"]}}})))
+    baseline = "business as usual"
+    <BLANKLINE>
+    [plans."business as usual"]
+    <BLANKLINE>
+    [plans.cover]
+    levers = [
+        { lever = "cover_crop", dose = 1 },
+    ]
+    plots = ["A1"]
+    <BLANKLINE>
+    """
+    tables = list({
+        id(plan.climate.table): plan.climate.table for plan in plans.plans.values()
+        if plan.climate is not None and plan.climate.table is not None
+    }.values())  # fmt: skip
+    names = {id(table): f"{YOUR_WEATHER}_{place}.csv" for place, table in enumerate(tables, start=1)}
+    lines = [
+        f"# {names[id(table)]}: a table of weather of {counted(len(table), 'row')}, which is not kept."
+        for table in tables
+    ]
+    lines.append(f"baseline = {toml_of(plans.baseline)}")
+    # Plans that share the climate of the baseline go on to share it.
+    usual = plans[plans.baseline].climate
+    common = usual if usual is not None and not _climate_told(usual, names)[1] else None
+    if common is not None:
+        lines += ["", "[climate]", *_lines(_climate_told(common, names)[0])]
+    for name, plan in plans.plans.items():
+        lines += ["", f"[plans.{toml_key(name)}]"]
+        climate, more = ({}, []) if plan.climate is None else _climate_told(plan.climate, names)
+        lines += _lines({
+            "levers": [
+                _timed({"lever": one.lever.name, "dose": one.dose}, one) for one in (*plan.doses, *more) if _lasts(one)
+            ],
+            "management": [_timed({one.column: one.value}, one) for one in plan.overrides if _lasts(one)],
+            "adoption": [
+                {"year": one.year} | ({"plots": one.plots} if one.share is None else {"share": one.share})
+                for one in plan.adoption
+            ],
+            "plots": plan.plots,
+        })  # fmt: skip
+        if plan.climate is not common:
+            lines.append(f"climate = {toml_of(climate)}")
+    if plans.areas:
+        lines += ["", "[areas]", *(f"{toml_key(name)} = {toml_of(area)}" for name, area in plans.areas.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(told: Mapping[str, Any]) -> list[str]:
+    """A line for each key that says something; of a list of tables one for each of them."""
+    lines = []
+    for key, value in told.items():
+        if isinstance(value, list) and value:
+            lines += [f"{key} = [", *(f"    {toml_of(one)}," for one in value), "]"]
+        elif value not in ([], ()):
+            lines.append(f"{key} = {toml_of(value)}")
+    return lines
+
+
+def _lasts(one: Dose | Override) -> bool:
+    return one.start is None or one.end is None or one.start < one.end
+
+
+def _timed(told: dict[str, Any], one: Dose | Override) -> dict[str, Any]:
+    """What a table says, with its years as far as it has any."""
+    times = {"start": one.start, "end": one.end, "ramp": getattr(one, "ramp", 0.0) or None}
+    return told | {key: value for key, value in times.items() if value is not None}
+
+
+def _climate_told(climate: Climate, names: Mapping[int, str]) -> tuple[dict[str, Any], list[Dose]]:
+    """The table of a climate, and those of its changes that it cannot hold: a table has one start, end and ramp."""
+    told: dict[str, Any] = {}
+    more: list[Dose] = []
+    for one in climate.changes:
+        name, first = one.lever.name, climate.changes[0]
+        value = one.dose + (0.0 if name == "warming" else 1.0)
+        alike = (one.start, one.end, one.ramp) == (first.start, first.end, first.ramp)
+        fits = alike and not more and _CHANGES.index(name) > max((_CHANGES.index(each) for each in told), default=-1)
+        # A factor that is read again as another dose by a rounding error is kept as a dose.
+        if fits and value - (0.0 if name == "warming" else 1.0) == one.dose and (name == "warming" or value >= 0.0):
+            told[name] = value
+        else:
+            more.append(one)
+    if told:
+        told = _timed(told, climate.changes[0])
+    told |= {"resample": True} if climate.resample else {}
+    told |= {} if climate.table is None else {"table": names[id(climate.table)]}
+    told |= {} if climate.efficiency == DIRECT else {"efficiency": climate.efficiency}
+    return told, more
 
 
 def _from_file(path: Path) -> tuple[Mapping[str, Any], str, Path]:
@@ -232,7 +342,9 @@ def _stage(each: Mapping[str, Any], place: str, faults: list[Fault]) -> Stage:
     year = _number(each, "year", place, faults)
     share = _number(each, "share", place, faults, lowest=0.0) if "share" in each else None
     if ("share" in each) == ("plots" in each) or (share or 0.0) > 1.0:
-        faults.append(Fault("no stage", None, place, _shown(dict(each)), "a share of the area from 0 to 1, or plots"))
+        percent = share if share is not None and 1.0 < share <= 100.0 else 0.0
+        faults.append(Fault("no stage", None, place, _shown(dict(each)), "a share of the area from 0 to 1, or plots",
+                            f"{percent:g} percent is {percent / 100:g}" if percent else ""))  # fmt: skip
     return Stage(float(year or 0.0), share, _names(each.get("plots", ()), f"{place}.plots", faults))
 
 
@@ -240,12 +352,12 @@ def _climate(given: Any, where: str, faults: list[Fault], folder: Path) -> Clima
     if not isinstance(given, Mapping):
         faults.append(Fault("no climate", None, where, _shown(given), "a table"))
         return Climate()
-    known = ("warming", "rain", "evaporation", "start", "end", "ramp", "resample", "table", "efficiency")
+    known = (*_CHANGES, "start", "end", "ramp", "resample", "table", "efficiency")
     _known_keys(given, known, where, faults)
     start, end = _times(given, where, faults)
     ramp = float(_number(given, "ramp", where, faults, default=0.0, lowest=0.0) or 0.0)
     changes = []
-    for name in ("warming", "rain", "evaporation"):
+    for name in _CHANGES:
         if name in given:
             value = _number(given, name, where, faults, lowest=-np.inf if name == "warming" else 0.0)
             # Rain is given as a factor, and a lever has what it departs from one.

@@ -250,29 +250,25 @@ def prepare(
     faults, notes = reach_of(plans, data, kinds["known"].columns, usual)
     if faults:
         raise refused(faults)
-    notes = [*_told(data.notes, spec.notes), *notes_of(plans, tables, data), *notes]
+    notes = [*_told(data.notes, data.of_months), *notes_of(plans, tables, data), *notes]
     if size < count:
-        notes.append(f"{label}: of {count} draws {count - size} are there again, as the fit has {size}.")
+        again = "1 is" if count - size == 1 else f"{count - size} are"
+        notes.append(f"{label}: of {count} draws {again} there again, as the fit has {size}.")
     member, sampled = np.zeros(count, dtype="int64"), int(month_of(tables.obs["year"].max()))
     months = months_of(years, data.plots)
     return Prepared(label, plans.baseline, data, branches, kinds, {}, {}, member, months, sampled, chosen, tuple(notes))
 
 
-_MONTHS = " % of months"
-"""In notes on how much of tables is missing, which of years to come says nothing."""
+BEYOND = (
+    "Months beyond the tables repeat the mean of their month, inputs that of each plot and weather that of each site, "
+    "where a plan does not say otherwise."
+)
 
 
-def _told(notes: Sequence[str], of_fit: Sequence[str]) -> list[str]:
+def _told(notes: Sequence[str], of_months: Mapping[str, str]) -> list[str]:
     """Notes on a layout that goes beyond its tables: months of which nothing can be known yet are no gaps of them."""
-    beyond = [note for note in notes if _MONTHS in note and note not in of_fit]
-    kept = [note for note in notes if note not in beyond] + [
-        note for note in of_fit if _MONTHS in note and note not in notes
-    ]
-    usual = (
-        "Months beyond the tables repeat the mean of their month, inputs that of each plot and weather that of each "
-        "site, where a plan does not say otherwise."
-    )
-    return [*kept, usual] if beyond else kept
+    kept = [of_months.get(note, note) for note in notes]
+    return [note for note in kept if note] + ([BEYOND] if kept != list(notes) else [])
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def faults_of(plans: Plans, tables: FieldTables, data: Layout, years: np.ndarray
     if (early := last[last > years.min() + HAIR]).size:
         faults.append(Fault("years before the fit", None, "years", f"{years.min():g}",
                             f"{early.max():.2f} or later, the last sample of {early.idxmax()}",
-                            "forecast() runs the past"))  # fmt: skip
+                            "start with the last sample or later; the past is in the fit"))  # fmt: skip
     for plan in plans.plans.values():
         where = f"plans.{plan.name}"
         named = (*plan.plots, *(name for stage in plan.adoption for name in stage.plots))
@@ -246,7 +246,8 @@ def _cannot(plan: Plan, tables: FieldTables, data: Layout, where: str) -> Iterat
         if acts_on in _NEEDED and not _shows(setup.roles, acts_on):
             able = [one for one in list_structures() if _shows(roles_of(get(one)), acts_on)]
             yield Fault("no driver of a lever", None, where, f"{name} for {setup.structure.name}",
-                        f"a structure with a driver of {' or '.join(_NEEDED[acts_on])}: {', '.join(able)}")  # fmt: skip
+                        f"a structure with a driver of {' or '.join(_NEEDED[acts_on])}: {', '.join(able)}",
+                        "fit one of these structures, or pull another lever")  # fmt: skip
     manured = [one.lever.name for one in plan.doses if one.lever.acts_on == "manure_added"]
     manured += [one.column for one in plan.overrides if one.column == "manure_carbon_input"]
     unseen = [name for name in dict.fromkeys(manured) if kinds and kind_of_lever(name) not in kinds]
@@ -262,7 +263,8 @@ def _cannot(plan: Plan, tables: FieldTables, data: Layout, where: str) -> Iterat
     idle = _idle(plan.climate, tables, data)
     if nowhere := [name for name, sites in idle.items() if len(sites) == len(data.plots.sites)]:
         yield Fault("no weather to change", None, where, ", ".join(nowhere),
-                    "a fit that was given temperatures, or, for rain and evaporation, both of them")  # fmt: skip
+                    "a fit that was given temperatures, or, for rain and evaporation, both of them",
+                    "fit with a table of weather")  # fmt: skip
     if plan.climate and plan.climate.resample and (tables.weather is None or plan.climate.table is not None):
         yield Fault("no years to resample", None, where, "resample",
                     "a fit that was given weather, and no table of weather beside it")  # fmt: skip

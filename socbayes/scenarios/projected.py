@@ -190,7 +190,7 @@ def projects_in(projection: xr.Dataset, plan: str | None = None) -> list[str]:
     others = [name for name in plans_in(projection) if name != baseline]
     if not others:
         raise SocbayesError(f"the projection holds its baseline {baseline!r} only: there is no gain without a plan")
-    return others if plan is None else [known_label(plan, others, "plan")]
+    return others if plan is None else [known_label(plan, others, "plan", "the projection")]
 
 
 def baseline_of(projection: xr.Dataset) -> str:
@@ -270,7 +270,7 @@ def stocks_in(
         If there is no such fraction.
     """
     fractions = [str(name) for name in projection["fraction"].to_numpy()]
-    chosen = known_label(fraction, fractions, "fraction")
+    chosen = known_label(fraction, fractions, "fraction", "the projection")
     place = {
         "plan": plans_in(projection).index(plan),
         "year": int(np.argmin(np.abs(projection["year"].to_numpy().astype(float) - year))),
@@ -289,6 +289,18 @@ def different_draws(projection: xr.Dataset) -> np.ndarray | None:
         Stocks under several plans.
     """
     return projection["draw"].to_numpy() if "draw" in projection.coords else None
+
+
+def identity_of(projection: xr.Dataset) -> str:
+    """What tells a projection from another: fits, plans, seed and years; empty where it does not say.
+
+    Parameters
+    ----------
+    projection
+        Stocks under several plans.
+    """
+    told = [str(projection.attrs.get(name, "")) for name in ("made_of", "seed")]
+    return " ".join([*told, *(f"{year:g}" for year in projection["year"].to_numpy())]) if all(told) else ""
 
 
 def plots_in(projection: xr.Dataset, kind: str = "known") -> list[str]:

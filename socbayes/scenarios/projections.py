@@ -23,10 +23,10 @@ from socbayes.models.field.forecasts import allotted, shares_of, years_of
 from socbayes.models.field.tables import tables_of_fit
 from socbayes.scenarios.acclimation import answers_told, notes_of_answers, slopes_of
 from socbayes.scenarios.draws import DO_NOT_USE, verdict
-from socbayes.scenarios.lever_words import effect_told, factors_of, notes_of_levers
+from socbayes.scenarios.lever_words import effect_told, factors_of, of_levers, sources_of_levers
 from socbayes.scenarios.levers import UNCERTAIN, lever_called
 from socbayes.scenarios.plan_checks import never_there, too_short
-from socbayes.scenarios.plan_files import read_plans
+from socbayes.scenarios.plan_files import read_plans, written_plans
 from socbayes.scenarios.plan_runs import KINDS, RESAMPLED, Prepared, prepare, run_plans, standard_normals
 from socbayes.scenarios.planned import adoption_of, changes_of
 from socbayes.scenarios.plans import Plans, end_of
@@ -124,8 +124,11 @@ def project(
         ``adoption`` (plan, plot), the year from which a plot follows a plan; as coordinates ``structure``
         (sample), ``draw`` (sample), which draw of its fit each is, and ``area`` (plot) where the plans state areas.
         ``attrs`` hold the name of the ``baseline``, whether the fits ``converged``, their ``failures`` and ``notes``,
-        in ``factors``, as JSON, the structure whose learned factor of a lever each fit takes (``all``: their mean), and
-        in ``made_of`` a fingerprint of fits, plans and draws.
+        in ``factors``, as JSON, the structure whose learned factor of each lever that is pulled each fit takes
+        (``all``: their mean; empty where nothing was learned), in ``of_levers`` what a reader has to know of them,
+        in ``made_of`` a fingerprint of fits, plans and draws, and, by which the same can be made again, ``plans`` as a
+        TOML file, ``seed`` and ``settings``, as JSON: ``years``, ``weights``, ``draws``, ``allow_failed``, the labels
+        of ``structures`` of the caller's own, and ``fits``, the fingerprint of each by its label.
 
     Raises
     ------
@@ -284,13 +287,16 @@ def ready_to_run(
             raise SocbayesError(f"fits {prepared[0].label!r} and {one.label!r} are not of the same plots")
     sampled = max(float(tables_of_fit(one).obs["year"].max()) for one in named.values())
     run = {label: _called(named[label]) for label in counts}
+    prints = {label: fingerprint(one) for label, one in named.items()}
     first_year, last_year = float(wanted.min()), float(wanted.max())
     idle = [note for plan in read.plans.values() for note in never_there(plan, first_year, last_year)]
+    known_of_levers = list(of_levers(read, run))
     notes = [
         *read.notes,
         *too_short(wanted.tolist()),
         *idle,
-        *notes_of_levers(read, run),
+        *sources_of_levers(read),
+        *known_of_levers,
         *_of_new_plots(read),
         *notes_of_answers(read),
     ]
@@ -307,7 +313,19 @@ def ready_to_run(
         "last_sample": sampled,
         "ends": json.dumps(_ends(read)),
         "factors": factors_of(read, run),
-        "made_of": _made_of(read, shares, draws, float(wanted.min()), [fingerprint(named[label]) for label in counts]),
+        "of_levers": json.dumps(known_of_levers),
+        "made_of": _made_of(read, shares, draws, float(wanted.min()), [prints[label] for label in counts]),
+        "plans": written_plans(read),
+        "settings": json.dumps(
+            {
+                "weights": None if weights is None else {label: float(weight) for label, weight in weights.items()},
+                "draws": int(draws),
+                "years": wanted.tolist(),
+                "allow_failed": bool(allow_failed),
+                "structures": sorted(structures or {}),
+                "fits": prints,
+            }
+        ),
     }
     attrs |= answers_told(read) | ({"warning": DO_NOT_USE} if failed else {})
     return Ready(read, prepared, shares, wanted, attrs, plans_said, run)

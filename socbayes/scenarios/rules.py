@@ -63,7 +63,7 @@ def rule_named(name: str) -> Rule:
         return RULES[name]
     hint = nearest(str(name), list(RULES))
     raise UnknownNameError(
-        f"there is no rule {name!r}" + (f"; did you mean {hint!r}?" if hint else ";") + f" ({', '.join(RULES)})"
+        f"there is no rule {name!r}" + (f"; did you mean {hint!r}?" if hint else "") + f" (rules: {', '.join(RULES)})"
     )
 
 

@@ -19,6 +19,7 @@ from socbayes.errors import ConvergenceError, SocbayesError
 from socbayes.facts import TABLES, facts_of, table_of
 from socbayes.labels import same_name
 from socbayes.scenarios.draws import verdict
+from socbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,8 @@ class Validation:
         """The figures in a sentence."""
         verdict = "passes" if self.passed else "does not pass"
         return (
-            f"Computed as in VMD0053 v2.1: mean bias {self.bias:.3g} over {len(self.by_study)} studies against a "
+            f"Computed as in VMD0053 v2.1: mean bias {self.bias:.3g} over "
+            f"{counted(len(self.by_study), 'study')} against a "
             f"pooled measurement error of {self.measurement_error:.3g}; {100 * self.inside:.0f} % of measurements "
             f"inside their 90 % intervals, of which {100 * INSIDE:.0f} % must be; {verdict}."
             + ("" if self.unseen else " Whether the fit had not seen these studies was not checked.")

@@ -241,5 +241,5 @@ def test_what_is_lacking_names_the_worst_number_and_its_place():
     assert lack.wanted > 10_000, "chains apart by their spread need far more"
     diverging["diverging"][1, 5] = True
     lack = lack_of(xr.DataTree.from_dict({"posterior": posterior, "sample_stats": diverging}))
-    assert lack.what.startswith("1 divergent transitions of 800; ")
+    assert lack.what.startswith("1 divergent transition of 800; ")
     assert not lack.mended

@@ -36,7 +36,7 @@ def test_a_sheet_is_shown_and_written(files):
 
 def test_a_failed_fit_is_refused_then_marked_and_ends_with_1(files):
     done = run("failed.nc", "--areas", "areas.csv")
-    assert done.exit_code == 2
+    assert done.exit_code == 1
     assert "11 divergent transitions" in done.output
     assert not (files / "credits.csv").exists()
     done = run("failed.nc", "--areas", "areas.csv", "--allow-failed")
@@ -77,3 +77,29 @@ def test_a_report_takes_projections(files, monkeypatch):
     assert CliRunner().invoke(app, [*arguments, "failed.nc"]).exit_code == 1
     assert CliRunner().invoke(app, [*arguments, "none.nc"]).exit_code == 2
     assert len(seen) == 2
+
+
+def test_small_gains_keep_their_digits_and_a_new_plot_has_no_points(files):
+    """Two digits of the spread, as on the page; what says nothing is empty."""
+    made = made_projection(more=0.0002)
+    made.to_netcdf("small.nc")
+    done = run("small.nc", "--areas", "areas.csv", "--plan", "cover", "--output", "small.csv")
+    (measured,) = [line for line in done.output.splitlines() if "plots measured" in line and "│" in line]
+    (new, _) = [line for line in done.output.splitlines() if "a new plot: " in line and "│" in line]
+    table = pd.read_csv("small.csv").query("group == 'plots measured'").set_index("quantity")["value"]
+    assert f"{table['gain']:.4f}" in measured
+    assert f"{table['model_sd']:.4f}" in measured
+    assert [cell.strip() for cell in new.split("│")][6] == ""
+    assert "what is empty is not told, or needs a buffer" in done.output
+
+
+def test_what_is_missing_or_misspelt_is_said_with_what_there_is(files):
+    without = " ".join(run("projection.nc").output.split())
+    assert (
+        "give areas (--areas FILE, a table with plot and area [ha]), or state hectares of plots under [areas]"
+        in without
+    )
+    assert "no rule 'abc' (rules: vm0042_v2_2, rainbow)" in run("projection.nc", "--rule", "abc").output
+    assert (
+        "no plan named 'xyz' in the projection; known: cover, straw off" in run("projection.nc", "--plan", "xyz").output
+    )

@@ -203,7 +203,7 @@ def test_a_new_plot_without_a_line_is_named():
     made = made_projection()
     made["new"][dict(plan=1, sample=7, new_plot=0, year=-1)] = np.nan
     sheet = credit_sheet(made, AREAS)
-    assert sheet.notes == ("A new plot: Farm, usual is not credited under cover: 1 of 800 draws have no stock of it.",)
+    assert sheet.notes == ("A new plot: Farm, usual is not credited under cover: 1 of 800 draws has no stock of it.",)
     groups = {(line.plan, line.group) for line in sheet.lines}
     assert ("cover", "a new plot: Farm, usual") not in groups
     assert ("straw off", "a new plot: Farm, usual") in groups

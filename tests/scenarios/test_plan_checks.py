@@ -8,9 +8,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from made_field import fit_called, fit_with_weather
+from made_field import fit_called, fit_of, fit_with_weather, management, samples, weather
 
 from socbayes.errors import SocbayesError, TableFaultsError
+from socbayes.facts import facts_of
 from socbayes.models.field.management import carbon_inputs
 from socbayes.report.projections import levers_chapter
 from socbayes.scenarios import dry_run, project
@@ -18,7 +19,7 @@ from socbayes.scenarios.endings import warmer
 from socbayes.scenarios.lever_words import effect_in_words, factor_taken
 from socbayes.scenarios.levers import lever_called
 from socbayes.scenarios.plan_files import read_plans
-from socbayes.scenarios.plan_runs import _told
+from socbayes.scenarios.plan_runs import BEYOND, _told
 from socbayes.scenarios.rules import RULES, require_buffer
 
 
@@ -186,9 +187,25 @@ def test_perennials_are_told_to_state_what_enters():
 
 
 def test_months_to_come_are_no_gaps_of_tables():
-    ours = ("Farm: rain of 1 % of months is missing; the site's mean of that month is taken.", "Manure is wet.")
-    laid = ("Farm: rain of 16 % of months is missing; the site's mean of that month is taken.", "Manure is wet.")
-    kept = _told(laid, ours)
-    assert kept[:2] == ["Manure is wet.", ours[0]]
-    assert kept[2].startswith("Months beyond the tables repeat the mean of their month")
-    assert _told(ours, ours) == [*ours]
+    """What a fit says of gaps in its tables is said of a projection too, whose runs are ten times as long."""
+    some = weather().drop(index=[3, 40, 41]).assign(rain=lambda rows: rows["rain"].where(rows.index != 7))
+    rows = management().assign(rate_modifier=[0.4, np.nan])
+    rows.loc[1, "start_year"] = 2014.0
+    fitted = fit_of("rothc", samples(), rows, some)
+    ours = [note for note in facts_of(fitted).spec.notes if "of months" in note]
+    assert [note.split(" % ")[0] for note in ours] == [
+        "Carbon input is unknown in 10", "Farm: rain of 3", "Farm: evaporation of 2", "Farm: temperature of 2",
+        "The rate modifier of 50",
+    ]  # fmt: skip
+    notes = project(fitted, plan(levers={"carbon_input": 0.1}), years=(2022, 2112), draws=5).attrs["notes"].splitlines()
+    assert [note for note in notes if "of months" in note] == ours
+    assert BEYOND in notes
+    near = project(fitted, plan(levers={"carbon_input": 0.1}), years=(2022,), draws=5).attrs["notes"].splitlines()
+    assert [note for note in near if "of months" in note] == ours
+    assert BEYOND not in near
+
+
+def test_gaps_of_months_to_come_only_are_no_note():
+    assert _told(["Rain of 90 % is missing.", "Manure is wet."], {"Rain of 90 % is missing.": ""}) == [
+        "Manure is wet.", BEYOND
+    ]  # fmt: skip

@@ -61,22 +61,22 @@ def test_what_was_learned_through_structures_is_told_of_each(monkeypatch):
     told = CliRunner().invoke(app, ["levers", "no_tillage"]).output
     assert "through rothc: x 0.74 (0.63 to 0.87); -0.300, 0.100" in told
     assert "through icbm: x 0.90 (0.84 to 0.98); -0.100, 0.050" in told
-    assert "through any other: x 0.82 (0.67 to 1.00); -0.200, 0.127" in told
+    assert "through any other structure: x 0.82 (0.67 to 1.00); -0.200, 0.127" in told
     for taken, words in (
         ({"farm": "rothc"}, "x 0.74 (0.63 to 0.87)"),
         ({"farm": "rothc", "own": "icbm"}, "farm x 0.74 (0.63 to 0.87); own x 0.90 (0.84 to 0.98)"),
         ({"farm": "all"}, "x 0.82 (0.67 to 1.00)"),
-        ({}, "rothc x 0.74 (0.63 to 0.87); icbm x 0.90 (0.84 to 0.98)"),
+        ({"farm": ""}, "x 0.82 (0.67 to 1.00)"),
     ):
         (row,) = levers_chapter(projection_of({"no_tillage": taken}), 0).rows
         assert words in row
     monkeypatch.setattr("socbayes.scenarios.levers._stored", dict)
-    (row,) = levers_chapter(projection_of({}), 0).rows
+    (row,) = levers_chapter(projection_of({"no_tillage": {"farm": ""}}), 0).rows
     assert "x 0.94 (0.89 to 0.99)" in row
 
 
 def projection_of(factors):
-    return xr.Dataset(attrs={"factors": json.dumps(factors), "notes": "Effect of no_tillage: ours."})
+    return xr.Dataset(attrs={"factors": json.dumps(factors)})
 
 
 def test_levers_are_listed_without_logarithms():
@@ -115,6 +115,32 @@ def test_a_dry_run_writes_nothing(invoke, tmp_path):
     assert "plant_added" not in said
     assert "Effect of cover_crop: " in said
     assert not (tmp_path / "out").exists()
+
+
+def test_faults_of_a_plan_say_where_and_what_to_do(invoke, tmp_path):
+    """A file of plans has no rows and columns."""
+    for text, expected in (
+        ("[plan.p]", ("┃ where ┃", "such as [plans.cover] with levers = [{ lever =", "did you mean 'plans'?")),
+        ("[plans.p]\nlevers = { cover_crop = 1 }\nadoption = [{ year = 2025, share = 50 }]", ("50 percent is 0.5",)),
+        ("[plans.p]\nlevers = { manure = 1 }", ("fit one of these structures",)),
+        ("[plans.p]\nclimate = { warming = 1 }", ("fit with a table of weather",)),
+    ):
+        (tmp_path / "plan.toml").write_text(text, encoding="utf-8")
+        done = invoke("icbm", "--years", "2022:2032", "--dry-run")
+        assert done.exit_code == BAD_INPUT
+        said = " ".join(done.output.replace("│", "│ ").split())
+        assert "row" not in said.split("fault")[1]
+        for words in expected:
+            assert " ".join(words.split()) in said, said
+
+
+def test_how_to_write_a_plan_and_what_comes_next_is_said(invoke, tmp_path):
+    told = " ".join(CliRunner().invoke(app, ["project", "--help"]).output.replace("│", "").split())
+    assert 'levers = [{ lever = "cover_crop", dose = 1, start = 2026 }]' in told
+    assert "[plans.cover]" in told
+    assert 'levers = [{ lever = "no_tillage"' in CliRunner().invoke(app, ["levers"]).output
+    done = invoke("icbm", "--years", "2022,2032", "--output", str(tmp_path / "out"))
+    assert "projection.nc --areas FILE, or" in " ".join(done.output.split())
 
 
 def test_a_failed_fit_ends_with_its_exit_code(invoke, tmp_path):

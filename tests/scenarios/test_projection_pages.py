@@ -180,7 +180,7 @@ def test_a_ranking_that_lost_its_mark_is_refused(tmp_path):
 
 
 def test_levers_and_necromass_are_told_where_there_are_any(tmp_path):
-    made = MADE.assign_attrs(notes="Effect of cover_crop: somebody. A new plot follows every plan.")
+    made = MADE.assign_attrs(factors='{"cover_crop": {"one pool": ""}}')
     necromass = (0.3 * MADE.sel(fraction="total")).assign_coords(fraction="necromass")
     rise = xr.DataArray(np.linspace(1.05, 1.15, MADE.sizes["sample"]), dims="sample")
     necromass = necromass * xr.where(MADE["plan"] == "cover", rise, 1.0)
@@ -196,7 +196,7 @@ def test_levers_and_necromass_are_told_where_there_are_any(tmp_path):
 
 
 def test_chapters_of_a_failed_fit_are_said_first(tmp_path):
-    failed = FAILED.assign_attrs(notes="Effect of cover_crop: somebody.")
+    failed = FAILED.assign_attrs(factors='{"cover_crop": {"one pool": ""}}')
     report(*everything(failed), path=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("DO NOT USE THESE NUMBERS") == 3

@@ -156,7 +156,7 @@ def test_what_a_study_leaves_out_is_integrated_out():
         }
     )
     model = cue.build(table)
-    assert any("1 of 3 studies state no incubation temperature" in note for note in spec_of(model).notes)
+    assert any("1 of 3 studies states no incubation temperature" in note for note in spec_of(model).notes)
     point = {
         model["level"]: np.array([0.2]),
         model["slope_between"]: np.array(0.1),

@@ -318,8 +318,8 @@ def test_years_and_temperatures_that_nobody_states_are_drawn_and_said():
     assert model.coords["study_without_years"] == ("no_tillage 0 | no_tillage: soil_organic_carbon",)
     assert model.coords["study_without_temperature"] == ("no_tillage 0",)
     notes = " ".join(spec_of(model).notes)
-    assert "Years of 3 pairs of 1 studies are drawn" in notes
-    assert "1 pairs are taken to last as long as others of their study" in notes
+    assert "Years of 3 pairs of 1 study are drawn" in notes
+    assert "1 pair is taken to last as long as others of the study" in notes
     assert "Mean temperature of 1 of 8 studies is drawn from those of the others" in notes
 
 
@@ -364,9 +364,9 @@ def test_pairs_that_cannot_tell_a_factor_are_left_out_and_said():
     assert set(kept["lever"]) == {"residue_return"}
     assert len(kept) == 11
     assert np.isnan(kept["duration"].iloc[0])
-    assert any("Years of 1 pairs are years of the calendar" in note for note in said)
+    assert any("Years of 1 pair are years of the calendar" in note for note in said)
     assert any("No study of no_tillage states for how many years: 12 pairs" in note for note in said)
-    assert any("1 pairs sampled when their lever was pulled" in note for note in said)
+    assert any("Left out: 1 pair sampled when the lever was pulled" in note for note in said)
     with pytest.raises(TooFewGroupsError):
         factors.build(rows[rows["study"] == "residue_return 1"])
 
@@ -383,7 +383,7 @@ def test_pairs_of_tillage_are_of_all_depths_between_which_it_moves_carbon():
     kept, said = factors.timed(rows)
     assert kept["observation"].tolist() == rows["observation"].drop(places[:3]).tolist()
     assert said == [
-        "3 pairs of tillage are not of a layer from the surface to 30 cm or more and are left out: tillage moves "
+        "3 pairs of tillage are not of a layer from the surface to 30 cm or more and left out: tillage moves "
         "carbon between depths."
     ]
 

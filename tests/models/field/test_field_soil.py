@@ -277,7 +277,7 @@ def test_layers_of_a_visit_that_adjoin_are_summed(layers, total):
     assert said(notes, "Adjoining layers of 1 visits are summed: the soil down to 30 cm") == (
         len([one for one in layers if 0 <= one[0] < 30]) > 1 and not any(one[:2] == (0, 30) for one in layers)
     )
-    assert said(notes, "1 rows are of layers above the mineral soil") == any(one[0] < 0 for one in layers)
+    assert said(notes, "1 row is of layers above the mineral soil") == any(one[0] < 0 for one in layers)
 
 
 def test_stocks_and_errors_of_layers_are_summed():
@@ -311,7 +311,7 @@ def test_depths_that_cannot_be_one_layer_are_faults(rows, kind):
 def test_topsoil_at_some_visits_and_subsoil_at_another_is_said():
     values, notes = totals(contents((2010.0, 0, 30, 15.0, 1.3), (2015.0, 30, 60, 8.0, 1.5), LATER))
     assert len(values) == 2
-    assert said(notes, "1 rows are of visits without the uppermost layer", "plot 1 in 2015.00", "left out")
+    assert said(notes, "1 row is of visits without the uppermost layer", "plot 1 in 2015.00", "left out")
 
 
 @pytest.mark.parametrize("deep", [50.0, 30.0, 15.0])
@@ -338,7 +338,7 @@ def test_samples_without_depth_are_said(bottom, words):
     assert not words or said(totals(obs)[1], words)
     if bottom:
         obs.loc[3, "depth_bottom"] = np.nan
-        assert said(totals(obs)[1], "1 samples state no depth")
+        assert said(totals(obs)[1], "1 sample states no depth")
 
 
 WHOLE = {"bulk_density": 1.5}

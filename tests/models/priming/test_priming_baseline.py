@@ -126,7 +126,7 @@ def test_replicates_of_a_control_set_the_spread_of_its_error(priming_fit):
 def test_study_without_dose_takes_the_population_and_is_wider(priming_fit):
     notes = spec_of(priming_fit.model).notes
     assert any(
-        note.startswith("1 of 16 studies state no dose over biomass") or "dose over biomass" in note for note in notes
+        note.startswith("1 of 16 studies states no dose over biomass") or "dose over biomass" in note for note in notes
     )
     table = priming_fit.table
     without = table.loc[table["substrate_dose"].isna(), "study"].unique().tolist()
