@@ -101,7 +101,8 @@ def page(tables: dict[str, pd.DataFrame]) -> str:
         "that differences stay as at the first samples. Broadbalk and Hoosfield are of one farm: where one is left out",
         "the other tells of its soil and weather. The Millennium Tillage Trial, of 42 plots, is left aside for the",
         "time that fits with it take. Differences of one trial go together: of four trials, shares inside intervals",
-        "are rough.",
+        "are rough. Of pastures no input is known (the mean of all plots is taken), so that at Brigalow and with the",
+        "pastures of Tarlee nothing tells their gain beforehand.",
         "",
         shown(every, "structure"),
     ]
