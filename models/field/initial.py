@@ -191,7 +191,9 @@ def site_means(plots: Plots, values: Any) -> Any:
         One or more of each plot.
     """
     member = plots.site == np.arange(len(plots.sites))[:, None]
-    return (member / member.sum(axis=1, keepdims=True)) @ values
+    share = member / member.sum(axis=1, keepdims=True)
+    # A product of matrices this small is as fast, and takes five seconds to compile.
+    return ((share if values.ndim == 1 else share[:, :, None]) * values).sum(axis=1)
 
 
 def with_largest(departures: Any, position: int) -> Any:

@@ -103,7 +103,7 @@ def compiled_density(
     asked = _asked(model, jitter_rvs, kept)
     if asked is not None and (found := _found(asked)) is not None:
         return found
-    with _each_function_once():
+    with _as_one_whole():
         made = nutpie.compile_pymc_model(model, jitter_rvs=jitter_rvs, var_names=kept)
     if asked is not None:
         _keep(made, asked)
@@ -111,26 +111,39 @@ def compiled_density(
 
 
 @contextmanager
-def _each_function_once() -> Iterator[None]:
-    """Let operations that PyTensor keeps under one key share one function, which it writes anew for each of them."""
+def _as_one_whole() -> Iterator[None]:
+    """Let nutpie compile the functions of a model as parts of one whole, each once.
+
+    PyTensor writes a function for every operation, also for one equal to another; keeps the function of the whole
+    graph on disk, which is kept here in another form; and makes it ready to be called from Python, which nobody does.
+    """
+    from nutpie import compile_pymc
     from pytensor.link.numba.dispatch import basic
 
-    write = basic.numba_funcify_ensure_cache
+    write, make = basic.numba_funcify_ensure_cache, compile_pymc._make_functions
     written: dict[Any, Any] = {}
 
     def once(op: Any, *args: Any, node: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        if node is None:  # the whole graph
+            return basic.numba_funcify_and_cache_key(op, *args, **kwargs)[0], None
         function, key = write(op, *args, node=node, **kwargs)
-        if node is None or key is None:
-            return function, key
+        if key is None:
+            return function, None
         # The key of a sum does not say of how many.
         types = tuple(str(variable.type) for variable in (*node.inputs, *node.outputs))
         return written.setdefault((key, types), function), key
 
-    basic.numba_funcify_ensure_cache = once
+    def for_compiled_code(*args: Any, **kwargs: Any) -> Any:
+        made = make(*args, **kwargs)
+        for function in made[2:4]:  # the log density and the expansion
+            function.vm.jit_fn = basic.numba_njit(function.vm.jit_fn.py_func)
+        return made
+
+    basic.numba_funcify_ensure_cache, compile_pymc._make_functions = once, for_compiled_code
     try:
         yield
     finally:
-        basic.numba_funcify_ensure_cache = write
+        basic.numba_funcify_ensure_cache, compile_pymc._make_functions = write, make
 
 
 def _asked(model: pm.Model, jitter: set[Any] | None, var_names: list[str] | None) -> _Asked | None:
