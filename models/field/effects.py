@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models.blocks import half_centred
+from socbayes.models.blocks import half_centred, zero_sum_basis
 from socbayes.models.field.amendments import sample_qualities
-from socbayes.models.field.initial import log_held, site_means, with_largest
+from socbayes.models.field.initial import log_held, with_largest
 from socbayes.models.field.roots import sample_roots
 from socbayes.observations import KINDS
 from socbayes.structures.roots import ROOT_HUMIFIED
@@ -132,13 +132,20 @@ def _sample_stocks(data: Layout, prior: Priors) -> dict[str, Any]:
 
     plots, initial = data.plots, data.measured.site_log_stock
     spread = prior.sample("plot_stock_sd")
-    if len(plots.labels) < MANY_PLOTS:
-        own = half_centred("plot_stock", spread, "plot")
-        of_site = prior.sample_shifted("site_stock", -site_means(plots, own), "site")
-        stock = pm.Deterministic("log_initial_stock", (initial + of_site)[plots.site] + own, dims="plot")
-    else:
-        of_site = prior.sample("site_stock", dims="site")
-        stock = pm.Normal("log_initial_stock", (initial + of_site)[plots.site], spread, dims="plot")
+    # Samples tell what plots of a site differ by, and their level, each with its own errors. The level is that of the
+    # site and of its plots together, of which nothing but priors tells one from the other.
+    standardised = pm.Normal("plot_stock_mean_standardised", dims="site")
+    of_plots = spread / np.sqrt(np.bincount(plots.site)) * standardised
+    of_site = prior.sample_shifted("site_stock", -of_plots, "site")
+    logs = (initial + of_site + of_plots)[plots.site]
+    further, basis = zero_sum_basis(plots.site)
+    if further.size:
+        name, dims = "plot_stock_apart", "further_plot"
+        pm.modelcontext(None).add_coord(dims, [plots.labels[plot] for plot in further])
+        few = len(plots.labels) < MANY_PLOTS
+        apart = half_centred(name, spread, dims) if few else pm.Normal(name, 0.0, spread, dims=dims)
+        logs = logs + basis @ apart
+    stock = pm.Deterministic("log_initial_stock", logs, dims="plot")
     pm.Deterministic("initial_stock", pt.exp(stock), dims="plot")
     return {"site_stock": of_site, "log_initial_stock": stock}
 

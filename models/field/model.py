@@ -35,7 +35,9 @@ cannot be sampled.
 With ``process_noise``, all pools of a plot also walk at random. A measurement
 is normal on the log scale. Its variance is what its standard
 deviation, replicates and bulk density say, plus a scatter learned for each
-quantity.
+quantity. Where dates with several plots are enough to tell it, all plots that
+were sampled at a site on one date also share an error: see
+:mod:`socbayes.models.field.occasions`.
 
 Carbon input and decomposition rate act alike on a stock near its steady
 state. Fractions and changes tell them apart in part, priors do the rest: see
@@ -58,7 +60,8 @@ from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
 from socbayes.models.field.layout import Layout, lay_out, periods_with_input
-from socbayes.models.field.noise import walk
+from socbayes.models.field.noise import walk, walked_variance
+from socbayes.models.field.occasions import occasion_errors
 from socbayes.models.field.roots import ROOT_PRIORS
 from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
@@ -128,6 +131,13 @@ PRIORS = (
         "log/year**0.5",
         "median 2 % in a year, 6 % in ten years",
     ),
+    Prior(
+        "occasion_sd",
+        "LogNormal",
+        {"mu": -3.0, "sigma": 0.7},
+        "log",
+        "sieving, batch of the laboratory, water content, depth of the corer on one date: median 5 %",
+    ),
     *(
         Prior(f"error_{kind.name}", "LogNormal", {"mu": kind.log_error, "sigma": 0.5}, "log", kind.error_reason)
         for kind in OBSERVATIONS
@@ -169,6 +179,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "microbial_turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
     "residue_share": {"unit": "1", "meaning": "share of dead microbes that stays particulate"},
     "process_noise": {"unit": "log/year**0.5", "meaning": "what moves all pools of a plot beside its structure"},
+    "occasion_sd": {"unit": "log", "meaning": "spread of the error that all plots of a site share on one date"},
     "error": {"unit": "log", "meaning": "scatter of each measured quantity beyond what its standard deviation says"},
 }
 
@@ -477,8 +488,11 @@ def _measure(data: Layout, prior: Priors, factors: Mapping[str, Any], process_no
     spread = _spread(data, prior)
     mean = pt.log(expected_readings(measured.kinds, measured.kind, run)) + _density_shift(data, factors["stock"])
     recorded = pm.Data("log_carbon_measured", measured.observed, dims="measurement")
-    if process_noise:
-        mean = mean + walk(data, prior, recorded - mean, spread**-2.0)
+    noise = prior.sample("process_noise") if process_noise else None
+    apart = spread**2 if noise is None else spread**2 + walked_variance(data, noise)
+    mean = mean + occasion_errors(data, prior, recorded - mean, 1.0 / apart)
+    if noise is not None:
+        mean = mean + walk(data, noise, recorded - mean, spread**-2.0)
     pm.Data("plot_of_measurement", measured.plot, dims="measurement")
     pm.Normal("log_carbon", mean, spread, observed=recorded, dims="measurement")
 
