@@ -517,6 +517,24 @@ def test_what_is_sampled_leaves_priors_as_they_are(trial):
     assert error.shape == (5,)
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_first_stocks_of_plots_scatter_about_that_of_their_site_each_by_itself(trial, copies):
+    """Whatever is sampled of them: of few plots, and of ten and more, at sites of unequal number."""
+    obs, _ = trial
+    totals = obs[["site", "plot", "year", "soc_stock"]].assign(treatment="same")
+    totals.loc[totals["plot"] == "P5", "site"] = "Hill"
+    more = [totals.assign(plot=totals["plot"] + str(copy)) for copy in range(copies)]
+    model = field.build(pd.concat(more, ignore_index=True), structure="icbm")
+    data = lay_out(pd.concat(more, ignore_index=True), structure=get("icbm"))
+    of_site = (data.measured.site_log_stock + model["site_stock"])[data.plots.site]
+    away = (model["log_initial_stock"] - of_site) / model["plot_stock_sd"]
+    drawn, site = pm.draw([away, model["site_stock"]], draws=2000, random_seed=4, mode="FAST_COMPILE")
+    assert drawn.shape == (2000, 6 * copies)
+    np.testing.assert_allclose(np.cov(drawn.T), np.eye(6 * copies), atol=0.12)
+    np.testing.assert_allclose(site.std(axis=0), 0.5, rtol=0.08)
+    assert np.abs(np.corrcoef(site.T, drawn.T)[:2, 2:]).max() < 0.1
+
+
 def test_rates_sampled_with_the_mean_of_sites_keep_their_priors(trial):
     obs, management = trial
     totals = obs[["site", "plot", "year", "treatment", "soc_stock"]]
