@@ -67,7 +67,7 @@ from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
 from socbayes.models.field.yields import STATED_ERROR
-from socbayes.observations import DENSITY_ERROR, OBSERVATIONS, Run, expected_readings
+from socbayes.observations import OBSERVATIONS, Run, expected_readings
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.structures.forcing import rate_constants
@@ -319,7 +319,7 @@ def model_of(
             past_input(data, at)
         factors = of_known_plots(data, values, start.largest)
         _register_input_factor(data, factors["plant"])
-        _measure(data, own, factors, process_noise)
+        _measure(data, own, factors | {"density_error": values.get("density_error")}, process_noise)
     attach(
         model,
         ModelSpec(
@@ -486,7 +486,9 @@ def _measure(data: Layout, prior: Priors, factors: Mapping[str, Any], process_no
         measured.weights[measured.kind],
     )  # fmt: skip
     spread = _spread(data, prior)
-    mean = pt.log(expected_readings(measured.kinds, measured.kind, run)) + _density_shift(data, factors["stock"])
+    mean = pt.log(expected_readings(measured.kinds, measured.kind, run)) + _density_shift(
+        data, factors["density_error"]
+    )
     recorded = pm.Data("log_carbon_measured", measured.observed, dims="measurement")
     noise = prior.sample("process_noise") if process_noise else None
     apart = spread**2 if noise is None else spread**2 + walked_variance(data, noise)
@@ -510,19 +512,10 @@ def _spread(data: Layout, prior: Priors) -> Any:
     return pt.sqrt(measured.stated_error**2 + learned / measured.replicates)
 
 
-def _density_shift(data: Layout, stock: Any) -> Any:
-    """Log error that all stocks of a plot share whose bulk density was borrowed; zero for the others.
-
-    Samples tell its sum with the log of the initial stock, which is what is sampled.
-    """
-    import pymc as pm
-
-    borrowed = sorted(set(data.measured.density[data.measured.density >= 0].tolist()))
-    if not borrowed:
+def _density_shift(data: Layout, errors: Any) -> Any:
+    """Log error that all stocks of a plot share whose bulk density was borrowed, (measurement,); else zero."""
+    density = data.measured.density
+    if errors is None:
         return 0.0
-    pm.modelcontext(None).add_coord("plot_without_density", [data.plots.labels[position] for position in borrowed])
-    dims, begun = "plot_without_density", (stock - data.measured.site_log_stock[data.plots.site])[borrowed]
-    shifted = pm.Normal("density_error_shifted", begun, DENSITY_ERROR[1], dims=dims)
-    shift = pm.Deterministic("density_error", shifted - begun, dims=dims)
-    place = np.searchsorted(borrowed, np.maximum(data.measured.density, borrowed[0]))
-    return (data.measured.density >= 0) * shift[place]
+    borrowed = np.unique(density[density >= 0])
+    return (density >= 0) * errors[np.searchsorted(borrowed, np.maximum(density, borrowed[0]))]
