@@ -134,6 +134,40 @@ def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) 
     return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
 
 
+def zero_sum_basis(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of normal effects of members of groups about the mean of their group.
+
+    Independent normal effects with one spread are their mean and, independent of it, the basis times as many
+    independent normal numbers with that spread as there are further members. Each of these is nearly the effect of
+    its member.
+
+    Parameters
+    ----------
+    group
+        Position of the group of each member, (member,).
+
+    Returns
+    -------
+    further, basis
+        Positions of all members but the first of each group, (further,); orthonormal columns that sum to zero in each
+        group, (member, further).
+
+    Examples
+    --------
+    >>> further, basis = zero_sum_basis(np.array([0, 0, 0, 1]))
+    >>> further.tolist(), np.allclose(basis.sum(axis=0), 0), np.allclose(basis.T @ basis, np.eye(2))
+    ([1, 2], True, True)
+    """
+    same = group[:, None] == group
+    further = np.setdiff1d(np.arange(group.size), np.unique(group, return_index=True)[1])
+    count = same.sum(axis=1)
+    # A reflection that takes the first member to the mean of all, less its first column.
+    basis = np.eye(group.size) - same / (count + np.sqrt(count))
+    first = np.isin(np.arange(group.size), further, invert=True)
+    basis[first] = same[first] / -np.sqrt(count[first])[:, None]
+    return further, basis[:, further]
+
+
 def partly_centred(
     name: str, mean: TensorVariable, scale: TensorVariable, share: np.ndarray, dims: str | tuple[str, ...]
 ) -> TensorVariable:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models.blocks import half_centred
+from socbayes.models.blocks import half_centred, zero_sum_basis
 from socbayes.models.field.amendments import sample_qualities
 from socbayes.models.field.initial import log_held, site_means, with_largest
 from socbayes.models.field.roots import sample_roots
-from socbayes.observations import KINDS
+from socbayes.observations import DENSITY_ERROR, KINDS
 from socbayes.structures.roots import ROOT_HUMIFIED
 
 if TYPE_CHECKING:
@@ -126,21 +126,37 @@ def _sample_treatments(rate_sd: Any, input_sd: Any) -> dict[str, Any]:
 
 
 def _sample_stocks(data: Layout, prior: Priors) -> dict[str, Any]:
-    """Log of the stock of each plot at its first sample, and that of sites over the mean of their samples."""
+    """Log stocks at first samples, those of sites over the mean of their samples, and errors of borrowed densities."""
     import pymc as pm
     import pytensor.tensor as pt
 
     plots, initial = data.plots, data.measured.site_log_stock
+    borrowed = np.unique(data.measured.density[data.measured.density >= 0])
+    of_density = DENSITY_ERROR[1] * np.isin(np.arange(len(plots.labels)), borrowed)
     spread = prior.sample("plot_stock_sd")
-    if len(plots.labels) < MANY_PLOTS:
-        own = half_centred("plot_stock", spread, "plot")
-        of_site = prior.sample_shifted("site_stock", -site_means(plots, own), "site")
-        stock = pm.Deterministic("log_initial_stock", (initial + of_site)[plots.site] + own, dims="plot")
-    else:
-        of_site = prior.sample("site_stock", dims="site")
-        stock = pm.Normal("log_initial_stock", (initial + of_site)[plots.site], spread, dims="plot")
+    # Samples show what plots of a site differ by, and their level, each with its own errors; of a plot with a borrowed
+    # bulk density, the stock and the error of that together. Nothing but priors tells the level of the site from the
+    # mean of its plots.
+    shown = pt.sqrt(spread**2 + of_density**2)
+    mean = pm.Normal("plot_stock_mean_standardised", dims="site") / np.sqrt(np.bincount(plots.site))
+    of_site = prior.sample_shifted("site_stock", -site_means(plots, shown) * mean, "site")
+    standardised, (further, basis) = mean[plots.site], zero_sum_basis(plots.site)
+    if further.size:
+        name, dims, width = "plot_stock_apart", "further_plot", shown[further]
+        pm.modelcontext(None).add_coord(dims, [plots.labels[plot] for plot in further])
+        few = len(plots.labels) < MANY_PLOTS
+        apart = half_centred(name, width, dims) if few else pm.Normal(name, 0.0, width, dims=dims)
+        standardised = standardised + basis @ (apart / width)
+    own, values = shown * standardised, {}
+    if borrowed.size:
+        dims, share = "plot_without_density", (of_density / shown)[borrowed] ** 2
+        pm.modelcontext(None).add_coord(dims, [plots.labels[plot] for plot in borrowed])
+        rest = pt.sqrt(share) * spread * pm.Normal("density_error_standardised", dims=dims)
+        values["density_error"] = pm.Deterministic("density_error", share * own[borrowed] + rest, dims=dims)
+        own = pt.inc_subtensor(own[borrowed], -values["density_error"])
+    stock = pm.Deterministic("log_initial_stock", (initial + of_site)[plots.site] + own, dims="plot")
     pm.Deterministic("initial_stock", pt.exp(stock), dims="plot")
-    return {"site_stock": of_site, "log_initial_stock": stock}
+    return values | {"site_stock": of_site, "log_initial_stock": stock}
 
 
 def _sample_departures(data: Layout, prior: Priors) -> Any:

@@ -5,7 +5,8 @@ of a treatment, or of treatments one after the other, has their effects and
 draws the rest from the spread between plots, so its uncertainty is what a
 farmer next door should expect. A plot of its own description starts from its
 own first value, with its own management and weather.
-All are stocks without the error of measuring them; :func:`with_measurement_error` adds it.
+All are stocks without the error of measuring them; :func:`with_measurement_error` adds it: that of each sample, and
+the one that all samples of a date share, from which differences between plots of a date are free.
 
 Structures disagree, so a forecast by one of them is too sure of itself.
 :func:`average` mixes them, and says how much of the variance is between them.
@@ -41,6 +42,7 @@ from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.management import ASSUMED_INPUT, carbon_inputs
 from socbayes.models.field.measurements import ASSUMED_STOCK
 from socbayes.models.field.noise import visits
+from socbayes.models.field.occasions import SPREAD, error_given, errors_at, spreads_of
 from socbayes.models.field.plots import PLACE, month_of, places_of
 from socbayes.models.field.setup import setup_of_fit
 from socbayes.models.field.tables import FieldTables, judged, tables_of_fit, with_plan
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 UNIT = "t/ha"
+SITE_OF = {"known": "site_of_plot", "new": "site_of_new_plot"}
+"""Coordinates with the site of each plot, where plots of a site share errors of dates."""
 
 
 def forecast(
@@ -104,8 +108,8 @@ def forecast(
         interaction sum to the variance of the stock (see :func:`socbayes.models.field.draws.variance_parts`);
         ``observation`` is what one further measurement would add, NaN for a
         fraction that nobody measured. Beside them stand ``treatment`` (plot, year), ``error`` (sample, fraction) of
-        one measurement, as a logarithm,
-        and ``measured`` (measurement), t/ha, with its plot, year and fraction as
+        one measurement, as a logarithm, ``occasion_sd`` (sample, fraction) of what all plots of a site share on one
+        date, if the fit learned it, and ``measured`` (measurement), t/ha, with its plot, year and fraction as
         coordinates, for :func:`socbayes.plots.field_plots`. ``attrs`` say
         whether the fit converged and what was assumed.
 
@@ -158,8 +162,10 @@ def forecast(
             dims = ("part", dim, "year", "fraction")
             result[f"{kind}_variance"] = (dims, np.stack(list(variance.values())), named)
             result["part"] = list(variance)
-    coords = {"plot": data.plots.labels, "new_plot": [place_of(data, position) for position in firsts]}
+    coords: dict[str, Any] = {"plot": data.plots.labels, "new_plot": [place_of(data, place) for place in firsts]}
     shown = _beside(data, drawn, wanted)
+    if SPREAD in shown:
+        coords[SITE_OF["new"]] = ("new_plot", np.array(data.plots.sites)[data.plots.site[firsts]])
     attrs = verdict(fitted) | {"structure": setup.structure.name, "notes": " ".join(data.notes)}
     return xr.Dataset(result, coords=coords, attrs=attrs).merge(shown, combine_attrs="override")
 
@@ -232,7 +238,7 @@ def predict_plots(
     values, strangers = fitted_to(data, drawn, rng)
     everywhere = np.arange(len(data.plots.labels))
     at = new_plots(data, values, largest_pool(data, drawn), everywhere, rng)
-    at["stock"], unmeasured = _first_stocks(data, past, values, rng)
+    at["stock"], unmeasured = _first_stocks(data, past, values, drawn.labels, rng)
     at |= process_noise(data, values, None, everywhere, wanted, rng)
     stocks, _ = _run(data, everywhere, at, wanted, None)
     meaning = {"units": UNIT, "long_name": "carbon of plots that the fit has not seen"}
@@ -249,6 +255,9 @@ def predict_plots(
 
 def with_measurement_error(forecasts: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
     """What a laboratory would find: stocks of a forecast, each with the error of one measurement.
+
+    Where the fit learned an error that all plots of a site share on one date, those of a site and year have it in
+    common, drawn anew for each year.
 
     Parameters
     ----------
@@ -269,12 +278,21 @@ def with_measurement_error(forecasts: xr.Dataset, *, seed: int = 0) -> xr.Datase
     """
     rng = np.random.default_rng(seed)
     result = forecasts.copy()
+    shared, sites = None, np.zeros(0)
+    if SPREAD in forecasts:
+        kinds = [forecasts[SITE_OF[name]].to_numpy() for name in SITE_OF if name in forecasts]
+        sites = np.unique(np.concatenate(kinds).astype(str))
+        spread = forecasts[SPREAD].transpose("sample", "fraction").to_numpy()[:, None, None, :]
+        shape = (len(spread), sites.size, forecasts.sizes["year"], spread.shape[-1])
+        shared = spread * rng.standard_normal(shape)
     for name in ("known", "new"):
         if name in forecasts:
             stocks = forecasts[name]
             error = forecasts["error"].broadcast_like(stocks).transpose(*stocks.dims)
             with np.errstate(divide="ignore"):
                 logs = np.log(stocks.to_numpy())
+            if shared is not None:
+                logs = logs + shared[:, np.searchsorted(sites, forecasts[SITE_OF[name]].to_numpy().astype(str))]
             result[name] = stocks.copy(data=Observation.replicates(logs, error.to_numpy(), rng))
             result[name].attrs["long_name"] = f"{stocks.attrs.get('long_name', 'carbon')}, measured once"
     return result
@@ -294,7 +312,8 @@ def _run(
     stocks, variance = variance_parts(run, at, data.setup.structure.carried)
     learned = errors_of(drawn, list(weights))
     # Measuring once multiplies, without bias.
-    variance["observation"] = (stocks**2 * np.expm1(learned**2)[:, None, None, :]).mean(axis=0)
+    each = learned**2 + spreads_of(drawn, list(weights)) ** 2
+    variance["observation"] = (stocks**2 * np.expm1(each)[:, None, None, :]).mean(axis=0)
     return stocks, variance
 
 
@@ -314,7 +333,7 @@ def _beside(data: Layout, drawn: Draws, years: np.ndarray) -> xr.Dataset:
     measured, plots, fractions = data.measured, data.plots, list(data.setup.weights)
     stock = ~measured.takes_time
     where = measured.plot[stock]
-    return xr.Dataset(
+    result = xr.Dataset(
         {
             "treatment": (
                 ("plot", "year"), plots.treatment_names(month_of(years) - plots.start[:, None]).astype(str)
@@ -334,6 +353,11 @@ def _beside(data: Layout, drawn: Draws, years: np.ndarray) -> xr.Dataset:
             "measured_fraction": ("measurement", np.array(measured.names)[measured.kind[stock]]),
         },
     )  # fmt: skip
+    if SPREAD not in drawn.values:
+        return result
+    result.coords[SITE_OF["known"]] = ("plot", np.array(plots.sites)[plots.site])
+    named = {"long_name": "log error that all plots of a site share on one date"}
+    return result.assign({SPREAD: (("sample", "fraction"), spreads_of(drawn, fractions), named)})
 
 
 def firsts_of(data: Layout) -> np.ndarray:
@@ -432,12 +456,16 @@ def _of_first_stocks(unmeasured: Sequence[str], tables: FieldTables, seen: Field
 
 
 def _first_stocks(
-    data: Layout, past: Layout, values: Mapping[str, np.ndarray], rng: np.random.Generator
+    data: Layout,
+    past: Layout,
+    values: Mapping[str, np.ndarray],
+    labels: Mapping[str, list[str]],
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, list[str]]:
     """Log stocks of new plots at their first sample, (sample, plot), given the first total of each.
 
-    Exact for each plot, given the other draws: both what is known of plots of the site and the error of the
-    measurement are normal on the log scale. Also the names of plots that have no such total.
+    Exact, given the other draws: what is known of plots of the site, the error of a measurement and the one that all
+    plots of a date share are normal on the log scale. Also the names of plots that have no such total.
     """
     measured, sites = data.measured, data.plots.sites
     known = {name: place for place, name in enumerate(past.plots.sites)}
@@ -453,13 +481,22 @@ def _first_stocks(
     variance = values["plot_stock_sd"][:, None] ** 2 + np.where(of_site, 0.0, SITE_SPREAD**2)
     # Without totals in the fit nothing is known of their error.
     usable = first if "total" in past.measured.names else first[:0]
-    for which in usable:
+    seen = np.broadcast_to(measured.observed[usable], (len(mean), usable.size))
+    noise = np.zeros(seen.shape)
+    if usable.size:
         error = values["error"][:, past.measured.names.index("total")]
-        plot = measured.plot[which]
-        borrowed = DENSITY_ERROR[1] if measured.density[which] >= 0 else 0.0
-        noise = measured.stated_error[which] ** 2 + borrowed**2 + error**2 / measured.replicates[which]
-        share = variance[:, plot] / (variance[:, plot] + noise)
-        mean[:, plot] += share * (measured.observed[which] - mean[:, plot])
+        borrowed = np.where(measured.density[usable] >= 0, DENSITY_ERROR[1], 0.0)
+        noise = (measured.stated_error[usable] ** 2 + borrowed**2) + error[:, None] ** 2 / measured.replicates[usable]
+        of_date, spread = errors_at(data, usable, values, labels)
+        seen = seen - of_date
+        for name in dict.fromkeys(measured.occasion[usable].tolist()):
+            its = np.flatnonzero(measured.occasion[usable] == name)
+            plots = measured.plot[usable[its]]
+            away = seen[:, its] - mean[:, plots]
+            seen[:, its] -= error_given(away, variance[:, plots], noise[:, its], plots, spread[:, its[0]], rng)
+    for place, plot in enumerate(measured.plot[usable]):
+        share = variance[:, plot] / (variance[:, plot] + noise[:, place])
+        mean[:, plot] += share * (seen[:, place] - mean[:, plot])
         variance[:, plot] *= 1.0 - share
     drawn: np.ndarray = mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
     without = np.setdiff1d(np.arange(len(data.plots.labels)), measured.plot[usable])
@@ -533,7 +570,7 @@ def average(
     for label, one in alike.items():
         size = one.sizes["sample"]
         chosen = rng.choice(size, counts[label], replace=counts[label] > size)
-        kept = one[[*kinds, "error"]].isel(sample=chosen)
+        kept = one[[*kinds, *(name for name in ("error", SPREAD) if name in one)]].isel(sample=chosen)
         pieces.append(kept.assign_coords(structure=("sample", [label] * counts[label])))
     result = xr.concat(pieces, dim="sample", join="exact", combine_attrs="override")
     seen = first["measured_fraction"].isin(common)

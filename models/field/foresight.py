@@ -30,6 +30,7 @@ from socbayes.models.field.faults import require_sound
 from socbayes.models.field.layout import Layout, lay_out
 from socbayes.models.field.model import model_of
 from socbayes.models.field.noise import visits
+from socbayes.models.field.occasions import drawn_errors, errors_at
 from socbayes.models.field.plots import plot_of_rows
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
@@ -398,9 +399,9 @@ class Foreseen(NamedTuple):
     mean: np.ndarray
     """Logarithms of what would read without error, (sample, measurement)."""
     values: np.ndarray
-    """Measurements drawn, with their errors, t/ha, (sample, measurement)."""
+    """Measurements drawn, with their errors, t/ha, (sample, measurement); those of one date share that of the date."""
     density: np.ndarray
-    """Log density of what was measured, (sample, measurement)."""
+    """Log density of what was measured, each by itself, (sample, measurement)."""
 
 
 def foreseen_by(run: Without) -> Foreseen:
@@ -428,12 +429,16 @@ def foreseen_by(run: Without) -> Foreseen:
     learned = drawn.values["error"][:, [names.index(measured.names[k]) for k in measured.kind[left_out]]]
     spread = np.sqrt(measured.stated_error[left_out] ** 2 + shared**2 + learned**2 / measured.replicates[left_out])
     observed = measured.observed[left_out]
+    # What a date adds is in what is measured, not in what would read without error.
+    of_date, unknown = errors_at(data, left_out, drawn.values, drawn.labels)
+    drawn_anew = drawn_errors(measured.occasion[left_out], unknown, rng)
+    about, wide = mean + of_date, np.sqrt(spread**2 + unknown**2)
     density, values = np.empty(mean.shape), np.empty(mean.shape)
     classes = [type(kind) for kind in measured.kinds]
     for one in dict.fromkeys(classes):
         its = np.array([other is one for other in classes])[measured.kind[left_out]]
-        density[:, its] = one.log_density(observed[its], mean[:, its], spread[:, its])
-        values[:, its] = one.replicates(mean[:, its], spread[:, its], rng)
+        density[:, its] = one.log_density(observed[its], about[:, its], wide[:, its])
+        values[:, its] = one.replicates((about + drawn_anew)[:, its], spread[:, its], rng)
     kind = np.array(measured.names)[measured.kind[left_out]]
     return Foreseen(measured.row[left_out], kind, observed, mean, values, density)
 

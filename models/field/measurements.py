@@ -11,6 +11,7 @@ from socbayes.frames import filled, numeric
 from socbayes.models.blocks import group_means
 from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.layers import Sampled
+from socbayes.models.field.occasions import occasion_names
 from socbayes.models.field.plots import Plots, of_plot
 from socbayes.models.field.setup import Setup
 from socbayes.observations import DENSITY_ERROR, KINDS, OBSERVATIONS, Observation, Soil
@@ -49,6 +50,8 @@ class Measurements:
         Samples averaged in each measurement.
     density
         Position of the plot whose borrowed bulk density a measurement uses, -1 for none.
+    occasion
+        Name of the occasion of each: its site, exact date and kind, (measurement,).
     labels
         Names of the measurements.
     site_log_stock
@@ -67,6 +70,7 @@ class Measurements:
     stated_error: np.ndarray
     replicates: np.ndarray
     density: np.ndarray
+    occasion: np.ndarray
     labels: list[str]
     site_log_stock: np.ndarray
     notes: tuple[str, ...]
@@ -138,6 +142,9 @@ def measurements_of(sampled: Sampled, rows: Rows, plots: Plots, setup: Setup) ->
         stated_error=measured["error"].to_numpy("float64"),
         replicates=measured["replicates"].to_numpy("float64"),
         density=np.where(measured["borrowed"], measured["plot"], -1).astype("int64"),
+        occasion=occasion_names(
+            np.array(plots.sites)[plots.site[plot]], sampled.obs["year"].to_numpy()[row], measured["kind"].to_numpy()
+        ),
         labels=_unique(measured["label"].tolist()),
         site_log_stock=_site_log_stock(measured[rows.learned[measured["row"]]], plots.site),
         notes=notes,

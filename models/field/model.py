@@ -35,7 +35,9 @@ cannot be sampled.
 With ``process_noise``, all pools of a plot also walk at random. A measurement
 is normal on the log scale. Its variance is what its standard
 deviation, replicates and bulk density say, plus a scatter learned for each
-quantity.
+quantity. Where dates with several plots are enough to tell it, all plots that
+were sampled at a site on one date also share an error: see
+:mod:`socbayes.models.field.occasions`.
 
 Carbon input and decomposition rate act alike on a stock near its steady
 state. Fractions and changes tell them apart in part, priors do the rest: see
@@ -58,13 +60,14 @@ from socbayes.models.field.equivalent import EQUAL_DEPTH
 from socbayes.models.field.faults import require_sound
 from socbayes.models.field.initial import initial_shares, log_steady_shares, past_input, site_log_shares
 from socbayes.models.field.layout import Layout, lay_out, periods_with_input
-from socbayes.models.field.noise import walk
+from socbayes.models.field.noise import walk, walked_variance
+from socbayes.models.field.occasions import occasion_errors
 from socbayes.models.field.roots import ROOT_PRIORS
 from socbayes.models.field.runs import shares, trajectories
 from socbayes.models.field.setup import Setup, setup_of
 from socbayes.models.field.tables import FieldTables, judged
 from socbayes.models.field.yields import STATED_ERROR
-from socbayes.observations import DENSITY_ERROR, OBSERVATIONS, Run, expected_readings
+from socbayes.observations import OBSERVATIONS, Run, expected_readings
 from socbayes.priors import Override, Prior, Priors
 from socbayes.spec import ModelSpec, attach, prior_records
 from socbayes.structures.forcing import rate_constants
@@ -129,6 +132,13 @@ PRIORS = (
         "log/year**0.5",
         "median 2 % in a year, 6 % in ten years",
     ),
+    Prior(
+        "occasion_sd",
+        "LogNormal",
+        {"mu": -3.0, "sigma": 0.7},
+        "log",
+        "sieving, batch of the laboratory, water content, depth of the corer on one date: median 5 %",
+    ),
     *(
         Prior(f"error_{kind.name}", "LogNormal", {"mu": kind.log_error, "sigma": 0.5}, "log", kind.error_reason)
         for kind in OBSERVATIONS
@@ -170,6 +180,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "microbial_turnover": {"unit": "1/day", "meaning": "turnover of microbial biomass at 15 degC"},
     "residue_share": {"unit": "1", "meaning": "share of dead microbes that stays particulate"},
     "process_noise": {"unit": "log/year**0.5", "meaning": "what moves all pools of a plot beside its structure"},
+    "occasion_sd": {"unit": "log", "meaning": "spread of the error that all plots of a site share on one date"},
     "error": {"unit": "log", "meaning": "scatter of each measured quantity beyond what its standard deviation says"},
 }
 
@@ -309,7 +320,7 @@ def model_of(
             past_input(data, at)
         factors = of_known_plots(data, values, start.largest)
         _register_input_factor(data, factors["plant"])
-        _measure(data, own, factors, process_noise)
+        _measure(data, own, factors | {"density_error": values.get("density_error")}, process_noise)
     attach(
         model,
         ModelSpec(
@@ -476,10 +487,15 @@ def _measure(data: Layout, prior: Priors, factors: Mapping[str, Any], process_no
         measured.weights[measured.kind],
     )  # fmt: skip
     spread = _spread(data, prior)
-    mean = pt.log(expected_readings(measured.kinds, measured.kind, run)) + _density_shift(data, factors["stock"])
+    mean = pt.log(expected_readings(measured.kinds, measured.kind, run)) + _density_shift(
+        data, factors["density_error"]
+    )
     recorded = pm.Data("log_carbon_measured", measured.observed, dims="measurement")
-    if process_noise:
-        mean = mean + walk(data, prior, recorded - mean, spread**-2.0)
+    noise = prior.sample("process_noise") if process_noise else None
+    apart = spread**2 if noise is None else spread**2 + walked_variance(data, noise)
+    mean = mean + occasion_errors(data, prior, recorded - mean, 1.0 / apart)
+    if noise is not None:
+        mean = mean + walk(data, noise, recorded - mean, spread**-2.0)
     pm.Data("plot_of_measurement", measured.plot, dims="measurement")
     pm.Normal("log_carbon", mean, spread, observed=recorded, dims="measurement")
 
@@ -497,19 +513,10 @@ def _spread(data: Layout, prior: Priors) -> Any:
     return pt.sqrt(measured.stated_error**2 + learned / measured.replicates)
 
 
-def _density_shift(data: Layout, stock: Any) -> Any:
-    """Log error that all stocks of a plot share whose bulk density was borrowed; zero for the others.
-
-    Samples tell its sum with the log of the initial stock, which is what is sampled.
-    """
-    import pymc as pm
-
-    borrowed = sorted(set(data.measured.density[data.measured.density >= 0].tolist()))
-    if not borrowed:
+def _density_shift(data: Layout, errors: Any) -> Any:
+    """Log error that all stocks of a plot share whose bulk density was borrowed, (measurement,); else zero."""
+    density = data.measured.density
+    if errors is None:
         return 0.0
-    pm.modelcontext(None).add_coord("plot_without_density", [data.plots.labels[position] for position in borrowed])
-    dims, begun = "plot_without_density", (stock - data.measured.site_log_stock[data.plots.site])[borrowed]
-    shifted = pm.Normal("density_error_shifted", begun, DENSITY_ERROR[1], dims=dims)
-    shift = pm.Deterministic("density_error", shifted - begun, dims=dims)
-    place = np.searchsorted(borrowed, np.maximum(data.measured.density, borrowed[0]))
-    return (data.measured.density >= 0) * shift[place]
+    borrowed = np.unique(density[density >= 0])
+    return (density >= 0) * errors[np.searchsorted(borrowed, np.maximum(density, borrowed[0]))]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pymc.distributions.transforms import Transform
 
     from socbayes.models.field.layout import Layout
-    from socbayes.priors import Priors
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def visit_labels(data: Layout, known: Visits) -> list[str]:
     return [f"{data.plots.labels[plot]}, {year:.2f}" for plot, year in zip(known.plot, years, strict=True)]
 
 
-def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
+def walk(data: Layout, noise: Any, residual: Any, precision: Any) -> Any:
     """Log factor on what each measurement would read; registers what it is made of.
 
     Given all other parameters, the steps have a normal posterior, which
@@ -70,8 +69,8 @@ def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
     ----------
     data
         Field tables laid out.
-    prior
-        Priors of the model.
+    noise
+        Standard deviation of a walk after a year.
     residual
         What is measured less what the structure says, logarithms, (measurement,).
     precision
@@ -99,7 +98,7 @@ def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
     pm.modelcontext(None).add_coord("visit", visit_labels(data, known))
     step = pm.CustomDist(
         "process_step",
-        prior.sample("process_noise") * np.sqrt(known.years),
+        noise * np.sqrt(known.years),
         at_visits(precision),
         at_visits(precision * residual),
         logp=lambda value, spread, told, pull: pm.logp(pm.Normal.dist(0.0, spread), value),
@@ -109,6 +108,11 @@ def walk(data: Layout, prior: Priors, residual: Any, precision: Any) -> Any:
     )
     total = pt.concatenate([[0.0], pt.cumsum(step)])
     return total[upto] - total[before]
+
+
+def walked_variance(data: Layout, noise: Any) -> Any:
+    """Variance of what walks have added to each measurement since the first of its plot, (measurement,)."""
+    return noise**2 * (np.maximum(data.measured.month, 0) / 12.0)
 
 
 def _by_what_is_told(plot: np.ndarray) -> Transform:

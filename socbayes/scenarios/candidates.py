@@ -94,6 +94,9 @@ class Errors:
         Shared by the cores of a plot at one visit; part of what a fit learned.
     paired
         Correlation of two cores taken at one spot at two visits.
+    visit
+        Shared by all plots that are sampled on one date; what the fit learned of its dates, as ``occasion_sd`` of the
+        projection, if None, and zero where nobody learned any.
 
     Raises
     ------
@@ -110,12 +113,15 @@ class Errors:
     cores: float | None = None
     laboratory: float = 0.0
     paired: float = 0.0
+    visit: float | None = None
 
     def __post_init__(self) -> None:
         if self.cores is not None and not (is_number(self.cores) and self.cores > 0):
             raise SocbayesError(f"an error between cores is above zero, such as 0.1, or None, not {self.cores!r}")
         if not (is_number(self.laboratory) and self.laboratory >= 0):
             raise SocbayesError(f"an error of the laboratory is zero or more, such as 0.02, not {self.laboratory!r}")
+        if self.visit is not None and not (is_number(self.visit) and self.visit >= 0):
+            raise SocbayesError(f"an error of a visit is zero or more, such as 0.05, or None, not {self.visit!r}")
         if not (is_number(self.paired) and 0 <= self.paired < 1):
             raise SocbayesError(f"cores of two visits correlate by 0 to less than 1, not by {self.paired!r}")
 
@@ -143,6 +149,21 @@ class Errors:
                 "state errors=Errors(cores=0.1), a relative standard deviation between cores of a plot"
             )
         return np.sqrt(np.maximum(learned**2 - self.laboratory**2, 0.0))
+
+    def of_visit(self, projection: xr.Dataset, fraction: str) -> np.ndarray:
+        """Error that all plots of a visit share, (sample,) or ().
+
+        Parameters
+        ----------
+        projection
+            With ``occasion_sd`` (sample, fraction) of a forecast, if the fit learned it.
+        fraction
+            Of carbon.
+        """
+        if self.visit is not None or "occasion_sd" not in projection:
+            return np.asarray(self.visit or 0.0)
+        learned: np.ndarray = projection["occasion_sd"].sel(fraction=fraction).to_numpy()
+        return learned
 
     def variances(self, projection: xr.Dataset, fraction: str, density: bool = True) -> tuple[np.ndarray, float]:
         """Variances of the logarithm of a stock: of one core, (sample,) or (), and shared by all of a plot at a visit.

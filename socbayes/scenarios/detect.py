@@ -2,7 +2,8 @@
 
 The design is paired: the same plots are sampled at the start and again later,
 and what differs between plots falls out of the difference. A rise is seen when
-the interval of the mean change, of Student's t over plots, lies above zero.
+the interval of the mean change, of Student's t over plots, lies above zero;
+what all plots of a visit have in common widens it.
 """
 
 from __future__ import annotations
@@ -68,9 +69,10 @@ def cores_and_years(
     pandas.DataFrame
         A row for each later year: ``years`` since the start; ``cores`` of each plot at either visit, empty where no
         number is enough; ``samples`` of all plots and both visits; ``power``, the probability of seeing the growth with
-        these; ``power_at_most``, that with any number of cores, as errors of the laboratory and differences of the
-        growth between plots do not go away; ``chance``, the probability under the plan, which may grow faster or not
-        at all, of seeing a rise with these cores (with 500 where none is enough); ``grows``, that it grows so much.
+        these; ``power_at_most``, that with any number of cores, as errors of the laboratory and of visits, and
+        differences of the growth between plots, do not go away; ``chance``, the probability under the plan, which may
+        grow faster or not at all, of seeing a rise with these cores (with 500 where none is enough); ``grows``, that
+        it grows so much.
         ``converged`` is 0 where the fit must not be used; ``attrs["notes"]`` say what was assumed.
 
     Raises
@@ -81,10 +83,11 @@ def cores_and_years(
     Notes
     -----
     With :math:`P` plots and :math:`k` cores of each, the mean relative change has a standard error of
-    :math:`\sqrt{(\tau^2 + 2 \lambda^2 + 2 (1 - \rho) c^2 / k) / P}`, with :math:`\tau` the standard deviation of
-    the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` the spread
-    between cores, of concentration and bulk density together, and :math:`\rho` their correlation; the power is that of
-    a non-central t with :math:`P - 1` degrees of freedom.
+    :math:`\sqrt{(\tau^2 + 2 \lambda^2 + 2 (1 - \rho) c^2 / k) / P + 2 v^2}`, with :math:`\tau` the standard deviation
+    of the relative change between plots in the draws, :math:`\lambda` the error of the laboratory, :math:`c` the spread
+    between cores, of concentration and bulk density together, :math:`\rho` their correlation, and :math:`v` the error
+    that all plots of a visit share, which neither plots nor cores narrow; the power is that of a non-central t with
+    :math:`P - 1` degrees of freedom.
 
     Examples
     --------
@@ -108,6 +111,7 @@ def cores_and_years(
     before = stocks_in(projection, name, start)[:, places]
     of_cores, shared = errors.variances(projection, TOTAL)
     one_core = float(np.mean(of_cores))
+    of_visits = 2 * float(np.mean(errors.of_visit(projection, TOTAL) ** 2))
     count = len(places)
     critical = float(stats.t.ppf((1 + CI_PROB) / 2, count - 1))
     cores = np.arange(1, MOST_CORES + 1)
@@ -117,10 +121,11 @@ def cores_and_years(
         if not np.isfinite(change).all():
             raise SocbayesError(f"some plots have no stock in {start:g} or {year:g}: choose plots that have")
         stays = float(change.var(axis=1, ddof=1).mean()) + 2 * shared
-        error = np.sqrt((stays + 2 * (1 - errors.paired) * one_core / cores) / count)
+        least = np.sqrt(stays / count + of_visits)
+        error = np.sqrt(least**2 + 2 * (1 - errors.paired) * one_core / cores / count)
         wanted = growth * (year - start)
         power = stats.nct.sf(critical, count - 1, wanted / error)
-        at_most = float(stats.nct.sf(critical, count - 1, wanted / np.sqrt(stays / count))) if stays > 0 else 1.0
+        at_most = float(stats.nct.sf(critical, count - 1, wanted / least)) if least > 0 else 1.0
         enough = np.flatnonzero(power >= probability)
         place = int(enough[0]) if enough.size else -1
         taken = error[place]
@@ -175,6 +180,8 @@ def _assumed(projection: xr.Dataset, errors: Errors) -> tuple[str, ...]:
         said.append("Cores are taken to scatter as one measurement of the fit does, each by itself.")
     if errors.laboratory == 0:
         said.append("No error of the laboratory is shared by the cores of a visit (errors.laboratory is 0).")
+    if not errors.of_visit(projection, TOTAL).any():
+        said.append("No error is shared by all plots of a visit (errors.visit is 0).")
     if errors.paired == 0:
         said.append("Cores of two visits are taken not to correlate, as they do where spots are marked.")
     return tuple(said)

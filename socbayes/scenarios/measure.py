@@ -78,7 +78,8 @@ def next_measurements(
     every_point
         Whether the plots are all the fields there are, not a sample of the land.
     errors
-        How unsure a measurement of a stock is. Bulk density adds its own error, whether measured or borrowed.
+        How unsure a measurement of a stock is. Bulk density adds its own error, whether measured or borrowed. The
+        error of a visit is one for all plots of the measurement.
     seed
         Of simulated measurements.
 
@@ -213,6 +214,10 @@ def _results(
     spread = np.sqrt(_variance(projection, one, errors))
     noise = rng.standard_normal((REPEATS, *truth.shape))
     results: np.ndarray = np.log(truth) + noise * np.broadcast_to(spread, (len(truth),))[:, None]
+    of_visit = errors.of_visit(projection, one.fraction) if one.error is None else np.zeros(())
+    if of_visit.any():
+        of_visit = np.broadcast_to(of_visit, (len(truth),))[:, None]
+        results = results + of_visit * rng.standard_normal((REPEATS, len(truth), 1))
     return results
 
 

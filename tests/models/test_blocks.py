@@ -368,3 +368,16 @@ def test_tables_without_groups_are_refused():
     with pytest.raises(TooFewGroupsError, match="each of the 2 studies has one row"):
         _blocks.require_studies(pd.DataFrame({"study": ["a", "b"]}))
     _blocks.require_studies(pd.DataFrame({"study": ["a", "a", "b"]}))
+
+
+def test_means_of_groups_and_what_members_differ_by_are_independent_effects():
+    """The mean, with its spread, and the basis times normals have the covariance of one effect a member."""
+    group = np.array([1, 0, 1, 1, 2, 0, 1])
+    further, basis = _blocks.zero_sum_basis(group)
+    assert further.tolist() == [2, 3, 5, 6]
+    same = group[:, None] == group
+    np.testing.assert_allclose(basis @ basis.T + same / same.sum(axis=1), np.eye(7), atol=1e-12)
+    np.testing.assert_allclose(same @ basis, 0.0, atol=1e-12)
+    alone, none = _blocks.zero_sum_basis(np.array([0, 1]))
+    assert alone.size == 0
+    assert none.shape == (2, 0)

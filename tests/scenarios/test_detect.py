@@ -72,6 +72,26 @@ def test_more_years_need_fewer_cores_and_some_are_too_few():
     assert not any("not to correlate" in note for note in marked.attrs["notes"])
 
 
+def test_an_error_that_all_plots_of_a_visit_share_is_narrowed_by_nothing():
+    table = cores_and_years(MADE, errors=Errors(cores=0.1, laboratory=0.01, visit=0.03)).set_index("years")
+    assert table["cores"].isna().all()
+    change = (MADE["known"].sel(plan="cover", fraction="total", year=2055) / MADE["known"].sel(
+        plan="cover", fraction="total", year=2025) - 1).to_numpy()  # fmt: skip
+    known = np.sqrt((change.var(axis=1, ddof=1).mean() + 2 * 0.01**2) / 6 + 2 * 0.03**2)
+    from scipy import stats
+
+    at_most = stats.nct.sf(stats.t.ppf((1 + CI_PROB) / 2, 5), 5, 30 * FOUR_PER_MILLE / known)
+    assert table.loc[30.0, "power_at_most"] == pytest.approx(at_most)
+    size = MADE.sizes["sample"]
+    learned = MADE.assign(occasion_sd=(("sample", "fraction"), np.tile([0.03, 0.0], (size, 1))))
+    again = cores_and_years(learned, errors=FINE).set_index("years")
+    np.testing.assert_allclose(again["power_at_most"], table["power_at_most"])
+    assert not any("all plots of a visit" in note for note in again.attrs["notes"])
+    assert any("all plots of a visit" in note for note in cores_and_years(MADE, errors=FINE).attrs["notes"])
+    with pytest.raises(SocbayesError, match="an error of a visit is zero or more"):
+        Errors(visit=-0.1)
+
+
 def test_errors_of_the_fit_are_taken_and_a_failed_fit_is_marked():
     bad = made_projection(converged=False)
     bad = bad.assign(error=(("sample", "fraction"), np.full((bad.sizes["sample"], 2), 0.1)))

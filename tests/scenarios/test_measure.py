@@ -10,6 +10,7 @@ from made_field import fit_of
 from made_projection import PLOTS, made_projection
 
 from socbayes.errors import SocbayesError, TableFaultsError, UnknownNameError
+from socbayes.observations import DENSITY_ERROR
 from socbayes.scenarios.candidates import Errors, Measurement
 from socbayes.scenarios.credits import CO2_PER_C, student
 from socbayes.scenarios.draws import DO_NOT_USE
@@ -53,6 +54,12 @@ def test_the_narrowing_of_a_normal_case_is_the_exact_one():
     expected = row["credited"] + student(0.667, plots - 1) * (row["gain_sd"] - row["gain_sd_after"])
     assert row["credited_after"] == pytest.approx(expected, rel=1e-6)
     assert row["quantile_after"] > row["quantile"]
+    # What all plots of a visit share is not narrowed by their number.
+    errors = Errors(cores=0.05, visit=0.04)
+    (row,) = next_measurements(made, [Measurement("now", 2025.0)], errors=errors).to_dict("records")
+    within = (0.04**2 + 0.05**2 + DENSITY_ERROR[0] ** 2) / plots + 0.04**2
+    left = (20 * CO2_PER_C) ** 2 * 0.06**2 * within / (0.06**2 + within) + (0.5 * CO2_PER_C) ** 2
+    assert row["narrowing"] == pytest.approx(1 - left / total, abs=3 * row["narrowing_error"])
 
 
 def one_pool(rate, start, extra, years):

@@ -50,7 +50,7 @@ def values():
 
 
 def start(data, past, values):
-    logs, without = _first_stocks(data, past, values, np.random.default_rng(1))
+    logs, without = _first_stocks(data, past, values, {}, np.random.default_rng(1))
     return logs.mean(axis=0), logs.std(axis=0), without
 
 
