@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socbayes.models.blocks import half_centred, zero_sum_basis
+from socbayes.models.blocks import half_centred, weighted_sums, zero_sum_basis
 from socbayes.models.field.amendments import sample_qualities
 from socbayes.models.field.initial import log_held, site_means, with_largest
 from socbayes.models.field.roots import sample_roots
@@ -146,7 +146,7 @@ def _sample_stocks(data: Layout, prior: Priors) -> dict[str, Any]:
         pm.modelcontext(None).add_coord(dims, [plots.labels[plot] for plot in further])
         few = len(plots.labels) < MANY_PLOTS
         apart = half_centred(name, width, dims) if few else pm.Normal(name, 0.0, width, dims=dims)
-        standardised = standardised + basis @ (apart / width)
+        standardised = standardised + weighted_sums(basis, apart / width)
     own, values = shown * standardised, {}
     if borrowed.size:
         dims, share = "plot_without_density", (of_density / shown)[borrowed] ** 2

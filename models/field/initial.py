@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from socbayes.core import find_steady_state, steady_state
-from socbayes.models.blocks import group_means
+from socbayes.models.blocks import group_means, weighted_sums
 from socbayes.models.field.amendments import kinds_run, published_qualities
 from socbayes.models.field.runs import driven, natural_parameters
 from socbayes.structures.amendments import with_amendments
@@ -191,9 +191,7 @@ def site_means(plots: Plots, values: Any) -> Any:
         One or more of each plot.
     """
     member = plots.site == np.arange(len(plots.sites))[:, None]
-    share = member / member.sum(axis=1, keepdims=True)
-    # A product of matrices this small is as fast, and takes five seconds to compile.
-    return ((share if values.ndim == 1 else share[:, :, None]) * values).sum(axis=1)
+    return weighted_sums(member / member.sum(axis=1, keepdims=True), values)
 
 
 def with_largest(departures: Any, position: int) -> Any:
