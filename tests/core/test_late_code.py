@@ -104,6 +104,42 @@ def test_a_function_called_by_its_address_is_made():
     assert applied(double, 3.0) == 6.0
 
 
+def test_what_else_numba_compiles_is_as_it_was():
+    x = np.arange(4.0)
+
+    @numba.vectorize
+    def product(a, b):
+        return a * b
+
+    @numba.guvectorize(["void(float64[:], float64[:])"], "(n)->()")
+    def total(a, out):
+        out[0] = a.sum()
+
+    @numba.njit(parallel=True)
+    def roots(a):
+        found = 0.0
+        for i in numba.prange(a.size):
+            found += np.sqrt(a[i])
+        return found
+
+    @numba.njit
+    def middle(a):
+        with numba.objmode(found="float64"):
+            found = float(np.median(a))
+        return found
+
+    @numba.njit
+    def doubled(count):
+        for i in range(count):
+            yield 2 * i
+
+    assert product(x, 2.0).tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert total(x) == 6.0
+    assert roots(x) == pytest.approx(np.sqrt(x).sum(), rel=1e-14)
+    assert middle(x) == 1.5
+    assert list(doubled(3)) == [0, 2, 4]
+
+
 @pytest.mark.parametrize("order", [("late", "late"), ("ever", "late"), ("late", "ever")], ids=" then ".join)
 def test_code_on_disk_serves_both_ways_of_making_it(order, tmp_path):
     (tmp_path / "cached.py").write_text(CACHED)
