@@ -90,7 +90,6 @@ Units = Annotated[
     list[str] | None, typer.Option("--unit", help="Unit of a column, as column=unit; may be given several times.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")]
-Draws = Annotated[int, typer.Option(min=1, help="Draws kept of each chain.")]
 Tune = Annotated[int, typer.Option(min=1, help="Warm-up steps of each chain.")]
 OwnDraws = Annotated[
     int | None,
@@ -447,7 +446,7 @@ def resume_report(
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("report"),
     quick: Annotated[bool, typer.Option(help="Few draws: shows the way, but fits fail their checks.")] = False,
-    draws: Draws = 1500,
+    draws: OwnDraws = None,
     tune: Tune = 1000,
     chains: Chains = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 20261121,

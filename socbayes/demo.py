@@ -22,6 +22,7 @@ from socbayes.demo_fits import Job, made, memory_of
 from socbayes.demo_plots import EFFORT, RUN, Decision, decide, summarised
 from socbayes.errors import SocbayesError
 from socbayes.files import write_text
+from socbayes.inference.enough import MORE
 from socbayes.screen import console_of, diagnostics_table, scenario_table
 from socbayes.subjects import model_record, model_records
 
@@ -35,12 +36,14 @@ PAGE, SUMMARY = "index.html", "summary.json"
 
 USUAL_DRAWS = 2000
 """Draws to which those that the record of a model asks for are a ratio."""
+FIRST_DRAWS = 1500
+"""Draws at which fits are first looked at, of a model that needs the usual number."""
 
 
 def run(
     output: str | os.PathLike[str] = "report",
     *,
-    draws: int = 1500,
+    draws: int | None = None,
     tune: int = 1000,
     chains: int = 4,
     seed: int = 20261121,
@@ -55,7 +58,8 @@ def run(
     output
         Folder of the report. ``index.html`` and ``summary.json`` in it are replaced.
     draws, tune, chains
-        Of each fit; a model whose record asks for more draws than usual takes more in proportion.
+        Of each fit; a model whose record asks for more draws than usual takes more in proportion. By default each fit
+        draws until it passes its checks, or has drawn four times as much as is usually enough.
     seed
         Seed of everything random.
     store
@@ -83,11 +87,10 @@ def run(
     output = Path(output)
     store = output / "runs" if store is None else Path(store)
     records = {name: record for name, record in model_records().items() if record.demonstrated}
-    effort = {"draws": draws, "tune": tune, "chains": chains, "seed": seed}
-    jobs = [
-        Job(name, _emptied(store / name), _effort(effort, records[name].effort)) for name in sorted(records, key=_rows)
-    ]
-    jobs = [*jobs[:0:-1], Job(RUN, _emptied(store / RUN), _effort(effort, EFFORT)), jobs[0]]  # the longest first
+    effort = {"tune": tune, "chains": chains, "seed": seed}
+    needs = {name: records[name].effort for name in sorted(records, key=_rows)} | {RUN: EFFORT}
+    jobs = [Job(name, _emptied(store / name), effort | _draws(draws, needed)) for name, needed in needs.items()]
+    jobs = [*jobs[-2:0:-1], jobs[-1], jobs[0]]  # the longest first
     fits: dict[str, xr.DataTree] = {}
     checks: dict[str, Checks] = {}
     numbers: dict[str, Any] = {}
@@ -123,9 +126,10 @@ def _rows(name: str) -> int:
     return sum(len(load_dataset(one.bundled)) for one in model_record(name).tables if one.bundled)
 
 
-def _effort(effort: Mapping[str, int], needed: Mapping[str, int]) -> dict[str, int]:
-    """Draws that a model needs, in proportion to those that were asked for."""
-    return {**effort, "draws": round(effort["draws"] * needed.get("draws", USUAL_DRAWS) / USUAL_DRAWS)}
+def _draws(asked: int | None, needed: Mapping[str, int]) -> dict[str, int]:
+    """Draws of a model, in proportion to those that it needs; with a limit where nobody asked for a number."""
+    draws = round((asked or FIRST_DRAWS) * needed.get("draws", USUAL_DRAWS) / USUAL_DRAWS)
+    return {"draws": draws} if asked else {"draws": draws, "most_draws": MORE * draws}
 
 
 @contextmanager

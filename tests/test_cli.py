@@ -436,7 +436,7 @@ def test_runs_are_not_given_twice(good_run, tmp_path):
 
 def test_demo_exit_code_follows_its_summary(tmp_path, monkeypatch):
     def pretend(output, **options):
-        (tmp_path / demo.SUMMARY).write_text(json.dumps({"passed": options["draws"] > 500}))
+        (tmp_path / demo.SUMMARY).write_text(json.dumps({"passed": options["draws"] is None}))
         (tmp_path / demo.PAGE).write_text("")
         return tmp_path / demo.PAGE
 
@@ -460,8 +460,7 @@ def test_demo_scenarios_are_named_once():
 
 
 def test_demo_takes_more_draws_where_a_record_asks_for_them():
-    asked = {"draws": 1500, "tune": 1000}
-    assert [demo._effort(asked, model_record(name).effort)["draws"] for name in ("cue", "mcp")] == [1500, 2000]
+    assert [demo._draws(1500, model_record(name).effort)["draws"] for name in ("cue", "mcp")] == [1500, 2000]
 
 
 @pytest.mark.parametrize(

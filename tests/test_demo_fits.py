@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from socbayes import demo_fits
+from socbayes import demo, demo_fits
 from socbayes.demo_fits import Job, made, memory_of
 from socbayes.errors import SocbayesError
 
@@ -73,7 +73,7 @@ def test_a_caller_who_is_ended_leaves_no_process_behind(tmp_path, how):
     child += "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
     caller = f"""
 import pathlib, subprocess, sys
-from socbayes import demo_fits
+from socbayes import demo, demo_fits
 def begun(job):
     child = subprocess.Popen([sys.executable, "-c", {child!r}, str(job.folder)])
     print(child.pid, flush=True)
@@ -139,3 +139,9 @@ def test_stages_are_told_by_the_folder(tmp_path):
         assert one.stage == stage
     (one.folder / demo_fits.MEMORY).write_text('{"peak_memory_mb": 900}')
     assert (one.stage, memory_of(one.folder)) == ("done", 900)
+
+
+def test_fits_draw_until_they_pass_where_nobody_asks_for_a_number():
+    assert demo._draws(None, {}) == {"draws": 1500, "most_draws": 6000}
+    assert demo._draws(None, {"draws": 1000}) == {"draws": 750, "most_draws": 3000}
+    assert demo._draws(100, {"draws": 4000}) == {"draws": 200}
