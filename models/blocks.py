@@ -135,7 +135,7 @@ def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) 
 
 
 def weighted_sums(weights: np.ndarray, values: Any) -> Any:
-    """Small constant matrix times a vector or a matrix, as sums: a matrix product takes five seconds to compile.
+    """Small constant matrix times a vector or a matrix, as sums: a matrix product takes seconds to compile.
 
     Parameters
     ----------

@@ -21,21 +21,32 @@ from numba.core.environment import lookup_environment
 
 _ENVIRONMENT = "_ZN08NumbaEnv"
 """How symbols begin that point to what error messages are made from."""
-_optimised = CPUCodeLibrary._optimize_final_module
-_finished = CPUCodeLibrary._finalize_final_module
-_address_of = JITCodeLibrary.get_pointer_to_function
-_as_object_code = CPUCodeLibrary.serialize_using_object_code
+_REPLACED = {
+    "_optimize_final_module": JITCodeLibrary,
+    "_finalize_final_module": JITCodeLibrary,
+    "get_pointer_to_function": JITCodeLibrary,
+    "serialize_using_object_code": JITCodeLibrary,
+    "set_env": JITCPUCodegen,
+}
+_NEEDED = ("_finalize_dynamic_globals", "_ensure_finalized", "serialize_using_bitcode")
+_AS_EVER: dict[str, Any] = {name: getattr(owner, name, None) for name, owner in _REPLACED.items()}
+"""What Numba does without this module."""
 
 
-def make_code_late() -> None:
-    """Let Numba make machine code late, from now on in this process; nothing changes if it does so already."""
-    replaced: Any = JITCodeLibrary
-    replaced._optimize_final_module = _not_yet
-    replaced._finalize_final_module = _linked
-    replaced.get_pointer_to_function = _pointer
-    replaced.serialize_using_object_code = _serialized
-    codegen: Any = JITCPUCodegen
-    codegen.set_env = _set_environment
+def make_code_late() -> bool:
+    """Let Numba make machine code late, from now on in this process; nothing changes if it does so already.
+
+    Returns
+    -------
+    bool
+        Whether it does; a Numba whose libraries have other methods goes on as ever.
+    """
+    if None in _AS_EVER.values() or not all(hasattr(CPUCodeLibrary, name) for name in _NEEDED):
+        return False
+    instead = (_not_yet, _linked, _pointer, _serialized, _set_environment)
+    for (name, owner), function in zip(_REPLACED.items(), instead, strict=True):
+        setattr(owner, name, function)
+    return True
 
 
 def is_late(library: Any) -> bool:
@@ -50,7 +61,7 @@ def _not_yet(library: Any) -> None:
 def _linked(library: Any) -> None:
     """Take a library as finished that has only been linked; one whose machine code is at hand is loaded as ever."""
     if getattr(library, "_compiled_object", None) is not None:
-        _finished(library)
+        _AS_EVER["_finalize_final_module"](library)
         return
     library._finalize_dynamic_globals()
     library._late = library._finalized = True
@@ -63,7 +74,7 @@ def _pointer(library: Any, name: str) -> int:
         if not _defines(library._final_module, name):
             return 0
         _make(library)
-    address: int = _address_of(library, name)
+    address: int = _AS_EVER["get_pointer_to_function"](library, name)
     return address
 
 
@@ -78,9 +89,9 @@ def _make(library: Any) -> None:
     """Optimise a library, make its machine code, and point it to the environments of all functions in it."""
     library._late = False
     library._dynamic_globals.clear()  # are found again
-    _optimised(library)
+    _AS_EVER["_optimize_final_module"](library)
     names = [one.name for one in library._final_module.global_variables if one.name.startswith(_ENVIRONMENT)]
-    _finished(library)
+    _AS_EVER["_finalize_final_module"](library)
     for name in names:
         if (environment := lookup_environment(name)) is not None:
             _set_environment(library.codegen, name, environment)
@@ -97,4 +108,4 @@ def _set_environment(codegen: Any, name: str, environment: Any) -> None:
 def _serialized(library: Any) -> Any:
     """What Numba keeps of a library on disk: without machine code where there is none."""
     library._ensure_finalized()
-    return library.serialize_using_bitcode() if is_late(library) else _as_object_code(library)
+    return library.serialize_using_bitcode() if is_late(library) else _AS_EVER["serialize_using_object_code"](library)

@@ -120,6 +120,9 @@ def _as_one_whole() -> Iterator[None]:
     from nutpie import compile_pymc
     from pytensor.link.numba.dispatch import basic
 
+    if not (hasattr(basic, "numba_funcify_ensure_cache") and hasattr(compile_pymc, "_make_functions")):
+        yield  # another version compiles as it does
+        return
     write, make = basic.numba_funcify_ensure_cache, compile_pymc._make_functions
     written: dict[Any, Any] = {}
 

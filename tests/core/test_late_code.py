@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pytensor.link.numba.dispatch.basic import numba_njit
 
+from socbayes.core import late_code
 from socbayes.core.late_code import is_late, make_code_late
 
 CACHED = """
@@ -150,7 +151,9 @@ def test_code_on_disk_serves_both_ways_of_making_it(order, tmp_path):
         assert result.stdout.split() == ["49.0", str(hits)]
 
 
-def test_it_is_arranged_once():
+def test_it_is_arranged_once_and_only_in_a_numba_that_is_known(monkeypatch):
     before = numba.core.codegen.JITCodeLibrary.get_pointer_to_function
-    make_code_late()
+    assert make_code_late()
     assert numba.core.codegen.JITCodeLibrary.get_pointer_to_function is before
+    monkeypatch.setattr(late_code, "_NEEDED", ("renamed_in_a_later_version",))
+    assert not make_code_late()
