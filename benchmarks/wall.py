@@ -6,8 +6,9 @@
 Three processes for each model, one after another, in an empty folder of
 compiled code or in one that is named, from which the code of whole models is
 removed: ``first`` compiles; ``compiled`` makes the two functions that nutpie
-calls anew, by nutpie alone; ``kept`` finds them where they could be kept. Libraries are imported before the clock starts.
-Processor seconds, user and system, count: those of the clock depend on who else
+calls anew, by nutpie alone; ``kept`` finds them where they could be kept.
+Libraries are imported before the clock starts. Processor seconds, user and
+system, count: those of the clock depend on who else
 is at work. A row is printed only where the last two processes draw the same
 numbers to the last bit.
 """
