@@ -8,7 +8,7 @@ measured against, at dates and sites left out of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -33,6 +33,7 @@ def differences_left_out(
     *,
     structures: Mapping[str, Mapping[str, Any]],
     against: Mapping[str, str],
+    learned: Collection[str] | None = None,
     store: str | Path,
     **sampling: Unpack[Sampling],
 ) -> pd.DataFrame:
@@ -45,6 +46,9 @@ def differences_left_out(
         are left out one by one if each is given as a site of its own.
     against
         By site, the treatment that others are measured against.
+    learned
+        Sites whose samples are learned from, each while another one is left out. All by default; a few small ones
+        where fits with the others would take too long. Of a site left out the first totals are known in any case.
 
     Returns
     -------
@@ -58,8 +62,8 @@ def differences_left_out(
     Raises
     ------
     SocbayesError
-        If there are not two sites, treatments are not stated, one in ``against`` is not of its site, or a site with
-        several treatments has none.
+        If there are not two sites, treatments are not stated, one in ``against`` is not of its site, a site with
+        several treatments has none, or one to be learned from is not there.
 
     Examples
     --------
@@ -69,8 +73,8 @@ def differences_left_out(
     import pandas as pd
 
     tables = judged(obs, management, weather)
-    parts = site_parts(tables.obs)
-    _require_treatments(tables.obs, list(parts), against)
+    parts = site_parts(tables.obs, learned)
+    _require_treatments(tables.obs, list(parts), against, learned or ())
     frames = []
     for run in runs_without(
         parts, tables, structures, Path(store), SAMPLING | sampling, float(tables.obs["year"].max())
@@ -138,15 +142,18 @@ def score_differences(table: pd.DataFrame, by: str = "structure") -> pd.DataFram
     return pd.DataFrame({key: scores(rows) for key, rows in table.groupby(by)}).T.infer_objects().rename_axis(by)
 
 
-def _require_treatments(obs: pd.DataFrame, sites: list[str], against: Mapping[str, str]) -> None:
+def _require_treatments(
+    obs: pd.DataFrame, sites: list[str], against: Mapping[str, str], learned: Collection[str]
+) -> None:
     """Refuse what cannot be compared; all faults at once."""
     if "treatment" not in obs or obs["treatment"].isna().all():
         raise SocbayesError("column 'treatment' of the observations is needed: differences are between treatments")
     faults = []
-    for site in against:
-        if site not in sites:
-            hint = nearest(str(site), sites)
-            faults.append(f"against: no site {site!r} to leave out" + (f"; did you mean {hint!r}?" if hint else ""))
+    every = sorted(obs["site"].unique())
+    for name, said, named, known in (("against", " to leave out", against, sites), ("learned", "", learned, every)):
+        for site in (one for one in named if one not in known):
+            hint = nearest(str(site), known)
+            faults.append(f"{name}: no site {site!r}{said}" + (f"; did you mean {hint!r}?" if hint else ""))
     for site in sites:
         here = sorted(obs.loc[obs["site"] == site, "treatment"].dropna().unique())
         if site not in against and len(here) > 1:

@@ -11,7 +11,7 @@ only what is left out has.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -143,7 +143,9 @@ def leave_future_out(
     return _compared({"": (past, future)}, tables, structures, Path(store), SAMPLING | sampling, until=None)
 
 
-def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split_site(
+    obs: pd.DataFrame, site: str, learned: Collection[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Observations known, and left out, when a site is new and only its first stocks are measured.
 
     Parameters
@@ -152,11 +154,14 @@ def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame
         Table of schema ``field_soc``.
     site
         Which one is left out.
+    learned
+        Those of the others that are known; all of them by default.
 
     Returns
     -------
     known, left_out
-        All of the other sites and the total at the first sample of each plot of this one; its later samples.
+        All of the other sites that are known, and the total at the first sample of each plot of this one; its later
+        samples.
 
     Examples
     --------
@@ -168,9 +173,10 @@ def split_site(obs: pd.DataFrame, site: str) -> tuple[pd.DataFrame, pd.DataFrame
     """
     here = (obs["site"] == site).to_numpy()
     first = (obs["year"] == obs.groupby(plot_of_rows(obs))["year"].transform("min")).to_numpy()
-    known = obs[~here | first].copy()
-    others = {column for kind in OBSERVATIONS for column in kind.columns} - set(KINDS["total"].columns)
-    fractions = [column for column in known.columns if column.removesuffix("_sd") in others]
+    others = ~here if learned is None else ~here & obs["site"].isin(list(learned)).to_numpy()
+    known = obs[others | (here & first)].copy()
+    parted = {column for kind in OBSERVATIONS for column in kind.columns} - set(KINDS["total"].columns)
+    fractions = [column for column in known.columns if column.removesuffix("_sd") in parted]
     known.loc[known["site"] == site, fractions] = np.nan
     return known, obs[here & ~first]
 
@@ -219,7 +225,9 @@ def leave_one_site_out(
     return _compared(parts, tables, structures, Path(store), SAMPLING | sampling, until)
 
 
-def site_parts(obs: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+def site_parts(
+    obs: pd.DataFrame, learned: Collection[str] | None = None
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """Observations known and left out by the site that is left out; see :func:`split_site`.
 
     Raises
@@ -237,7 +245,7 @@ def site_parts(obs: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]
     sites = sorted(obs["site"].unique())
     if len(sites) < 2:
         raise SocbayesError(f"leaving out the only site, {sites[0]!r}, leaves nothing to learn from")
-    parts = {site: split_site(obs, site) for site in sites}
+    parts = {site: split_site(obs, site, learned) for site in sites}
     parts = {site: (known, left_out) for site, (known, left_out) in parts.items() if len(left_out)}
     if not parts:
         raise SocbayesError("no plot has a second sample to foresee")

@@ -63,8 +63,15 @@ def test_a_difference_at_a_new_site_is_foreseen(two_sites, tmp_path):
 def test_what_cannot_be_compared_is_refused_at_once(two_sites, tmp_path):
     obs, management = two_sites
     with pytest.raises(SocbayesError) as raised:
-        differences_left_out(obs, management, structures=ICBM, store=tmp_path, against={"Farm": "usuall", "Hil": "x"})
-    for part in ("did you mean 'usual'", "no site 'Hil'", "did you mean 'Hill'", "'Hill' has no treatment to measure"):
+        differences_left_out(
+            obs, management, structures=ICBM, store=tmp_path, against={"Farm": "usuall", "Hil": "x"}, learned=["Fram"]
+        )
+    for part in (
+        "learned: no site 'Fram'; did you mean 'Farm'",
+        "did you mean 'usual'",
+        "against: no site 'Hil' to leave out; did you mean 'Hill'",
+        "'Hill' has no treatment to measure",
+    ):
         assert part in str(raised.value)
     with pytest.raises(SocbayesError, match="column 'treatment'"):
         differences_left_out(
