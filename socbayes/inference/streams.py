@@ -7,13 +7,15 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from socbayes.errors import SocbayesError, UnreadableFileError, said_by
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
+    from zarr.abc.store import Store
+    from zarr.core.buffer import Buffer
 
 DRAWS = "draws.zarr"
 _CONTINUED = re.compile(r"draws-(\d+)-(\d+)\.zarr")
@@ -139,7 +141,6 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
     """Open a store of draws; None where the first draw after warm-up is still to come."""
     import numpy as np
     import xarray as xr
-    from zarr.storage import LocalStore
 
     if not path.is_dir():
         raise UnreadableFileError(f"{path} is a file where a folder of draws should be")
@@ -149,7 +150,7 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
         return None
     with _readable(path):
         # The store itself, as a path would be read as an address: # and ? would end it.
-        tree = xr.open_datatree(LocalStore(path), engine="zarr", consolidated=False)  # type: ignore[arg-type]
+        tree = xr.open_datatree(_pieces(path), engine="zarr", consolidated=False)  # type: ignore[arg-type]
         require_groups(tree, path)
         posterior = tree["posterior"].to_dataset().drop_dims("unconstrained_parameter", errors="ignore")
         statistics = tree["sample_stats"].to_dataset()
@@ -165,6 +166,22 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
         written = np.min([written, *counts], axis=0)
     read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
     return Stream(path, read, chains or tuple(range(written.size)), written)
+
+
+def _pieces(path: Path) -> Store:
+    """Store of draws in which a file that is still empty is not there.
+
+    A file is made before it is written: a run that is looked at meanwhile, or whose machine lost its power, has some
+    that are empty.
+    """
+    from zarr.storage import LocalStore
+
+    class Written(LocalStore):
+        async def get(self, key: str, *args: Any, **options: Any) -> Buffer | None:
+            found = await super().get(key, *args, **options)
+            return None if found is not None and not len(found) and "/c/" in key else found
+
+    return Written(path)
 
 
 def _piece(statistics: xr.Dataset) -> int:

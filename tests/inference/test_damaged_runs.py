@@ -359,7 +359,6 @@ STORES = {
     "a variable of another shape": overwrite(lambda text: text.replace(b"40", b"41"), "posterior", "a", "zarr.json"),
     "a damaged chunk": overwrite(lambda content: content[: len(content) // 2], "posterior", "a", "c", "0", "0"),
     "noise for a chunk": overwrite(b"noise", "posterior", "a", "c", "0", "0"),
-    "a chunk of energies emptied": overwrite(b"", "sample_stats", "energy", "c", "0", "0"),
     **{
         kind: replaced(zarr_of(tree))
         for kind, tree in other_trees().items()
