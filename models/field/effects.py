@@ -29,6 +29,9 @@ zero; standardised ones of a few long series diverge where it is large."""
 LEVELS = ("input_level", "input_level_unstated")
 """Names of the level of carbon input, where the tables state some and where they state none."""
 
+TOLD = 0.1
+"""How surely samples of a site tell the log of its input over its rate, of which coordinates are made. No result
+depends on it."""
 OF_SITES = "site_input"
 """Name of what inputs from yields have in common at a site, in standard deviations of a new study."""
 
@@ -73,17 +76,8 @@ def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follow
     """The level of inputs, effects of treatments on rates and inputs, and what plots have of their own."""
     import pytensor.tensor as pt
 
-    forcing, values = data.forcing, {}
-    level = LEVELS[0] if forcing.input_stated else LEVELS[1]
-    own: Any = np.zeros(len(data.plots.labels))
-    if forcing.study_error.any():
-        values[OF_SITES] = prior.sample(OF_SITES, dims="site")
-        own = forcing.study_error * values[OF_SITES][data.plots.site]
-    if follows and any(np.any(forcing.drivers[name]) for name in data.setup.roles.plant):
-        # Data tell the stock that input and rates tend to better than either: that is sampled.
-        values[level] = prior.sample_shifted(level, -log_held(data, rates).mean() - own.mean())
-    else:
-        values[level] = prior.sample_shifted(level, -own.mean()) if OF_SITES in values else prior.sample(level)
+    forcing = data.forcing
+    values: dict[str, Any] = {}
     if len(data.plots.treatments) > 1:
         values |= _sample_treatments(prior.sample("treatment_rate_sd"), prior.sample("treatment_input_sd"))
     error = np.where(np.isfinite(forcing.input_error), forcing.input_error, 0.0)
@@ -92,11 +86,66 @@ def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follow
     plots_with = np.bincount(np.concatenate([np.unique(own) for own in data.plots.treatment]))
     if error.any() or plots_with.max() > 1:
         values["plot_input"] = half_centred("plot_input", scale, "plot")
+    added = any(np.any(forcing.drivers[name]) for name in data.setup.roles.plant)
+    held = log_held(data, rates) + site_means(data.plots, _own_stock(data, values)) if follows and added else None
+    values |= _sample_levels(data, prior, held)
     if forcing.amendments:
         values |= sample_qualities(forcing.amendments, prior)
     if forcing.manured:
         values["manure_level"] = prior.sample("manure_level")
     return values
+
+
+def _own_stock(data: Layout, values: Mapping[str, Any]) -> Any:
+    """Log of the stock that each plot tends to over that of the mean input of its site, (plot,)."""
+    import pytensor.tensor as pt
+
+    own = values.get("plot_input", pt.zeros(len(data.plots.labels)))
+    if "rate_effect" not in values:
+        return own
+    return own + (values["treatment_input"] - values["rate_effect"])[data.plots.treatment].mean(axis=1)
+
+
+def _sample_levels(data: Layout, prior: Priors, held: Any) -> dict[str, Any]:
+    """The level of inputs, and what sites have of it.
+
+    Samples of a site tell the log of the stock that its plots tend to, their inputs over their rates, and hardly any
+    of the parts: what they tell is sampled. Where inputs have an error of their site, that moves with the rest, so each
+    site tells its own and the level is left to its prior; else the level moves with the mean of the sites. A site of
+    first stocks alone tells nothing and moves with nothing. Priors stay as they are, whatever the weights.
+
+    Parameters
+    ----------
+    data
+        Field tables laid out.
+    prior
+        Priors of the model.
+    held
+        Log of the stock that the mean plot of each site tends to at stated inputs, over the mean of its samples,
+        (site,); None where it is not known.
+    """
+    level = LEVELS[0] if data.forcing.input_stated else LEVELS[1]
+    plots, told = data.plots, _sites_told(data)
+    error = np.bincount(plots.site, data.forcing.study_error) / np.bincount(plots.site)
+    weight = told * error**2 / (error**2 + TOLD**2)
+    values = {}
+    if held is not None and (told > weight).any():
+        values[level] = prior.sample_shifted(level, -((told - weight) * held).sum() / told.sum())
+    else:
+        values[level] = prior.sample(level)
+    if error.any():
+        common = values[level] + (0.0 if held is None else held)
+        moves = told * error / (error**2 + TOLD**2)  # the weight over the error, as it is counted in errors
+        values[OF_SITES] = prior.sample_shifted(OF_SITES, -moves * common, dims="site")
+    return values
+
+
+def _sites_told(data: Layout) -> np.ndarray:
+    """One for each site of which some plot was sampled again, (site,), else zero."""
+    measured, plots = data.measured, data.plots
+    plot, _ = np.unique(np.stack([measured.plot, measured.month]), axis=1)
+    again = np.flatnonzero(np.bincount(plot, minlength=len(plots.labels)) > 1)
+    return np.isin(np.arange(len(plots.sites)), plots.site[again]).astype(float)
 
 
 def _sample_treatments(rate_sd: Any, input_sd: Any) -> dict[str, Any]:
