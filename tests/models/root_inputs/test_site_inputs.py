@@ -89,7 +89,7 @@ def peak():
     )
     density = model.logp_dlogp_function(ravel_inputs=True)
     density.set_extra_values({})
-    start = [np.ravel(model.initial_point()[value.name]) for value in model.value_vars]
+    start = [np.ravel(value) for value in model.initial_point().values()]
 
     def upside_down(place: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = density(place)
@@ -100,9 +100,18 @@ def peak():
     steps = 1e-4 * np.eye(found.x.size)
     curved = np.array([upside_down(found.x + one)[1] - upside_down(found.x - one)[1] for one in steps]) / 2e-4
     assert (np.linalg.eigvalsh((curved + curved.T) / 2) > 0).all()
-    first = sum(one.size for one in start[: [value.name for value in model.value_vars].index("site_input")])
-    which = slice(first, first + len(SITES))
-    return found.x[which], np.linalg.inv((curved + curved.T) / 2)[which, which]
+    inputs = model.compile_fn(
+        model.replace_rvs_by_values([model["site_input"]]), inputs=model.value_vars, mode="FAST_COMPILE",
+        on_unused_input="ignore",
+    )  # fmt: skip
+    ends = np.cumsum([one.size for one in start])[:-1]
+
+    def site_inputs(place: np.ndarray) -> np.ndarray:
+        parts = zip(model.initial_point().items(), np.split(place, ends), strict=True)
+        return inputs({name: part.reshape(np.shape(value)) for (name, value), part in parts})[0]
+
+    slopes = np.array([site_inputs(found.x + one) - site_inputs(found.x - one) for one in steps]).T / 2e-4
+    return site_inputs(found.x), slopes @ np.linalg.inv((curved + curved.T) / 2) @ slopes.T
 
 
 def test_sites_are_recovered_and_one_without_news_keeps_the_spread_of_studies(peak):
@@ -158,6 +167,25 @@ def test_before_any_data_an_input_has_the_error_of_a_new_study():
         prior = pm.sample_prior_predictive(4000, var_names=["input_level", "site_input"], random_seed=6).prior
     log_input = (prior["input_level"] + float(TYPICAL.study) * prior["site_input"][..., 0]).to_numpy().ravel()
     assert log_input.std() == pytest.approx(float(TYPICAL.error), rel=0.04)
+
+
+def test_sums_that_samples_tell_leave_inputs_of_sites_their_priors():
+    """Sampled is a site's input with all else that its samples tell; of one with first stocks alone, its input."""
+    model = sb.models.field.build(simulated(), management(), structure="icbm", until=YEARS[-1])
+    sums = [model["site_input_shifted"], model["input_level_shifted"]]
+    density = model.compile_logp(vars=sums, sum=False, mode="FAST_COMPILE")
+    asked = [model["site_input"], model["site_input_shifted"], model["input_level"]]
+    given = model.compile_fn(model.replace_rvs_by_values(asked), inputs=model.value_vars, mode="FAST_COMPILE",
+                             on_unused_input="ignore")  # fmt: skip
+    rng = np.random.default_rng(2)
+    point = {name: value + 0.3 * rng.standard_normal(np.shape(value)) for name, value in model.initial_point().items()}
+    sites, sampled, level = given(point)
+    of_sites, of_level = density(point)
+    np.testing.assert_allclose(of_sites, stats.norm.logpdf(sites), rtol=1e-7)
+    assert of_level == pytest.approx(stats.norm.logpdf(level, 0.0, round(float(TYPICAL.common), 3)), rel=1e-7)
+    moved = np.abs(sites - sampled)
+    assert moved[SITES.index(SEEN_ONCE)] == 0.0
+    assert (np.delete(moved, SITES.index(SEEN_ONCE)) > 0.01).all()
 
 
 def test_stated_inputs_have_no_error_of_their_site():
