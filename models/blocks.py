@@ -120,18 +120,34 @@ def centred_on_expected(
     return pm.Deterministic(f"{name}_effect", level - expected, dims=dims)
 
 
-def half_centred(name: str, scale: TensorVariable, dims: str | tuple[str, ...]) -> TensorVariable:
+def half_centred(
+    name: str, scale: TensorVariable, dims: str | tuple[str, ...], told: np.ndarray | None = None
+) -> TensorVariable:
     """Normal effects of groups of which some data say much and others little.
 
     Non-centred effects get narrow where a large scale meets telling data,
     centred ones where a small scale meets none. What is sampled has the root
     of the scale for its own, so each happens by half.
+
+    Parameters
+    ----------
+    name
+        Of the effects.
+    scale
+        Their standard deviation; one, or of each.
+    dims
+        Of the effects.
+    told
+        True where data say anything of an effect: others are sampled in units of their scale. All by default.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
     root = pt.sqrt(scale)
-    return pm.Deterministic(name, root * pm.Normal(f"{name}_half", 0.0, root, dims=dims), dims=dims)
+    outside, inside = (
+        (root, root) if told is None or told.all() else (pt.where(told, root, scale), told * (root - 1) + 1)
+    )
+    return pm.Deterministic(name, outside * pm.Normal(f"{name}_half", 0.0, inside, dims=dims), dims=dims)
 
 
 def weighted_sums(weights: np.ndarray, values: Any) -> Any:

@@ -66,7 +66,7 @@ def _sample_rates(data: Layout, prior: Priors) -> dict[str, Any]:
 
     if len(data.plots.sites) == 1:
         return {"rate_constant": prior.sample("rate_constant", dims="constant")}
-    site = half_centred("site_rate", prior.sample("site_rate_sd"), "site")
+    site = half_centred("site_rate", prior.sample("site_rate_sd"), "site", _sites_told(data) > 0)
     # Samples tell a rate constant with the mean effect of sites, and only then each.
     of_sites = site.mean() * np.ones(len(pm.modelcontext(None).coords["constant"]))
     return {"site_rate": site, "rate_constant": prior.sample_shifted("rate_constant", -of_sites, "constant")}
@@ -85,7 +85,7 @@ def _sample_inputs(data: Layout, prior: Priors, rates: Mapping[str, Any], follow
     # One plot to a treatment: its own input and that of its treatment are one. New plots still differ by the prior.
     plots_with = np.bincount(np.concatenate([np.unique(own) for own in data.plots.treatment]))
     if error.any() or plots_with.max() > 1:
-        values["plot_input"] = half_centred("plot_input", scale, "plot")
+        values["plot_input"] = half_centred("plot_input", scale, "plot", _plots_told(data))
     added = any(np.any(forcing.drivers[name]) for name in data.setup.roles.plant)
     held = log_held(data, rates) + site_means(data.plots, _own_stock(data, values)) if follows and added else None
     values |= _sample_levels(data, prior, held)
@@ -140,12 +140,15 @@ def _sample_levels(data: Layout, prior: Priors, held: Any) -> dict[str, Any]:
     return values
 
 
+def _plots_told(data: Layout) -> np.ndarray:
+    """Whether a plot was sampled again after its first date, (plot,): first stocks tell of no rate and no input."""
+    plot, _ = np.unique(np.stack([data.measured.plot, data.measured.month]), axis=1)
+    return np.bincount(plot, minlength=len(data.plots.labels)) > 1
+
+
 def _sites_told(data: Layout) -> np.ndarray:
     """One for each site of which some plot was sampled again, (site,), else zero."""
-    measured, plots = data.measured, data.plots
-    plot, _ = np.unique(np.stack([measured.plot, measured.month]), axis=1)
-    again = np.flatnonzero(np.bincount(plot, minlength=len(plots.labels)) > 1)
-    return np.isin(np.arange(len(plots.sites)), plots.site[again]).astype(float)
+    return np.isin(np.arange(len(data.plots.sites)), data.plots.site[_plots_told(data)]).astype(float)
 
 
 def _sample_treatments(rate_sd: Any, input_sd: Any) -> dict[str, Any]:
