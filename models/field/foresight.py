@@ -371,12 +371,16 @@ def _told(settings: Mapping[str, Any]) -> bool:
 def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr.DataTree:
     """The fit in the folder, if it can be told to be of this model and sampled like this; else a new one.
 
-    One that was cut short goes on. If it is of another model, it is kept beside the new one.
+    One that was cut short goes on, or is kept beside the new one if it is of another model. One that is finished and of
+    another model is in the way: nothing is fitted.
     """
     if told and (folder / SPEC).exists() and read_spec(folder).to_json() == spec_of(model).to_json():
         finished = (folder / FIT).exists()
         facts = facts_of(load(folder)) if finished else read_settings(folder)
-        if all(getattr(facts, name) == sampling[name] for name in SAMPLING):  # type: ignore[literal-required]
+        # One that drew until it passed has more draws than it was first looked at.
+        most = sampling.get("most_draws") or sampling["draws"]
+        drawn = sampling["draws"] <= facts.draws <= max(most, sampling["draws"])
+        if drawn and all(getattr(facts, name) == sampling[name] for name in ("tune", "chains", "seed")):  # type: ignore[literal-required]
             return resume(folder, model, progress=sampling.get("progress", True))
     if (folder / SPEC).exists() and not (folder / FIT).exists():
         kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")

@@ -21,7 +21,7 @@ _FROM = {
     "portfolios": ("portfolio", "project_portfolio"),
     "projections": ("dry_run", "project"),
     "reversals": ("permanence",),
-    "transit": ("with_transit",),
+    "transit": ("with_ages", "with_transit"),
 }
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "response_curve",
     "under",
     "validation",
+    "with_ages",
     "with_inputs",
     "with_transit",
 ]

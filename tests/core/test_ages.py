@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from socbayes.core import ages, compartmental, label_initial, with_label
-from socbayes.core.ages import mean_transit_times, transfers
+from socbayes.core.ages import balanced_stocks, mean_transit_times, residence_times, share_left, transfers
 from socbayes.core.structure import StructureError
 from socbayes.structures import get, simulate
 
@@ -92,3 +92,39 @@ def test_added_carbon_stays_as_long_as_its_own_entry_says():
     assert float(mean) == pytest.approx(rothc.mean_transit_time, rel=1e-9)
     with pytest.raises(StructureError, match="never leaves"):
         mean_transit_times(structure, np.zeros((2, 2)), np.array([1.0, 0.0]))
+
+
+def test_times_of_many_states_are_those_of_each():
+    """Against one site at a time, which inverts the distribution in another way."""
+    rates = {"plant_input": 2.0, "rate_modifier": 0.7}
+    alone, structure = ages("rothc", None, rates), get("rothc")
+    matrix, inputs = compartmental("rothc", np.ones(5), None, rates)
+    matrices, many = np.stack([matrix, 3.0 * matrix]), np.stack([inputs, inputs])
+    stocks = balanced_stocks(structure, matrices, many)
+    np.testing.assert_allclose(stocks[0, :4], alone.stocks[:4], rtol=1e-9)
+    assert (stocks[:, 4] == 0).all()  # inert
+    old, transit = residence_times(structure, matrices, stocks), residence_times(structure, matrices, many)
+    for one, mean, quantile in (
+        (old, alone.mean_age, alone.age_quantile(0.5)),
+        (transit, alone.mean_transit_time, alone.transit_time_quantile(0.5)),
+    ):
+        np.testing.assert_allclose(one.mean, [mean, mean / 3.0], rtol=1e-9)
+        np.testing.assert_allclose(one.median, [quantile, quantile / 3.0], rtol=1e-9, atol=1.3e-7 * mean)
+        times = np.linspace(0.0, 60.0 * mean, 60_001)
+    density = alone.age_density(times[::30])
+    spread = np.sqrt(np.trapezoid(density * (times[::30] - alone.mean_age) ** 2, times[::30]))
+    np.testing.assert_allclose(old.sd, [spread, spread / 3.0], rtol=2e-3)
+    left = share_left(structure, matrices, many, [12.0, 120.0])
+    np.testing.assert_allclose(left[0], 1.0 - alone.transit_time_cdf([12.0, 120.0]), rtol=1e-9)
+
+
+def test_carbon_of_one_pool_leaves_as_an_exponential_and_none_has_no_time():
+    structure = get("icbm")
+    matrix = np.array([[-0.8, 0.0], [0.0, -0.02]])
+    for carbon, rate in (([3.0, 0.0], 0.8), ([0.0, 0.1], 0.02)):
+        found = residence_times(structure, matrix, np.array(carbon))
+        np.testing.assert_allclose(found, [1 / rate, 1 / rate, np.log(2) / rate], rtol=2e-7)
+    assert np.isnan(residence_times(structure, matrix, np.zeros((2, 2)))).all()
+    assert np.isnan(share_left(structure, matrix, np.zeros(2), [1.0])).all()
+    with pytest.raises(StructureError, match="never leaves"):
+        residence_times(structure, np.zeros((2, 2)), np.array([1.0, 0.0]))

@@ -16,7 +16,7 @@ from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
 from socbayes.scenarios.rerun import last_pools, ready_again
 from socbayes.scenarios.reversals import permanence
-from socbayes.scenarios.transit import with_transit
+from socbayes.scenarios.transit import with_ages, with_transit
 from socbayes.structures import get
 
 YEARS = (2022.0, 2032.0, 2052.0)
@@ -63,6 +63,56 @@ def test_of_two_pools_it_is_that_of_the_young_and_its_share_of_the_old():
     )
     new = permanence(told, 2032, kind="new").set_index(["plan", "plot"])
     assert new.loc[("p", "Farm, usual"), "transit_time"] == pytest.approx(row["transit_time"], rel=0.2)
+
+
+def test_ages_of_one_pool_are_exponential(tmp_path):
+    own = {"one_pool": one_pool(0.05)}
+    fitted = fit_of(own["one_pool"], samples(), management(), spread=0.0)
+    made = project(fitted, MORE, years=YEARS, draws=4, structures=own)
+    told = with_ages(made, fitted, MORE, year=2032, structures=own)
+    exponential = {"mean": 20.0, "sd": 20.0, "median": 20.0 * np.log(2)}
+    for name in ("carbon_age", "input_transit_time", "carbon_age_new", "input_transit_time_new"):
+        assert told[name].attrs["units"] == "year"
+        for statistic, value in exponential.items():
+            np.testing.assert_allclose(
+                told[name].sel(plan=["p", "business as usual"], statistic=statistic), value, rtol=2e-7
+            )
+    assert told["input_left"].dims == ("plan", "sample", "plot", "years_after")
+    left = told["input_left"].sel(plan="p").isel(sample=0, plot=0)
+    np.testing.assert_allclose(left, np.exp(-0.05 * left["years_after"]), rtol=1e-7)
+    assert told.attrs["notes"] == made.attrs["notes"]
+    told.to_netcdf(tmp_path / "projection.nc")
+    again = read_projection(tmp_path / "projection.nc")
+    np.testing.assert_array_equal(again["carbon_age"], told["carbon_age"])
+    with pytest.raises(SocbayesError, match="after the first year projected, 2022, and not after 2052"):
+        with_ages(made, fitted, MORE, year=2022, structures=own)
+
+
+def test_ages_of_two_pools_follow_from_the_rates_of_each_draw():
+    """Old carbon is older than what leaves, as most leaves young."""
+    fitted = fit_of("icbm", still=("rate_effect",))
+    made = project(fitted, MORE, years=YEARS, draws=200)
+    told = with_ages(made, fitted, MORE, year=2032).sel(plan="p", plot="A1")
+    published = {one.name: one.default for one in get("icbm").parameters}
+    constant = fitted["posterior"]["rate_constant"].stack(sample=("chain", "draw"))
+    k1, k2 = (published[name] * np.exp(constant.sel(constant=name).to_numpy()) for name in ("k1", "k2"))
+    young, old = 1 / k1, published["h"] / k2
+    mean = (young * young + old * (1 / k1 + 1 / k2)) / (young + old)
+    ages, transit = told["carbon_age"], told["input_transit_time"]
+    np.testing.assert_allclose(np.sort(ages.sel(statistic="mean")), np.sort(mean), rtol=1e-6)
+    np.testing.assert_allclose(np.sort(transit.sel(statistic="mean")), np.sort(young + old), rtol=1e-6)
+    assert (ages.sel(statistic="median") > 10 * transit.sel(statistic="median")).all()
+    assert (told["input_left"].diff("years_after") < 0).all()
+
+
+def test_ages_say_what_they_are_not_of():
+    for name, said in (("rothc", "iom has no age"), ("mcp", "mcp is not linear: ages are those")):
+        fitted = fit_called(name)
+        made = project(fitted, MORE, years=YEARS, draws=4)
+        told = with_ages(made, fitted, MORE, year=2032)
+        assert said in told.attrs["notes"]
+        assert np.isfinite(told["carbon_age"]).all()
+        assert (told["input_left"] < 1).all()
 
 
 def test_added_carbon_leaves_a_warmer_soil_sooner():

@@ -118,6 +118,23 @@ def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
     assert not _told({"structure": "mcp", "prior": load_prior()})
 
 
+@pytest.mark.parametrize(
+    ("asked", "read"),
+    [({"draws": 60}, False), ({"draws": 60, "most_draws": 100}, False), ({"draws": 60, "most_draws": 120}, True),
+     ({"draws": 120}, True), ({"draws": 200, "most_draws": 400}, False), ({"draws": 120, "seed": 4}, False)],
+)  # fmt: skip
+def test_a_fit_that_drew_until_it_passed_is_read_again(asked, read, tmp_path, monkeypatch):
+    for name in (SPEC, FIT):
+        (tmp_path / name).touch()
+    same = SimpleNamespace(to_json=lambda: "{}")
+    drawn = SimpleNamespace(draws=120, tune=100, chains=2, seed=3)
+    for name, found in {"spec_of": same, "read_spec": same, "load": None, "facts_of": drawn, "resume": "read",
+                        "fit": "fit anew"}.items():  # fmt: skip
+        monkeypatch.setattr(foresight, name, lambda *_, found=found, **__: found)
+    sampling = {"tune": 100, "chains": 2, "seed": 3} | asked
+    assert foresight._fitted(None, tmp_path, sampling, told=True) == ("read" if read else "fit anew")
+
+
 def test_a_fit_that_was_cut_short_is_made_anew_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(foresight, "fit", lambda model, *, store, **_: "fit anew" if not store.exists() else "refused")
     folder = tmp_path / "ICBM"
