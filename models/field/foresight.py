@@ -380,7 +380,7 @@ def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr
         # One that drew until it passed has more draws than it was first looked at.
         most = sampling.get("most_draws") or sampling["draws"]
         drawn = sampling["draws"] <= facts.draws <= max(most, sampling["draws"])
-        if drawn and all(getattr(facts, name) == sampling[name] for name in ("tune", "chains", "seed")):  # type: ignore[literal-required]
+        if drawn and all(getattr(facts, name) == sampling[name] for name in ("tune", "chains", "seed")):
             return resume(folder, model, progress=sampling.get("progress", True))
     if (folder / SPEC).exists() and not (folder / FIT).exists():
         kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")
