@@ -129,8 +129,8 @@ def with_ages(
     times that are phase-type distributed with initial shares :math:`u / |u|`, and the carbon in balance,
     :math:`-B^{-1} u`, has ages so distributed with its own shares (Metzler and Sierra 2018, Mathematical Geosciences
     50:1-34). Of a structure that is not linear :math:`B` holds the rates at the pools of the last year projected, as a
-    tracer would see them. Inert carbon has no age and is left out. They are ages of a structure: where radiocarbon finds
-    carbon of millennia, a structure of two pools that stocks were fitted with knows nothing of it.
+    tracer would see them. Inert carbon has no age and is left out. They are ages of a structure: where radiocarbon
+    finds carbon of millennia, a structure of two pools that stocks were fitted with knows nothing of it.
 
     Examples
     --------
