@@ -349,6 +349,7 @@ TYPICAL: dict[str, dict[str, float]] = {
     "mimics": {"temperature": 20.0, "npp": 500.0},
     "mimics_forward": {"temperature": 20.0, "npp": 500.0},
     "rothc": {"rate_modifier": 0.5, "plant_input": 0.15},
+    "somic": {"rate_modifier": 0.5, "soluble_input": 0.09, "insoluble_input": 0.06},
     "two_pool_feedback": {"carbon_input": 200.0},
     "two_pool_parallel": {"carbon_input": 200.0},
     "two_pool_series": {"carbon_input": 200.0},

@@ -36,6 +36,7 @@ _WHERE = {
     "mimics": ("mimics", "mimics"),
     "mimics_forward": ("mimics", "mimics_forward"),
     "rothc": ("rothc", "rothc"),
+    "somic": ("somic", "somic"),
     "two_pool_feedback": ("two_pool", "two_pool_feedback"),
     "two_pool_parallel": ("two_pool", "two_pool_parallel"),
     "two_pool_series": ("two_pool", "two_pool_series"),

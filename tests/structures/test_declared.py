@@ -58,6 +58,15 @@ DECLARED = {
         },
         "input_shares": {"topsoil_input": 0.9, "subsoil_input": 0.1},
     },
+    "somic": {
+        "dissolved": ("dissolved",),
+        "fractions": {
+            "particulate": ("soluble", "insoluble"),
+            "mineral_associated": ("dissolved", "microbes", "mineral"),
+        },
+        "input_shares": {"soluble_input": 1.44 / 2.44, "insoluble_input": 1.0 / 2.44},
+        "efficiency": Efficiency("cue", "cue_slope", "cue_temperature", sign=-1.0),
+    },
     "yasso15": YASSO,
     "yasso20": YASSO,
     "rothc": {

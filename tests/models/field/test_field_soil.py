@@ -163,6 +163,7 @@ CLIMATE = {
     "temperature and moisture": {"mcp", "mcp_forward", "mimics", "mimics_forward"},
     "temperature": {"awb", "awb_eca", "ger", "con", "millennial", "millennial_eca", "millennial_lin",
                     "century_millennial", "corpse", "corpse_daily", "amg", "ctool", "yasso15", "yasso20"},
+    "modifier and temperature": {"somic"},
     "nothing": {"mend"},
 }  # fmt: skip
 
