@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from socbayes.models.field.plots import Plots
     from socbayes.priors import Priors
 
-INERT_SHARE = 0.09
-"""Share of carbon in inert pools about which the initial one is uncertain: Falloon et al. 1998 at 75 t/ha."""
 INERT_SPREAD = 0.4
-"""Standard deviation of the log of that share. Assumed, a factor of two at two standard deviations: the authors of the
-relation call it rough, and carbon that never moves must not explain whatever a structure cannot."""
+"""Standard deviation of the log of the share of inert pools at the start. Assumed, a factor of two at two standard
+deviations: the authors of RothC's relation call it rough, and carbon that never moves must not explain whatever a
+structure cannot."""
 SMALLEST_SHARE = 1e-6
 RICHEST = 16
 """Multiples of the mean input that are tried for the shares of pools where microbes die out under it."""
@@ -124,8 +123,8 @@ def _settled_shares(data: Layout, steady: Any, where: Callable[..., Any]) -> Any
     """Shares of the pools in a steady state, inert pools as usual, (site, pool)."""
     structure = data.setup.structure
     inert = np.isin(structure.pools, structure.inert)
-    active = (1.0 - INERT_SHARE * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
-    return where(inert, INERT_SHARE / max(int(inert.sum()), 1), active + SMALLEST_SHARE)
+    active = (1.0 - structure.inert_share * inert.any()) * steady / steady.sum(axis=1, keepdims=True)
+    return where(inert, structure.inert_share / max(int(inert.sum()), 1), active + SMALLEST_SHARE)
 
 
 def departure_spread(data: Layout, largest: int, site_departure_sd: Any) -> Any:
@@ -231,7 +230,7 @@ def past_input(data: Layout, values: Mapping[str, Any]) -> None:
 
     structure = data.setup.structure
     inert = np.isin(structure.pools, structure.inert)
-    wanted = values["site_stock"] + np.log(1.0 - INERT_SHARE * inert.any())
+    wanted = values["site_stock"] + np.log(1.0 - structure.inert_share * inert.any())
     pm.Deterministic("past_input_ratio", pt.exp(wanted - log_held(data, values)), dims="site")
 
 

@@ -407,10 +407,13 @@ def _meanings(plan: _Plan) -> dict[str, Any]:
             return {f"{name}_{layer}": weight for layer in plan.numbers for name, weight in fraction.items()}
         return deep(fraction)
 
+    def first(name: str) -> str:
+        return f"{name}_1" if name in structure.pools else name
+
     def top(entry: Fraction) -> Fraction:
         if isinstance(entry, Mapping):
-            return {f"{name}_1": share for name, share in entry.items()}
-        return tuple(f"{name}_1" for name in entry)
+            return {first(name): share for name, share in entry.items()}
+        return tuple(first(name) for name in entry)
 
     def beside(values: Mapping[str, Any]) -> dict[str, Any]:
         return {new: value for name, value in values.items() for new in _each(plan, [name])}

@@ -280,13 +280,17 @@ class Structure:
         Pools, or shares by pool, that the ``labile``, ``resistant`` and
         ``humified`` carbon of an amendment enters, and the one pool in which a
         laboratory would count ``persistent`` carbon, char: see
-        :mod:`socbayes.structures.amendments`.
+        :mod:`socbayes.structures.amendments`. A share may go to a sink, where
+        litter is respired as it arrives.
     decomposition
         Parameters that a faster decomposition multiplies, where not all rate
         constants are meant.
     reference_modifier
         Product of RothC's temperature, moisture and cover modifiers in the
         climate in which ``rate_modifier`` is one.
+    inert_share
+        Share of the carbon in inert pools about which that of a field plot is uncertain; by default that of inert
+        organic matter in RothC, Falloon et al. 1998 at 75 t/ha.
     month_steps
         Steps of a month, where the structure has daily ones for incubations
         and no authors who fixed them.
@@ -344,6 +348,7 @@ class Structure:
     entries: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
     decomposition: tuple[str, ...] = ()
     reference_modifier: float = 1.0
+    inert_share: float = 0.09
     month_steps: int | None = None
     carried: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     paced: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -505,7 +510,10 @@ class Structure:
             ("dissolved", "pool", self.dissolved, pools),
             ("activities", "pool or sink", self.activities, self.state),
             *((f"fraction {name!r}", "pool", parts, pools) for name, parts in self.fractions.items()),
-            *((f"entry of {name} carbon", "pool", parts, pools) for name, parts in self.entries.items()),
+            *(
+                (f"entry of {name} carbon", "pool or sink", parts, pools + self.sinks)
+                for name, parts in self.entries.items()
+            ),
             ("entries", "quality", self.entries, ENTRIES if self.entries else ()),
             ("input_shares", "driver", self.input_shares, drivers),
             ("decomposition", "parameter", self.decomposition, parameters),
@@ -530,6 +538,8 @@ class Structure:
         shares = self.input_shares.values()
         if shares and not (min(shares) >= 0 and abs(sum(shares) - 1.0) < 1e-9):
             raise StructureError(f"{self.name}: input_shares must not be negative and sum to 1, not to {sum(shares):g}")
+        if not 0.0 < self.inert_share < 1.0:
+            raise StructureError(f"{self.name}: inert_share must be between 0 and 1, got {self.inert_share:g}")
         if self.month_steps is not None and self.month_steps < 1:
             raise StructureError(f"{self.name}: month_steps must be at least 1, got {self.month_steps}")
         defaults = self.defaults()

@@ -1,7 +1,7 @@
 """Published models of soil organic carbon, one file each.
 
 >>> sorted(list_structures())[:3]
-['awb', 'awb_eca', 'century']
+['amg', 'awb', 'awb_eca']
 >>> get("icbm").pools
 ('young', 'old')
 """
@@ -16,6 +16,7 @@ from socbayes.errors import UnknownNameError
 from socbayes.structures.simulate import simulate
 
 _WHERE = {
+    "amg": ("amg", "amg"),
     "awb": ("enzymes", "awb"),
     "awb_eca": ("enzymes", "awb_eca"),
     "century": ("century", "century"),
@@ -23,6 +24,7 @@ _WHERE = {
     "con": ("enzymes", "con"),
     "corpse": ("corpse", "corpse"),
     "corpse_daily": ("corpse", "corpse_daily"),
+    "ctool": ("ctool", "ctool"),
     "ger": ("enzymes", "ger"),
     "icbm": ("icbm", "icbm"),
     "mcp": ("mcp", "mcp"),
@@ -34,9 +36,12 @@ _WHERE = {
     "mimics": ("mimics", "mimics"),
     "mimics_forward": ("mimics", "mimics_forward"),
     "rothc": ("rothc", "rothc"),
+    "somic": ("somic", "somic"),
     "two_pool_feedback": ("two_pool", "two_pool_feedback"),
     "two_pool_parallel": ("two_pool", "two_pool_parallel"),
     "two_pool_series": ("two_pool", "two_pool_series"),
+    "yasso15": ("yasso", "yasso15"),
+    "yasso20": ("yasso", "yasso20"),
 }
 
 

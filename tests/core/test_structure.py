@@ -92,6 +92,7 @@ outside = ps.float64("outside")
         ({"input_shares": {"fed": 0.9}}, "input_shares must not be negative and sum to 1, not to 0.9"),
         ({"decomposition": ("kk",)}, "decomposition: no parameter named 'kk'; did you mean 'k'"),
         ({"month_steps": 0}, "month_steps must be at least 1, got 0"),
+        ({"inert_share": 1.0}, "inert_share must be between 0 and 1, got 1"),
         ({"carried": {"kk": "turnover"}}, "carried: no parameter named 'kk'; did you mean 'k'"),
         ({"paced": {"kk": "k"}, "carried": {"k": "turnover"}}, "paced: no parameter named 'kk'; did you mean 'k'"),
         ({"paced": {"k": "k"}}, "paced: no carried parameter named 'k'"),

@@ -41,7 +41,34 @@ DISSOLVED = {"dissolved": ("dissolved",)}
 LINE = {"efficiency": Efficiency("cue", "cue_slope", "reference_temperature")}
 CORPSE = {"input_shares": {"input_fast": 0.3, "input_slow": 0.7}}
 
+YASSO = {
+    "fractions": {
+        "particulate": ("acid", "water", "ethanol", "insoluble"),
+        "mineral_associated": ("humus",),
+    },
+    "input_shares": {"input_acid": 0.46, "input_water": 0.32, "input_ethanol": 0.04, "input_insoluble": 0.18},
+}
+
 DECLARED = {
+    "ctool": {
+        "fractions": {
+            "total": ("fresh_top", "humus_top", "resistant_top"),
+            "particulate": ("fresh_top",),
+            "mineral_associated": ("humus_top", "resistant_top"),
+        },
+        "input_shares": {"topsoil_input": 0.9, "subsoil_input": 0.1},
+    },
+    "somic": {
+        "dissolved": ("dissolved",),
+        "fractions": {
+            "particulate": ("soluble", "insoluble"),
+            "mineral_associated": ("dissolved", "microbes", "mineral"),
+        },
+        "input_shares": {"soluble_input": 1.44 / 2.44, "insoluble_input": 1.0 / 2.44},
+        "efficiency": Efficiency("cue", "cue_slope", "cue_temperature", sign=-1.0),
+    },
+    "yasso15": YASSO,
+    "yasso20": YASSO,
     "rothc": {
         "fractions": {
             "particulate": ("dpm", "rpm"),

@@ -47,7 +47,7 @@ def entering(structure, plants: float, roots: float, humified: float) -> dict[st
         *(parameters[name] for name in structure.parameter_names),
         *(drivers[name] for name in structure.driver_names),
     )
-    pools = dict.fromkeys(structure.pools, 0.0)
+    pools = dict.fromkeys((*structure.pools, *structure.sinks), 0.0)
     for flow, value in zip(flows, values, strict=True):
         pools[flow.target] += float(value)
     return pools

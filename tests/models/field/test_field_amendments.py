@@ -246,6 +246,7 @@ def test_entries_have_to_be_pools_and_complete():
         ({"labile": {"young": 0.5, "old": 0.2}}, "sum to 1"),
         ({"labile": ()}, "say nothing of labile"),
         ({"fresh": ("young",)}, "quality"),
+        ({"labile": {"young": 0.5, "co3": 0.5}}, "did you mean 'co2'"),
     ):
         with pytest.raises(StructureError, match=said):
             replace(get("icbm"), entries=entries | wrong)

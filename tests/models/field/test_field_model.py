@@ -43,6 +43,7 @@ EFFECT = {"ploughed": 0.35, "direct drilled": -0.35}
 MONTHS = 96
 INPUT = 4.0  # t C/ha/year
 CLAY = 20.0
+AMG = {"temperature": 10.0, "water_balance": -200.0}
 
 
 def rothc_by_hand(stock: float, effect: float, months: int = MONTHS) -> np.ndarray:
@@ -508,6 +509,16 @@ def test_initial_shares_are_those_of_the_steady_state(trial):
     assert shares[4] == pytest.approx(0.09)
 
 
+def test_an_inert_share_is_the_structures_own(trial):
+    obs, management = trial
+    at = {"rate_constant": np.zeros(1), "site_rate": np.zeros(1)}
+    for share in (0.65, 0.4):
+        structure = replace(get("amg"), inert_share=share)
+        data = layout.lay_out(judged(obs, management, None), setup_of(structure, drivers=AMG))
+        found = np.exp(log_steady_shares(data, at).eval(mode="FAST_COMPILE"))[0]
+        np.testing.assert_allclose(found, [1.0 - share, share], rtol=1e-5)
+
+
 def test_what_is_sampled_leaves_priors_as_they_are(trial):
     """Sampled are sums that data tell; the density must be that of the priors of what they are sums of."""
     obs, management = trial
@@ -594,12 +605,30 @@ def test_run_repeats_rothc_by_hand(trial):
         np.testing.assert_allclose(states[:, plot, :5], truth, rtol=2e-4)
 
 
-@pytest.mark.parametrize("structure", ["icbm", "century", "mcp"])
-def test_published_structures_run_on_the_same_tables(trial, structure):
+@pytest.mark.parametrize(
+    ("structure", "drivers"),
+    [
+        ("icbm", {}),
+        ("century", {}),
+        ("mcp", {}),
+        ("amg", {"water_balance": -200.0}),
+        ("ctool", {}),
+        ("somic", {}),
+        ("yasso20", {"precipitation": 650.0}),
+    ],
+)
+def test_published_structures_run_on_the_same_tables(trial, structure, drivers):
     obs, management = trial
     weather = pd.DataFrame({"site": "Farm", "year": 2000, "month": range(1, 13), "temperature": 10.0})
     seen = obs.drop(columns="resistant_carbon_stock").assign(depth_top=0.0, depth_bottom=23.0, bulk_density=1.3)
-    built = field.build(seen, management, weather, structure=structure)
+    if structure == "amg":
+        with pytest.raises(TableFaultsError, match="amg has no pools for particulate"):
+            field.build(seen, management, weather, structure=structure, drivers=drivers)
+        seen = seen.drop(columns="particulate_carbon_stock")
+    for name in drivers:
+        with pytest.raises(TableFaultsError, match=f"no column tells {structure} its {name}"):
+            field.build(seen, management, weather, structure=structure)
+    built = field.build(seen, management, weather, structure=structure, drivers=drivers)
     density, gradient = log_density_and_gradient(built)
     assert np.isfinite(density)
     assert np.isfinite(gradient).all()

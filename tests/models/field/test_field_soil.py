@@ -162,7 +162,8 @@ CLIMATE = {
     "modifier": {"rothc", "icbm", "century", "two_pool_parallel", "two_pool_series", "two_pool_feedback"},
     "temperature and moisture": {"mcp", "mcp_forward", "mimics", "mimics_forward"},
     "temperature": {"awb", "awb_eca", "ger", "con", "millennial", "millennial_eca", "millennial_lin",
-                    "century_millennial", "corpse", "corpse_daily"},
+                    "century_millennial", "corpse", "corpse_daily", "amg", "ctool", "yasso15", "yasso20"},
+    "modifier and temperature": {"somic"},
     "nothing": {"mend"},
 }  # fmt: skip
 
