@@ -109,6 +109,12 @@ def test_of_a_site_left_out_only_first_totals_are_known(decline):
     assert there["particulate_carbon_stock"].isna().all()
     assert known.loc[known["site"] == "Farm", "particulate_carbon_stock"].notna().all()
     assert len(known) + len(left_out) == len(both)
+    three = pd.concat([both, obs.assign(site="Moor")], ignore_index=True)
+    for learned in (["Farm"], ["Farm", "Hill"]):  # also where the site left out is one of them
+        some, others = split_site(three, "Hill", learned)
+        pd.testing.assert_frame_equal(some.reset_index(drop=True), known.reset_index(drop=True))
+        pd.testing.assert_frame_equal(others, left_out)
+    assert set(split_site(three, "Hill")[0]["site"]) == {"Farm", "Hill", "Moor"}
 
 
 def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
