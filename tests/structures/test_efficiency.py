@@ -75,4 +75,14 @@ def test_structures_without_efficiency_say_so(name):
 
 
 def test_those_that_have_one_are_known():
-    assert {"mcp", "mcp_forward", "millennial", "millennial_eca", "millennial_lin", "awb", "awb_eca", "ger", "somic"} == {*WITH}
+    assert {
+        "mcp",
+        "mcp_forward",
+        "millennial",
+        "millennial_eca",
+        "millennial_lin",
+        "awb",
+        "awb_eca",
+        "ger",
+        "somic",
+    } == {*WITH}
