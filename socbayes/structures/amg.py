@@ -1,4 +1,4 @@
-"""AMG: Saffih-Hdadi and Mary 2008; version 2 by Clivot et al. 2019, Environmental Modelling and Software 118:99-113.
+"""AMG: Saffih-Hdadi and Mary 2008, SBB 40:594-607; version 2: Clivot et al. 2019, Environ. Model. Softw. 118:99-113.
 
 Active carbon, and stable carbon that does not change over the decades that AMG is made for. Of what enters, a share
 ``h`` that depends on the material becomes active carbon at once, and the rest is respired. Active carbon is mineralised
@@ -20,7 +20,6 @@ from socbayes.core.mathematics import exp, less, maximum, where
 from socbayes.core.structure import Driver, Flow, Parameter, Structure
 
 _PAPER = "Clivot et al. 2019, as in AMG_base of INRAE"
-_FIRST = "Saffih-Hdadi and Mary 2008, Soil Biology and Biochemistry 40:594-607"
 _PLANTS = "AMG consortium, doi 10.57745/MEQQIX"
 _MANURES = "Levavasseur et al. 2022, doi 10.1111/sum.12856, as in AMG_base of INRAE: bovine manure"
 _SITE = "site property; example of AMG_base"
@@ -101,7 +100,7 @@ amg = Structure(
     step=1.0 / 12.0,
     parameter_sets={
         "clivot2019": {},
-        # Version 1 knew nothing of pH and C:N.
+        # Version 1 knew nothing of pH and C:N. Its constants as E. Bruni uses them (Holisoils-multimodel, 2023).
         "saffih2008": {
             "k0": 0.165,
             "clay_effect": 0.0272,

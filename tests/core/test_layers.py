@@ -238,6 +238,7 @@ def profile():
 
 
 PROFILE = profile()
+AMG_INPUTS = ("aboveground_input", "belowground_input", "manure_input")
 DRIVEN = {"plant_input": 0.2, "manure_input": 0.05, **by_layer(rate_modifier=[0.6, 0.4, 0.2])}
 positive = st.floats(0.0, 1e4)
 
@@ -357,6 +358,9 @@ def test_what_a_structure_is_told_follows_into_its_layers():
     assert PROFILE.inert == ("iom_1", "iom_2", "iom_3")
     assert PROFILE.fractions["humus"] == ("bio_1", "hum_1", "bio_2", "hum_2", "bio_3", "hum_3")
     assert PROFILE.entries["labile"] == ("dpm_1",)
+    # What is respired as it arrives lies in no layer.
+    amg = with_layers(get("amg"), (0, 25, 50), inputs=dict.fromkeys(AMG_INPUTS, "surface"), by_depth=())
+    assert set(amg.entries["labile"]) == {"active_1", "co2"}
     deep = with_layers("rothc", [0, 20, 50], inputs=INPUTS["rothc"], by_depth=["k_rpm", "rate_modifier"])
     assert dict(deep.parameter_sets["australia"]) == {"k_rpm_1": 0.07, "k_rpm_2": 0.07}
     reported = with_layers("millennial", [0, 20, 50], inputs=INPUTS["millennial"], by_depth=())

@@ -339,7 +339,7 @@ def test_yasso_of_kindermann(name, run, rising, tolerance):
         model = with_carbon_made(structure) if as_authors else structure
         first = {driver: np.ravel(values)[0] for driver, values in drivers.items()} | {"input_humus": 0.0}
         start = find_steady_state(model, parameters, first, np.ones(5)).pools[0]
-        end = simulate(model, drivers, parameters, start, times=[years], interval=1.0, steps=12)
+        end = simulate(model, drivers, parameters, start, times=[years], interval=1.0, steps=12, scheme="rk4")
         ends[as_authors] = np.array([float(end[pool].values[0, 0]) for pool in structure.pools])
     assert relative(ends[True], expected) < tolerance
     lacking = 1.0 - ends[False] / expected
@@ -559,6 +559,17 @@ def test_amg_example_of_inrae():
     assert 1e-3 < np.abs(exact - course(digits=True)).max() < 0.032
 
 
+def test_amg_version_1_knows_neither_ph_nor_nitrogen():
+    """One year without input at 15 degC and no water balance, where temperature answers one, by hand."""
+    drivers = {"aboveground_input": 0.0, "temperature": 15.0, "water_balance": 0.0}
+    site = {"clay": 20.0, "carbonate": 10.0, "ph": 5.0, "cn_ratio": 17.0}
+    k = 0.165 / 1.03 * np.exp(-0.00272 * 200.0) / (1.0 + 0.00167 * 100.0)
+    run = simulate("amg", drivers, site, {"active": 10.0, "stable": 20.0}, times=[1], parameter_set="saffih2008")
+    assert float(run["active"].values[0, 0]) == pytest.approx(10.0 * np.exp(-k), rel=1e-9)
+    slower = simulate("amg", drivers, site, {"active": 10.0, "stable": 20.0}, times=[1])
+    assert float(slower["active"].values[0, 0]) > float(run["active"].values[0, 0])
+
+
 def test_amg_stands_still_in_frost():
     run = simulate(
         "amg",
@@ -598,3 +609,22 @@ def test_somic_of_its_authors():
     for pool in get("somic").pools:
         assert relative(run[pool].values[:, 0], rows[pool]) < 1e-11
     assert relative(run["co2"].values[1:, 0], rows["co2"][1:]) < 1e-11
+
+
+@pytest.mark.parametrize("warmth", [8.0, 27.0])
+def test_steps_of_yasso_are_short_enough(warmth):
+    """Litter of one month a year and seasons of 16 degC, against steps fifty times shorter: 2e-4 of all carbon."""
+    structure, month = get("yasso20"), np.arange(60)
+    fallen = np.where(month % 12 == 8, 48.0, 0.0)
+    drivers = {name: share * fallen for name, share in structure.input_shares.items()} | {
+        "temperature": warmth + 8.0 * np.sin(month * np.pi / 6.0),
+        "precipitation": 2500.0,
+    }
+    start = {"acid": 1.0, "water": 0.1, "ethanol": 1.0, "insoluble": 1.0, "humus": 10.0}
+    ends = [
+        simulate(structure, drivers, None, start, times=month + 1, interval=1.0 / 12.0, scheme=scheme, steps=steps)
+        for scheme, steps in ((None, None), ("rk4", 200))
+    ]
+    total = sum(ends[1][pool].values for pool in structure.pools)
+    for pool in structure.pools:
+        assert np.max(np.abs(ends[0][pool].values - ends[1][pool].values) / total) < 2e-4
