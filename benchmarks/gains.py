@@ -13,6 +13,7 @@ it again. Writes ``docs/gains/README.md``.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,13 @@ def trials() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
-def differences(label: str, store: Path, effort: dict[str, int]) -> pd.DataFrame:
-    """Differences of one structure, read where they were made before."""
+def differences(label: str, foreseen: Sequence[str], store: Path, effort: dict[str, int]) -> pd.DataFrame:
+    """Differences of one structure at some trials, read where they were made before."""
     kept = RESULTS / f"{label}.csv"
     if not kept.exists():
         table = differences_left_out(
-            *trials(), structures={label: STRUCTURES[label]}, against=AGAINST, learned=LEARNED, store=store,
-            seed=SEED, progress=False, **effort,
+            *trials(), structures={label: STRUCTURES[label]}, against={trial: AGAINST[trial] for trial in foreseen},
+            learned=LEARNED, store=store, seed=SEED, progress=False, **effort,
         )  # fmt: skip
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_text(kept, table.round(4).to_csv(index=False, lineterminator="\n"))
@@ -126,6 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("runs/gains"))
     parser.add_argument("--structures", nargs="*", default=list(STRUCTURES), choices=list(STRUCTURES))
+    parser.add_argument("--trials", nargs="*", default=list(AGAINST), choices=list(AGAINST), help="that are foreseen")
     parser.add_argument("--draws", type=int, default=1000, help="of each chain at which a fit is first looked at")
     parser.add_argument("--most-draws", type=int, default=4000, help="after which it ends in any case")
     parser.add_argument("--tune", type=int, default=1000)
@@ -138,7 +140,7 @@ def main() -> None:
         "chains": 4,
         "cores": given.cores,
     }
-    tables = {label: differences(label, given.store, effort) for label in given.structures}
+    tables = {label: differences(label, given.trials, given.store, effort) for label in given.structures}
     write_text(PAGE, page(tables))
     print(PAGE.read_text("utf-8"))
 

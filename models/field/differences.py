@@ -45,10 +45,11 @@ def differences_left_out(
         As for :func:`leave_one_site_out`, whose fits are read where they are in the store. Trials that share a site
         are left out one by one if each is given as a site of its own.
     against
-        By site, the treatment that others are measured against.
+        By site to leave out, the treatment that others are measured against.
     learned
-        Sites whose samples are learned from, each while another one is left out. All by default; a few small ones
-        where fits with the others would take too long. Of a site left out the first totals are known in any case.
+        Sites whose samples are learned from, each while another one is left out. All by default, and then all that
+        have several treatments are left out; a few small ones where fits with the others would take too long. Of a
+        site left out the first totals are known in any case.
 
     Returns
     -------
@@ -74,17 +75,16 @@ def differences_left_out(
 
     tables = judged(obs, management, weather)
     parts = site_parts(tables.obs, learned)
-    _require_treatments(tables.obs, list(parts), against, learned or ())
+    _require_treatments(tables.obs, list(parts), against, learned)
+    parts = {site: part for site, part in parts.items() if site in against}
     frames = []
     for run in runs_without(
         parts, tables, structures, Path(store), SAMPLING | sampling, float(tables.obs["year"].max())
     ):
         known, left_out = parts[run.part]
-        if run.part in against:
-            first = _first_totals(run, known)
-            rows = _differences(foreseen_by(run), left_out, run.seen, against[run.part], first)
-            converged = facts_of(run.fitted).converged
-            frames.append(rows.assign(structure=run.label, site=run.part, converged=converged))
+        rows = _differences(foreseen_by(run), left_out, run.seen, against[run.part], _first_totals(run, known))
+        converged = facts_of(run.fitted).converged
+        frames.append(rows.assign(structure=run.label, site=run.part, converged=converged))
     if not frames or not sum(map(len, frames)):
         raise SocbayesError("no two treatments of a site were sampled in the same year after their first sample")
     table = pd.concat(frames, ignore_index=True)
@@ -143,20 +143,21 @@ def score_differences(table: pd.DataFrame, by: str = "structure") -> pd.DataFram
 
 
 def _require_treatments(
-    obs: pd.DataFrame, sites: list[str], against: Mapping[str, str], learned: Collection[str]
+    obs: pd.DataFrame, sites: list[str], against: Mapping[str, str], learned: Collection[str] | None
 ) -> None:
     """Refuse what cannot be compared; all faults at once."""
     if "treatment" not in obs or obs["treatment"].isna().all():
         raise SocbayesError("column 'treatment' of the observations is needed: differences are between treatments")
     faults = []
     every = sorted(obs["site"].unique())
-    for name, said, named, known in (("against", " to leave out", against, sites), ("learned", "", learned, every)):
+    names = (("against", " to leave out", against, sites), ("learned", "", learned or (), every))
+    for name, said, named, known in names:
         for site in (one for one in named if one not in known):
             hint = nearest(str(site), known)
             faults.append(f"{name}: no site {site!r}{said}" + (f"; did you mean {hint!r}?" if hint else ""))
     for site in sites:
         here = sorted(obs.loc[obs["site"] == site, "treatment"].dropna().unique())
-        if site not in against and len(here) > 1:
+        if site not in against and len(here) > 1 and learned is None:
             faults.append(f"against: {site!r} has no treatment to measure others against; it has {', '.join(here)}")
         elif site in against and against[site] not in here:
             hint = nearest(str(against[site]), here)
