@@ -48,6 +48,16 @@ def density_at(model, point) -> float:
     return float(model.compile_logp(mode="FAST_COMPILE")(point))
 
 
+def mean_of_plots(model, point) -> float:
+    """Mean over plots of the log of input over rate that plots and their treatments have of their own."""
+    own = [model[name] for name in ("plot_input", "treatment_input", "rate_effect")]
+    given = model.compile_fn(model.replace_rvs_by_values(own), inputs=model.value_vars, mode="FAST_COMPILE",
+                             on_unused_input="ignore")  # fmt: skip
+    of_plots, treatment, rate = given(point)
+    treated = farm.plots().drop_duplicates("plot")["treatment"].map(list(model.coords["treatment"]).index)
+    return float(of_plots.mean() + (treatment - rate)[treated].mean())
+
+
 def amended(**kinds: tuple[str, float]) -> pd.DataFrame:
     """Management of the farm, with an amendment by treatment."""
     name = {treatment: kind for treatment, (kind, _) in kinds.items()}
@@ -79,6 +89,8 @@ def test_models_without_amendments_have_the_density_they_had(structure, manure, 
     spread = np.exp(point["plot_stock_sd_log__"])
     # Then first stocks were four numbers over the root of their spread; now these are three, and there is their mean.
     point |= {"plot_stock_apart_half": np.zeros(3), "plot_stock_mean_standardised": np.array([0.1 / np.sqrt(spread)])}
+    # Then the level of inputs moved with the rates of the site alone; now with its treatments and plots as well.
+    point["input_level_shifted"] = point["input_level_shifted"] + mean_of_plots(model, point)
     assert density_at(model, point) == pytest.approx(before + 0.5 * np.log(spread), rel=1e-11)
     assert "amendment" not in model.coords
 
