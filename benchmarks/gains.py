@@ -5,15 +5,15 @@
 A stock that hardly moves is foreseen by anyone; what a plan is judged by is the
 difference between treatments. Each structure is fitted to the totals of the
 trials of few plots, less the one left out, and foresees that one from its
-management, its weather and the first total of each plot. Fits stay in ``--store``; differences are kept in
-``docs/gains/results`` and read from there when they exist: remove a file to make
-it again. Writes ``docs/gains/README.md``.
+management, its weather and the first total of each plot. Fits stay in
+``--store``; differences are kept in ``docs/gains/results``, by structure and
+trial, and read from there when they exist: remove a file to make it again.
+Writes ``docs/gains/README.md`` from all of them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from socbayes.models.field import differences_left_out, score_differences
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "gains" / "README.md"
 RESULTS = PAGE.with_name("results")
-SEED = 1
 AGAINST = {
     "Brigalow": "cropping",
     "Broadbalk wheat": "Nil",
@@ -61,13 +60,13 @@ def trials() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
-def differences(label: str, foreseen: Sequence[str], store: Path, effort: dict[str, int]) -> pd.DataFrame:
-    """Differences of one structure at some trials, read where they were made before."""
-    kept = RESULTS / f"{label}.csv"
+def differences(label: str, trial: str, store: Path, effort: dict[str, int]) -> pd.DataFrame:
+    """Differences of one structure at one trial, read where they were made before."""
+    kept = RESULTS / label / f"{trial}.csv"
     if not kept.exists():
         table = differences_left_out(
-            *trials(), structures={label: STRUCTURES[label]}, against={trial: AGAINST[trial] for trial in foreseen},
-            learned=LEARNED, store=store, seed=SEED, progress=False, **effort,
+            *trials(), structures={label: STRUCTURES[label]}, against={trial: AGAINST[trial]}, learned=LEARNED,
+            store=store, progress=False, **effort,
         )  # fmt: skip
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_text(kept, table.round(4).to_csv(index=False, lineterminator="\n"))
@@ -138,6 +137,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000, help="of each chain at which a fit is first looked at")
     parser.add_argument("--most-draws", type=int, default=4000, help="after which it ends in any case")
     parser.add_argument("--tune", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=2)
     given = parser.parse_args()
     effort = {
@@ -146,8 +146,13 @@ def main() -> None:
         "tune": given.tune,
         "chains": 4,
         "cores": given.cores,
+        "seed": given.seed,
     }
-    tables = {label: differences(label, given.trials, given.store, effort) for label in given.structures}
+    for label in given.structures:
+        for trial in given.trials:
+            differences(label, trial, given.store, effort)
+    kept = {label: sorted((RESULTS / label).glob("*.csv")) for label in STRUCTURES}
+    tables = {label: pd.concat(map(pd.read_csv, found), ignore_index=True) for label, found in kept.items() if found}
     write_text(PAGE, page(tables))
     print(PAGE.read_text("utf-8"))
 
