@@ -118,8 +118,9 @@ def page(tables: dict[str, pd.DataFrame]) -> str:
         "",
         "Of pastures, leys and the crops of ley-arable trials no input is known, and the mean of all plots is taken.",
         "So at Brigalow, with the pastures of Tarlee, and at the ley-arable trials but for their bare fallows, nothing",
-        "tells a gain beforehand: there it is the intervals that are tried. Inputs of the Millennium Tillage Trial are",
-        "estimates of its authors.",
+        "tells a gain beforehand: there it is the intervals that are tried. What stands in for an input that nobody",
+        "knows has the error of its site, and that by which treatments differ where inputs are known; none of its own.",
+        "Inputs of the Millennium Tillage Trial are estimates of its authors.",
         "",
         shown(every, "inputs"),
     ]
