@@ -144,9 +144,9 @@ def half_centred(
     import pytensor.tensor as pt
 
     root = pt.sqrt(scale)
-    outside, inside = (
-        (root, root) if told is None or told.all() else (pt.where(told, root, scale), told * (root - 1) + 1)
-    )
+    outside, inside = root, root
+    if told is not None and not told.all():
+        outside, inside = pt.where(told, root, scale), pt.where(told, root, 1.0)
     return pm.Deterministic(name, outside * pm.Normal(f"{name}_half", 0.0, inside, dims=dims), dims=dims)
 
 

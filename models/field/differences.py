@@ -8,6 +8,7 @@ measured against, at dates and sites left out of the fit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -24,6 +25,8 @@ from socbayes.vocabulary import CI_PROB, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("socbayes")
 
 
 def differences_left_out(
@@ -49,7 +52,7 @@ def differences_left_out(
     learned
         Sites whose samples are learned from, each while another one is left out. All by default, and then all that
         have several treatments are left out; a few small ones where fits with the others would take too long. Of a
-        site left out the first totals are known in any case.
+        site left out the first totals are known in any case; sites that are neither are named and take no part.
 
     Returns
     -------
@@ -167,6 +170,8 @@ def _require_treatments(
             )
     if faults:
         raise SocbayesError("; ".join(faults))
+    if aside := [site for site in every if learned is not None and site not in {*learned, *against}]:
+        log.warning("neither learned from nor left out: %s", ", ".join(aside))
 
 
 def _first_totals(run: Without, known: pd.DataFrame) -> pd.DataFrame:

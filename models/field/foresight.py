@@ -381,7 +381,9 @@ def _fitted(model: pm.Model, folder: Path, sampling: Sampling, told: bool) -> xr
         most = sampling.get("most_draws") or sampling["draws"]
         drawn = sampling["draws"] <= facts.draws <= max(most, sampling["draws"])
         if drawn and all(getattr(facts, name) == sampling[name] for name in ("tune", "chains", "seed")):
-            return resume(folder, model, progress=sampling.get("progress", True))
+            # One that ended short of draws goes on where more are allowed now.
+            short = most > facts.draws and not getattr(facts, "converged", True)
+            return resume(folder, model, most_draws=most if short else None, progress=sampling.get("progress", True))
     if (folder / SPEC).exists() and not (folder / FIT).exists():
         kept = folder.with_name(f"{folder.name} cut short {datetime.now():%Y%m%d-%H%M%S}")
         log.info("a fit that was cut short is of another model or settings; its draws are kept in %s", kept)

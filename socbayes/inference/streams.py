@@ -21,6 +21,8 @@ DRAWS = "draws.zarr"
 _CONTINUED = re.compile(r"draws-(\d+)-(\d+)\.zarr")
 _GROUPS = {"zarr.json", "posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats"}
 """What nutpie writes to a store before the first draw after warm-up."""
+EARLY = 2
+"""Pieces of a chain after which a run without whole first draws is not one that has just begun."""
 STATISTICS = ("diverging", "energy", "n_steps", "step_size", "depth", "logp", "maxdepth_reached")
 
 
@@ -164,6 +166,8 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
         statistics = statistics[[name for name in STATISTICS if name in statistics]].isel(reached).load()
         counts = [_draws_written(value, piece) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
         written = np.min([written, *counts], axis=0)
+        if not written.any() and reach > EARLY * piece:
+            raise UnreadableFileError(f"{path} is damaged: its first draws are not whole, and later ones are there")
     read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
     return Stream(path, read, chains or tuple(range(written.size)), written)
 
@@ -171,8 +175,8 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
 def _pieces(path: Path) -> Store:
     """Store of draws in which a file that is still empty is not there.
 
-    A file is made before it is written: a run that is looked at meanwhile, or whose machine lost its power, has some
-    that are empty.
+    A file is made before it is written, so a run that is looked at meanwhile, or was ended then, has some that are
+    empty.
     """
     from zarr.storage import LocalStore
 

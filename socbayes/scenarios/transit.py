@@ -116,7 +116,8 @@ def with_ages(
         standard deviation and median of the age of the carbon, were it in balance with those inputs and rates, and of
         the age at which inputs leave; ``input_left`` (plan, sample, plot, years_after), the share of a year's input
         that is left after 1, 10 and 100 years. All of them with ``_new`` for plots that were not fitted. NaN where
-        nothing enters. ``attrs["notes"]`` name the fits whose structure is not linear or holds inert carbon.
+        nothing enters. ``attrs["notes"]`` name the fits whose structure is not linear, holds inert carbon or
+        respires some of what enters as it arrives.
 
     Raises
     ------
@@ -128,9 +129,10 @@ def with_ages(
     With the mean compartmental matrix :math:`B` of those months and inputs :math:`u` to each pool, inputs leave after
     times that are phase-type distributed with initial shares :math:`u / |u|`, and the carbon in balance,
     :math:`-B^{-1} u`, has ages so distributed with its own shares (Metzler and Sierra 2018, Mathematical Geosciences
-    50:1-34). Of a structure that is not linear :math:`B` holds the rates at the pools of the last year projected, as a
-    tracer would see them. Inert carbon has no age and is left out. They are ages of a structure: where radiocarbon
-    finds carbon of millennia, a structure of two pools that stocks were fitted with knows nothing of it.
+    50:1-34). Of a structure that is not linear :math:`B` holds the rates at the pools of the last year projected, as
+    a tracer would see them. Inert carbon has no age and is left out, as is what is respired as it arrives, before it
+    is in any pool (most of the litter of AMG). They are ages of a structure: where radiocarbon finds carbon of
+    millennia, a structure of two pools that stocks were fitted with knows nothing of it.
 
     Examples
     --------
@@ -176,13 +178,17 @@ def _require_projected(year: float, ready: Ready) -> None:
 
 def _of_ages(prepared: Sequence[Prepared]) -> list[str]:
     """Say of which fits ages are of a tracer, and of which some carbon has none."""
+    from socbayes.core.structure import INPUT
+
     told = []
     for one in prepared:
         structure = one.branches.structure
         if not structure.linear:
             told.append(f"{one.label} is not linear: ages are those that a tracer would have at its last pools.")
         if structure.inert:
-            told.append(f"{one.label}: {', '.join(structure.inert)} has no age and is left out of them.")
+            told.append(f"{one.label}: carbon of {', '.join(structure.inert)} has no age and is left out of them.")
+        if any(flow.source == INPUT and flow.target in structure.sinks for flow in structure.trace.flows):
+            told.append(f"{one.label} respires some of what enters as it arrives: of that ages tell nothing.")
     return told
 
 

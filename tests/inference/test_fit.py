@@ -17,7 +17,7 @@ import xarray as xr
 from pandas.testing import assert_frame_equal
 from toy import TRUE_MEAN, TRUE_SCATTER, toy_model, toy_table
 
-from socbayes.errors import SocbayesError
+from socbayes.errors import SocbayesError, UnreadableFileError
 from socbayes.facts import table_of
 from socbayes.files import replacing
 from socbayes.inference import fit as fitting
@@ -235,6 +235,10 @@ def test_a_file_that_is_still_empty_is_one_that_is_not_there(variable, tmp_path)
     found = open_run(tmp_path)
     np.testing.assert_array_equal(found.posterior["behind"], values[:, :32])
     np.testing.assert_array_equal(streams(tmp_path)[0].written, [48, 32])
+    for chain in "01":  # with later draws there, it must not begin anew as one that has none yet
+        (tmp_path / "draws.zarr" / variable / "c" / chain / "0").write_bytes(b"")
+    with pytest.raises(UnreadableFileError, match="its first draws are not whole, and later ones are there"):
+        open_run(tmp_path)
 
 
 def test_draws_after_a_piece_that_is_missing_do_not_count(tmp_path):

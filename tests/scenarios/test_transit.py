@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from made_field import fit_called, fit_of, fit_with_weather, management, one_pool, samples
@@ -16,7 +18,7 @@ from socbayes.scenarios.projected import read_projection
 from socbayes.scenarios.projections import project
 from socbayes.scenarios.rerun import last_pools, ready_again
 from socbayes.scenarios.reversals import permanence
-from socbayes.scenarios.transit import with_ages, with_transit
+from socbayes.scenarios.transit import _of_ages, with_ages, with_transit
 from socbayes.structures import get
 
 YEARS = (2022.0, 2032.0, 2052.0)
@@ -106,13 +108,17 @@ def test_ages_of_two_pools_follow_from_the_rates_of_each_draw():
 
 
 def test_ages_say_what_they_are_not_of():
-    for name, said in (("rothc", "iom has no age"), ("mcp", "mcp is not linear: ages are those")):
+    for name, said in (("rothc", "carbon of iom has no age"), ("mcp", "mcp is not linear: ages are those")):
         fitted = fit_called(name)
         made = project(fitted, MORE, years=YEARS, draws=4)
         told = with_ages(made, fitted, MORE, year=2032)
         assert said in told.attrs["notes"]
         assert np.isfinite(told["carbon_age"]).all()
         assert (told["input_left"] < 1).all()
+    amg = SimpleNamespace(label="amg", branches=SimpleNamespace(structure=get("amg")))
+    inert, respired = _of_ages([amg])
+    assert inert == "amg: carbon of stable has no age and is left out of them."
+    assert respired == "amg respires some of what enters as it arrives: of that ages tell nothing."
 
 
 def test_added_carbon_leaves_a_warmer_soil_sooner():

@@ -125,20 +125,28 @@ def test_fits_are_read_again_only_where_a_specification_tells_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("asked", "read"),
-    [({"draws": 60}, False), ({"draws": 60, "most_draws": 100}, False), ({"draws": 60, "most_draws": 120}, True),
-     ({"draws": 120}, True), ({"draws": 200, "most_draws": 400}, False), ({"draws": 120, "seed": 4}, False)],
+    ("asked", "passed", "found"),
+    [({"draws": 60}, True, "fit anew"), ({"draws": 60, "most_draws": 100}, True, "fit anew"),
+     ({"draws": 60, "most_draws": 120}, True, "read"), ({"draws": 60, "most_draws": 400}, True, "read"),
+     ({"draws": 60, "most_draws": 400}, False, "gone on to 400"), ({"draws": 60, "most_draws": 120}, False, "read"),
+     ({"draws": 120}, True, "read"), ({"draws": 200, "most_draws": 400}, True, "fit anew"),
+     ({"draws": 120, "seed": 4}, True, "fit anew")],
 )  # fmt: skip
-def test_a_fit_that_drew_until_it_passed_is_read_again(asked, read, tmp_path, monkeypatch):
+def test_a_fit_that_drew_until_it_passed_is_read_again(asked, passed, found, tmp_path, monkeypatch):
     for name in (SPEC, FIT):
         (tmp_path / name).touch()
     same = SimpleNamespace(to_json=lambda: "{}")
-    drawn = SimpleNamespace(draws=120, tune=100, chains=2, seed=3)
-    for name, found in {"spec_of": same, "read_spec": same, "load": None, "facts_of": drawn, "resume": "read",
-                        "fit": "fit anew"}.items():  # fmt: skip
-        monkeypatch.setattr(foresight, name, lambda *_, found=found, **__: found)
+    drawn = SimpleNamespace(draws=120, tune=100, chains=2, seed=3, converged=passed)
+
+    def gone_on(*_, most_draws, progress):
+        return f"gone on to {most_draws}" if most_draws else "read"
+
+    told = {"spec_of": same, "read_spec": same, "load": None, "facts_of": drawn, "fit": "fit anew"}
+    for name, value in told.items():
+        monkeypatch.setattr(foresight, name, lambda *_, value=value, **__: value)
+    monkeypatch.setattr(foresight, "resume", gone_on)
     sampling = {"tune": 100, "chains": 2, "seed": 3} | asked
-    assert foresight._fitted(None, tmp_path, sampling, told=True) == ("read" if read else "fit anew")
+    assert foresight._fitted(None, tmp_path, sampling, told=True) == found
 
 
 def test_a_fit_that_was_cut_short_is_made_anew_and_nothing_is_lost(tmp_path, monkeypatch):
@@ -221,7 +229,7 @@ def test_a_fit_that_was_cut_short_goes_on_where_it_is_of_the_same_model(tmp_path
     model = SimpleNamespace(socbayes_spec=ModelSpec("field", "", observed=("log_carbon",)))
     settings = Settings(1000, 1000, 4, 2, 0, 0.9, "diag", 0, "")
     begin(new_run_folder("field", tmp_path / "ICBM"), model.socbayes_spec, settings, {})
-    monkeypatch.setattr(foresight, "resume", lambda folder, model, progress: "goes on")
+    monkeypatch.setattr(foresight, "resume", lambda folder, model, progress, **_: "goes on")
     monkeypatch.setattr(foresight, "fit", lambda model, *, store, **_: "made anew")
     assert foresight._fitted(model, tmp_path / "ICBM", foresight.SAMPLING, told=True) == "goes on"
     other = foresight.SAMPLING | {"draws": 50}
