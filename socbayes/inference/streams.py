@@ -160,13 +160,14 @@ def _stream(path: Path, chains: tuple[int, ...] | None, most: int | None) -> Str
         # No further than files reach: a run may have been asked for millions of draws.
         piece = _piece(statistics)
         reach = min(_reach(path, statistics, piece), most or np.inf)
-        written = _draws_written(statistics["energy"].isel(draw=slice(0, reach)), piece)
+        energy = statistics["energy"].isel(draw=slice(0, reach))
+        written = _draws_written(energy, piece)
         reached = {"draw": slice(0, max(1, int(written.max())))}
         posterior = posterior.isel(reached).load()
         statistics = statistics[[name for name in STATISTICS if name in statistics]].isel(reached).load()
         counts = [_draws_written(value, piece) for value in posterior.data_vars.values() if value.dtype.kind == "f"]
         written = np.min([written, *counts], axis=0)
-        if not written.any() and reach > EARLY * piece:
+        if not written.any() and np.isfinite(energy.isel(draw=slice(EARLY * piece, None))).any():
             raise UnreadableFileError(f"{path} is damaged: its first draws are not whole, and later ones are there")
     read = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
     return Stream(path, read, chains or tuple(range(written.size)), written)
